@@ -1,0 +1,157 @@
+// Package setting describes properties and reads them from any configuration that maps names to text: Fluent Bit's
+// properties, the flags of wafctl, a map in a test. All problems are collected, so that a start reports them together.
+package setting
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Property describes one setting to users: the host's config map, the flags of wafctl and the reference are made from it.
+type Property struct {
+	Name    string   // lower_snake_case
+	Default string   // as a user would write it; empty when there is none
+	Help    string   // one sentence without a full stop
+	Values  []string // the allowed words, when only words are allowed
+}
+
+// Getter returns the text that a configuration has for a property, and "" when it has none.
+type Getter interface {
+	Get(name string) string
+}
+
+// Map is a Getter over a Go map.
+type Map map[string]string
+
+// Get returns m[name].
+func (m Map) Get(name string) string { return m[name] }
+
+// Reader reads properties that are described in a table, applies their defaults and collects what is wrong with them.
+type Reader struct {
+	get      Getter
+	table    map[string]Property
+	problems []error
+}
+
+// NewReader returns a Reader of the properties in table.
+func NewReader(get Getter, table []Property) *Reader {
+	r := &Reader{get: get, table: make(map[string]Property, len(table))}
+	for _, p := range table {
+		r.table[p.Name] = p
+	}
+	return r
+}
+
+// Err returns all problems found so far as one error, nil when there are none.
+func (r *Reader) Err() error { return errors.Join(r.problems...) }
+
+// Problem records that the property name cannot be used as it is.
+func (r *Reader) Problem(name string, err error) {
+	r.problems = append(r.problems, fmt.Errorf("property %s: %w", name, err))
+}
+
+// Text returns the value of a property without surrounding blanks, or its default.
+func (r *Reader) Text(name string) string {
+	p, known := r.table[name]
+	if !known {
+		r.Problem(name, errors.New("not in the property table"))
+		return ""
+	}
+	v := strings.TrimSpace(r.get.Get(name))
+	if v == "" {
+		v = p.Default
+	}
+	return v
+}
+
+// Word returns the value of a property that allows only the words in its table entry.
+func (r *Reader) Word(name string) string {
+	v := strings.ToLower(r.Text(name))
+	if allowed := r.table[name].Values; !slices.Contains(allowed, v) {
+		r.Problem(name, fmt.Errorf("unknown value %q (want %s)", v, Choice(allowed)))
+	}
+	return v
+}
+
+// Bool returns a switch: on, off, and the other spellings that Fluent Bit takes.
+func (r *Reader) Bool(name string) bool {
+	switch v := strings.ToLower(r.Text(name)); v {
+	case "on", "true", "yes", "1":
+		return true
+	case "off", "false", "no", "0":
+		return false
+	default:
+		r.Problem(name, fmt.Errorf("malformed switch %q (want on or off)", v))
+		return false
+	}
+}
+
+// Int returns a whole number from low to high. A property without value and default is 0.
+func (r *Reader) Int(name string, low, high int) int {
+	v := r.Text(name)
+	if v == "" {
+		return 0
+	}
+	n, err := strconv.Atoi(v)
+	if err != nil || n < low || n > high {
+		r.Problem(name, fmt.Errorf("malformed number %q (want %d to %d)", v, low, high))
+		return low
+	}
+	return n
+}
+
+// Size returns a number of bytes written as Fluent Bit does: 512, 64K, 10M, 1G (powers of 1,024; a B behind is allowed).
+func (r *Reader) Size(name string) int64 {
+	v := r.Text(name)
+	n, err := parseSize(v)
+	if err != nil {
+		r.Problem(name, err)
+	}
+	return n
+}
+
+// List returns the comma separated parts of a value without surrounding blanks and empty parts.
+func (r *Reader) List(name string) []string {
+	var parts []string
+	for part := range strings.SplitSeq(r.Text(name), ",") {
+		if part = strings.TrimSpace(part); part != "" {
+			parts = append(parts, part)
+		}
+	}
+	return parts
+}
+
+func parseSize(v string) (int64, error) {
+	malformed := fmt.Errorf("malformed size %q (want a number of bytes, or one with K, M or G behind it)", v)
+	digits := strings.TrimSuffix(strings.ToUpper(v), "B")
+	shift := 0
+	if digits != "" {
+		switch digits[len(digits)-1] {
+		case 'K':
+			shift = 10
+		case 'M':
+			shift = 20
+		case 'G':
+			shift = 30
+		}
+	}
+	if shift > 0 {
+		digits = digits[:len(digits)-1]
+	}
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if err != nil || n < 0 || n > (1<<62)>>shift {
+		return 0, malformed
+	}
+	return n << shift, nil
+}
+
+// Choice joins words as a sentence does: "a", "a or b", "a, b or c".
+func Choice(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}
