@@ -67,6 +67,9 @@ func (r *Reader) Text(name string) string {
 	return v
 }
 
+// Given reports whether the configuration itself has a value for a property.
+func (r *Reader) Given(name string) bool { return strings.TrimSpace(r.get.Get(name)) != "" }
+
 // Word returns the value of a property that allows only the words in its table entry.
 func (r *Reader) Word(name string) string {
 	v := strings.ToLower(r.Text(name))

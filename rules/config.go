@@ -1,0 +1,91 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// Config says which rules are loaded and how they are set up.
+type Config struct {
+	Sources    []string // "crs", files, globs, directories; in load order
+	Setup      []string // SecActions that set CRS variables, for the place before CRS reads them
+	Exclusions []string // directives that remove rules
+	Directives string   // SecLang text for the end
+	Strict     bool     // a directive that cannot be used refuses the rule set
+}
+
+// Properties are the settings of a rule set in the order in which help lists them.
+func Properties() []setting.Property {
+	table := []setting.Property{
+		{Name: "rules", Default: "crs", Help: "crs (the embedded OWASP Core Rule Set) and/or files, globs or directories of " +
+			"SecLang, in order, comma separated"},
+	}
+	for _, s := range crsSettings {
+		table = append(table, s.describe())
+	}
+	return append(table,
+		setting.Property{Name: "exclude_rules", Help: "rules to leave out: ids, id ranges and tag:NAME, comma separated"},
+		setting.Property{Name: "directives", Help: "SecLang text added at the end"},
+		setting.Property{Name: "rules_strict", Default: "on", Help: "off skips rules that cannot be compiled, with a warning each"},
+	)
+}
+
+// ReadConfig reads the settings of a rule set; problems stay in the reader.
+func ReadConfig(r *setting.Reader) Config {
+	c := Config{
+		Sources:    r.List("rules"),
+		Directives: r.Text("directives"),
+		Strict:     r.Bool("rules_strict"),
+	}
+	embedded := false
+	for _, source := range c.Sources {
+		embedded = embedded || source == embeddedCRS
+	}
+	for _, s := range crsSettings {
+		if action := s.read(r, embedded); action != "" {
+			c.Setup = append(c.Setup, action)
+		}
+	}
+	for _, part := range r.List("exclude_rules") {
+		directive, err := exclusion(part)
+		if err != nil {
+			r.Problem("exclude_rules", err)
+			continue
+		}
+		c.Exclusions = append(c.Exclusions, directive)
+	}
+	if len(c.Sources) == 0 {
+		r.Problem("rules", errors.New("empty list (want crs, files, globs or directories)"))
+	}
+	return c
+}
+
+var tagName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./-]*$`)
+
+// exclusion turns "942100", "942100-942199" or "tag:attack-sqli" into a directive.
+func exclusion(part string) (string, error) {
+	if tag, isTag := strings.CutPrefix(part, "tag:"); isTag {
+		if tag = strings.TrimSpace(tag); !tagName.MatchString(tag) {
+			return "", fmt.Errorf("malformed tag %q (want letters, digits, and _ . / -)", tag)
+		}
+		return "SecRuleRemoveByTag " + tag, nil
+	}
+	low, high, isRange := strings.Cut(part, "-")
+	first, err := strconv.ParseUint(strings.TrimSpace(low), 10, 31)
+	last := first
+	if err == nil && isRange {
+		last, err = strconv.ParseUint(strings.TrimSpace(high), 10, 31)
+	}
+	if err != nil || first == 0 || last < first {
+		return "", fmt.Errorf("malformed rule %q (want an id, a range of ids such as 942100-942199, or tag:NAME)", part)
+	}
+	if isRange {
+		return fmt.Sprintf("SecRuleRemoveById %d-%d", first, last), nil
+	}
+	return fmt.Sprintf("SecRuleRemoveById %d", first), nil
+}

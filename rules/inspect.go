@@ -1,0 +1,141 @@
+package rules
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+)
+
+// Inspect runs all phases of the rules over a transaction. A panic inside the engine comes back as an error.
+func (s *Set) Inspect(t *Transaction) (v *Verdict, err error) {
+	tx := s.waf.NewTransaction()
+	defer func() {
+		if cause := recover(); cause != nil {
+			v, err = nil, fmt.Errorf("inspect: engine panic: %v", cause)
+			return // the transaction is in an unknown state and must not return to Coraza's pool
+		}
+		if closeErr := tx.Close(); closeErr != nil && err == nil {
+			v, err = nil, fmt.Errorf("inspect: %w", closeErr)
+		}
+	}()
+	if err := runRequest(tx, t); err != nil {
+		return nil, err
+	}
+	if t.HasResponse {
+		if err := runResponse(tx, t); err != nil {
+			return nil, err
+		}
+	}
+	tx.ProcessLogging()
+	return s.verdict(tx), nil
+}
+
+func runRequest(tx types.Transaction, t *Transaction) error {
+	tx.ProcessConnection(t.ClientIP, t.ClientPort, t.ServerIP, t.ServerPort)
+	tx.SetServerName(t.ServerName)
+	tx.ProcessURI(t.URI, t.Method, t.Protocol)
+	for i := range t.RequestHeaders {
+		tx.AddRequestHeader(t.RequestHeaders[i].Name, t.RequestHeaders[i].Value)
+	}
+	tx.ProcessRequestHeaders()
+	if t.RequestBody != "" && tx.IsRequestBodyAccessible() {
+		if _, _, err := tx.ReadRequestBodyFrom(strings.NewReader(t.RequestBody)); err != nil {
+			return fmt.Errorf("inspect: request body: %w", err)
+		}
+	}
+	if _, err := tx.ProcessRequestBody(); err != nil {
+		return fmt.Errorf("inspect: request body: %w", err)
+	}
+	return nil
+}
+
+func runResponse(tx types.Transaction, t *Transaction) error {
+	for i := range t.ResponseHeaders {
+		tx.AddResponseHeader(t.ResponseHeaders[i].Name, t.ResponseHeaders[i].Value)
+	}
+	tx.ProcessResponseHeaders(t.ResponseStatus, t.ResponseProtocol)
+	if t.ResponseBody != "" && tx.IsResponseBodyAccessible() && tx.IsResponseBodyProcessable() {
+		if _, _, err := tx.ReadResponseBodyFrom(strings.NewReader(t.ResponseBody)); err != nil {
+			return fmt.Errorf("inspect: response body: %w", err)
+		}
+	}
+	if _, err := tx.ProcessResponseBody(); err != nil {
+		return fmt.Errorf("inspect: response body: %w", err)
+	}
+	return nil
+}
+
+func (s *Set) verdict(tx types.Transaction) *Verdict {
+	v := &Verdict{}
+	for _, m := range tx.MatchedRules() {
+		id := m.Rule().ID()
+		v.Blocked = v.Blocked || s.table.blocking[id]
+		if info := s.table.infos[id]; info != nil && info.isDetection() {
+			v.Matches = append(v.Matches, newMatch(info, m))
+		}
+	}
+	if len(v.Matches) > 0 || v.Blocked {
+		v.readScores(tx)
+	}
+	return v
+}
+
+// newMatch copies what an alert needs: Coraza's strings may be views of the record.
+func newMatch(info *RuleInfo, m types.MatchedRule) Match {
+	match := Match{Rule: info, Message: strings.Clone(m.Message()), Data: strings.Clone(m.Data())}
+	if all := m.MatchedDatas(); len(all) > 0 {
+		last := all[len(all)-1]
+		match.Variable = last.Variable().Name()
+		if last.Key() != "" {
+			match.Variable += ":" + last.Key()
+		}
+		match.Value = strings.Clone(last.Value())
+		match.level = last.ChainLevel()
+	}
+	return match
+}
+
+// crsScores are the sums that CRS keeps in TX variables, and their names in an alert.
+var crsScores = []struct{ variable, name string }{
+	{"sql_injection_score", "sql_injection"},
+	{"xss_score", "xss"},
+	{"rce_score", "rce"},
+	{"lfi_score", "lfi"},
+	{"rfi_score", "rfi"},
+	{"php_injection_score", "php_injection"},
+	{"session_fixation_score", "session_fixation"},
+	{"http_violation_score", "http_violation"},
+	{"inbound_anomaly_score_pl1", "inbound_pl1"},
+	{"inbound_anomaly_score_pl2", "inbound_pl2"},
+	{"inbound_anomaly_score_pl3", "inbound_pl3"},
+	{"inbound_anomaly_score_pl4", "inbound_pl4"},
+	{"outbound_anomaly_score_pl1", "outbound_pl1"},
+	{"outbound_anomaly_score_pl2", "outbound_pl2"},
+	{"outbound_anomaly_score_pl3", "outbound_pl3"},
+	{"outbound_anomaly_score_pl4", "outbound_pl4"},
+}
+
+func (v *Verdict) readScores(tx types.Transaction) {
+	state, can := tx.(plugintypes.TransactionState)
+	if !can {
+		return
+	}
+	variables := state.Variables().TX()
+	number := func(name string) int {
+		if values := variables.Get(name); len(values) > 0 {
+			n, _ := strconv.Atoi(values[0]) // a text counts as 0, as it does for Coraza's operators
+			return n
+		}
+		return 0
+	}
+	v.Inbound = number("blocking_inbound_anomaly_score")
+	v.Outbound = number("blocking_outbound_anomaly_score")
+	for _, s := range crsScores {
+		if n := number(s.variable); n != 0 {
+			v.Scores = append(v.Scores, Score{s.name, n})
+		}
+	}
+}

@@ -1,0 +1,48 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+func open(t *testing.T, settings setting.Map) *Set {
+	t.Helper()
+	r := setting.NewReader(settings, Properties())
+	config := ReadConfig(r)
+	require.NoError(t, r.Err())
+	set, err := Open(config)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, set.Close()) })
+	return set
+}
+
+func ids(v *Verdict) []int {
+	var found []int
+	for _, m := range v.Matches {
+		found = append(found, m.Rule.ID)
+	}
+	return found
+}
+
+func sample() *Transaction {
+	return &Transaction{
+		ClientIP: "192.168.1.105", ClientPort: 46152, ServerIP: "192.168.1.55", ServerPort: 80,
+		Method: "GET", URI: "/?t=../../etc/passwd", Protocol: "HTTP/1.1", ServerName: "192.168.1.55",
+		RequestHeaders: []Header{{"Host", "192.168.1.55"}, {"User-Agent", "curl/7.81.0"}, {"Accept", "*/*"}},
+	}
+}
+
+func TestInspectFindsThePathTraversalOfTheSample(t *testing.T) {
+	v, err := open(t, nil).Inspect(sample())
+	require.NoError(t, err)
+	require.True(t, v.Blocked)
+	last := v.Matches[len(v.Matches)-1]
+	require.Equal(t, 932160, last.Rule.ID, "matches %v", ids(v))
+	require.Equal(t, 2, last.Severity())
+	require.Equal(t, "Matched \"Operator `PmFromFile' with parameter `unix-shell.data' against variable `ARGS:t' "+
+		"(Value: `../../etc/passwd' )", last.Wording())
+	t.Log(ids(v), v.Inbound, v.Scores)
+}

@@ -1,0 +1,216 @@
+package seclang
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Target is one variable that a rule looks at, or excludes.
+type Target struct {
+	Variable string // upper case, for instance REQUEST_HEADERS
+	Key      string // selector, "" for the whole collection
+	IsRegex  bool   // Key is a regular expression (written between slashes)
+	Count    bool   // &VARIABLE: the number of values
+	Exclude  bool   // !VARIABLE:key
+}
+
+// Operator is the test of a rule.
+type Operator struct {
+	Name     string // without @, as written, for instance rx
+	Argument string
+	Negated  bool
+}
+
+// Action is one action of a rule; Name is in lower case.
+type Action struct{ Name, Value string }
+
+// Rule is a SecRule or SecAction taken apart. A SecAction has no targets and no operator name.
+type Rule struct {
+	Directive
+	Targets  []Target
+	Operator Operator
+	Actions  []Action
+}
+
+// ID returns the rule's id, 0 when it has none (a chained rule).
+func (r *Rule) ID() int {
+	value, _ := r.Action("id")
+	id, err := strconv.Atoi(strings.Trim(value, "'"))
+	if err != nil {
+		return 0
+	}
+	return id
+}
+
+// Action returns the value of the last action with a name.
+func (r *Rule) Action(name string) (value string, found bool) {
+	for _, a := range r.Actions {
+		if a.Name == name {
+			value, found = a.Value, true
+		}
+	}
+	return value, found
+}
+
+// All returns the values of all actions with a name, in order.
+func (r *Rule) All(name string) []string {
+	var values []string
+	for _, a := range r.Actions {
+		if a.Name == name {
+			values = append(values, a.Value)
+		}
+	}
+	return values
+}
+
+// Chained reports whether the next rule belongs to this one.
+func (r *Rule) Chained() bool {
+	_, found := r.Action("chain")
+	return found
+}
+
+// ParseRule takes a SecRule or SecAction apart.
+func ParseRule(d Directive) (Rule, error) {
+	r := Rule{Directive: d}
+	if d.Is("SecAction") {
+		r.Actions = ParseActions(unquote(d.Args))
+		return r, nil
+	}
+	targets, rest, _ := strings.Cut(d.Args, " ")
+	rest = strings.TrimLeft(rest, " ")
+	operator, rest, err := cutQuoted(rest)
+	if err != nil {
+		return r, fmt.Errorf("%s: operator of %s: %w", d.Place(), d.Name, err)
+	}
+	if r.Targets, err = ParseTargets(targets); err != nil {
+		return r, fmt.Errorf("%s: %w", d.Place(), err)
+	}
+	r.Operator = parseOperator(strings.ReplaceAll(operator, `\"`, `"`))
+	r.Actions = ParseActions(unquote(strings.TrimSpace(rest)))
+	return r, nil
+}
+
+// ParseTargets reads VARIABLE|VARIABLE:key|VARIABLE:/regex/|&COUNTED|!EXCLUDED:key.
+func ParseTargets(s string) ([]Target, error) {
+	var targets []Target
+	for s != "" {
+		var t Target
+		for s != "" && (s[0] == '!' || s[0] == '&') {
+			t.Exclude = t.Exclude || s[0] == '!'
+			t.Count = t.Count || s[0] == '&'
+			s = s[1:]
+		}
+		end := strings.IndexAny(s, ":|")
+		if end < 0 {
+			end = len(s)
+		}
+		t.Variable, s = strings.ToUpper(s[:end]), s[end:]
+		if t.Variable == "" {
+			return nil, fmt.Errorf("target without a variable name before %q", s)
+		}
+		if strings.HasPrefix(s, ":") {
+			t.Key, t.IsRegex, s = cutKey(s[1:])
+		}
+		s = strings.TrimPrefix(s, "|")
+		targets = append(targets, t)
+	}
+	return targets, nil
+}
+
+// cutKey reads a selector: up to the next |, or a regular expression between slashes, perhaps in single quotes.
+func cutKey(s string) (key string, isRegex bool, rest string) {
+	quoted := strings.HasPrefix(s, "'")
+	body := strings.TrimPrefix(s, "'")
+	if !strings.HasPrefix(body, "/") || strings.HasPrefix(body, "/*") || strings.HasPrefix(body, "//") {
+		end := strings.IndexByte(s, '|')
+		if end < 0 {
+			end = len(s)
+		}
+		return strings.Trim(s[:end], "'"), false, s[end:]
+	}
+	end := 1
+	for end < len(body) && body[end] != '/' {
+		if body[end] == '\\' {
+			end++
+		}
+		end++
+	}
+	if end >= len(body) {
+		return body[1:], true, ""
+	}
+	rest = body[end+1:]
+	if quoted {
+		rest = strings.TrimPrefix(rest, "'")
+	}
+	return body[1:end], true, rest
+}
+
+func parseOperator(s string) Operator {
+	var op Operator
+	if strings.HasPrefix(s, "!") {
+		op.Negated, s = true, s[1:]
+	}
+	if !strings.HasPrefix(s, "@") {
+		op.Name, op.Argument = "rx", strings.TrimSpace(s)
+		return op
+	}
+	name, argument, _ := strings.Cut(s[1:], " ")
+	op.Name, op.Argument = strings.TrimSpace(name), strings.TrimSpace(argument)
+	return op
+}
+
+// ParseActions reads name, name:value and name:'value' separated by commas.
+func ParseActions(s string) []Action {
+	var actions []Action
+	start, quoted := 0, false
+	for i := 0; i <= len(s); i++ {
+		switch {
+		case i == len(s) || s[i] == ',' && !quoted && !escaped(s, i):
+			if a := parseAction(s[start:i]); a.Name != "" {
+				actions = append(actions, a)
+			}
+			start = i + 1
+		case s[i] == '\'' && !escaped(s, i):
+			quoted = !quoted
+		}
+	}
+	return actions
+}
+
+func escaped(s string, i int) bool { return i > 0 && s[i-1] == '\\' }
+
+func parseAction(s string) Action {
+	name, value, _ := strings.Cut(s, ":")
+	value = strings.TrimSpace(value)
+	if len(value) >= 2 && value[0] == '\'' && value[len(value)-1] == '\'' {
+		value = value[1 : len(value)-1]
+	}
+	return Action{Name: strings.ToLower(strings.TrimSpace(name)), Value: value}
+}
+
+// cutQuoted reads a text in double quotes; a quote behind a backslash belongs to the text.
+func cutQuoted(s string) (inner, rest string, err error) {
+	if s == "" || s[0] != '"' {
+		return "", "", fmt.Errorf("%q does not start with a double quote", s)
+	}
+	backslashes := 0
+	for i := 1; i < len(s); i++ {
+		switch {
+		case s[i] == '\\':
+			backslashes++
+			continue
+		case s[i] == '"' && backslashes%2 == 0:
+			return s[1:i], s[i+1:], nil
+		}
+		backslashes = 0
+	}
+	return "", "", fmt.Errorf("%q has no closing double quote", s)
+}
+
+func unquote(s string) string {
+	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
+		return s[1 : len(s)-1]
+	}
+	return s
+}

@@ -1,0 +1,82 @@
+// Package rules loads SecLang rules, compiles them into a WAF that is shared by all users of the same rules, and inspects
+// transactions. Coraza is imported here and nowhere else.
+package rules
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/experimental"
+)
+
+// Set is a compiled rule set. It is shared by all that opened the same rules and safe for concurrent use.
+type Set struct {
+	waf      coraza.WAF
+	table    *ruleTable
+	id       string
+	warnings []string
+	users    int // guarded by registry.mu
+}
+
+// registry holds the open rule sets by content.
+var registry = struct {
+	mu   sync.Mutex
+	sets map[string]*Set
+}{sets: map[string]*Set{}}
+
+// Open reads and compiles the rules of a configuration, or shares the set that has the same content. The error joins all
+// problems, each with file and line. Every set must be closed by each of its openers.
+func Open(c Config) (*Set, error) {
+	p := readProgram(c)
+	if len(p.problems) > 0 {
+		// Report what does not compile together with what cannot be read.
+		if _, err := p.compile(c.Strict); err != nil {
+			return nil, err
+		}
+		return nil, errors.Join(p.problems...)
+	}
+	id := p.identity()
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	if s, found := registry.sets[id]; found {
+		s.users++
+		return s, nil
+	}
+	waf, err := p.compile(c.Strict)
+	if err != nil {
+		return nil, err
+	}
+	s := &Set{waf: waf, table: newRuleTable(p), id: id, warnings: p.warnings, users: 1}
+	registry.sets[id] = s
+	return s, nil
+}
+
+// Close gives the set back. The compiled rules are released with the last user.
+func (s *Set) Close() error {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	if s.users--; s.users > 0 {
+		return nil
+	}
+	delete(registry.sets, s.id)
+	if closer, can := s.waf.(io.Closer); can {
+		return closer.Close()
+	}
+	return nil
+}
+
+// ID returns the hash of everything that makes the rule set.
+func (s *Set) ID() string { return s.id }
+
+// Warnings returns what was left out of the rules and why, each with file and line.
+func (s *Set) Warnings() []string { return s.warnings }
+
+// Rules returns the number of compiled rules.
+func (s *Set) Rules() int {
+	if counter, can := s.waf.(experimental.WAFWithRules); can {
+		return counter.RulesCount()
+	}
+	return len(s.table.infos)
+}

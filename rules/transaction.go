@@ -1,0 +1,63 @@
+package rules
+
+// Header is one header line, name and value as they were sent.
+type Header struct{ Name, Value string }
+
+// Transaction is one HTTP request and its response as rules see them. Its strings may be views of memory that the caller
+// owns; they must stay unchanged until Inspect returns, and no two header names may share their memory.
+type Transaction struct {
+	ClientIP   string
+	ClientPort int
+	ServerIP   string
+	ServerPort int
+
+	Method     string
+	URI        string // request target as sent, not decoded
+	Protocol   string // for instance HTTP/1.1
+	ServerName string // host without port
+
+	RequestHeaders []Header
+	RequestBody    string
+	RequestCut     bool // RequestBody is only the start of the body
+
+	HasResponse      bool // the log says something of the response
+	ResponseStatus   int
+	ResponseProtocol string
+	ResponseHeaders  []Header
+	ResponseBody     string
+	ResponseCut      bool // ResponseBody is only the start of the body
+}
+
+// Reset empties the transaction and keeps its memory for the next use.
+func (t *Transaction) Reset() {
+	*t = Transaction{RequestHeaders: t.RequestHeaders[:0], ResponseHeaders: t.ResponseHeaders[:0]}
+}
+
+// Header returns the value of the first request header with a name; case is ignored for ASCII letters.
+func (t *Transaction) Header(name string) (value string, found bool) {
+	for i := range t.RequestHeaders {
+		if equalFold(t.RequestHeaders[i].Name, name) {
+			return t.RequestHeaders[i].Value, true
+		}
+	}
+	return "", false
+}
+
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

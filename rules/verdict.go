@@ -1,0 +1,91 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/corazawaf/coraza/v3/types"
+)
+
+// Verdict is what the rules say of one transaction. It is immutable and shares no memory with the transaction.
+type Verdict struct {
+	Matches  []Match // matches of detection rules, in the order in which they matched
+	Blocked  bool    // a WAF in the request path would have blocked the transaction
+	Inbound  int     // anomaly score of the request at the blocking paranoia level
+	Outbound int     // anomaly score of the response at the blocking paranoia level
+	Scores   []Score // scores that are not zero, by category and paranoia level
+}
+
+// Score is one of the sums that CRS keeps.
+type Score struct {
+	Name  string // for instance sql_injection, xss, inbound_pl1
+	Value int
+}
+
+// Match is one detection rule that matched.
+type Match struct {
+	Rule     *RuleInfo
+	Message  string // msg with its variables expanded
+	Data     string // logdata with its variables expanded
+	Variable string // what matched last, for instance ARGS:t
+	Value    string // its value after the rule's transformations
+	level    int    // place in the chain of the rule that matched last
+}
+
+// RuleInfo is what a rule's text says of it.
+type RuleInfo struct {
+	ID       int
+	File     string
+	Line     int
+	Phase    int
+	Severity types.RuleSeverity
+	Version  string
+	Revision string
+	Tags     []string
+	chain    []test
+}
+
+// test is the operator of one rule of a chain.
+type test struct{ name, argument string }
+
+// Severity returns the severity in ModSecurity's numbers, 0 emergency to 7 debug.
+func (m *Match) Severity() int { return m.Rule.Severity.Int() }
+
+// Clean reports whether no detection rule matched.
+func (v *Verdict) Clean() bool { return len(v.Matches) == 0 && !v.Blocked }
+
+// Score returns the sum of both anomaly scores.
+func (v *Verdict) Score() int { return v.Inbound + v.Outbound }
+
+// Wording describes the match in libmodsecurity's words, which dashboards and SIEM rules parse.
+func (m *Match) Wording() string {
+	if len(m.Rule.chain) == 0 || m.Rule.chain[0].name == "" {
+		return "Unconditional match in SecAction."
+	}
+	t := m.Rule.chain[min(m.level, len(m.Rule.chain)-1)]
+	return "Matched \"Operator `" + modSecurityName(t.name) + "' with parameter `" + t.argument + "' against variable `" +
+		m.Variable + "' (Value: `" + m.Value + "' )"
+}
+
+// modSecurityName spells an operator as libmodsecurity names its class: rx is Rx, pmFromFile is PmFromFile.
+func modSecurityName(operator string) string {
+	switch lower := strings.ToLower(operator); lower {
+	case "":
+		return ""
+	case "pmf":
+		return "PmFromFile"
+	case "ipmatchf":
+		return "IpMatchFromFile"
+	case "detectsqli":
+		return "DetectSQLi"
+	case "detectxss":
+		return "DetectXSS"
+	case "streq":
+		return "StrEq"
+	case "ipmatch":
+		return "IpMatch"
+	case "strmatch":
+		return "StrMatch"
+	default:
+		return strings.ToUpper(operator[:1]) + operator[1:]
+	}
+}
