@@ -31,6 +31,8 @@ func (m Map) Get(name string) string { return m[name] }
 
 // Reader reads properties that are described in a table, applies their defaults and collects what is wrong with them.
 type Reader struct {
+	Noun string // what problems call a setting; property unless changed
+
 	get      Getter
 	table    map[string]Property
 	problems []error
@@ -38,7 +40,7 @@ type Reader struct {
 
 // NewReader returns a Reader of the properties in table.
 func NewReader(get Getter, table []Property) *Reader {
-	r := &Reader{get: get, table: make(map[string]Property, len(table))}
+	r := &Reader{Noun: "property", get: get, table: make(map[string]Property, len(table))}
 	for _, p := range table {
 		r.table[p.Name] = p
 	}
@@ -48,16 +50,16 @@ func NewReader(get Getter, table []Property) *Reader {
 // Err returns all problems found so far as one error, nil when there are none.
 func (r *Reader) Err() error { return errors.Join(r.problems...) }
 
-// Problem records that the property name cannot be used as it is.
+// Problem records that the setting name cannot be used as it is.
 func (r *Reader) Problem(name string, err error) {
-	r.problems = append(r.problems, fmt.Errorf("property %s: %w", name, err))
+	r.problems = append(r.problems, fmt.Errorf("%s %s: %w", r.Noun, name, err))
 }
 
 // Text returns the value of a property without surrounding blanks, or its default.
 func (r *Reader) Text(name string) string {
 	p, known := r.table[name]
 	if !known {
-		r.Problem(name, errors.New("not in the property table"))
+		r.Problem(name, fmt.Errorf("not in the %s table", r.Noun))
 		return ""
 	}
 	v := strings.TrimSpace(r.get.Get(name))
