@@ -3,6 +3,11 @@
 package filter
 
 import (
+	"fmt"
+	"sync"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -21,33 +26,42 @@ const (
 type Logger func(level Level, line string)
 
 // Filter evaluates chunks with one configuration. Its methods may be called from several threads at once.
-type Filter struct{}
-
-// Emit is one record for another tag.
-type Emit struct {
-	Tag   string
-	Event []byte // one msgpack event, [[timestamp, metadata], body]
+type Filter struct {
+	config  config
+	maps    *fieldmap.Choice
+	rules   *rules.Set
+	log     Logger
+	counts  counters
+	batches sync.Pool // of *batch
 }
-
-// Outcome is what became of a chunk. Its memory belongs to the Outcome and is reused by the next Process with it.
-type Outcome struct {
-	Changed bool   // Data replaces the chunk; when false the chunk continues as it is
-	Data    []byte // the changed chunk; empty when all of its records are dropped
-	Emits   []Emit // alerts for the emit tag, in record order
-}
-
-// Properties are all settings of the filter in the order in which help lists them.
-func Properties() []setting.Property { return nil }
 
 // New returns a filter, or all problems of its configuration as one error.
-func New(get setting.Getter, log Logger) (*Filter, error) { return nil, nil }
-
-// Process evaluates one chunk of msgpack events that arrived under a tag. It never fails: what cannot be evaluated
-// continues as it came and is counted. The chunk is borrowed for the call.
-func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {}
-
-// EmitFailed counts an alert that the host did not take.
-func (f *Filter) EmitFailed() {}
+func New(get setting.Getter, log Logger) (*Filter, error) {
+	reader := setting.NewReader(get, Properties())
+	c := readConfig(reader)
+	ruleConfig := rules.ReadConfig(reader)
+	maps, err := fieldmap.Open(c.fieldMap)
+	if err != nil {
+		reader.Problem("field_map", err)
+	}
+	set, err := rules.Open(ruleConfig)
+	if err != nil {
+		reader.Problem("rules", err)
+	}
+	if err := reader.Err(); err != nil {
+		if set != nil {
+			set.Close()
+		}
+		return nil, err
+	}
+	f := &Filter{config: c, maps: maps, rules: set, log: log}
+	f.batches.New = func() any { return &batch{} }
+	for _, warning := range set.Warnings() {
+		log(LevelWarn, warning)
+	}
+	log(LevelInfo, fmt.Sprintf("%d rules loaded: %s", set.Rules(), set.Name()))
+	return f, nil
+}
 
 // Close releases the rules. The Filter must not be used after it.
-func (f *Filter) Close() {}
+func (f *Filter) Close() error { return f.rules.Close() }

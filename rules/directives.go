@@ -23,7 +23,6 @@ var leftOut = map[string]string{
 	"seccachetransformations":      noTuning,
 	"secchrootdir":                 "the collector's own root stays",
 	"seccollectiontimeout":         noCollections,
-	"seccomponentsignature":        "",
 	"secconnengine":                "connections are not limited",
 	"secconnreadstatelimit":        "connections are not limited",
 	"secconnwritestatelimit":       "connections are not limited",
@@ -117,7 +116,5 @@ func (p *program) settle() {
 }
 
 func (p *program) warn(d seclang.Directive, consequence string) {
-	if consequence != "" {
-		p.warnings = append(p.warnings, fmt.Sprintf("%s: %s left out: %s", d.Place(), d.Name, consequence))
-	}
+	p.warnings = append(p.warnings, fmt.Sprintf("%s: %s left out: %s", d.Place(), d.Name, consequence))
 }

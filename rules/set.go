@@ -16,6 +16,7 @@ type Set struct {
 	waf      coraza.WAF
 	table    *ruleTable
 	id       string
+	name     string
 	warnings []string
 	users    int // guarded by registry.mu
 }
@@ -48,7 +49,7 @@ func Open(c Config) (*Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{waf: waf, table: newRuleTable(p), id: id, warnings: p.warnings, users: 1}
+	s := &Set{waf: waf, table: newRuleTable(p), id: id, name: p.name(), warnings: p.warnings, users: 1}
 	registry.sets[id] = s
 	return s, nil
 }
@@ -69,6 +70,9 @@ func (s *Set) Close() error {
 
 // ID returns the hash of everything that makes the rule set.
 func (s *Set) ID() string { return s.id }
+
+// Name returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
+func (s *Set) Name() string { return s.name }
 
 // Warnings returns what was left out of the rules and why, each with file and line.
 func (s *Set) Warnings() []string { return s.warnings }

@@ -71,7 +71,7 @@ func (p *program) addSource(source string) {
 	}
 	files, err := sourceFiles(source)
 	if err != nil {
-		p.fail(fmt.Errorf("rules: %w", err))
+		p.fail(err)
 	}
 	for _, file := range files {
 		p.addFile(file, nil)
@@ -268,4 +268,18 @@ func (p *program) identity() string {
 		h.Write(p.data[name])
 	}
 	return hex.EncodeToString(h.Sum(nil))
+}
+
+// name returns the signatures of the rules' components, or the start of the identity when there are none.
+func (p *program) name() string {
+	var signatures []string
+	for _, d := range p.directives {
+		if d.Is("SecComponentSignature") {
+			signatures = append(signatures, strings.Trim(d.Args, `"`))
+		}
+	}
+	if len(signatures) == 0 {
+		return "sha256:" + p.identity()[:12]
+	}
+	return strings.Join(signatures, " ")
 }

@@ -1,0 +1,71 @@
+package filter
+
+import (
+	"strconv"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// config is what the properties of a filter say, rules apart.
+type config struct {
+	fieldMap       string
+	onMatch        bool   // any detection rule alerts, not only a reached threshold
+	alertKey       string // key of the map added to a matching record, "" adds nothing
+	emitTag        *tagTemplate
+	emitRecord     bool // emit a copy of the record instead of the flat alert
+	emitLimit      int64
+	includePayload bool
+	alertsOnly     bool // clean HTTP records are dropped
+}
+
+// Properties are the settings of the filter in the order in which help lists them.
+func Properties() []setting.Property {
+	return append(rules.Properties(),
+		setting.Property{Name: "field_map", Default: "auto", Help: "auto, nano, gelf, or the path of a key file: which keys hold " +
+			"what of a transaction"},
+		setting.Property{Name: "alert_on", Default: "score", Values: []string{"score", "match"},
+			Help: "score alerts when the anomaly threshold is reached, match on any detection rule"},
+		setting.Property{Name: "alert_key", Default: "waf", Help: "key of the map added to a matching record; off adds nothing"},
+		setting.Property{Name: "emit_tag", Help: "when set, an alert is emitted under this tag; $TAG and $TAG[n] expand; " +
+			"the original continues"},
+		setting.Property{Name: "emit_format", Default: "msa", Values: []string{"msa", "record"},
+			Help: "msa emits the flat alert, record a copy of the record with its alert map"},
+		setting.Property{Name: "emit_limit", Default: "10M", Help: "memory limit of the emitter"},
+		setting.Property{Name: "include_payload", Default: "on", Help: "heads and bodies in the flat alert"},
+		setting.Property{Name: "keep", Default: "all", Values: []string{"all", "alerts"},
+			Help: "alerts drops clean HTTP records; records that are not HTTP stay"},
+	)
+}
+
+// recordKey is where a copied record holds its alert map when alert_key adds nothing to the original.
+const recordKey = "waf"
+
+func readConfig(r *setting.Reader) config {
+	c := config{
+		fieldMap:       r.Text("field_map"),
+		onMatch:        r.Word("alert_on") == "match",
+		alertKey:       r.Text("alert_key"),
+		emitRecord:     r.Word("emit_format") == "record",
+		emitLimit:      r.Size("emit_limit"),
+		includePayload: r.Bool("include_payload"),
+		alertsOnly:     r.Word("keep") == "alerts",
+	}
+	if c.alertKey == "off" {
+		c.alertKey = ""
+	}
+	if text := r.Text("emit_tag"); text != "" {
+		template, err := parseTag(text)
+		if err != nil {
+			r.Problem("emit_tag", err)
+		}
+		c.emitTag = template
+	}
+	return c
+}
+
+// Emitter says what the host needs to know for emitting: whether alerts are emitted at all, and the memory limit in
+// Fluent Bit's notation.
+func (f *Filter) Emitter() (limit string, wanted bool) {
+	return strconv.FormatInt(f.config.emitLimit, 10), f.config.emitTag != nil
+}

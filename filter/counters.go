@@ -1,0 +1,49 @@
+package filter
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// Counts tells what became of all records of a filter. Records is the sum of Clean, Alerts, NotHTTP, Broken and Skipped.
+type Counts struct {
+	Records uint64 // records seen
+	Clean   uint64 // HTTP transactions without an alert
+	Alerts  uint64 // HTTP transactions with an alert
+	NotHTTP uint64 // records that are no HTTP transactions
+	Broken  uint64 // bytes or transactions that could not be read or inspected; they pass as they came
+	Skipped uint64 // records under the filter's own emit tag, or with a trusted verdict
+	Emitted uint64 // alerts that the host took
+	Failed  uint64 // alerts that the host did not take
+	Panics  uint64 // panics caught
+}
+
+type counters struct {
+	records, clean, alerts, notHTTP, broken, skipped, emitted, failed, panics atomic.Uint64
+}
+
+// Counts returns the counters as they stand.
+func (f *Filter) Counts() Counts {
+	c := &f.counts
+	return Counts{
+		Records: c.records.Load(), Clean: c.clean.Load(), Alerts: c.alerts.Load(), NotHTTP: c.notHTTP.Load(),
+		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
+		Panics: c.panics.Load(),
+	}
+}
+
+// String writes the counters for a log line.
+func (c Counts) String() string {
+	return fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d; alerts emitted %d, failed %d",
+		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Emitted, c.Failed)
+}
+
+// EmitTaken counts an alert that the host took.
+func (f *Filter) EmitTaken() { f.counts.emitted.Add(1) }
+
+// EmitFailed counts an alert that the host did not take, and says so in the log once.
+func (f *Filter) EmitFailed() {
+	if f.counts.failed.Add(1) == 1 {
+		f.log(LevelWarn, "an alert was not taken by the pipeline; its record continues (more are counted, not logged)")
+	}
+}

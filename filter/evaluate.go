@@ -1,0 +1,176 @@
+package filter
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// Kind is what became of one record.
+type Kind uint8
+
+// The kinds of records; every record is of exactly one.
+const (
+	NotHTTP Kind = iota // no HTTP transaction
+	Clean               // an HTTP transaction without an alert
+	Alert               // an HTTP transaction with an alert
+	Broken              // could not be read or inspected
+	Skipped             // not to be evaluated
+)
+
+// item is one event of a chunk and what was found.
+type item struct {
+	event   record.Event
+	kind    Kind
+	verdict *rules.Verdict // of HTTP transactions, nil when not inspected
+	body    []byte         // replaces the event's body, nil keeps it
+	emit    []byte         // event for the emit tag
+}
+
+// batch holds the events of one chunk while it is evaluated.
+type batch struct {
+	items  []item
+	broken []byte // bytes at the end that are no event
+}
+
+// scratch is the memory that one goroutine needs for evaluating records one after the other.
+type scratch struct {
+	values      fieldmap.Values
+	transaction rules.Transaction
+}
+
+var scratches = sync.Pool{New: func() any { return &scratch{} }}
+
+// largeScratch is the size in bytes from which a scratch is left to the garbage collector: one odd record must not be kept.
+const largeScratch = 64 << 10
+
+// split reads the events of a chunk.
+func (b *batch) split(chunk []byte) {
+	b.items = b.items[:0]
+	b.broken = nil
+	for len(chunk) > 0 {
+		event, rest, err := record.Next(chunk)
+		if err != nil {
+			b.broken = chunk
+			return
+		}
+		b.items = append(b.items, item{event: event})
+		chunk = rest
+	}
+}
+
+func (f *Filter) getBatch(chunk []byte) *batch {
+	b := f.batches.Get().(*batch)
+	b.split(chunk)
+	return b
+}
+
+func (f *Filter) putBatch(b *batch) {
+	clear(b.items) // views of the chunk must not outlive the call
+	f.batches.Put(b)
+}
+
+// grain is how many records a goroutine takes at a time; below two grains a chunk is not worth a second goroutine.
+const grain = 8
+
+// each calls work for all items, on all cores when there are many. The order in which they are worked on is open.
+func (b *batch) each(work func(*item, *scratch)) {
+	workers := min(runtime.GOMAXPROCS(0), len(b.items)/grain)
+	if workers < 2 {
+		b.run(0, len(b.items), work)
+		return
+	}
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for {
+				end := int(next.Add(grain))
+				if end-grain >= len(b.items) {
+					return
+				}
+				b.run(end-grain, min(end, len(b.items)), work)
+			}
+		})
+	}
+	group.Wait()
+}
+
+func (b *batch) run(from, to int, work func(*item, *scratch)) {
+	s := scratches.Get().(*scratch)
+	for i := from; i < to; i++ {
+		work(&b.items[i], s)
+	}
+	if s.values.Size() < largeScratch {
+		scratches.Put(s)
+	}
+}
+
+// evaluate finds out what an event is. When it alerts, write is called while the alert's views are valid. A panic anywhere
+// in it lets the record pass as it came.
+func (f *Filter) evaluate(it *item, s *scratch, write func(*item, *alert.Alert)) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			*it = item{event: it.event, kind: Broken}
+			if f.counts.panics.Add(1) == 1 {
+				f.log(LevelError, fmt.Sprintf("panic while evaluating a record, which passes unchanged: %v\n%s", cause, debug.Stack()))
+			}
+		}
+	}()
+	if it.event.Time.Group {
+		it.kind = Skipped
+		return
+	}
+	m := f.maps.For(it.event.Body)
+	if m == nil || !m.Read(it.event.Body, &s.values) || !s.values.Transaction(&s.transaction) {
+		it.kind = NotHTTP
+		return
+	}
+	verdict, err := f.rules.Inspect(&s.transaction)
+	if err != nil {
+		it.kind = Broken
+		if f.counts.panics.Add(1) == 1 {
+			f.log(LevelError, fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err))
+		}
+		return
+	}
+	it.verdict = verdict
+	if it.kind = Clean; !f.alerts(verdict) {
+		return
+	}
+	it.kind = Alert
+	write(it, &alert.Alert{
+		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: f.rules.Name(),
+	})
+}
+
+func (f *Filter) alerts(v *rules.Verdict) bool {
+	return v.Blocked || f.config.onMatch && len(v.Matches) > 0
+}
+
+// count adds the kinds of a batch to the counters.
+func (f *Filter) count(b *batch) {
+	var kinds [Skipped + 1]uint64
+	for i := range b.items {
+		kinds[b.items[i].kind]++
+	}
+	c := &f.counts
+	n := uint64(len(b.items))
+	if b.broken != nil {
+		n++
+		kinds[Broken]++
+	}
+	for i, counter := range [...]*atomic.Uint64{NotHTTP: &c.notHTTP, Clean: &c.clean, Alert: &c.alerts, Broken: &c.broken, Skipped: &c.skipped} {
+		if kinds[i] > 0 {
+			counter.Add(kinds[i])
+		}
+	}
+	c.records.Add(n)
+}

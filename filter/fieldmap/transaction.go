@@ -1,0 +1,136 @@
+package fieldmap
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// defaultVersion stands for an HTTP version that a source does not log.
+const defaultVersion = "HTTP/1.1"
+
+// Transaction writes the values into a transaction. It reports false when they are not those of an HTTP transaction: another
+// protocol, or no method or request target. The raw heads are the authority; parsed parts serve where they are missing.
+func (v *Values) Transaction(t *rules.Transaction) bool {
+	t.Reset()
+	if v.Has(Protocol7) && !strings.EqualFold(v.Get(Protocol7), "http") {
+		return false
+	}
+	t.ClientIP, t.ServerIP = address(v.Get(ClientIP)), address(v.Get(ServerIP))
+	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
+	if !v.requestHead(t) {
+		v.requestParts(t)
+	}
+	if t.Method == "" || t.URI == "" {
+		return false
+	}
+	t.ServerName = serverName(t)
+	t.RequestBody = v.Get(RequestBody)
+	t.RequestCut = v.Has(RequestBody) && isCut(t.RequestHeaders, t.RequestBody)
+	v.response(t)
+	return true
+}
+
+// requestHead reads the raw request head; it reports false when there is none that can be read.
+func (v *Values) requestHead(t *rules.Transaction) bool {
+	if v.Get(RequestHead) == "" {
+		return false
+	}
+	h := head{v.Get(RequestHead)}
+	line, _ := h.line()
+	method, target, version, ok := requestLine(line)
+	if !ok {
+		return false
+	}
+	t.Method, t.URI, t.Protocol = method, target, version
+	t.RequestHeaders, _ = h.headers(t.RequestHeaders)
+	return true
+}
+
+// requestParts uses the parts that the probe has parsed.
+func (v *Values) requestParts(t *rules.Transaction) {
+	t.Method, t.URI, t.Protocol = v.Get(Method), v.Get(URI), v.Get(Version)
+	if t.Protocol == "" {
+		t.Protocol = defaultVersion
+	}
+	for _, part := range [...]struct {
+		field Field
+		name  string
+	}{{Host, "Host"}, {UserAgent, "User-Agent"}, {Referer, "Referer"}, {Cookie, "Cookie"}} {
+		if value := v.Get(part.field); value != "" {
+			t.RequestHeaders = append(t.RequestHeaders, rules.Header{Name: part.name, Value: value})
+		}
+	}
+}
+
+func (v *Values) response(t *rules.Transaction) {
+	status := v.Get(Status)
+	if raw := v.Get(ResponseHead); raw != "" {
+		h := head{raw}
+		line, _ := h.line()
+		if version, code, ok := statusLine(line); ok {
+			t.ResponseProtocol = version
+			status = code
+		}
+		t.ResponseHeaders, _ = h.headers(t.ResponseHeaders)
+		t.HasResponse = true
+	}
+	if code, err := strconv.Atoi(status); err == nil && code >= 100 && code <= 999 {
+		t.ResponseStatus = code
+		t.HasResponse = true
+	}
+	if t.ResponseProtocol == "" {
+		t.ResponseProtocol = t.Protocol
+	}
+	t.ResponseBody = v.Get(ResponseBody)
+	t.HasResponse = t.HasResponse || t.ResponseBody != ""
+	t.ResponseCut = t.ResponseBody != "" && isCut(t.ResponseHeaders, t.ResponseBody)
+}
+
+// isCut reports whether Content-Length promises more than the body has.
+func isCut(headers []rules.Header, body string) bool {
+	for i := range headers {
+		if len(headers[i].Name) == len("Content-Length") && strings.EqualFold(headers[i].Name, "Content-Length") {
+			n, err := strconv.ParseUint(headers[i].Value, 10, 63)
+			return err == nil && n > uint64(len(body))
+		}
+	}
+	return false
+}
+
+// serverName returns the host that the client asked for, without port and brackets.
+func serverName(t *rules.Transaction) string {
+	host, _ := t.Header("Host")
+	if strings.HasPrefix(host, "[") {
+		if end := strings.IndexByte(host, ']'); end > 0 {
+			return host[1:end]
+		}
+	}
+	if at := strings.LastIndexByte(host, ':'); at >= 0 && strings.IndexByte(host, ':') == at {
+		return host[:at]
+	}
+	return host
+}
+
+// address returns an IP address without brackets and zone; a text that is no address stays as it is.
+func address(s string) string {
+	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
+		s = s[1 : len(s)-1]
+	}
+	if at := strings.IndexByte(s, '%'); at > 0 {
+		if _, err := netip.ParseAddr(s[:at]); err == nil {
+			return s[:at]
+		}
+	}
+	return s
+}
+
+func port(s string) int {
+	n, err := strconv.ParseUint(s, 10, 16)
+	if err != nil {
+		return 0
+	}
+	return int(n)
+}

@@ -1,0 +1,118 @@
+package filter
+
+import (
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+)
+
+// Emit is one record for another tag.
+type Emit struct {
+	Tag   string
+	Event []byte // one msgpack event, [[timestamp, metadata], body]
+}
+
+// Outcome is what became of a chunk. Its memory belongs to the Outcome and is reused by the next Process with it.
+type Outcome struct {
+	Changed bool   // Data replaces the chunk; when false the chunk continues as it is
+	Data    []byte // the changed chunk; empty when all of its records are dropped
+	Emits   []Emit // alerts for the emit tag, in record order
+}
+
+// Process evaluates one chunk of msgpack events that arrived under a tag. It never fails: what cannot be evaluated
+// continues as it came and is counted. The chunk is borrowed for the call.
+func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
+	out.Changed, out.Data, out.Emits = false, out.Data[:0], out.Emits[:0]
+	b := f.getBatch(chunk)
+	defer f.putBatch(b)
+	if f.config.emitTag.isOwn(tag) {
+		for i := range b.items {
+			b.items[i].kind = Skipped
+		}
+		f.count(b)
+		return
+	}
+	b.each(func(it *item, s *scratch) { f.evaluate(it, s, f.writeAlert) })
+	f.count(b)
+	f.assemble(b, chunk, out)
+	if f.config.emitTag != nil {
+		f.collectEmits(b, tag, out)
+	}
+}
+
+// writeAlert writes the alert into the item: the record's new body, and the event for the emit tag.
+func (f *Filter) writeAlert(it *item, a *alert.Alert) {
+	marked := a.AppendMap(nil)
+	if f.config.alertKey != "" {
+		it.body = record.AppendMapWith(nil, it.event.Body, f.config.alertKey, marked)
+	}
+	if f.config.emitTag == nil {
+		return
+	}
+	it.emit = append(it.emit, it.event.Head...)
+	switch {
+	case !f.config.emitRecord:
+		it.emit = a.AppendMSA(it.emit, f.config.includePayload)
+	case it.body != nil:
+		it.emit = append(it.emit, it.body...)
+	default:
+		it.emit = record.AppendMapWith(it.emit, it.event.Body, recordKey, marked)
+	}
+}
+
+// assemble writes the chunk that continues. Nothing is copied before the first event that differs from what came.
+func (f *Filter) assemble(b *batch, chunk []byte, out *Outcome) {
+	at := 0 // offset of the event in the chunk
+	for i := range b.items {
+		it := &b.items[i]
+		body, keep := f.continued(it)
+		switch {
+		case !out.Changed && keep && body == nil:
+		case !out.Changed:
+			out.Changed = true
+			out.Data = append(out.Data, chunk[:at]...)
+			fallthrough
+		default:
+			out.Data = appendContinued(out.Data, it, body, keep)
+		}
+		at += len(it.event.Raw)
+	}
+	if out.Changed {
+		out.Data = append(out.Data, b.broken...)
+	}
+}
+
+func appendContinued(dst []byte, it *item, body []byte, keep bool) []byte {
+	switch {
+	case !keep:
+		return dst
+	case body != nil:
+		return append(append(dst, it.event.Head...), body...)
+	default:
+		return append(dst, it.event.Raw...)
+	}
+}
+
+// continued returns the body with which an event continues, nil when it is the one that came, and whether it continues. A
+// verdict that came from outside is not believed: it is removed from clean records.
+func (f *Filter) continued(it *item) (body []byte, keep bool) {
+	switch it.kind {
+	case Alert:
+		return it.body, true
+	case Clean:
+		if f.config.alertsOnly {
+			return nil, false
+		}
+		if f.config.alertKey != "" && record.Has(it.event.Body, f.config.alertKey) {
+			return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, nil), true
+		}
+	}
+	return nil, true
+}
+
+func (f *Filter) collectEmits(b *batch, tag string, out *Outcome) {
+	for i := range b.items {
+		if emit := b.items[i].emit; emit != nil {
+			out.Emits = append(out.Emits, Emit{Tag: f.config.emitTag.expand(tag), Event: emit})
+		}
+	}
+}

@@ -1,0 +1,143 @@
+package record
+
+import (
+	"unsafe"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// Pairs reads the pairs of a map one after the other. Key and Value are views, valid until the next call of Next.
+type Pairs struct {
+	left  uint32
+	rest  []byte
+	Key   string // the pair's key; "" with IsKey false when the key is no string
+	IsKey bool
+	Raw   []byte // key and value as they are
+	Value []byte // the value as msgpack
+}
+
+// ReadMap starts reading a map; it reports false when the bytes are no map.
+func ReadMap(b []byte) (p Pairs, isMap bool) {
+	if len(b) == 0 {
+		return p, false
+	}
+	n, rest, err := msgp.ReadMapHeaderBytes(b)
+	return Pairs{left: n, rest: rest}, err == nil
+}
+
+// Len returns the number of pairs that are left.
+func (p *Pairs) Len() int { return int(p.left) }
+
+// Next reads the next pair. It reports false at the end and when the bytes are broken.
+func (p *Pairs) Next() bool {
+	if p.left == 0 {
+		return false
+	}
+	afterKey, err := skip(p.rest)
+	if err != nil {
+		return false
+	}
+	rest, err := skip(afterKey)
+	if err != nil {
+		return false
+	}
+	p.Key, p.IsKey = Text(p.rest[:len(p.rest)-len(afterKey)])
+	p.Value = afterKey[:len(afterKey)-len(rest)]
+	p.Raw = p.rest[:len(p.rest)-len(rest)]
+	p.rest = rest
+	p.left--
+	return true
+}
+
+// Items reads the values of an array one after the other.
+type Items struct {
+	left  uint32
+	rest  []byte
+	Value []byte // the value as msgpack, valid until the next call of Next
+}
+
+// ReadArray starts reading an array; it reports false when the bytes are no array.
+func ReadArray(b []byte) (i Items, isArray bool) {
+	rest, n, err := arrayHeader(b)
+	return Items{left: n, rest: rest}, err == nil
+}
+
+// Next reads the next value. It reports false at the end and when the bytes are broken.
+func (i *Items) Next() bool {
+	if i.left == 0 {
+		return false
+	}
+	rest, err := skip(i.rest)
+	if err != nil {
+		return false
+	}
+	i.Value = i.rest[:len(i.rest)-len(rest)]
+	i.rest = rest
+	i.left--
+	return true
+}
+
+// Text returns a string or binary value as a view of its bytes.
+func Text(b []byte) (s string, isText bool) {
+	if len(b) == 0 {
+		return "", false
+	}
+	var head int
+	switch c := b[0]; {
+	case c >= 0xa0 && c < 0xc0:
+		head = 1
+	case c == 0xd9 || c == 0xc4:
+		head = 2
+	case c == 0xda || c == 0xc5:
+		head = 3
+	case c == 0xdb || c == 0xc6:
+		head = 5
+	default:
+		return "", false
+	}
+	if len(b) < head {
+		return "", false
+	}
+	return view(b[head:]), true
+}
+
+// view returns bytes as a string without copying them.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// IsNil reports whether a value is nil.
+func IsNil(b []byte) bool { return len(b) == 1 && b[0] == 0xc0 }
+
+// AppendMapWith appends a map with a pair set in it: all pairs with the key are left out, and the new one comes last. A nil
+// value only removes.
+func AppendMapWith(dst, body []byte, key string, value []byte) []byte {
+	kept := uint32(0)
+	for p, _ := ReadMap(body); p.Next(); {
+		if !p.IsKey || p.Key != key {
+			kept++
+		}
+	}
+	if value != nil {
+		kept++
+	}
+	dst = msgp.AppendMapHeader(dst, kept)
+	for p, _ := ReadMap(body); p.Next(); {
+		if !p.IsKey || p.Key != key {
+			dst = append(dst, p.Raw...)
+		}
+	}
+	if value != nil {
+		dst = msgp.AppendString(dst, key)
+		dst = append(dst, value...)
+	}
+	return dst
+}
+
+// Has reports whether a map has a key.
+func Has(body []byte, key string) bool {
+	for p, _ := ReadMap(body); p.Next(); {
+		if p.IsKey && p.Key == key {
+			return true
+		}
+	}
+	return false
+}
