@@ -1,7 +1,10 @@
 package filter
 
 import (
+	"strings"
+
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -9,6 +12,19 @@ import (
 type Finding struct {
 	Kind    Kind
 	Verdict *rules.Verdict // of HTTP transactions that were inspected, nil otherwise
+	Alert   *Summary       // of alerts, nil otherwise
+}
+
+// Summary is what one line about an alert says. Its texts are as the record has them: they may hold anything.
+type Summary struct {
+	Rule       *rules.Match // that names the alert
+	ClientIP   string
+	ClientPort string
+	ServerIP   string
+	ServerPort string
+	Method     string
+	Host       string // that the client asked for, without port
+	URI        string
 }
 
 // Check evaluates a chunk and returns one finding for each of its events in order, and a Broken one for bytes at the end that
@@ -16,14 +32,30 @@ type Finding struct {
 func (f *Filter) Check(chunk []byte) []Finding {
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	b.each(func(it *item, s *scratch) { f.evaluate(it, s, func(*item, *alert.Alert) {}) })
+	b.each(func(it *item, s *scratch) {
+		f.evaluate(it, s, func(it *item, a *alert.Alert) { it.summary = summarize(a) })
+	})
 	f.count(b)
 	found := make([]Finding, len(b.items), len(b.items)+1)
 	for i := range b.items {
-		found[i] = Finding{Kind: b.items[i].kind, Verdict: b.items[i].verdict}
+		found[i] = Finding{Kind: b.items[i].kind, Verdict: b.items[i].verdict, Alert: b.items[i].summary}
 	}
 	if b.broken != nil {
 		found = append(found, Finding{Kind: Broken})
 	}
 	return found
+}
+
+func summarize(a *alert.Alert) *Summary {
+	t := a.Transaction
+	return &Summary{
+		Rule:       a.Rule(),
+		ClientIP:   strings.Clone(t.ClientIP),
+		ClientPort: strings.Clone(a.Values.Get(fieldmap.ClientPort)),
+		ServerIP:   strings.Clone(t.ServerIP),
+		ServerPort: strings.Clone(a.Values.Get(fieldmap.ServerPort)),
+		Method:     strings.Clone(t.Method),
+		Host:       strings.Clone(t.ServerName),
+		URI:        strings.Clone(t.URI),
+	}
 }

@@ -31,7 +31,8 @@ type item struct {
 	kind    Kind
 	verdict *rules.Verdict // of HTTP transactions, nil when not inspected
 	body    []byte         // replaces the event's body, nil keeps it
-	emit    []byte         // event for the emit tag
+	emit    *Emit          // alert for the emit tag
+	summary *Summary       // of an alert, for Check
 }
 
 // batch holds the events of one chunk while it is evaluated.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -86,6 +87,9 @@ func TestSampleBecomesTheAlertOfModSecurityForAnylog(t *testing.T) {
 	out := process(f, sample(t), "nano")
 	require.Len(t, out.Emits, 1)
 	require.Equal(t, "alert.nano", out.Emits[0].Tag)
+	require.Equal(t, 2, out.Emits[0].Severity)
+	require.Equal(t, "10.64.1.254", out.Emits[0].Host)
+	require.EqualValues(t, 0x66580000, out.Emits[0].Time.Unix())
 	parsed, _, err := record.Next(out.Emits[0].Event)
 	require.NoError(t, err)
 	want, err := os.ReadFile("testdata/sample-msa.json")
@@ -255,5 +259,22 @@ func TestAllProblemsOfAConfigurationAreReported(t *testing.T) {
 		`property include_payload: malformed switch "maybe" (want on or off)`,
 	} {
 		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestCheckFindsWhatEachRecordIs(t *testing.T) {
+	f := newFilter(t, nil)
+	found := f.Check(slices.Concat(sample(t), clean("/"), pairs("message", "not http"), []byte("\xc1")))
+	require.Len(t, found, 4)
+	require.Equal(t, []Kind{Alert, Clean, NotHTTP, Broken},
+		[]Kind{found[0].Kind, found[1].Kind, found[2].Kind, found[3].Kind})
+	require.Equal(t, 932160, found[0].Alert.Rule.Rule.ID)
+	found[0].Alert.Rule = nil
+	require.Equal(t, &Summary{
+		ClientIP: "192.168.1.105", ClientPort: "46152", ServerIP: "192.168.1.55", ServerPort: "80",
+		Method: "GET", Host: "192.168.1.55", URI: "/?t=../../etc/passwd",
+	}, found[0].Alert)
+	for _, f := range found[1:] {
+		require.Nil(t, f.Alert)
 	}
 }

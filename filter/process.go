@@ -1,14 +1,21 @@
 package filter
 
 import (
+	"strings"
+	"time"
+
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 )
 
-// Emit is one record for another tag.
+// Emit is one alert as a record for another tag.
 type Emit struct {
-	Tag   string
-	Event []byte // one msgpack event, [[timestamp, metadata], body]
+	Tag      string
+	Event    []byte    // one msgpack event, [[timestamp, metadata], body]
+	Time     time.Time // of the event
+	Severity int       // in syslog's numbers, 0 emergency to 7 debug
+	Host     string    // that made the record, "" when it does not say
 }
 
 // Outcome is what became of a chunk. Its memory belongs to the Outcome and is reused by the next Process with it.
@@ -48,15 +55,16 @@ func (f *Filter) writeAlert(it *item, a *alert.Alert) {
 	if f.config.emitTag == nil {
 		return
 	}
-	it.emit = append(it.emit, it.event.Head...)
+	event := append([]byte(nil), it.event.Head...)
 	switch {
 	case !f.config.emitRecord:
-		it.emit = a.AppendMSA(it.emit, f.config.includePayload)
+		event = a.AppendMSA(event, f.config.includePayload)
 	case it.body != nil:
-		it.emit = append(it.emit, it.body...)
+		event = append(event, it.body...)
 	default:
-		it.emit = record.AppendMapWith(it.emit, it.event.Body, recordKey, marked)
+		event = record.AppendMapWith(event, it.event.Body, recordKey, marked)
 	}
+	it.emit = &Emit{Event: event, Time: a.Time(), Severity: a.Severity(), Host: strings.Clone(a.Values.Get(fieldmap.Sensor))}
 }
 
 // assemble writes the chunk that continues. Nothing is copied before the first event that differs from what came.
@@ -112,7 +120,8 @@ func (f *Filter) continued(it *item) (body []byte, keep bool) {
 func (f *Filter) collectEmits(b *batch, tag string, out *Outcome) {
 	for i := range b.items {
 		if emit := b.items[i].emit; emit != nil {
-			out.Emits = append(out.Emits, Emit{Tag: f.config.emitTag.expand(tag), Event: emit})
+			emit.Tag = f.config.emitTag.expand(tag)
+			out.Emits = append(out.Emits, *emit)
 		}
 	}
 }

@@ -24,9 +24,9 @@ type Alert struct {
 	RuleSet     string // name and version of the rules
 }
 
-// last returns the match that names the alert: that of the last detection rule, as ModSecurity for Anylog does. A verdict
+// Rule returns the match that names the alert: that of the last detection rule, as ModSecurity for Anylog does. A verdict
 // that blocks without a detection rule has an empty one.
-func (a *Alert) last() *rules.Match {
+func (a *Alert) Rule() *rules.Match {
 	if n := len(a.Verdict.Matches); n > 0 {
 		return &a.Verdict.Matches[n-1]
 	}
@@ -37,7 +37,7 @@ var unnamed = rules.Match{Rule: &rules.RuleInfo{Severity: 2}, Message: "Blocked 
 
 // Severity returns the severity of the alert in syslog's and ModSecurity's numbers: that of its most severe match.
 func (a *Alert) Severity() int {
-	most := a.last().Severity()
+	most := a.Rule().Severity()
 	for i := range a.Verdict.Matches {
 		most = min(most, a.Verdict.Matches[i].Severity())
 	}
@@ -63,7 +63,7 @@ func (a *Alert) Inspected() string {
 
 // AppendMap appends the map that the filter adds to a record.
 func (a *Alert) AppendMap(dst []byte) []byte {
-	m := a.last()
+	m := a.Rule()
 	dst = msgp.AppendMapHeader(dst, 16)
 	dst = msgp.AppendBool(msgp.AppendString(dst, "alert"), true)
 	dst = appendPair(dst, "rule_id", strconv.Itoa(m.Rule.ID))

@@ -15,7 +15,7 @@ const msaEngine = "modsecurity"
 // AppendMSA appends the flat alert of ModSecurity for Anylog: all values are texts, the order is fixed, and the four payload
 // fields come last when they are asked for.
 func (a *Alert) AppendMSA(dst []byte, payload bool) []byte {
-	v, m := a.Values, a.last()
+	v, m := a.Values, a.Rule()
 	n := uint32(19)
 	if payload {
 		n += 4

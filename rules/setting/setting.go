@@ -47,12 +47,24 @@ func NewReader(get Getter, table []Property) *Reader {
 	return r
 }
 
+// Problem is what is wrong with one setting. Err joins them, and errors.As finds them in its parts.
+type Problem struct {
+	Noun, Name string
+	Err        error
+}
+
+// Error says what the setting is called and what is wrong with it.
+func (p *Problem) Error() string { return fmt.Sprintf("%s %s: %v", p.Noun, p.Name, p.Err) }
+
+// Unwrap returns what is wrong.
+func (p *Problem) Unwrap() error { return p.Err }
+
 // Err returns all problems found so far as one error, nil when there are none.
 func (r *Reader) Err() error { return errors.Join(r.problems...) }
 
 // Problem records that the setting name cannot be used as it is.
 func (r *Reader) Problem(name string, err error) {
-	r.problems = append(r.problems, fmt.Errorf("%s %s: %w", r.Noun, name, err))
+	r.problems = append(r.problems, &Problem{r.Noun, name, err})
 }
 
 // Text returns the value of a property without surrounding blanks, or its default.

@@ -1,0 +1,4 @@
+package filter
+
+// Version is the version of this build; the linker sets it.
+var Version = "unknown"
