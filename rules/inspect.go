@@ -9,9 +9,19 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 )
 
-// Inspect runs all phases of the rules over a transaction. A panic inside the engine comes back as an error.
-func (s *Set) Inspect(t *Transaction) (v *Verdict, err error) {
-	tx := s.waf.NewTransaction()
+// Inspect runs the rules over a transaction, without those that need parts that are unknown. A panic inside the engine comes
+// back as an error.
+func (s *Set) Inspect(t *Transaction) (*Verdict, error) {
+	e, err := s.engine(t.Unknown)
+	if err != nil {
+		return nil, err
+	}
+	return e.inspect(t)
+}
+
+// inspect runs all phases of the engine's rules over a transaction.
+func (e *engine) inspect(t *Transaction) (v *Verdict, err error) {
+	tx := e.waf.NewTransaction()
 	defer func() {
 		if cause := recover(); cause != nil {
 			v, err = nil, fmt.Errorf("inspect: engine panic: %v", cause)
@@ -30,7 +40,7 @@ func (s *Set) Inspect(t *Transaction) (v *Verdict, err error) {
 		}
 	}
 	tx.ProcessLogging()
-	return s.verdict(tx), nil
+	return e.verdict(tx), nil
 }
 
 func runRequest(tx types.Transaction, t *Transaction) error {
@@ -68,12 +78,12 @@ func runResponse(tx types.Transaction, t *Transaction) error {
 	return nil
 }
 
-func (s *Set) verdict(tx types.Transaction) *Verdict {
+func (e *engine) verdict(tx types.Transaction) *Verdict {
 	v := &Verdict{}
 	for _, m := range tx.MatchedRules() {
 		id := m.Rule().ID()
-		v.Blocked = v.Blocked || s.table.blocking[id]
-		if info := s.table.infos[id]; info != nil && info.isDetection() {
+		v.Blocked = v.Blocked || e.table.blocking[id]
+		if info := e.table.infos[id]; info != nil && info.isDetection() {
 			v.Matches = append(v.Matches, newMatch(info, m))
 		}
 	}

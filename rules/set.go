@@ -4,17 +4,12 @@ package rules
 
 import (
 	"errors"
-	"io"
 	"sync"
-
-	"github.com/corazawaf/coraza/v3"
-	"github.com/corazawaf/coraza/v3/experimental"
 )
 
 // Set is a compiled rule set. It is shared by all that opened the same rules and safe for concurrent use.
 type Set struct {
-	waf      coraza.WAF
-	table    *ruleTable
+	engines  engines
 	id       string
 	name     string
 	warnings []string
@@ -45,11 +40,12 @@ func Open(c Config) (*Set, error) {
 		s.users++
 		return s, nil
 	}
-	waf, err := p.compile(c.Strict)
+	e, err := newEngine(p, c.Strict)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{waf: waf, table: newRuleTable(p), id: id, name: p.name(), warnings: p.warnings, users: 1}
+	s := &Set{id: id, name: p.name(), warnings: p.warnings, users: 1}
+	s.engines.start(p, e)
 	registry.sets[id] = s
 	return s, nil
 }
@@ -62,10 +58,7 @@ func (s *Set) Close() error {
 		return nil
 	}
 	delete(registry.sets, s.id)
-	if closer, can := s.waf.(io.Closer); can {
-		return closer.Close()
-	}
-	return nil
+	return s.engines.close()
 }
 
 // ID returns the hash of everything that makes the rule set.
@@ -78,9 +71,4 @@ func (s *Set) Name() string { return s.name }
 func (s *Set) Warnings() []string { return s.warnings }
 
 // Rules returns the number of compiled rules.
-func (s *Set) Rules() int {
-	if counter, can := s.waf.(experimental.WAFWithRules); can {
-		return counter.RulesCount()
-	}
-	return len(s.table.infos)
-}
+func (s *Set) Rules() int { return s.engines.whole.rules() }

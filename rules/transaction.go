@@ -26,6 +26,9 @@ type Transaction struct {
 	ResponseHeaders  []Header
 	ResponseBody     string
 	ResponseCut      bool // ResponseBody is only the start of the body
+
+	// Unknown are the parts that the record's source does not log. Rules that need them are left out.
+	Unknown Parts
 }
 
 // Reset empties the transaction and keeps its memory for the next use.

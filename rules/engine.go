@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/experimental"
+)
+
+// engine is one compiled form of a set's rules with everything that belongs to this form alone. A set has one engine with all
+// of its rules, and one for each list of rules that must be left out because a source does not log what they judge.
+type engine struct {
+	waf   coraza.WAF
+	table *ruleTable
+}
+
+// newEngine compiles a program. Patterns are shared with all engines that are open.
+func newEngine(p *program, strict bool) (*engine, error) {
+	waf, err := p.compile(strict)
+	if err != nil {
+		return nil, err
+	}
+	return &engine{waf: waf, table: newRuleTable(p)}, nil
+}
+
+// rules returns the number of compiled rules.
+func (e *engine) rules() int {
+	if counter, can := e.waf.(experimental.WAFWithRules); can {
+		return counter.RulesCount()
+	}
+	return len(e.table.infos)
+}
+
+func (e *engine) close() error {
+	if closer, can := e.waf.(io.Closer); can {
+		return closer.Close()
+	}
+	return nil
+}
+
+// without returns the program with rules removed from it; it shares everything else.
+func (p *program) without(ids []int) *program {
+	reduced := *p
+	reduced.directives = slices.Clone(p.directives)
+	for _, id := range ids {
+		reduced.addText("field map", fmt.Sprintf("SecRuleRemoveById %d", id))
+	}
+	return &reduced
+}

@@ -1,0 +1,99 @@
+package rules
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// maxEngines bounds how many forms of one rule set are compiled. A record whose form comes later is inspected with the form
+// that leaves out most, which is right for every record.
+const maxEngines = 32
+
+// engines are the compiled forms of one rule set: the whole one, and those without the rules that need unknown parts. Forms
+// that leave out the same rules are one engine.
+type engines struct {
+	whole   *engine
+	byParts atomic.Pointer[map[Parts]*engine] // never changed once stored
+
+	mu      sync.Mutex // held while an engine is made
+	program *program
+	needs   []need
+	judged  Parts              // all parts that a rule needs; others make no difference
+	made    map[string]*engine // by the ids that are left out
+}
+
+func (es *engines) start(p *program, whole *engine) {
+	es.program, es.whole = p, whole
+	es.needs = p.needs(whole.table)
+	for _, n := range es.needs {
+		es.judged |= n.parts
+	}
+	es.made = map[string]*engine{fmt.Sprint([]int(nil)): whole}
+	es.byParts.Store(&map[Parts]*engine{0: whole})
+}
+
+// engine returns the form of the rules for records of which some parts are unknown.
+func (s *Set) engine(unknown Parts) (*engine, error) {
+	es := &s.engines
+	if unknown &= es.judged; unknown == 0 {
+		return es.whole, nil
+	}
+	if e, found := (*es.byParts.Load())[unknown]; found {
+		return e, nil
+	}
+	return es.add(unknown)
+}
+
+// add makes the engine for unknown parts, or finds the one that leaves out the same rules.
+func (es *engines) add(unknown Parts) (*engine, error) {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	known := *es.byParts.Load()
+	if e, found := known[unknown]; found {
+		return e, nil
+	}
+	ids := leftOutIDs(es.needs, unknown)
+	if len(es.made) >= maxEngines-1 {
+		ids = leftOutIDs(es.needs, AllParts)
+	}
+	key := fmt.Sprint(ids)
+	e, found := es.made[key]
+	if !found {
+		waf, err := es.program.without(ids).compile(true)
+		if err != nil {
+			return nil, fmt.Errorf("rules for records without %s: %w", unknown, err)
+		}
+		e = &engine{waf: waf, table: es.whole.table}
+		es.made[key] = e
+	}
+	grown := make(map[Parts]*engine, len(known)+1)
+	for parts, e := range known {
+		grown[parts] = e
+	}
+	grown[unknown] = e
+	es.byParts.Store(&grown)
+	return e, nil
+}
+
+func leftOutIDs(needs []need, unknown Parts) (ids []int) {
+	for _, n := range needs {
+		if n.parts&unknown != 0 {
+			ids = append(ids, n.rule.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+func (es *engines) close() error {
+	es.mu.Lock()
+	defer es.mu.Unlock()
+	var problems []error
+	for _, e := range es.made {
+		problems = append(problems, e.close())
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,252 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// need says that a detection rule would judge parts of a transaction by their absence when they are unknown.
+type need struct {
+	rule  *RuleInfo
+	parts Parts
+	why   string // the first target that cannot be judged, or the reason of a rule in needTable
+}
+
+// variable is what a SecLang variable is made of.
+type variable struct {
+	parts Parts
+	kind  kind
+}
+
+// kind says what a variable looks like when parts of it are unknown.
+type kind uint8
+
+const (
+	collection kind = iota // has what is known, and nothing to match in place of the rest
+	text                   // always has a value, which is empty or made up
+	size                   // a number that grows with what is known
+	flag                   // a number that says how reading the parts went
+)
+
+var variables = map[string]variable{
+	"ARGS":                    {PartRequest | PartBody, collection},
+	"ARGS_NAMES":              {PartRequest | PartBody, collection},
+	"ARGS_GET":                {PartRequest, collection},
+	"ARGS_GET_NAMES":          {PartRequest, collection},
+	"ARGS_PATH":               {PartRequest, collection},
+	"ARGS_POST":               {PartBody, collection},
+	"ARGS_POST_NAMES":         {PartBody, collection},
+	"ARGS_COMBINED_SIZE":      {PartRequest | PartBody | PartBodyEnd, size},
+	"AUTH_TYPE":               {PartOtherHeaders, text},
+	"FILES":                   {PartBody, collection},
+	"FILES_NAMES":             {PartBody, collection},
+	"FILES_SIZES":             {PartBody | PartBodyEnd, collection},
+	"FILES_TMPNAMES":          {PartBody, collection},
+	"FILES_TMP_CONTENT":       {PartBody | PartBodyEnd, collection},
+	"FILES_COMBINED_SIZE":     {PartBody | PartBodyEnd, size},
+	"FULL_REQUEST":            {PartRequest | PartEscapes | PartProtocol | PartRequestHeaders | PartBody | PartBodyEnd, text},
+	"FULL_REQUEST_LENGTH":     {PartRequest | PartEscapes | PartProtocol | PartRequestHeaders | PartBody | PartBodyEnd, size},
+	"GEO":                     {PartClient, collection},
+	"INBOUND_DATA_ERROR":      {PartBody | PartBodyEnd, flag},
+	"JSON":                    {PartBody, collection},
+	"MULTIPART_PART_HEADERS":  {PartBody, collection},
+	"OUTBOUND_DATA_ERROR":     {PartResponseBody | PartResponseEnd, flag},
+	"PATH_INFO":               {PartRequest, text},
+	"QUERY_STRING":            {PartRequest, text},
+	"REMOTE_ADDR":             {PartClient, text},
+	"REMOTE_HOST":             {PartClient, text},
+	"REMOTE_PORT":             {PartClient, text},
+	"REMOTE_USER":             {PartOtherHeaders, text},
+	"REQUEST_BASENAME":        {PartRequest, text},
+	"REQUEST_BODY":            {PartBody, text},
+	"REQUEST_BODY_LENGTH":     {PartBody | PartBodyEnd, size},
+	"REQUEST_COOKIES":         {PartCookie, collection},
+	"REQUEST_COOKIES_NAMES":   {PartCookie, collection},
+	"REQUEST_FILENAME":        {PartRequest, text},
+	"REQUEST_LINE":            {PartRequest | PartEscapes | PartProtocol, text},
+	"REQUEST_METHOD":          {PartRequest, text},
+	"REQUEST_PROTOCOL":        {PartProtocol, text},
+	"REQUEST_URI":             {PartRequest, text},
+	"REQUEST_URI_RAW":         {PartRequest, text},
+	"REQUEST_XML":             {PartBody, collection},
+	"RESPONSE_ARGS":           {PartResponseBody, collection},
+	"RESPONSE_BODY":           {PartResponseBody, text},
+	"RESPONSE_CONTENT_LENGTH": {PartResponseHeader, size},
+	"RESPONSE_CONTENT_TYPE":   {PartResponseHeader, text},
+	"RESPONSE_HEADERS":        {PartResponseHeader, collection},
+	"RESPONSE_HEADERS_NAMES":  {PartResponseHeader, collection},
+	"RESPONSE_PROTOCOL":       {PartResponseHeader, text},
+	"RESPONSE_STATUS":         {PartStatus, text},
+	"RESPONSE_XML":            {PartResponseBody, collection},
+	"SERVER_ADDR":             {PartServer, text},
+	"SERVER_NAME":             {PartHost, text},
+	"SERVER_PORT":             {PartServer, text},
+	"STATUS_LINE":             {PartStatus, text},
+	"URI_PARSE_ERROR":         {PartRequest | PartEscapes, flag},
+	"URLENCODED_ERROR":        {PartRequest | PartEscapes | PartBody | PartBodyEnd, flag},
+	"XML":                     {PartBody, collection},
+}
+
+// variableOf returns what a target is made of. Variables that say nothing of the record have no parts.
+func variableOf(name, key string) variable {
+	switch name {
+	case "REQUEST_HEADERS", "REQUEST_HEADERS_NAMES":
+		if key == "" {
+			return variable{parts: PartRequestHeaders}
+		}
+		return variable{parts: partOfHeader(key)}
+	}
+	if v, known := variables[name]; known {
+		return v
+	}
+	for _, prefix := range []string{"REQBODY_", "MULTIPART_"} {
+		if strings.HasPrefix(name, prefix) {
+			return variable{PartBody | PartBodyEnd, flag}
+		}
+	}
+	if strings.HasPrefix(name, "RES_BODY_") || strings.HasPrefix(name, "RESBODY_") {
+		return variable{PartResponseBody | PartResponseEnd, flag}
+	}
+	return variable{}
+}
+
+func partOfHeader(name string) Parts {
+	switch strings.ToLower(name) {
+	case "host":
+		return PartHost
+	case "user-agent":
+		return PartUserAgent
+	case "referer":
+		return PartReferer
+	case "cookie":
+		return PartCookie
+	}
+	return PartOtherHeaders
+}
+
+// needTable names the needs that no rule text shows, by CRS rule id.
+var needTable = map[int]struct {
+	parts Parts
+	why   string
+}{
+	920350: {PartHost, "judges how the Host header was written, not which host answered"},
+}
+
+// needs derives what the detection rules of a program need.
+func (p *program) needs(table *ruleTable) (all []need) {
+	var current *need
+	for _, d := range p.directives {
+		if !d.Is("SecRule") && !d.Is("SecAction") {
+			continue
+		}
+		r, err := seclang.ParseRule(d)
+		if err != nil {
+			continue // accepted by the compiler, so its targets are unusual; it stays in all forms of the rules
+		}
+		if current == nil {
+			current = table.newNeed(r.ID())
+		}
+		current.addLink(&r)
+		if !r.Chained() {
+			if current.parts != 0 && (current.rule.isDetection() || table.blocking[current.rule.ID]) {
+				all = append(all, *current)
+			}
+			current = nil
+		}
+	}
+	return all
+}
+
+func (t *ruleTable) newNeed(id int) *need {
+	n := &need{rule: t.infos[id]}
+	if listed, found := needTable[id]; found {
+		n.parts, n.why = listed.parts, listed.why
+	}
+	return n
+}
+
+// addLink adds what one rule of a chain needs: parts whose absence its operator would take for a match, and parts that the
+// operator compares with.
+func (n *need) addLink(r *seclang.Rule) {
+	for _, t := range r.Targets {
+		if t.Exclude {
+			continue
+		}
+		name := t.Variable
+		if t.Key != "" {
+			name += ":" + t.Key
+		}
+		n.add(misleading(r, &t), "matches when %s is not known", name)
+	}
+	for _, macro := range macroName.FindAllStringSubmatch(r.Operator.Argument, -1) {
+		n.add(variableOf(strings.ToUpper(macro[1]), macro[2]).parts, "compares with %s", macro[0])
+	}
+}
+
+var macroName = regexp.MustCompile(`%\{([A-Za-z_]+)(?:[.:]([^}]+))?\}`)
+
+func (n *need) add(parts Parts, why, what string) {
+	if n.parts |= parts; parts != 0 && n.why == "" {
+		n.why = fmt.Sprintf(why, what)
+	}
+}
+
+// madeUpProtocol stands for a version that is not known.
+const madeUpProtocol = "HTTP/1.1"
+
+// misleading returns the parts that, when unknown, can make a target match.
+func misleading(r *seclang.Rule, t *seclang.Target) Parts {
+	v := variableOf(t.Variable, t.Key)
+	const ends = PartBodyEnd | PartResponseEnd
+	parts := judgedEncoding(r, v.parts)
+	switch {
+	case t.Count:
+		if r.Operator.Matches("0") || t.Key == "" && !r.Operator.Grows() {
+			parts |= v.parts
+		}
+	case v.kind == text && (r.Operator.Matches(emptyTransformed(r)) || t.Variable == "REQUEST_PROTOCOL" && r.Operator.Matches(madeUpProtocol)):
+		parts |= v.parts
+	case v.kind == size && !r.Operator.Grows():
+		parts |= v.parts
+	case v.kind == flag:
+		if parts |= v.parts & ends; r.Operator.Matches("0") {
+			parts |= v.parts
+		}
+	}
+	return parts
+}
+
+// judgedEncoding returns what a rule needs that looks at how text is encoded: a request target with its escapes, and a body that
+// does not stop in the middle of a character.
+func judgedEncoding(r *seclang.Rule, looksAt Parts) (parts Parts) {
+	switch strings.ToLower(r.Operator.Name) {
+	case "validateurlencoding":
+		parts = PartEscapes | PartBodyEnd
+	case "validatebyterange":
+		if slices.ContainsFunc(r.All("t"), func(t string) bool { return strings.HasPrefix(strings.ToLower(t), "urldecode") }) {
+			return 0
+		}
+		parts = PartEscapes
+	case "validateutf8encoding":
+		parts = PartBodyEnd
+	}
+	if looksAt&PartRequest == 0 {
+		parts &^= PartEscapes
+	}
+	if looksAt&PartBody == 0 {
+		parts &^= PartBodyEnd
+	}
+	return parts
+}
+
+// emptyTransformed returns what a rule's operator sees of an empty value.
+func emptyTransformed(r *seclang.Rule) string {
+	if slices.ContainsFunc(r.All("t"), func(t string) bool { return strings.EqualFold(t, "length") }) {
+		return "0"
+	}
+	return ""
+}

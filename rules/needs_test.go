@@ -1,0 +1,64 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
+	want := map[int]Parts{
+		200002: PartBodyEnd,
+		200003: PartBodyEnd,
+		911100: PartRequest,
+		920100: PartRequest | PartEscapes | PartProtocol,
+		920180: PartProtocol | PartOtherHeaders,
+		920200: PartRequest,
+		920240: PartBodyEnd,
+		920250: PartBodyEnd,
+		920280: PartHost,
+		920300: PartRequest | PartOtherHeaders,
+		920310: PartRequest,
+		920311: PartRequest | PartUserAgent,
+		920320: PartUserAgent,
+		920340: PartOtherHeaders,
+		920350: PartHost,
+		920430: PartProtocol,
+		920640: PartOtherHeaders,
+		920650: PartRequest | PartBody,
+		931130: PartHost,
+		943110: PartHost,
+		943120: PartReferer,
+		954130: PartStatus,
+	}
+	got := map[int]Parts{}
+	for _, n := range open(t, nil).engines.needs {
+		got[n.rule.ID] |= n.parts
+		require.NotEmpty(t, n.why)
+	}
+	require.Equal(t, want, got)
+}
+
+func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
+	set := open(t, nil)
+	request := func() *Transaction {
+		return &Transaction{Method: "POST", URI: "/?a=../../etc/passwd", Protocol: "HTTP/1.1", RequestHeaders: []Header{{"User-Agent", "x"}}}
+	}
+	all, err := set.Inspect(request())
+	require.NoError(t, err)
+	require.Subset(t, ids(all), []int{920280, 920180, 930120})
+
+	partly := request()
+	partly.Unknown = PartHost | PartOtherHeaders
+	some, err := set.Inspect(partly)
+	require.NoError(t, err)
+	require.NotContains(t, ids(some), 920280)
+	require.NotContains(t, ids(some), 920180)
+	require.Contains(t, ids(some), 930120)
+	require.Len(t, set.engines.made, 2)
+
+	partly.Unknown = PartHost | PartOtherHeaders | PartClient // of which no rule makes anything
+	_, err = set.Inspect(partly)
+	require.NoError(t, err)
+	require.Len(t, set.engines.made, 2)
+}

@@ -1,0 +1,49 @@
+package rules
+
+import "strings"
+
+// Parts is a set of parts of a transaction. Sources log different ones; what a source does not log is unknown, which is not
+// the same as empty.
+type Parts uint32
+
+// The parts that sources log or leave out.
+const (
+	PartRequest        Parts = 1 << iota // method and request target; a record without them is no HTTP transaction
+	PartEscapes                          // the request target with its escapes, as it was sent
+	PartProtocol                         // HTTP version of the request
+	PartHost                             // Host header
+	PartUserAgent                        // User-Agent header
+	PartReferer                          // Referer header
+	PartCookie                           // Cookie header
+	PartOtherHeaders                     // all other request headers
+	PartBody                             // request body
+	PartBodyEnd                          // end of the request body
+	PartClient                           // address of the client
+	PartServer                           // address of the server
+	PartStatus                           // response status
+	PartResponseHeader                   // response headers
+	PartResponseBody                     // response body
+	PartResponseEnd                      // end of the response body
+	partsEnd
+)
+
+// PartRequestHeaders are all request headers.
+const PartRequestHeaders = PartHost | PartUserAgent | PartReferer | PartCookie | PartOtherHeaders
+
+// AllParts is a transaction of which everything is logged.
+const AllParts = partsEnd - 1
+
+var partNames = []string{"method and request target", "escapes of the request target", "HTTP version", "Host header", "User-Agent header",
+	"Referer header", "Cookie header", "other request headers", "request body", "end of the request body", "client address",
+	"server address", "response status", "response headers", "response body", "end of the response body"}
+
+// String lists the parts.
+func (p Parts) String() string {
+	var names []string
+	for i, name := range partNames {
+		if p&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
