@@ -1,0 +1,54 @@
+# The project's tasks; "make help" lists them.
+
+GO            ?= go
+GOLANGCI      ?= $(shell $(GO) env GOPATH)/bin/golangci-lint
+GOLANGCI_WANT := 2.15.0
+VERSION       ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+# no_fs_access and the disabled operators keep rules from reading files, running programs and asking name servers.
+TAGS          := no_fs_access,coraza.disabled_operators.rbl,coraza.disabled_operators.inspectFile
+LDFLAGS       := -s -w -X github.com/fluent-bit-waf/fluent-bit-waf/filter.Version=$(VERSION)
+OUT           := build/out
+FUZZTIME      ?= 10s
+BENCHTIME     ?= 1s
+BENCH         ?= .
+
+export CGO_ENABLED := 1
+
+.PHONY: build test lint tools generate bench fuzz clean help
+
+build: ## the plugin (build/out/out_waf.so and its link) and wafctl
+	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
+	rm -f $(OUT)/out_waf.h
+	ln -sf out_waf.so $(OUT)/flb-filter_waf.so
+	$(if $(wildcard cmd/wafctl),$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(OUT)/wafctl ./cmd/wafctl)
+
+test: ## everything that needs no Fluent Bit
+	$(GO) test -tags $(TAGS) ./...
+
+lint: tools ## formatting, vet and golangci-lint
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	CGO_CFLAGS=-Werror $(GO) vet -tags $(TAGS) ./...
+	$(GOLANGCI) run --build-tags $(TAGS) ./...
+
+tools: ## golangci-lint in the pinned version
+	@$(GOLANGCI) version --short 2>/dev/null | grep -qx $(GOLANGCI_WANT) || \
+		$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_WANT)
+
+generate: ## what is written from other files: the plugin's table of properties
+	$(GO) test -tags $(TAGS) -run TestConfigMap ./plugin -update
+
+bench: ## Go benchmarks (BENCH=pattern, BENCHTIME=1s)
+	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
+
+fuzz: ## every fuzz target for FUZZTIME each
+	@grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -rn1 dirname | sort -u | while read -r package; do \
+		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -c6-); do \
+			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+clean: ## build outputs
+	rm -rf build/out build/work
+
+help: ## this list
+	@sed -nE 's/^([a-z0-9]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | sed 's/\$$\$$/$$/g' | column -ts '|'

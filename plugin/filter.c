@@ -1,0 +1,50 @@
+#include "host.h"
+
+#include "_cgo_export.h"
+
+/*
+ * The native filter. Its context is a handle of Go's; everything that could go wrong behind it ends as "not touched", which
+ * leaves the chunk as it is.
+ */
+
+static int cb_init(void *ins, void *config, void *data)
+{
+    uintptr_t handle;
+
+    (void) data;
+    if (waf_forked("filter:waf") || waf_host.filter_get_property == NULL || waf_host.filter_set_context == NULL) {
+        return -1;
+    }
+    handle = wafFilterOpen(ins, config);
+    if (handle == 0) {
+        return -1;
+    }
+    waf_host.filter_set_context(ins, (void *) handle);
+    return 0;
+}
+
+static int cb_filter(const void *data, size_t bytes, const char *tag, int tag_len, void **out, size_t *out_bytes, void *ins,
+                     void *input, void *context, void *config)
+{
+    (void) ins;
+    waf_keep_signals();
+    return wafFilterRun((uintptr_t) context, (void *) data, bytes, (char *) tag, tag_len, out, out_bytes, input, config);
+}
+
+static int cb_exit(void *context, void *config)
+{
+    (void) config;
+    if (context != NULL && !waf_forked("filter:waf")) {
+        wafFilterClose((uintptr_t) context);
+    }
+    return 0;
+}
+
+WAF_EXPORT struct waf_filter_plugin filter_waf_plugin = {
+    .event_type = 1, /* logs */
+    .name = "waf",
+    .description = "Detect web attacks in HTTP records with Coraza and the OWASP Core Rule Set",
+    .cb_init = cb_init,
+    .cb_filter = cb_filter,
+    .cb_exit = cb_exit,
+};

@@ -1,0 +1,167 @@
+package main
+
+// #include <stdlib.h>
+// #include "host.h"
+import "C"
+
+import (
+	"fmt"
+	"runtime/cgo"
+	"sync"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+)
+
+// instance is one filter or processor waf of a pipeline. The host knows it by a cgo.Handle.
+type instance struct {
+	guard
+	filter  *filter.Filter
+	emitter *C.struct_waf_emitter // nil without emit_tag
+	tag     atomic.Pointer[string]
+	noInput sync.Once
+}
+
+var outcomes = sync.Pool{New: func() any { return new(filter.Outcome) }}
+
+// largeOutcome is the size in bytes of a chunk from which its outcome is left to the garbage collector.
+const largeOutcome = 4 << 20
+
+// filterProperties reads what the host has for one of its filter instances.
+type filterProperties struct{ ins unsafe.Pointer }
+
+func (p filterProperties) Get(name string) string {
+	key := C.CString(name)
+	defer C.free(unsafe.Pointer(key))
+	return C.GoString(C.waf_filter_property(key, p.ins))
+}
+
+// wafFilterOpen makes an instance and returns its handle; 0 refuses the start, with the reasons in the log.
+//
+//export wafFilterOpen
+func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
+	name := C.GoString(C.waf_filter_name(ins))
+	i := &instance{guard: guard{log: logger("filter", name)}}
+	defer i.recovered("start", func() { handle = 0 })
+
+	f, err := filter.New(filterProperties{ins}, i.log)
+	if err != nil {
+		i.log(filter.LevelError, err.Error())
+		return 0
+	}
+	i.filter = f
+	if err := i.openEmitter(name, config); err != nil {
+		i.log(filter.LevelError, err.Error())
+		i.close()
+		return 0
+	}
+	return C.uintptr_t(cgo.NewHandle(i))
+}
+
+// openEmitter prepares for alerts under the emit tag, when there is one.
+func (i *instance) openEmitter(name string, config unsafe.Pointer) error {
+	limit, wanted := i.filter.Emitter()
+	if !wanted {
+		return nil
+	}
+	alias := C.CString("emitter_for_" + name)
+	defer C.free(unsafe.Pointer(alias))
+	bytes := C.CString(limit)
+	defer C.free(unsafe.Pointer(bytes))
+	opened := C.waf_emitter_open(alias, bytes, config)
+	if opened.problem != nil {
+		return fmt.Errorf("property emit_tag: %s", C.GoString(opened.problem))
+	}
+	i.emitter = opened.emitter
+	return nil
+}
+
+// wafFilterRun evaluates one chunk and returns what cb_filter returns. The chunk and the tag are borrowed for the call; a changed
+// chunk goes to the host as memory from malloc.
+//
+//export wafFilterRun
+func wafFilterRun(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, tag *C.char, tagLen C.int,
+	out *unsafe.Pointer, outSize *C.size_t, input, config unsafe.Pointer,
+) (answer C.int) {
+	i := cgo.Handle(handle).Value().(*instance)
+	defer i.recovered("filter", func() { answer = C.WAF_FILTER_NOTOUCH })
+
+	name := i.tagName(unsafe.Slice((*byte)(unsafe.Pointer(tag)), int(tagLen)))
+	fault(name)
+	o := outcomes.Get().(*filter.Outcome)
+	i.filter.Process(unsafe.Slice((*byte)(data), int(size)), name, o)
+	for _, e := range o.Emits {
+		i.emit(e, input, config)
+	}
+	answer = C.WAF_FILTER_NOTOUCH
+	if o.Changed {
+		answer = handOver(o.Data, out, outSize)
+	}
+	if cap(o.Data) <= largeOutcome {
+		outcomes.Put(o)
+	}
+	return answer
+}
+
+// handOver gives the host a copy of a changed chunk that is the host's to free. Without memory for it the old chunk stays.
+func handOver(chunk []byte, out *unsafe.Pointer, outSize *C.size_t) C.int {
+	if len(chunk) == 0 {
+		*out, *outSize = nil, 0
+		return C.WAF_FILTER_MODIFIED
+	}
+	copied := C.waf_copy(unsafe.Pointer(unsafe.SliceData(chunk)), C.size_t(len(chunk)))
+	if copied == nil {
+		return C.WAF_FILTER_NOTOUCH
+	}
+	*out, *outSize = copied, C.size_t(len(chunk))
+	return C.WAF_FILTER_MODIFIED
+}
+
+// tagName returns the tag as a string of Go's; chunks in a row mostly have the same one.
+func (i *instance) tagName(tag []byte) string {
+	if last := i.tag.Load(); last != nil && *last == string(tag) {
+		return *last
+	}
+	name := string(tag)
+	i.tag.Store(&name)
+	return name
+}
+
+func (i *instance) emit(e filter.Emit, input, config unsafe.Pointer) {
+	switch C.waf_emit(i.emitter, (*C.char)(unsafe.Pointer(unsafe.StringData(e.Tag))), C.size_t(len(e.Tag)),
+		unsafe.Pointer(unsafe.SliceData(e.Event)), C.size_t(len(e.Event)), input, config) {
+	case C.WAF_EMIT_TAKEN:
+		i.filter.EmitTaken()
+		return
+	case C.WAF_EMIT_NO_INPUT:
+		i.noInput.Do(func() {
+			i.log(filter.LevelError, "emit_tag works in filters and in the processors of inputs, not in those of outputs; "+
+				"alerts are counted as not emitted")
+		})
+	}
+	i.filter.EmitFailed()
+}
+
+// wafFilterClose ends an instance.
+//
+//export wafFilterClose
+func wafFilterClose(handle C.uintptr_t) {
+	h := cgo.Handle(handle)
+	i := h.Value().(*instance)
+	defer i.recovered("exit", func() {})
+	h.Delete()
+	i.close()
+}
+
+// close releases what the instance holds, and says in the log what it has done.
+func (i *instance) close() {
+	if err := i.filter.Close(); err != nil {
+		i.log(filter.LevelWarn, err.Error())
+	}
+	C.waf_emitter_close(i.emitter)
+	i.log(filter.LevelInfo, i.filter.Counts().String())
+	if n := i.panics.Load(); n > 0 {
+		i.log(filter.LevelWarn, fmt.Sprintf("%d panics at the border to Fluent Bit", n))
+	}
+}

@@ -1,0 +1,119 @@
+#include "host.h"
+
+#include <dlfcn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct waf_host waf_host;
+pid_t waf_load_pid;
+
+WAF_EXPORT extern struct waf_filter_plugin filter_waf_plugin;
+
+static void look_up(void *function, const char *name)
+{
+    void *found = dlsym(RTLD_DEFAULT, name);
+
+    memcpy(function, &found, sizeof(found));
+}
+
+/*
+ * Runs inside dlopen, when Go's runtime is still starting in a thread of its own: nothing here may call Go. The host reads
+ * filter_waf_plugin as soon as dlopen returns, so the config map is in place by the end of this function.
+ */
+__attribute__((constructor)) static void load(void)
+{
+    waf_load_pid = getpid();
+
+    look_up(&waf_host.filter_get_property, "flb_filter_get_property");
+    look_up(&waf_host.filter_set_context, "flb_filter_set_context");
+    look_up(&waf_host.filter_name, "flb_filter_name");
+    look_up(&waf_host.output_name, "flb_output_name");
+    look_up(&waf_host.log_print, "flb_log_print");
+    look_up(&waf_host.worker_get, "flb_worker_get");
+    look_up(&waf_host.worker_log_level, "flb_worker_log_level");
+    look_up(&waf_host.plugin_load_router, "flb_plugin_load_router");
+    look_up(&waf_host.config, "config");
+    look_up(&waf_host.input_new, "flb_input_new");
+    look_up(&waf_host.input_set_property, "flb_input_set_property");
+    look_up(&waf_host.input_instance_init, "flb_input_instance_init");
+    look_up(&waf_host.storage_input_create, "flb_storage_input_create");
+    look_up(&waf_host.input_get_instance, "flb_input_get_instance");
+    look_up(&waf_host.cio_options_init, "cio_options_init");
+    look_up(&waf_host.cio_create, "cio_create");
+    look_up(&waf_host.emitter_add_record, "in_emitter_add_record");
+    look_up(&waf_host.input_append_skip_stages, "flb_input_log_append_skip_processor_stages");
+
+    filter_waf_plugin.config_map = waf_config_map();
+}
+
+/* A thread that is not one of the host's workers has no level of its own; the host then shows all but debug lines. */
+static int log_level(void)
+{
+    void *worker;
+
+    if (waf_host.worker_get == NULL || waf_host.worker_log_level == NULL) {
+        return WAF_LOG_INFO;
+    }
+    worker = waf_host.worker_get();
+    return worker == NULL ? WAF_LOG_INFO : waf_host.worker_log_level(worker);
+}
+
+void waf_log(int level, const char *line)
+{
+    if (level > log_level()) {
+        return;
+    }
+    if (waf_host.log_print != NULL) {
+        waf_host.log_print(level, NULL, 0, "%s", line);
+    }
+    else {
+        fprintf(stderr, "%s\n", line);
+    }
+}
+
+int waf_forked(const char *who)
+{
+    char line[256];
+
+    if (getpid() == waf_load_pid) {
+        return 0;
+    }
+    snprintf(line, sizeof(line),
+             "[%s] cannot run in daemon mode: Fluent Bit forked after it loaded the plugin; "
+             "set \"daemon off\" and let the service manager run it in the background",
+             who);
+    waf_log(WAF_LOG_ERROR, line);
+    return 1;
+}
+
+void *waf_copy(const void *data, size_t size)
+{
+    void *copy = malloc(size == 0 ? 1 : size);
+
+    if (copy != NULL && size > 0) {
+        memcpy(copy, data, size);
+    }
+    return copy;
+}
+
+const char *waf_filter_property(const char *key, void *ins)
+{
+    return waf_host.filter_get_property(key, ins);
+}
+
+const char *waf_filter_name(void *ins)
+{
+    const char *name = waf_host.filter_name == NULL ? NULL : waf_host.filter_name(ins);
+
+    return name == NULL ? "waf" : name;
+}
+
+const char *waf_output_name(void *start)
+{
+    void *ins = ((struct waf_output_start *) start)->ins;
+    const char *name = waf_host.output_name == NULL || ins == NULL ? NULL : waf_host.output_name(ins);
+
+    return name == NULL ? "waf" : name;
+}

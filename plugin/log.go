@@ -1,0 +1,24 @@
+package main
+
+// #include <stdlib.h>
+// #include "host.h"
+import "C"
+
+import (
+	"strings"
+	"unsafe"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+)
+
+// logger returns a Logger that writes "[kind:waf:name] line" as Fluent Bit's own plugins do, one log line for each line.
+func logger(kind, name string) filter.Logger {
+	prefix := "[" + kind + ":waf:" + name + "] "
+	return func(level filter.Level, text string) {
+		for line := range strings.Lines(text) {
+			c := C.CString(prefix + strings.TrimRight(line, "\n"))
+			C.waf_log(C.int(level), c)
+			C.free(unsafe.Pointer(c))
+		}
+	}
+}
