@@ -46,7 +46,12 @@ func (e *engine) inspect(t *Transaction) (v *Verdict, err error) {
 func runRequest(tx types.Transaction, t *Transaction) error {
 	tx.ProcessConnection(t.ClientIP, t.ClientPort, t.ServerIP, t.ServerPort)
 	tx.SetServerName(t.ServerName)
-	tx.ProcessURI(t.URI, t.Method, t.Protocol)
+	if t.Unknown&PartRequest == 0 {
+		tx.ProcessURI(t.URI, t.Method, t.Protocol)
+	}
+	for i := range t.Arguments {
+		tx.AddGetRequestArgument(t.Arguments[i].Name, t.Arguments[i].Value)
+	}
 	for i := range t.RequestHeaders {
 		tx.AddRequestHeader(t.RequestHeaders[i].Name, t.RequestHeaders[i].Value)
 	}

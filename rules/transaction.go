@@ -16,6 +16,10 @@ type Transaction struct {
 	Protocol   string // for instance HTTP/1.1
 	ServerName string // host without port
 
+	// Arguments are values that the source logs apart from the request target and body; rules see them as ARGS:name. A record
+	// that is no HTTP transaction has nothing else: then Method and URI are empty, and Unknown has PartRequest.
+	Arguments []Header
+
 	RequestHeaders []Header
 	RequestBody    string
 	RequestCut     bool // RequestBody is only the start of the body
@@ -33,7 +37,9 @@ type Transaction struct {
 
 // Reset empties the transaction and keeps its memory for the next use.
 func (t *Transaction) Reset() {
-	*t = Transaction{RequestHeaders: t.RequestHeaders[:0], ResponseHeaders: t.ResponseHeaders[:0]}
+	*t = Transaction{
+		Arguments: t.Arguments[:0], RequestHeaders: t.RequestHeaders[:0], ResponseHeaders: t.ResponseHeaders[:0],
+	}
 }
 
 // Header returns the value of the first request header with a name; case is ignored for ASCII letters.
