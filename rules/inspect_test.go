@@ -46,3 +46,17 @@ func TestInspectFindsThePathTraversalOfTheSample(t *testing.T) {
 		"(Value: `../../etc/passwd' )", last.Wording())
 	t.Log(ids(v), v.Inbound, v.Scores)
 }
+
+func TestMatchesThatThePrefilterOfTheEngineMisses(t *testing.T) {
+	set := open(t, setting.Map{"blocking_paranoia": "4"})
+	for id, uri := range map[int]string{
+		932311: "/post?textarea=%0d%0ad%20store%202%20%2BFLAGS%20%28%5CDeleted%29",
+		942220: "/get?i=2.2250738585072011e-308",
+	} {
+		request := sample()
+		request.URI = uri
+		v, err := set.Inspect(request)
+		require.NoError(t, err)
+		require.Contains(t, ids(v), id)
+	}
+}
