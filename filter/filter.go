@@ -65,3 +65,12 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 
 // Close releases the rules. The Filter must not be used after it.
 func (f *Filter) Close() error { return f.rules.Close() }
+
+// Rules returns the rules that are loaded, in load order.
+func (f *Filter) Rules() []rules.Loaded { return f.rules.List() }
+
+// RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
+func (f *Filter) RuleSet() string { return f.rules.Name() }
+
+// Warnings returns what was left out of the rules and why, each with file and line.
+func (f *Filter) Warnings() []string { return f.rules.Warnings() }

@@ -50,6 +50,7 @@ func readProgram(c Config) *program {
 	p.addText("exclude_rules", strings.Join(c.Exclusions, "\n"))
 	p.addText("directives", c.Directives)
 	p.settle()
+	p.removeByID()
 	p.readDataFiles()
 	return p
 }

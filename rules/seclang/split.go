@@ -57,7 +57,7 @@ func Split(file, text string) ([]Directive, error) {
 			current.WriteString(strings.TrimSuffix(row, "\\"))
 		default:
 			current.WriteString(row)
-			found = append(found, newDirective(file, start, current.String()))
+			found = append(found, NewDirective(file, start, current.String()))
 			current.Reset()
 		}
 	}
@@ -71,7 +71,8 @@ func Split(file, text string) ([]Directive, error) {
 	return found, nil
 }
 
-func newDirective(file string, line int, text string) Directive {
+// NewDirective returns the directive with a text; lines behind the first are a list in backticks.
+func NewDirective(file string, line int, text string) Directive {
 	head, rest, isList := strings.Cut(text, "\n")
 	head = blanksForTabs(head)
 	rows := []string{head}

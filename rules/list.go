@@ -1,0 +1,79 @@
+package rules
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// Loaded is one rule of a set with what only people want to know of it.
+type Loaded struct {
+	*RuleInfo
+	Message   string // msg, its variables not expanded
+	Text      string // the directive and those chained to it, a line each
+	Detection bool   // says something of the traffic; the others set things up or sum up
+}
+
+// List returns the rules of the set in load order, without those that a directive has removed.
+func (s *Set) List() []Loaded {
+	var list []Loaded
+	chained := false
+	for _, d := range s.engines.program.directives {
+		switch {
+		case d.Is("SecRule"), d.Is("SecAction"):
+			r, err := seclang.ParseRule(d)
+			if err != nil {
+				continue
+			}
+			if chained && len(list) > 0 {
+				list[len(list)-1].Text += "\n" + d.Name + " " + d.Args
+			} else if info := s.engines.whole.table.infos[r.ID()]; info != nil {
+				list = append(list, newLoaded(info, &r))
+			}
+			chained = r.Chained()
+		case strings.HasPrefix(strings.ToLower(d.Name), "secruleremoveby"):
+			list = slices.DeleteFunc(list, removedBy(d))
+		}
+	}
+	return list
+}
+
+func newLoaded(info *RuleInfo, r *seclang.Rule) Loaded {
+	message, _ := r.Action("msg")
+	return Loaded{RuleInfo: info, Message: message, Text: r.Name + " " + r.Args, Detection: info.isDetection()}
+}
+
+// removedBy returns what a SecRuleRemoveBy directive says of a rule; its reading is Coraza's.
+func removedBy(d seclang.Directive) func(Loaded) bool {
+	argument := strings.Trim(d.Args, `"`)
+	if d.Is("SecRuleRemoveByTag") {
+		return func(l Loaded) bool { return slices.Contains(l.Tags, argument) }
+	}
+	return func(l Loaded) bool {
+		return slices.ContainsFunc(strings.Fields(argument), func(part string) bool {
+			low, high, isRange := strings.Cut(part, "-")
+			first, err := strconv.Atoi(low)
+			last := first
+			if isRange && err == nil {
+				last, err = strconv.Atoi(high)
+			}
+			return err == nil && first <= l.ID && l.ID <= last
+		})
+	}
+}
+
+const paranoiaTag = "paranoia-level/"
+
+// Paranoia returns the CRS paranoia level from which a rule runs, 0 when it does not say.
+func (r *RuleInfo) Paranoia() int {
+	for _, tag := range r.Tags {
+		if level, found := strings.CutPrefix(tag, paranoiaTag); found {
+			if n, err := strconv.Atoi(level); err == nil {
+				return n
+			}
+		}
+	}
+	return 0
+}
