@@ -59,6 +59,9 @@ func (p *Problem) Error() string { return fmt.Sprintf("%s %s: %v", p.Noun, p.Nam
 // Unwrap returns what is wrong.
 func (p *Problem) Unwrap() error { return p.Err }
 
+// Problems returns all problems found so far.
+func (r *Reader) Problems() []error { return r.problems }
+
 // Err returns all problems found so far as one error, nil when there are none.
 func (r *Reader) Err() error { return errors.Join(r.problems...) }
 

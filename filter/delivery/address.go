@@ -1,0 +1,186 @@
+package delivery
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// address is one destination as a user wrote it, with what its scheme needs to open it.
+type address struct {
+	*setting.Reader
+	scheme   *Scheme
+	host     string // host:port, the port filled in
+	path     string
+	opt      *Options
+	counters *counters
+}
+
+// parseList opens the sinks of a comma separated list of destinations, or returns all problems.
+func parseList(list string, opt *Options) ([]*destination, error) {
+	var destinations []*destination
+	var problems []error
+	for text := range strings.SplitSeq(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		d, errs := parseDestination(text, opt)
+		for _, err := range errs {
+			problems = append(problems, fmt.Errorf("destination %q: %w", nameOf(text), err))
+		}
+		destinations = append(destinations, d)
+	}
+	if len(destinations) == 0 {
+		problems = append(problems, fmt.Errorf("no destination (want %s)", setting.Choice(forms())))
+	}
+	return destinations, errors.Join(problems...)
+}
+
+// nameOf is a destination without its options and without what stands before an @: both may be secret.
+func nameOf(text string) string {
+	name, _, _ := strings.Cut(text, "?")
+	if at := strings.LastIndexByte(name, '@'); at >= 0 {
+		scheme, _, _ := strings.Cut(name, ":")
+		name = scheme + "://***" + name[at:]
+	}
+	return name
+}
+
+func parseDestination(text string, opt *Options) (*destination, []error) {
+	place, query, _ := strings.Cut(text, "?")
+	name, _, _ := strings.Cut(place, ":")
+	scheme := schemeNamed(strings.ToLower(name))
+	if scheme == nil {
+		return nil, []error{fmt.Errorf("unknown scheme %q (want %s)", name, setting.Choice(forms()))}
+	}
+	a := &address{scheme: scheme, opt: opt, counters: &counters{}}
+	var problems []error
+	if err := a.locate(place); err != nil {
+		problems = append(problems, fmt.Errorf("%w (want %s)", err, scheme.Form))
+	}
+	a.readOptions(query)
+	timeout := a.Duration("timeout", 10*time.Millisecond, 10*time.Minute)
+	sink := scheme.open(a, timeout)
+	return &destination{
+		name: nameOf(text), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters,
+	}, append(problems, a.Problems()...)
+}
+
+// locate reads what stands before the options, as far as the scheme has it, and refuses the rest.
+func (a *address) locate(place string) error {
+	u, err := url.Parse(place)
+	if inURL := (*url.Error)(nil); errors.As(err, &inURL) {
+		return fmt.Errorf("malformed: %w", inURL.Err) // without the URL, which may hold secrets
+	}
+	if u.User != nil || strings.Contains(place, "#") {
+		return errors.New("malformed: a user name or a # have no meaning here")
+	}
+	switch a.scheme.place {
+	case onNetwork:
+		return a.locateHost(u)
+	case inFiles:
+		return a.locateFile(u)
+	default:
+		if !strings.EqualFold(place, a.scheme.Name) {
+			return errors.New("malformed: nothing but options may follow the name")
+		}
+		return nil
+	}
+}
+
+func (a *address) locateFile(u *url.URL) error {
+	if u.Host != "" {
+		return fmt.Errorf("malformed: a path starts with a third slash, and %q does not", u.Host)
+	}
+	a.path = u.Path + u.Opaque
+	if a.path == "" || strings.HasSuffix(a.path, "/") {
+		return errors.New("malformed: the path is missing")
+	}
+	if !isClean([]byte(a.path)) {
+		return errors.New("malformed: control characters in the path")
+	}
+	return nil
+}
+
+func (a *address) locateHost(u *url.URL) error {
+	host, port := u.Hostname(), u.Port()
+	if host == "" {
+		return errors.New("malformed: the host is missing")
+	}
+	if u.Path != "" && u.Path != "/" || u.Opaque != "" {
+		return fmt.Errorf("malformed: unexpected path %q", u.Path)
+	}
+	if port == "" {
+		port = a.scheme.port
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("malformed port %q: not from 1 to 65535", port)
+	}
+	a.host = net.JoinHostPort(host, port)
+	return nil
+}
+
+// readOptions splits name=value&name=value for the Reader. A plus sign is itself, as keys in base64 have them. A name may be
+// written with underscores for dashes.
+func (a *address) readOptions(query string) {
+	options := setting.Map{}
+	a.Reader = setting.NewReader(options, a.scheme.Options)
+	a.Noun = "option"
+	for pair := range strings.SplitSeq(query, "&") {
+		if pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
+		value, err := url.PathUnescape(value)
+		switch {
+		case !slices.ContainsFunc(a.scheme.Options, func(p setting.Property) bool { return p.Name == name }):
+			name, err = strconv.Quote(name), fmt.Errorf("unknown (want %s)", setting.Choice(a.scheme.optionNames()))
+		case err != nil:
+			// It tells the malformed escape.
+		case strings.TrimSpace(value) == "":
+			err = errors.New("empty (leave it out, or give it a value)")
+		case !isClean([]byte(value)):
+			err = errors.New("malformed value (want text without control characters)")
+		case options[name] != "":
+			err = errors.New("given twice (want one value)")
+		}
+		if err != nil {
+			a.Problem(name, err)
+			continue
+		}
+		options[name] = value
+	}
+}
+
+// Duration returns a time such as 5s or 250ms, from low to high.
+func (a *address) Duration(name string, low, high time.Duration) time.Duration {
+	v := a.Text(name)
+	d, err := time.ParseDuration(v)
+	if err != nil || d < low || d > high {
+		a.Problem(name, fmt.Errorf("malformed time %q (want %s to %s)", v, low, high))
+		return high
+	}
+	return d
+}
+
+// Bytes returns a size from low to high.
+func (a *address) Bytes(name string, low, high int) int {
+	known := len(a.Problems())
+	n := a.Size(name)
+	if len(a.Problems()) > known {
+		return high
+	}
+	if n < int64(low) || n > int64(high) {
+		a.Problem(name, fmt.Errorf("size %q out of bounds (want %d to %d bytes)", a.Text(name), low, high))
+		return high
+	}
+	return int(n)
+}

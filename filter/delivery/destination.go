@@ -1,0 +1,129 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+)
+
+// sink speaks the protocol of one destination. Its methods are called by one goroutine at a time.
+type sink interface {
+	// send returns how many of the messages were taken, counted from the first. It connects when there is no connection,
+	// and returns soon after ctx ends. It keeps nothing of the messages.
+	send(ctx context.Context, msgs []Message) (taken int, err error)
+	// close ends the connection; a later send makes another.
+	close() error
+}
+
+// What a failed attempt costs others is bounded: after it, the destination is left alone for so many times the time that
+// the attempt took, but not longer than maxPause. A refused connection costs next to nothing and is tried again at once.
+const (
+	pauseFactor = 4
+	maxPause    = 30 * time.Second
+)
+
+// attemptFactor times the timeout is the longest that one batch may take: connecting, writing and the acknowledgment each
+// have the timeout.
+const attemptFactor = 3
+
+// destination is a sink with its turn, its pauses and its counters.
+type destination struct {
+	name    string // without options: these may hold keys
+	timeout time.Duration
+	turn    chan struct{} // holds a token while the sink is in use, which also guards the fields below
+	sink    sink
+
+	closed      bool
+	pausedUntil time.Time
+	pausedBy    error
+
+	counters *counters
+}
+
+// counters are what a destination and its sink count.
+type counters struct {
+	delivered, failures, shortened atomic.Int64
+}
+
+// Stats are counters of one destination since it was opened.
+type Stats struct {
+	Destination string // without options
+	Delivered   int64  // messages taken
+	Failures    int64  // attempts to deliver that failed
+	Shortened   int64  // messages shortened to the destination's bound
+}
+
+func (d *destination) stats() Stats {
+	c := d.counters
+	return Stats{Destination: d.name, Delivered: c.delivered.Load(), Failures: c.failures.Load(), Shortened: c.shortened.Load()}
+}
+
+// deliver sends what done does not count yet.
+func (d *destination) deliver(ctx context.Context, msgs []Message, done share) error {
+	attempt, cancel := context.WithTimeout(ctx, attemptFactor*d.timeout)
+	defer cancel()
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-attempt.Done():
+		d.counters.failures.Add(1)
+		return fmt.Errorf("deliver to %s: wait for an earlier delivery: %w", d.name, attempt.Err())
+	}
+
+	if d.closed {
+		return errClosed
+	}
+	taken := done.taken()
+	if taken >= len(msgs) {
+		return nil
+	}
+	n, err := d.attempt(attempt, msgs[taken:])
+	done.set(taken + n)
+	d.counters.delivered.Add(int64(n))
+	if err == nil {
+		return nil
+	}
+	d.counters.failures.Add(1)
+	if ctx.Err() != nil {
+		// Not the destination's fault.
+		d.pausedUntil = time.Time{}
+	}
+	return fmt.Errorf("deliver to %s: %w", d.name, err)
+}
+
+// attempt sends once, unless the destination is to be left alone.
+func (d *destination) attempt(ctx context.Context, msgs []Message) (taken int, err error) {
+	start := time.Now()
+	if pause := d.pausedUntil.Sub(start); pause > 0 {
+		return 0, fmt.Errorf("not tried for another %s: %w", pause.Round(time.Millisecond), d.pausedBy)
+	}
+	taken, err = d.send(ctx, msgs)
+	if err != nil && taken == 0 {
+		d.pausedUntil = time.Now().Add(min(maxPause, pauseFactor*time.Since(start)))
+		d.pausedBy = err
+	}
+	return taken, err
+}
+
+func (d *destination) send(ctx context.Context, msgs []Message) (taken int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			taken, err = 0, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			d.sink.close() //nolint:errcheck // whatever state the panic has left
+		}
+	}()
+	return d.sink.send(ctx, msgs)
+}
+
+// close waits for the delivery that is under way; Delivery.Close has told it to end.
+func (d *destination) close() error {
+	d.turn <- struct{}{}
+	defer func() { <-d.turn }()
+	d.closed = true
+	if err := d.sink.close(); err != nil {
+		return fmt.Errorf("close %s: %w", d.name, err)
+	}
+	return nil
+}

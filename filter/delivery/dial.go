@@ -1,0 +1,125 @@
+package delivery
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// dialFunc returns a new connection with all handshakes of the transport done.
+type dialFunc func(ctx context.Context) (net.Conn, error)
+
+func tcp(a *address) dialFunc {
+	dialer, host := a.opt.dialer, a.host
+	return func(ctx context.Context) (net.Conn, error) {
+		return dialer.DialContext(ctx, "tcp", host)
+	}
+}
+
+var tlsOptions = optionGroup{of: "syslog+tls, gelf+tls and forward+tls", options: []setting.Property{
+	{Name: "ca", Help: "file with the authorities of the receiver; unless set, the system's"},
+	{Name: "cert", Help: "file with our certificate, for receivers that ask for one"},
+	{Name: "key", Help: "file with the key of our certificate"},
+	{Name: "server-name", Help: "name in the receiver's certificate; unless set, the host"},
+	{Name: "insecure", Default: "off", Help: "on takes any certificate, an attacker's too"},
+}}
+
+func overTLS(a *address) dialFunc {
+	config := tlsConfig(a)
+	plain := tcp(a)
+	return func(ctx context.Context) (net.Conn, error) {
+		conn, err := plain(ctx)
+		if err != nil {
+			return nil, err
+		}
+		secured, err := handshake(ctx, conn, config)
+		if err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return secured, nil
+	}
+}
+
+func tlsConfig(a *address) *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: a.Text("server-name"), InsecureSkipVerify: a.Bool("insecure")}
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(a.host)
+	}
+	if file := a.Text("ca"); file != "" {
+		pem, err := os.ReadFile(file)
+		config.RootCAs = x509.NewCertPool()
+		if err != nil {
+			a.Problem("ca", err)
+		} else if !config.RootCAs.AppendCertsFromPEM(pem) {
+			a.Problem("ca", fmt.Errorf("%s: no certificate (want PEM)", file))
+		}
+	}
+	cert, key := a.Text("cert"), a.Text("key")
+	switch {
+	case cert != "" && key != "":
+		pair, err := tls.LoadX509KeyPair(cert, key)
+		if err != nil {
+			a.Problem("cert", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	case cert != "":
+		a.Problem("key", errors.New("missing (want the key file of cert)"))
+	case key != "":
+		a.Problem("cert", errors.New("missing (want the certificate file of key)"))
+	}
+	return config
+}
+
+// verdictTime is how long a new connection waits for the peer's word on our certificate. A peer that accepts it sends
+// session tickets at once, as a rule; one that sends nothing costs this time once a connection.
+const verdictTime = 500 * time.Millisecond
+
+// handshake starts TLS on conn. In TLS 1.3 a client is done before the peer has judged the client's certificate, and could
+// write alerts to a peer that throws them away. So when the peer has asked for a certificate, its first word is waited for.
+func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
+	asked := false
+	config = config.Clone()
+	ours := config.Certificates
+	config.Certificates = nil
+	config.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		asked = true
+		for i := range ours {
+			if info.SupportsCertificate(&ours[i]) == nil {
+				return &ours[i], nil
+			}
+		}
+		return &tls.Certificate{}, nil
+	}
+	secured := tls.Client(conn, config)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		return nil, err
+	}
+	if asked && secured.ConnectionState().Version >= tls.VersionTLS13 {
+		if err := awaitVerdict(ctx, secured); err != nil {
+			return nil, err
+		}
+	}
+	return secured, nil
+}
+
+// awaitVerdict waits for the peer's first word: a session ticket, or that it does not want us.
+func awaitVerdict(ctx context.Context, conn *tls.Conn) error {
+	for end := time.Now().Add(verdictTime); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(time.Millisecond) {
+		spoken, err := peerData(conn)
+		if err != nil {
+			return err
+		}
+		if spoken {
+			return drain(conn)
+		}
+	}
+	return ctx.Err()
+}
