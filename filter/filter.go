@@ -74,3 +74,6 @@ func (f *Filter) RuleSet() string { return f.rules.Name() }
 
 // Warnings returns what was left out of the rules and why, each with file and line.
 func (f *Filter) Warnings() []string { return f.rules.Warnings() }
+
+// IsEmitTag reports whether records under a tag are taken for alerts of this filter, and not evaluated.
+func (f *Filter) IsEmitTag(tag string) bool { return f.config.emitTag.isOwn(tag) }

@@ -1,0 +1,231 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/zstd"
+	"github.com/stretchr/testify/require"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// result is what a command line has printed and ended with.
+type result struct {
+	out, err string
+	code     int
+}
+
+// wafctl runs one command line in this process.
+func wafctl(stdin io.Reader, change func(*console), args ...string) result {
+	var out, err bytes.Buffer
+	c := &console{in: stdin, out: &out, err: &err}
+	if change != nil {
+		change(c)
+	}
+	code := execute(context.Background(), c, args)
+	return result{out.String(), err.String(), code}
+}
+
+// golden compares text with a file under testdata.
+func golden(t *testing.T, name, text string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), text, "go test ./cmd/wafctl -update writes it anew")
+}
+
+const (
+	attack = `{"SRC_IP":"10.1.2.3","SRC_PORT":"40000","DST_IP":"10.9.8.7","DST_PORT":"80","METHOD":"GET","URL":"/?a=../../etc/passwd","DOMAIN":"shop.example","AGENT":"curl/8","L7_PROTOCOL":"http"}`
+	clean  = `{"SRC_IP":"10.1.2.3","METHOD":"GET","URL":"/index.html","DOMAIN":"shop.example","AGENT":"Mozilla/5.0","L7_PROTOCOL":"http"}`
+	dns    = `{"L7_PROTOCOL":"dns","QUERY":"shop.example"}`
+)
+
+// records are lines of every kind.
+func records(t *testing.T) string {
+	t.Helper()
+	sample, err := os.ReadFile("../../testdata/nano-sample.json")
+	require.NoError(t, err)
+	hostile := "{\"SRC_IP\":\"fe80::1\",\"SRC_PORT\":1,\"METHOD\":\"GET\",\"URL\":\"/\\u001b]0;owned\\u0007\\u202e/?q=\xff\\u0085<script>alert(1)</script>\"}"
+	return string(sample) + clean + "\n\n" + dns + "\n" + hostile + "\n" + attack + attack + "\n"
+}
+
+func TestCheckPrintsATable(t *testing.T) {
+	in := records(t)
+	for name, change := range map[string]func(*console){
+		"table-plain.txt":    nil,
+		"table-terminal.txt": func(c *console) { c.width, c.color = 180, true },
+		"table-narrow.txt":   func(c *console) { c.width = 100 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := wafctl(strings.NewReader(in), change, "check", "-")
+			require.Equal(t, exitAlert, got.code)
+			require.Empty(t, got.err)
+			golden(t, name, got.out)
+			requireNoControls(t, strings.NewReplacer(bold, "", red, "", green, "", yellow, "", magenta, "", cyan, "", plain, "").Replace(got.out))
+		})
+	}
+}
+
+// requireNoControls fails when text holds anything but lines of visible characters.
+func requireNoControls(t *testing.T, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		require.Equal(t, line, printable(strings.TrimSuffix(line, "\n"))+"\n")
+	}
+}
+
+func TestCheckPrintsOneObjectARecord(t *testing.T) {
+	got := wafctl(strings.NewReader(records(t)+"not json\n"+clean), nil, "check", "--output", "json", "-")
+	require.Equal(t, exitError, got.code)
+	golden(t, "check.json", got.out)
+	golden(t, "check.err", got.err)
+}
+
+func TestExitCodesOfCheck(t *testing.T) {
+	for name, c := range map[string]struct {
+		in   string
+		args []string
+		code int
+	}{
+		"nothing":                   {"", nil, exitClean},
+		"clean":                     {clean, nil, exitClean},
+		"not HTTP":                  {dns, nil, exitClean},
+		"an attack":                 {attack, nil, exitAlert},
+		"an attack below the limit": {attack, []string{"--anomaly-inbound", "1000"}, exitClean},
+		"any match":                 {attack, []string{"--anomaly-inbound", "1000", "--alert-on", "match"}, exitAlert},
+		"its rules excluded":        {attack, []string{"--exclude-rules", "930000-932999", "--exclude-rules=tag:attack-generic"}, exitClean},
+		"not JSON":                  {attack + "\nnot json", nil, exitError},
+		"an unknown flag":           {attack, []string{"--unknown"}, exitError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := wafctl(strings.NewReader(c.in), nil, append(append([]string{"check"}, c.args...), "-")...)
+			require.Equal(t, c.code, got.code, "%s%s", got.out, got.err)
+		})
+	}
+}
+
+func TestAllProblemsOfACommandLineAreTold(t *testing.T) {
+	got := wafctl(nil, nil, "check", "--emit-formt", "msa", "--alert-on=everything", "--blocking-paranoia", "9", "--output", "yaml",
+		"--field-map", "missing.key", "--rules", "missing.conf", "--keep", "all", "--keep", "alerts", "-x")
+	require.Equal(t, exitError, got.code)
+	require.Empty(t, got.out)
+	golden(t, "problems.err", got.err)
+}
+
+func TestCommandLinesThatAreRefused(t *testing.T) {
+	for line, want := range map[string]string{
+		"chek":              "unknown command \"chek\" (did you mean check?)",
+		"frobnicate":        "unknown command \"frobnicate\" (want check, rules or version)",
+		"check":             "no file (want one or more, or - for standard input)",
+		"check --output":    "flag needs an argument: --output",
+		"check missing":     "read records: open missing: no such file or directory",
+		"check testdata":    "read records: testdata is a directory (want a file, or - for standard input)",
+		"version --verbose": "--verbose: unknown flag",
+		"rules --check=no":  "invalid argument \"no\" for \"--check\" flag",
+	} {
+		t.Run(line, func(t *testing.T) {
+			got := wafctl(nil, nil, strings.Fields(line)...)
+			require.Equal(t, exitError, got.code)
+			require.Contains(t, got.err, want)
+		})
+	}
+}
+
+func TestCompressedFilesAreRead(t *testing.T) {
+	dir := t.TempDir()
+	for name, wrap := range map[string]func(io.Writer) io.WriteCloser{
+		"gzip": func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"zstd": func(w io.Writer) io.WriteCloser { z, _ := zstd.NewWriter(w); return z },
+	} {
+		path := filepath.Join(dir, name)
+		var packed bytes.Buffer
+		w := wrap(&packed)
+		_, err := io.WriteString(w, clean+"\n"+attack)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		require.NoError(t, os.WriteFile(path, packed.Bytes(), 0o600))
+		for _, args := range [][]string{{"check", path}, {"check", "-"}} {
+			got := wafctl(bytes.NewReader(packed.Bytes()), nil, args...)
+			require.Equal(t, exitAlert, got.code, got.err)
+			require.Contains(t, got.out, "2 records: 1 alert, 1 clean, 0 not HTTP\n")
+		}
+		cut := wafctl(bytes.NewReader(packed.Bytes()[:packed.Len()-9]), nil, "check", "-")
+		require.Equal(t, exitError, cut.code)
+		require.Contains(t, cut.err, "unexpected EOF")
+	}
+}
+
+func TestSeveralFilesAreNamed(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"a": clean + "\n" + attack, "b\x1b": attack} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b\x1b")
+	got := wafctl(nil, nil, "check", a, b)
+	require.Contains(t, got.out, a+":2  CRITICAL")
+	require.Contains(t, got.out, filepath.Join(dir, `b\x1b`)+":1  CRITICAL")
+	got = wafctl(nil, nil, "check", "--output", "json", a, b)
+	require.Contains(t, got.out, `{"file":"`+a+`","line":2,"http":true,"alert":true`)
+}
+
+// lineSource gives so many lines without holding them, and notes the memory in use on the way.
+type lineSource struct {
+	line  []byte
+	left  int
+	given int
+	most  uint64
+}
+
+func (s *lineSource) Read(p []byte) (int, error) {
+	if s.left == 0 {
+		return 0, io.EOF
+	}
+	n := 0
+	for s.left > 0 && len(p)-n >= len(s.line) {
+		n += copy(p[n:], s.line)
+		s.left--
+		s.given++
+	}
+	if s.given%5000 < n/len(s.line) {
+		var m runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m)
+		s.most = max(s.most, m.HeapAlloc)
+	}
+	return n, nil
+}
+
+func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
+	const records = 100_000
+	line := fmt.Sprintf("{\"L7_PROTOCOL\":\"dns\",\"QUERY\":%q}\n", strings.Repeat("x", 1000))
+	source := &lineSource{line: []byte(line), left: records}
+	var before runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	got := wafctl(source, nil, "check", "-")
+	require.Equal(t, exitClean, got.code, got.err)
+	require.Contains(t, got.out, "100,000 records: 0 alerts, 0 clean, 100,000 not HTTP")
+	require.Less(t, int64(source.most)-int64(before.HeapAlloc), int64(60<<20), "of an input of %d MB", records*len(line)>>20)
+}
+
+func TestLongLinesAreToldAndLeftOut(t *testing.T) {
+	long := `{"URL":"` + strings.Repeat("x", maxLine) + "\"}\n"
+	got := wafctl(strings.NewReader(clean+"\n"+long+attack), nil, "check", "-")
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, "wafctl: standard input:2: longer than 16 MiB\n")
+	require.Contains(t, got.out, "      3  CRITICAL")
+}

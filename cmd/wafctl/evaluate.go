@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"runtime"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+)
+
+// maxLine is the size in bytes from which a line is no record.
+const maxLine = 16 << 20
+
+var errTooLong = errors.New("longer than 16 MiB")
+
+// checked is one record of an input, or one line that is none.
+type checked struct {
+	line int
+	filter.Finding
+	err error // the line is not JSON, or too long; Finding is empty
+}
+
+// block is a run of lines, its records once they are checked, and the word that they are.
+type block struct {
+	intake.Block
+	found []checked
+	done  chan struct{}
+}
+
+// evaluate checks all records of an input on all cores and hands them to each in input order. It holds few blocks at a time,
+// so the size of the input does not matter.
+func evaluate(ctx context.Context, f *filter.Filter, in io.Reader, each func(*checked) error) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	workers := runtime.GOMAXPROCS(0)
+	work := make(chan *block)
+	inOrder := make(chan *block, 2*workers)
+	failed := make(chan error, 1)
+	go func() {
+		failed <- readBlocks(ctx, in, work, inOrder)
+		close(work)
+		close(inOrder)
+	}()
+	for range workers {
+		go func() {
+			var decoder intake.Decoder
+			for b := range work {
+				b.check(f, &decoder)
+				close(b.done)
+			}
+		}()
+	}
+	for b := range inOrder {
+		<-b.done
+		for i := range b.found {
+			if err := each(&b.found[i]); err != nil {
+				return err
+			}
+		}
+	}
+	return <-failed
+}
+
+func readBlocks(ctx context.Context, in io.Reader, work, inOrder chan<- *block) error {
+	lines := intake.NewLines(in, maxLine)
+	for {
+		next, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		next.Text = bytes.Clone(next.Text)
+		b := &block{Block: next, done: make(chan struct{})}
+		for _, to := range []chan<- *block{inOrder, work} {
+			select {
+			case to <- b:
+			case <-ctx.Done():
+				close(b.done)
+				return ctx.Err()
+			}
+		}
+	}
+}
+
+// check decodes the records of the block and has the filter look at them.
+func (b *block) check(f *filter.Filter, d *intake.Decoder) {
+	if b.TooLong {
+		b.found = []checked{{line: b.Line, err: errTooLong}}
+		return
+	}
+	var chunk []byte
+	now := time.Now()
+	for number, text := range b.All() {
+		grown, records, err := d.AppendEvents(chunk, text, now)
+		chunk = grown
+		for range records {
+			b.found = append(b.found, checked{line: number})
+		}
+		if err != nil {
+			b.found = append(b.found, checked{line: number, err: err})
+		}
+	}
+	findings := f.Check(chunk)
+	for i := range b.found {
+		if b.found[i].err == nil {
+			b.found[i].Finding, findings = findings[0], findings[1:]
+		}
+	}
+	b.Text = nil
+}

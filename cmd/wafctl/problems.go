@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// usageError is what is wrong with a command line: all of it at once.
+type usageError struct {
+	command string
+	err     error
+}
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// printProblems tells an error on the standard error output, each part of a joined one on a line of its own.
+func (c *console) printProblems(err error) {
+	var b strings.Builder
+	problems := flatten(err)
+	if len(problems) == 1 {
+		fmt.Fprintf(&b, "wafctl: %s\n", problems[0])
+	} else {
+		fmt.Fprintf(&b, "wafctl: %d problems\n", len(problems))
+		for _, p := range problems {
+			fmt.Fprintf(&b, "  %s\n", p)
+		}
+	}
+	var usage *usageError
+	if errors.As(err, &usage) {
+		fmt.Fprintf(&b, "\"%s --help\" explains what is allowed.\n", usage.command)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	io.WriteString(c.err, b.String()) //nolint:errcheck // there is no one else to tell
+}
+
+// flatten returns the lines of an error; a setting is called by the flag that sets it.
+func flatten(err error) []string {
+	var joined interface{ Unwrap() []error }
+	var problem *setting.Problem
+	switch {
+	case errors.As(err, &joined) && fmt.Sprint(joined) == err.Error():
+		var all []string
+		for _, part := range joined.Unwrap() {
+			all = append(all, flatten(part)...)
+		}
+		return all
+	case errors.As(err, &problem) && problem.Error() == err.Error():
+		var all []string
+		for _, line := range flatten(problem.Err) {
+			all = append(all, flagName(problem.Name)+": "+line)
+		}
+		return all
+	}
+	var lines []string
+	for line := range strings.Lines(err.Error()) {
+		lines = append(lines, printable(strings.TrimRight(line, "\n")))
+	}
+	return lines
+}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	jsoniter "github.com/json-iterator/go"
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+var rulesFlags = []setting.Property{
+	{Name: "output", Default: "table", Values: []string{"table", "json"},
+		Help: "table prints one line a rule, json one object a rule with all its tags and its text"},
+}
+
+func newRules(c *console, args []string) *cobra.Command {
+	var (
+		f         flags
+		checkOnly bool
+		all       bool
+	)
+	cmd := &cobra.Command{
+		Use:   "rules [flags] [SOURCE…]",
+		Short: "List the rules that the settings load, or check rule files",
+		Long: `List the detection rules that the settings load: the embedded OWASP Core Rule Set, or the files, globs and
+directories of SecLang that are given as SOURCE, which are the same as --rules.
+
+With --check nothing is listed. Everything in the rules that cannot be used is told with its file and line, and the
+last line says how many rules are loaded. The exit code is then 0 when everything is used, 1 when something is
+skipped, and 2 when the rules would be refused.`,
+		Example: `  wafctl rules --exclude-rules tag:attack-xss
+  wafctl rules --output json | jq -r 'select(.paranoia == 2) | .id'
+  wafctl rules --check /etc/modsecurity.d`,
+		RunE: func(cmd *cobra.Command, sources []string) error {
+			settings := setting.NewReader(&f, rulesFlags)
+			output := settings.Word("output")
+			if len(sources) > 0 {
+				f.values["rules"] = strings.Join(sources, ",")
+			}
+			if checkOnly {
+				f.values["rules_strict"] = "off"
+			}
+			w, err := filter.New(&f, func(filter.Level, string) {})
+			if w != nil {
+				defer w.Close()
+			}
+			if err := f.usage(cmd, args, settings.Err(), err); err != nil {
+				return err
+			}
+			switch {
+			case checkOnly:
+				return tellWarnings(c, w)
+			case output == "json":
+				return listJSON(c, w, all)
+			}
+			return listTable(c, w, all)
+		},
+	}
+	strict(cmd)
+	cmd.Flags().BoolVar(&checkOnly, "check", false, "tell what cannot be used instead of listing")
+	cmd.Flags().BoolVar(&all, "all", false, "list rules that set things up or sum up scores, too")
+	f.add(cmd.Flags(), rulesFlags)
+	f.addJudging(cmd.Flags())
+	return cmd
+}
+
+// errSkipped ends a check of rules that found something; it has been told by then.
+var errSkipped = fmt.Errorf("%w: a part of the rules is skipped", errAlert)
+
+func tellWarnings(c *console, w *filter.Filter) error {
+	warnings := w.Warnings()
+	for _, warning := range warnings {
+		fmt.Fprintln(c.out, printable(warning))
+	}
+	loaded := len(w.Rules())
+	_, err := fmt.Fprintf(c.out, "%s loaded, %d skipped: %s\n", count(loaded, "rule"), len(warnings), printable(w.RuleSet()))
+	if err == nil && len(warnings) > 0 {
+		err = errSkipped
+	}
+	return err
+}
+
+// jsonRule is what --output json says of one rule.
+type jsonRule struct {
+	ID       int      `json:"id"`
+	Severity string   `json:"severity,omitempty"`
+	Phase    int      `json:"phase"`
+	Paranoia int      `json:"paranoia,omitempty"`
+	Tags     []string `json:"tags,omitempty"`
+	Message  string   `json:"msg,omitempty"`
+	File     string   `json:"file"`
+	Line     int      `json:"line"`
+	Text     string   `json:"text"`
+}
+
+func listJSON(c *console, w *filter.Filter, all bool) error {
+	to := lineWriter(c)
+	encoder := jsoniter.NewEncoder(to)
+	for _, r := range w.Rules() {
+		if !all && !r.Detection {
+			continue
+		}
+		err := encoder.Encode(jsonRule{r.ID, severityName(r.Severity.String()), r.Phase, r.Paranoia(), r.Tags, r.Message, r.File, r.Line, r.Text})
+		if err != nil {
+			return err
+		}
+	}
+	return to.Flush()
+}
+
+// severityName returns the name of a severity, "" when a rule has none.
+func severityName(name string) string {
+	if name == "unknown" {
+		return ""
+	}
+	return name
+}
+
+func listTable(c *console, w *filter.Filter, all bool) error {
+	to := lineWriter(c)
+	g := newGrid(c, to, column{title: "RULE", width: ruleWidth}, column{title: "SEVERITY", width: severityWidth},
+		column{title: "PHASE", width: 5}, column{title: "PL", width: 2}, column{title: "MESSAGE", width: 64, least: 24},
+		column{title: "FILE:LINE", width: 56, least: 24}, column{title: "TAGS"})
+	g.title()
+	listed, total := 0, 0
+	for _, r := range w.Rules() {
+		total++
+		if !all && !r.Detection {
+			continue
+		}
+		listed++
+		g.row(cell{text: strconv.Itoa(r.ID)}, severityCell(r.Severity.String()), cell{text: strconv.Itoa(r.Phase)},
+			cell{text: level(r.Paranoia())}, cell{text: r.Message}, cell{text: r.File + ":" + strconv.Itoa(r.Line)},
+			cell{text: strings.Join(r.Tags, ",")})
+	}
+	fmt.Fprintf(to, "\n%s of %s listed: %s\n", grouped(listed), count(total, "rule"), printable(w.RuleSet()))
+	return to.Flush()
+}
+
+// level writes a paranoia level; rules outside of CRS have none.
+func level(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
+}

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+)
+
+func newVersion(c *console, args []string) *cobra.Command {
+	var f flags
+	cmd := &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of wafctl, the engine and the embedded rules",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := f.usage(cmd, args); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(c.out, "wafctl %s\nCoraza %s\nOWASP CRS %s\n%s %s/%s\n", filter.Version,
+				moduleVersion("github.com/corazawaf/coraza/v3"), moduleVersion("github.com/corazawaf/coraza-coreruleset/v4"),
+				runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			return err
+		},
+	}
+	strict(cmd)
+	return cmd
+}
+
+// moduleVersion returns the version of a module that this program is built from.
+func moduleVersion(path string) string {
+	info, _ := debug.ReadBuildInfo()
+	if info != nil {
+		for _, m := range info.Deps {
+			if m.Path == path {
+				return m.Version
+			}
+		}
+	}
+	return "of unknown version"
+}
