@@ -70,5 +70,13 @@ func (s *Set) Name() string { return s.name }
 // Warnings returns what was left out of the rules and why, each with file and line.
 func (s *Set) Warnings() []string { return s.warnings }
 
-// Rules returns the number of compiled rules.
-func (s *Set) Rules() int { return s.engines.whole.rules() }
+// Rules returns the number of compiled rules. Markers, which Coraza counts as rules, are none.
+func (s *Set) Rules() int {
+	n := s.engines.whole.rules()
+	for i := range s.engines.program.directives {
+		if s.engines.program.directives[i].Is("SecMarker") {
+			n--
+		}
+	}
+	return n
+}

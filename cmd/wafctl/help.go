@@ -12,6 +12,9 @@ import (
 
 const maxHelpWidth = 120
 
+// appendix is the annotation of a command with a text for the end of its help: a title line, and what it says.
+const appendix = "appendix"
+
 // help prints what a command does, how it is called, and its flags: first its own, then the properties of the filter.
 func (c *console) help(cmd *cobra.Command, _ []string) {
 	var b strings.Builder
@@ -33,6 +36,9 @@ func (c *console) help(cmd *cobra.Command, _ []string) {
 		fmt.Fprintf(&b, "\n%s\n%s\n", c.paint(bold, "Examples"), cmd.Example)
 	}
 	c.helpFlags(&b, cmd)
+	if title, text, found := strings.Cut(cmd.Annotations[appendix], "\n"); found {
+		fmt.Fprintf(&b, "\n%s\n%s\n", c.paint(bold, title), strings.TrimSpace(text))
+	}
 	cmd.Print(b.String())
 }
 

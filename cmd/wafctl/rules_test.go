@@ -82,12 +82,15 @@ func TestVersionNamesEngineAndRules(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, command := range []string{"", "check", "rules", "version"} {
+	for _, command := range []string{"", "run", "check", "rules", "version"} {
 		got := wafctl(nil, nil, strings.Fields(command+" --help")...)
 		require.Equal(t, exitClean, got.code)
 		require.Empty(t, got.err)
 		own, shared, _ := strings.Cut(got.out, "\nRules and alerts")
 		golden(t, "help-"+command+".txt", own)
+		if command == "run" {
+			require.Contains(t, shared, "syslog+udp://HOST")
+		}
 		if command == "" || command == "version" {
 			continue
 		}

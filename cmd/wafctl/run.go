@@ -1,0 +1,235 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+var runFlags = []setting.Property{
+	{Name: "listen", Default: "udp://127.0.0.1:15155",
+		Help: "where records arrive: udp://HOST:PORT, tcp://HOST:PORT, and - for the standard input; several with commas"},
+	{Name: "alert_to", Default: "stdout", Help: "where alerts go, several with commas; off delivers none"},
+	{Name: "output", Help: "where all records go with what was found in them: stdout, or a file to append to; unless set, nowhere"},
+	{Name: "tag", Default: "wafctl", Help: "tag of the records, for $TAG in --emit-tag"},
+}
+
+// defaultEmitTag makes the filter write alerts when no tag for them is set.
+const defaultEmitTag = "alert.$TAG"
+
+func newRun(c *console, args []string) *cobra.Command {
+	var f flags
+	cmd := &cobra.Command{
+		Use:   "run [flags]",
+		Short: "Receive records, detect attacks in them, and deliver alerts",
+		Long: `Receive records as JSON objects, run the HTTP transactions among them through the rules, and deliver an alert for
+each attack: the collector for machines without Fluent Bit.
+
+A datagram, or a line of a TCP connection or of the standard input, holds one object or several. An alert waits until
+its destination has taken it, in at most --emit-limit of memory for each destination. On SIGINT and SIGTERM, and at
+the end of the standard input when that is the only source, what was received is finished, and totals are printed.`,
+		Example: `  wafctl run --alert-to syslog+udp://siem.example:514
+  wafctl run --listen udp://0.0.0.0:15155,tcp://0.0.0.0:15155 --alert-to 'syslog+tls://siem.example?ca=/etc/ca.pem,stdout'
+  zcat nano.ndjson.gz | wafctl run --listen - --output checked.ndjson --alert-to off`,
+		Annotations: map[string]string{appendix: "Destinations of alerts\n" + delivery.Help()},
+		Args:        cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := openCollector(c, &f)
+			if err := f.usage(cmd, args, err); err != nil {
+				return err
+			}
+			return r.run(cmd.Context())
+		},
+	}
+	strict(cmd)
+	f.add(cmd.Flags(), runFlags)
+	f.add(cmd.Flags(), filter.Properties())
+	return cmd
+}
+
+// collector is one run: from the places where records arrive to the destinations of alerts.
+type collector struct {
+	console  *console
+	filter   *filter.Filter
+	tag      string
+	queue    *queue
+	intakes  *intakes
+	outboxes []*outbox
+	stream   *stream
+}
+
+// openCollector opens everything that the flags name, or returns all problems with it.
+func openCollector(c *console, f *flags) (r *collector, err error) {
+	settings := setting.NewReader(f, append(runFlags, filter.Properties()...))
+	settings.Noun = "flag"
+	r = &collector{console: c, tag: settings.Text("tag"), queue: newQueue()}
+	problems := []error{r.openFilter(f), r.openOutputs(f, settings)}
+	if r.intakes, err = listen(settings.List("listen"), c, r.queue); err != nil {
+		problems = append(problems, err)
+	}
+	if err := errors.Join(append(problems, settings.Err())...); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *collector) openFilter(f *flags) (err error) {
+	if strings.TrimSpace(f.values["emit_tag"]) == "" {
+		f.values["emit_tag"] = defaultEmitTag
+	}
+	if r.filter, err = filter.New(f, r.console.log(true)); err != nil {
+		return err
+	}
+	if r.filter.IsEmitTag(r.tag) {
+		return fmt.Errorf("--tag %s: --emit-tag gives alerts the same tag, so records could not be told from alerts", r.tag)
+	}
+	return nil
+}
+
+func (r *collector) openOutputs(f *flags, settings *setting.Reader) (err error) {
+	destinations, output := settings.List("alert_to"), settings.Text("output")
+	if slices.Equal(destinations, []string{"off"}) {
+		destinations = nil
+	}
+	limit := setting.NewReader(f, filter.Properties()).Size("emit_limit") // filter.New tells what is wrong with it
+	if r.outboxes, err = openOutboxes(destinations, r.console, limit); err != nil {
+		settings.Problem("alert_to", err)
+	}
+	if output == "stdout" && slices.Contains(destinations, "stdout") {
+		settings.Problem("output", errors.New("alerts go to stdout, too (want a file, or another --alert-to)"))
+		return nil
+	}
+	if r.stream, err = openStream(output, r.console.out); err != nil {
+		settings.Problem("output", fmt.Errorf("%w (want stdout or a file)", err))
+	}
+	return nil
+}
+
+// close releases what is open without having run.
+func (r *collector) close() {
+	if r.filter != nil {
+		r.filter.Close()
+	}
+	if r.intakes != nil {
+		r.intakes.closeAll()
+	}
+	for _, o := range r.outboxes {
+		o.delivery.Close()
+	}
+	r.stream.end()
+}
+
+// run collects until ctx ends, a signal asks for the end, or the standard input ends as the only source.
+func (r *collector) run(ctx context.Context) error {
+	defer r.filter.Close()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	r.greet()
+
+	for _, o := range r.outboxes {
+		go o.deliver()
+	}
+	processed := make(chan error)
+	go func() { processed <- r.process(cancel) }()
+	r.intakes.run(ctx)
+	r.queue.close()
+	for _, o := range r.outboxes {
+		close(o.ending)
+	}
+	err := <-processed
+	return errors.Join(err, r.finish(), r.stream.end())
+}
+
+func (r *collector) greet() {
+	var destinations []string
+	for _, o := range r.outboxes {
+		destinations = append(destinations, o.destination)
+	}
+	if len(destinations) == 0 {
+		destinations = []string{"nowhere"}
+	}
+	r.console.say("listening on " + strings.Join(r.intakes.places(), ", ") + "; alerts go to " + strings.Join(destinations, ", "))
+}
+
+// process runs what arrives through the filter until nothing more comes. When records cannot be written it asks for the end,
+// and goes on with the alerts.
+func (r *collector) process(end func()) (failed error) {
+	var (
+		outcome filter.Outcome
+		chunk   []byte
+		more    bool
+	)
+	for {
+		if chunk, more = r.queue.take(chunk); !more {
+			return failed
+		}
+		r.filter.Process(chunk, r.tag, &outcome)
+		continued := chunk
+		if outcome.Changed {
+			continued = outcome.Data
+		}
+		if failed == nil {
+			if failed = r.stream.write(continued); failed != nil {
+				end()
+			}
+		}
+		if alerts := messages(outcome.Emits); len(alerts) > 0 {
+			for _, o := range r.outboxes {
+				o.put(alerts)
+			}
+		}
+	}
+}
+
+// messages copies alerts out of the filter's memory.
+func messages(emits []filter.Emit) []delivery.Message {
+	all := make([]delivery.Message, 0, len(emits))
+	for i := range emits {
+		e := &emits[i]
+		event, _, err := record.Next(e.Event)
+		if err != nil {
+			continue // the filter has made the event
+		}
+		all = append(all, delivery.Message{
+			Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: bytes.Clone(event.Body), JSON: alert.JSON(event.Body),
+		})
+	}
+	return all
+}
+
+// finish waits for the destinations and prints the totals. The error tells of alerts that were not delivered.
+func (r *collector) finish() error {
+	c := r.filter.Counts()
+	line := "received " + count(r.intakes.received.Load(), "record")
+	if n := r.intakes.malformed.Load(); n > 0 {
+		line += ", and " + grouped(n) + " not JSON"
+	}
+	r.console.say(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", line, count(c.Alerts, "alert"), grouped(c.Clean),
+		grouped(c.NotHTTP), grouped(c.Broken)))
+	var problems []error
+	for _, o := range r.outboxes {
+		taken, lost := o.close()
+		r.console.say(count(taken, "alert") + " delivered to " + o.destination)
+		if lost > 0 {
+			problems = append(problems, fmt.Errorf("%s not delivered to %s", count(lost, "alert"), o.destination))
+		}
+	}
+	return errors.Join(problems...)
+}

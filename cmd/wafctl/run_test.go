@@ -1,0 +1,319 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// patience is how long tests wait for what must happen.
+const patience = 30 * time.Second
+
+// output is a writer whose text can be waited for.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// running is a wafctl run in this process.
+type running struct {
+	t        *testing.T
+	out, err output
+	cancel   func()
+	code     chan int
+}
+
+func start(t *testing.T, stdin io.Reader, args ...string) *running {
+	t.Helper()
+	r := &running{t: t, code: make(chan int, 1)}
+	ctx, cancel := context.WithCancel(t.Context())
+	r.cancel = cancel
+	c := &console{in: stdin, out: &r.out, err: &r.err}
+	go func() { r.code <- execute(ctx, c, append([]string{"run"}, args...)) }()
+	r.wait(&r.err, `listening on`)
+	return r
+}
+
+// wait returns what a pattern finds in an output as soon as it does.
+func (r *running) wait(in *output, pattern string) []string {
+	r.t.Helper()
+	expression := regexp.MustCompile(pattern)
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if found := expression.FindStringSubmatch(in.String()); found != nil {
+			return found
+		}
+	}
+	require.Fail(r.t, "not found: "+pattern, "stdout:\n%s\nstderr:\n%s", r.out.String(), r.err.String())
+	return nil
+}
+
+// place returns the address on which the run listens.
+func (r *running) place(network string) string {
+	r.t.Helper()
+	return r.wait(&r.err, network+`://([^,;\s]+)`)[1]
+}
+
+// end asks the run to end and returns its exit code.
+func (r *running) end() int {
+	r.t.Helper()
+	r.cancel()
+	return r.ended()
+}
+
+func (r *running) ended() int {
+	r.t.Helper()
+	select {
+	case code := <-r.code:
+		return code
+	case <-time.After(patience):
+		require.Fail(r.t, "still running", r.err.String())
+		return -1
+	}
+}
+
+// syslogReceiver returns the address of a UDP receiver and what arrives at it.
+func syslogReceiver(t *testing.T) (address string, lines <-chan string) {
+	t.Helper()
+	socket, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { socket.Close() })
+	received := make(chan string, 1000)
+	go func() {
+		buffer := make([]byte, 65536)
+		for {
+			n, _, err := socket.ReadFrom(buffer)
+			if err != nil {
+				return
+			}
+			received <- string(buffer[:n])
+		}
+	}()
+	return socket.LocalAddr().String(), received
+}
+
+func receive(t *testing.T, lines <-chan string) string {
+	t.Helper()
+	select {
+	case line := <-lines:
+		return line
+	case <-time.After(patience):
+		require.Fail(t, "nothing arrived")
+		return ""
+	}
+}
+
+func nanoSample(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile("../../testdata/nano-sample.json")
+	require.NoError(t, err)
+	return string(text)
+}
+
+func dial(t *testing.T, network, address string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial(network, address)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+func TestAlertsReachSyslog(t *testing.T) {
+	for _, network := range []string{"udp", "tcp", "stdin"} {
+		t.Run(network, func(t *testing.T) {
+			address, lines := syslogReceiver(t)
+			stdin, feed := io.Pipe()
+			listen := network + "://127.0.0.1:0"
+			if network == "stdin" {
+				listen = "-"
+			}
+			r := start(t, stdin, "--listen", listen, "--alert-to", "syslog+udp://"+address, "--rules", "crs")
+			var to io.Writer = feed
+			if network != "stdin" {
+				to = dial(t, network, r.place(network))
+			}
+			_, err := io.WriteString(to, nanoSample(t))
+			require.NoError(t, err)
+			line := receive(t, lines)
+			require.Regexp(t, `^<\d+>1 2\d{3}-\S+ \S+ \S+ \S+ \S+ - \{"rule_id":"932160","alert_engine":"modsecurity","time":"2024-05-30 07:16:48",`, line)
+			if network == "stdin" {
+				feed.Close()
+				require.Equal(t, exitClean, r.ended(), "ends with its only source: %s", r.err.String())
+			} else {
+				require.Equal(t, exitClean, r.end(), r.err.String())
+			}
+			require.Contains(t, r.err.String(), "wafctl: received 1 record: 1 alert, 0 clean, 0 not HTTP, 0 broken\n")
+			require.Contains(t, r.err.String(), "wafctl: 1 alert delivered to syslog+udp://"+address+"\n")
+		})
+	}
+}
+
+func TestEverySourceIsRead(t *testing.T) {
+	r := start(t, nil, "--listen", "udp://127.0.0.1:0,tcp://127.0.0.1:0", "--listen", "udp://[::1]:0", "--output", "stdout", "--alert-to", "off")
+	for _, place := range regexp.MustCompile(`(udp|tcp)://([^,;\s]+)`).FindAllStringSubmatch(r.err.String(), -1) {
+		conn := dial(t, place[1], place[2])
+		_, err := io.WriteString(conn, clean+dns+"\n")
+		require.NoError(t, err)
+	}
+	r.wait(&r.out, `(?:\S+\n){6}`)
+	require.Equal(t, exitClean, r.end(), r.err.String())
+	require.Equal(t, 3, strings.Count(r.out.String(), clean+"\n"))
+	require.Equal(t, 3, strings.Count(r.out.String(), dns+"\n"))
+}
+
+func TestOutputHasEveryRecordInOrderWithItsVerdict(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "all.ndjson")
+	var in strings.Builder
+	const n = 2000
+	for i := range n {
+		url := fmt.Sprintf("/item/%d", i)
+		if i%100 == 7 {
+			url += "?file=../../etc/passwd"
+		}
+		fmt.Fprintf(&in, "{\"METHOD\":\"GET\",\"URL\":%q,\"DOMAIN\":\"shop.example\",\"n\":%d,\"n\":1.5}\n", url, i)
+	}
+	r := start(t, strings.NewReader(in.String()), "--listen", "-", "--output", path, "--emit-format", "record")
+	require.Equal(t, exitClean, r.ended(), r.err.String())
+	require.Equal(t, n/100, strings.Count(r.out.String(), "\n"), "alerts go to stdout")
+
+	file, err := os.Open(path)
+	require.NoError(t, err)
+	defer file.Close()
+	scanner := bufio.NewScanner(file)
+	for i := range n {
+		require.True(t, scanner.Scan())
+		var got struct {
+			URL string
+			WAF map[string]any `json:"waf"`
+		}
+		require.NoError(t, json.Unmarshal(scanner.Bytes(), &got))
+		require.True(t, strings.HasPrefix(got.URL+"?", fmt.Sprintf("/item/%d?", i)), got.URL)
+		require.Equal(t, i%100 == 7, got.WAF != nil)
+		require.Contains(t, scanner.Text(), fmt.Sprintf(`"n":%d,"n":1.5`, i), "a key twice stays twice")
+	}
+	require.False(t, scanner.Scan())
+}
+
+func TestWhatIsNotJSONIsCountedAndToldNowAndThen(t *testing.T) {
+	in := strings.Repeat("not json\n", 500) + `{"a":1} and more` + "\n" + clean
+	r := start(t, strings.NewReader(in), "--listen", "-", "--output", "stdout", "--alert-to", "off")
+	require.Equal(t, exitClean, r.ended())
+	require.Contains(t, r.err.String(), "wafctl: warning: standard input is not JSON at byte 1 (want an object)\n")
+	require.Less(t, strings.Count(r.err.String(), "not JSON at byte"), 20)
+	require.Contains(t, r.err.String(), "received 2 records, and 501 not JSON: 0 alerts, 1 clean, 1 not HTTP, 0 broken\n")
+	require.Equal(t, `{"a":1}`+"\n"+clean+"\n", r.out.String())
+}
+
+func TestDestinationThatIsDownHoldsUpNoOther(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	down := listener.Addr().String()
+	listener.Close()
+	address, lines := syslogReceiver(t)
+	r := start(t, nil, "--listen", "udp://127.0.0.1:0", "--alert-to", "syslog+tcp://"+down+",syslog+udp://"+address, "--emit-limit", "4K")
+	conn := dial(t, "udp", r.place("udp"))
+	for range 20 {
+		_, err := io.WriteString(conn, nanoSample(t))
+		require.NoError(t, err)
+		receive(t, lines)
+	}
+	require.Equal(t, exitError, r.end())
+	text := r.err.String()
+	require.Contains(t, text, "wafctl: 20 alerts delivered to syslog+udp://"+address)
+	require.Contains(t, text, "wafctl: 0 alerts delivered to syslog+tcp://"+down)
+	require.Contains(t, text, "wafctl: 20 alerts not delivered to syslog+tcp://"+down)
+	require.Contains(t, text, "; it is tried again")
+}
+
+func TestAlertsWaitForADestinationThatComesBack(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := listener.Addr().String()
+	listener.Close()
+	r := start(t, strings.NewReader(nanoSample(t)), "--listen", "-,udp://127.0.0.1:0", "--alert-to", "syslog+tcp://"+address)
+	r.wait(&r.err, "it is tried again")
+	listener, err = net.Listen("tcp", address)
+	require.NoError(t, err)
+	defer listener.Close()
+	conn, err := listener.Accept()
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	head := make([]byte, 200)
+	_, err = io.ReadFull(conn, head)
+	require.NoError(t, err)
+	require.Contains(t, string(head), `{"rule_id":"932160"`)
+	go io.Copy(io.Discard, conn) //nolint:errcheck // until the connection ends
+	r.wait(&r.err, "listening")
+	require.Equal(t, exitClean, r.end(), r.err.String())
+	require.Contains(t, r.err.String(), "wafctl: 1 alert delivered to syslog+tcp://"+address)
+}
+
+func TestFaultsOfARunAreTold(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer taken.Close()
+	got := wafctl(nil, nil, "run", "--listen", "udp://nowhere,http://127.0.0.1:80,tcp://"+taken.Addr().String(), "--alert-to", "syslog://x,kafka://y",
+		"--output", t.TempDir(), "--emit-tag", "$TAG", "--emit-limit", "much")
+	require.Equal(t, exitError, got.code)
+	for _, want := range []string{
+		`--listen: malformed place "udp://nowhere" (want udp://HOST:PORT, tcp://HOST:PORT or -)`,
+		`--listen: malformed place "http://127.0.0.1:80" (want`,
+		`--listen: listen tcp ` + taken.Addr().String() + `: bind: address already in use`,
+		`--alert-to: destination "syslog://x": unknown scheme "syslog" (want`,
+		`--alert-to: destination "kafka://y": unknown scheme "kafka" (want`,
+		`--output: open `,
+		`--emit-tag: tag "$TAG" has no text of its own`,
+		`--emit-limit: malformed size "much"`,
+	} {
+		require.Contains(t, got.err, want)
+	}
+	got = wafctl(nil, nil, "run", "--tag", "alerts", "--emit-tag", "alerts", "--output", "stdout")
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, "--tag alerts: --emit-tag gives alerts the same tag")
+	require.Contains(t, got.err, "--output: alerts go to stdout, too (want a file, or another --alert-to)")
+}
+
+// brokenPipe is an output that takes so many bytes and then fails.
+type brokenPipe struct{ left int }
+
+func (b *brokenPipe) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, io.ErrClosedPipe
+	}
+	return len(p), nil
+}
+
+func TestRunEndsWhenRecordsCannotBeWritten(t *testing.T) {
+	stdin, feed := io.Pipe()
+	defer feed.Close()
+	go io.WriteString(feed, clean+"\n") //nolint:errcheck // the reader is gone at the end
+	var messages output
+	c := &console{in: stdin, out: &brokenPipe{}, err: &messages}
+	require.Equal(t, exitError, execute(t.Context(), c, []string{"run", "--listen", "-", "--output", "stdout", "--alert-to", "off"}))
+	require.Contains(t, messages.String(), "write records: io: read/write on closed pipe")
+}
