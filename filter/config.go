@@ -22,8 +22,8 @@ type config struct {
 // Properties are the settings of the filter in the order in which help lists them.
 func Properties() []setting.Property {
 	return append(rules.Properties(),
-		setting.Property{Name: "field_map", Default: "auto", Help: "auto, nano, gelf, or the path of a key file: which keys hold " +
-			"what of a transaction"},
+		setting.Property{Name: "field_map", Default: "auto", Help: "which keys hold what of a transaction: auto (by the keys of each " +
+			"record), a built-in map such as nano, nginx or envoy, the path of a YAML map or key file, or several, comma separated"},
 		setting.Property{Name: "alert_on", Default: "score", Values: []string{"score", "match"},
 			Help: "score alerts when the anomaly threshold is reached, match on any detection rule"},
 		setting.Property{Name: "alert_key", Default: "waf", Help: "key of the map added to a matching record; off adds nothing"},

@@ -16,6 +16,8 @@ type Counts struct {
 	Emitted uint64 // alerts that the host took
 	Failed  uint64 // alerts that the host did not take
 	Panics  uint64 // panics caught
+
+	Sources []SourceCount // records by the field map that was used; those that were not read are in none
 }
 
 type counters struct {
@@ -28,14 +30,14 @@ func (f *Filter) Counts() Counts {
 	return Counts{
 		Records: c.records.Load(), Clean: c.clean.Load(), Alerts: c.alerts.Load(), NotHTTP: c.notHTTP.Load(),
 		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
-		Panics: c.panics.Load(),
+		Panics: c.panics.Load(), Sources: f.sourceCounts(),
 	}
 }
 
 // String writes the counters for a log line.
 func (c Counts) String() string {
-	return fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d; alerts emitted %d, failed %d",
-		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Emitted, c.Failed)
+	return fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d; alerts emitted %d, failed %d%s",
+		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Emitted, c.Failed, sourcesText(c.Sources))
 }
 
 // EmitTaken counts an alert that the host took.

@@ -29,6 +29,7 @@ const (
 type item struct {
 	event   record.Event
 	kind    Kind
+	source  int            // 1 + the place of its field map in the filter's choice, 0 when none was used
 	verdict *rules.Verdict // of HTTP transactions, nil when not inspected
 	body    []byte         // replaces the event's body, nil keeps it
 	emit    *Emit          // alert for the emit tag
@@ -129,8 +130,8 @@ func (f *Filter) evaluate(it *item, s *scratch, write func(*item, *alert.Alert))
 		it.kind = Skipped
 		return
 	}
-	m := f.maps.For(it.event.Body)
-	if m == nil || !m.Read(it.event.Body, &s.values) || !s.values.Transaction(&s.transaction) {
+	it.source = 1 + f.maps.Read(it.event.Body, &s.values)
+	if it.source == 0 || !s.values.Transaction(&s.transaction) {
 		it.kind = NotHTTP
 		return
 	}
@@ -174,4 +175,5 @@ func (f *Filter) count(b *batch) {
 		}
 	}
 	c.records.Add(n)
+	f.countSources(b)
 }

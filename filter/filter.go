@@ -5,6 +5,7 @@ package filter
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -32,7 +33,8 @@ type Filter struct {
 	rules   *rules.Set
 	log     Logger
 	counts  counters
-	batches sync.Pool // of *batch
+	sources []atomic.Uint64 // records by field map, those of no map first
+	batches sync.Pool       // of *batch
 }
 
 // New returns a filter, or all problems of its configuration as one error.
@@ -55,6 +57,7 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 		return nil, err
 	}
 	f := &Filter{config: c, maps: maps, rules: set, log: log}
+	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))
 	f.batches.New = func() any { return &batch{} }
 	for _, warning := range set.Warnings() {
 		log(LevelWarn, warning)

@@ -254,7 +254,7 @@ func TestAllProblemsOfAConfigurationAreReported(t *testing.T) {
 		`property keep: unknown value "none" (want all or alerts)`,
 		`property blocking_paranoia: malformed number "5" (want 1 to 4)`,
 		`property exclude_rules: malformed rule "x"`,
-		`property field_map: field map "missing.key" (want auto, nano, gelf or a key file)`,
+		`property field_map: field map "missing.key" (want auto, nano, gelf, `,
 		`property emit_tag: tag "$TAG" has no text of its own`,
 		`property include_payload: malformed switch "maybe" (want on or off)`,
 	} {

@@ -83,7 +83,7 @@ var variables = map[string]variable{
 	"RESPONSE_STATUS":         {PartStatus, text},
 	"RESPONSE_XML":            {PartResponseBody, collection},
 	"SERVER_ADDR":             {PartServer, text},
-	"SERVER_NAME":             {PartHost, text},
+	"SERVER_NAME":             {PartHostName, text},
 	"SERVER_PORT":             {PartServer, text},
 	"STATUS_LINE":             {PartStatus, text},
 	"URI_PARSE_ERROR":         {PartRequest | PartEscapes, flag},
@@ -183,7 +183,11 @@ func (n *need) addLink(r *seclang.Rule) {
 		n.add(misleading(r, &t), "matches when %s is not known", name)
 	}
 	for _, macro := range macroName.FindAllStringSubmatch(r.Operator.Argument, -1) {
-		n.add(variableOf(strings.ToUpper(macro[1]), macro[2]).parts, "compares with %s", macro[0])
+		parts := variableOf(strings.ToUpper(macro[1]), macro[2]).parts
+		if parts == PartHost {
+			parts = PartHostName // a comparison needs the name, however the header was written
+		}
+		n.add(parts, "compares with %s", macro[0])
 	}
 }
 

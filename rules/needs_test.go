@@ -26,8 +26,8 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 		920430: PartProtocol,
 		920640: PartOtherHeaders,
 		920650: PartRequest | PartBody,
-		931130: PartHost,
-		943110: PartHost,
+		931130: PartHostName,
+		943110: PartHostName,
 		943120: PartReferer,
 		954130: PartStatus,
 	}

@@ -11,7 +11,8 @@ const (
 	PartRequest        Parts = 1 << iota // method and request target; a record without them is no HTTP transaction
 	PartEscapes                          // the request target with its escapes, as it was sent
 	PartProtocol                         // HTTP version of the request
-	PartHost                             // Host header
+	PartHost                             // Host header as sent
+	PartHostName                         // name of the host asked for
 	PartUserAgent                        // User-Agent header
 	PartReferer                          // Referer header
 	PartCookie                           // Cookie header
@@ -33,8 +34,8 @@ const PartRequestHeaders = PartHost | PartUserAgent | PartReferer | PartCookie |
 // AllParts is a transaction of which everything is logged.
 const AllParts = partsEnd - 1
 
-var partNames = []string{"method and request target", "escapes of the request target", "HTTP version", "Host header", "User-Agent header",
-	"Referer header", "Cookie header", "other request headers", "request body", "end of the request body", "client address",
+var partNames = []string{"method and request target", "escapes of the request target", "HTTP version", "Host header", "name of the host",
+	"User-Agent header", "Referer header", "Cookie header", "other request headers", "request body", "end of the request body", "client address",
 	"server address", "response status", "response headers", "response body", "end of the response body"}
 
 // String lists the parts.

@@ -1,47 +1,124 @@
 package fieldmap
 
 import (
+	"errors"
 	"fmt"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// Choice is what the property field_map names: one map, or several of which the one that fits a record is used.
-type Choice struct{ maps []*Map }
-
-// Open returns the maps that a property names: auto, nano, gelf, or the path of a key file.
-func Open(name string) (*Choice, error) {
-	switch name {
-	case "auto":
-		return &Choice{maps: []*Map{Nano(), GELF()}}, nil
-	case "nano":
-		return &Choice{maps: []*Map{Nano()}}, nil
-	case "gelf":
-		return &Choice{maps: []*Map{GELF()}}, nil
-	}
-	m, err := readKeyFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("field map %q (want auto, nano, gelf or a key file): %w", name, err)
-	}
-	return &Choice{maps: []*Map{m}}, nil
+// Choice is what the property field_map names: one map for all records, or several of which the first whose keys a record
+// has is used. It is safe for concurrent use.
+type Choice struct {
+	maps    []*Map
+	layouts *layouts
 }
 
-// For returns the map that fits a record: the first that knows one of its keys as the method or a head, nil when none does.
-func (c *Choice) For(body []byte) *Map {
-	if len(c.maps) == 1 {
-		return c.maps[0]
+// Open returns the maps that a property names: auto (all built-in maps), the name of a built-in map, the path of a YAML map or
+// of a key file, or several of them separated by commas, of which the first that fits a record counts.
+func Open(names string) (*Choice, error) {
+	c := &Choice{layouts: newLayouts()}
+	var problems []error
+	for name := range strings.SplitSeq(names, ",") {
+		added, err := mapsNamed(strings.TrimSpace(name))
+		if err != nil {
+			problems = append(problems, err)
+		}
+		c.maps = append(c.maps, added...)
 	}
-	pairs, isMap := record.ReadMap(body)
-	if !isMap {
-		return nil
-	}
-	for pairs.Next() {
-		for _, m := range c.maps {
-			switch field, known := m.keys[pairs.Key]; {
-			case known && (field == Method || field == RequestHead || field == URI || field == Protocol7):
-				return m
-			}
+	return c, errors.Join(append(problems, c.ambiguities()...)...)
+}
+
+// ambiguities refuses maps that cannot be told apart.
+func (c *Choice) ambiguities() (problems []error) {
+	for i, m := range c.maps {
+		if len(c.maps) > 1 && m.detects == 0 {
+			problems = append(problems, fmt.Errorf("field map %q has no detect keys, so it cannot stand beside other maps", m.Name))
+		}
+		if slices.ContainsFunc(c.maps[:i], func(o *Map) bool { return o.Name == m.Name }) {
+			problems = append(problems, fmt.Errorf("two field maps are called %q", m.Name))
 		}
 	}
-	return nil
+	return problems
+}
+
+func mapsNamed(name string) ([]*Map, error) {
+	if name == "auto" {
+		return builtIn(), nil
+	}
+	for _, m := range builtIn() {
+		if m.Name == name {
+			return []*Map{m}, nil
+		}
+	}
+	text, err := readMapFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("field map %q (want auto, %s, or the path of a YAML map or key file): %w",
+			name, strings.Join(BuiltIn(), ", "), err)
+	}
+	var m *Map
+	if extension := filepath.Ext(name); extension == ".yaml" || extension == ".yml" {
+		m, err = ParseYAML(name, text)
+	} else {
+		m, err = ParseKeyFile(name, string(text))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("field map: %w", err)
+	}
+	return []*Map{m}, nil
+}
+
+// readMapFile reads a file that is no device, pipe or directory and of reasonable size.
+func readMapFile(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Unwrap(err)
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxDefinition+1))
+	if err == nil && len(text) > maxDefinition {
+		err = fmt.Errorf("larger than %d bytes", maxDefinition)
+	}
+	return text, err
+}
+
+// Names returns the names of the maps, in the order in which they are tried.
+func (c *Choice) Names() []string {
+	all := make([]string, len(c.maps))
+	for i, m := range c.maps {
+		all[i] = m.Name
+	}
+	return all
+}
+
+// NoMap is what Read returns for a record that no map fits.
+const NoMap = -1
+
+// Read fills the values with what a record's body says, with the first map that fits it, and returns that map's place in Names.
+// It returns NoMap when no map fits, and when the body is no map.
+func (c *Choice) Read(body []byte, v *Values) int {
+	if l := v.layout; l != nil && l.choice == c && v.follow(l, body) {
+		return l.candidates[0].index
+	}
+	if !v.split(body) {
+		return NoMap
+	}
+	l := c.find(v)
+	for i := range l.candidates {
+		if one := &l.candidates[i]; one.fits(v.pairs) {
+			v.run(one)
+			return one.index
+		}
+	}
+	return NoMap
 }

@@ -2,6 +2,8 @@
 // reads the raw heads of requests and responses.
 package fieldmap
 
+import "github.com/fluent-bit-waf/fluent-bit-waf/rules"
+
 // Field is something that a log can say of a transaction.
 type Field uint8
 
@@ -30,6 +32,9 @@ const (
 	Message      // operator's label
 	Source       // source's label
 	Geo          // geographic origin
+	ServerName   // name of the host asked for, where the Host header is not logged as sent
+	path         // request target before the question mark, where it is logged in two parts
+	query        // request target behind the question mark
 	fieldCount
 )
 
@@ -39,7 +44,7 @@ var names = [fieldCount]string{
 	ServerPort: "dst_port", Forward: "forward", Method: "method", URI: "url", Version: "protocol", Host: "domain",
 	UserAgent: "agent", Referer: "referer", Cookie: "cookie", Status: "retcode", RequestHead: "req_header",
 	RequestBody: "req_body", ResponseHead: "rsp_header", ResponseBody: "rsp_body", Sensor: "host", Message: "message",
-	Source: "source", Geo: "geoip",
+	Source: "source", Geo: "geoip", ServerName: "server_name", path: "path", query: "query",
 }
 
 // String returns the field's name.
@@ -48,9 +53,33 @@ func (f Field) String() string { return names[f] }
 // Values are the fields of one record. Texts are views of the record or of the Values' own memory, valid until the next
 // Read with the same Values.
 type Values struct {
-	texts   [fieldCount]string
-	given   uint64
-	scratch []byte // numbers written as text
+	source *Map // that the record was read with
+	texts  [fieldCount]string
+	ranks  [fieldCount]uint8 // place of the key that gave a text among its alternatives
+	given  uint64
+
+	requestList  headerValues
+	responseList headerValues
+	arguments    []rules.Header
+	slots        []slot // of headers and arguments with a name of their own in the map
+	unescaped    bool   // the request target was logged without its escapes
+
+	pairs   []pair
+	layout  *layout // of the record before
+	scratch []byte  // texts that are not in the record as they are
+}
+
+// headerValues are the headers that a record has in a list, a map, or under keys with a prefix.
+type headerValues struct {
+	list  []rules.Header
+	whole bool // the list has every header that was sent
+}
+
+// slot is a header or argument that has a name of its own in the map.
+type slot struct {
+	text  string
+	rank  uint8
+	given bool
 }
 
 // Get returns a field as text, "" when the record does not have it.
@@ -59,16 +88,42 @@ func (v *Values) Get(f Field) string { return v.texts[f] }
 // Has reports whether the record has a field; it may be empty.
 func (v *Values) Has(f Field) bool { return v.given&(1<<f) != 0 }
 
-// Size returns the bytes of memory that the values hold on to.
-func (v *Values) Size() int { return cap(v.scratch) }
+// Map returns the name of the map that the record was read with.
+func (v *Values) Map() string { return v.source.Name }
 
-func (v *Values) set(f Field, text string) {
-	v.texts[f] = text
+// Size returns the bytes of memory that the values hold on to.
+func (v *Values) Size() int {
+	const header, pairSize = 32, 40
+	return cap(v.scratch) + header*(cap(v.requestList.list)+cap(v.responseList.list)+cap(v.arguments)) + pairSize*cap(v.pairs)
+}
+
+// set stores a text that comes from the alternative with a rank. The first alternative with a text wins; a later key of the
+// same rank replaces an earlier one, as JSON readers do.
+func (v *Values) set(f Field, text string, rank uint8) {
+	if v.given&(1<<f) != 0 && v.texts[f] != "" && (text == "" || rank > v.ranks[f]) {
+		return
+	}
+	v.texts[f], v.ranks[f] = text, rank
 	v.given |= 1 << f
 }
 
-func (v *Values) reset() {
+func (v *Values) reset(m *Map) {
+	v.source = m
 	v.texts = [fieldCount]string{}
 	v.given = 0
+	v.requestList = headerValues{list: v.requestList.list[:0]}
+	v.responseList = headerValues{list: v.responseList.list[:0]}
+	v.arguments = v.arguments[:0]
+	v.unescaped = false
 	v.scratch = v.scratch[:0]
+	if cap(v.slots) < len(m.slots) {
+		v.slots = make([]slot, len(m.slots))
+	}
+	v.slots = v.slots[:len(m.slots)]
+	clear(v.slots)
+	for i := range m.constants {
+		v.texts[m.constants[i].field] = m.constants[i].text
+		v.given |= 1 << m.constants[i].field
+		v.ranks[m.constants[i].field] = lastRank
+	}
 }

@@ -3,39 +3,37 @@ package fieldmap
 import (
 	"errors"
 	"fmt"
-	"io"
-	"maps"
-	"os"
 	"strings"
 )
 
-const maxKeyFile = 1 << 20 // bytes
-
-// readKeyFile reads a key file of ModSecurity for Anylog: a line name:key says under which key a record has a value.
-// Names that the file does not mention keep Nano's keys.
-func readKeyFile(path string) (*Map, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// ParseKeyFile reads the text of a key file of ModSecurity for Anylog: a line name:key says under which key a record has a
+// value. Case of the name is ignored, blanks are trimmed, lines without a colon are skipped. Names that the file does not
+// mention keep Nano's keys.
+func ParseKeyFile(path, text string) (*Map, error) {
+	keys, problems := readKeys(path, text)
+	if problems != nil {
+		return nil, errors.Join(problems...)
 	}
-	defer file.Close()
-	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("not a regular file (%w)", err)
+	m := &Map{Name: path, Title: "key file", Path: path, root: &node{}}
+	for _, e := range nano().entries {
+		if key, given := keys[e.action.field]; given {
+			e.keys = []string{key}
+		}
+		m.read(e.target, e.action, e.keys)
+		delete(keys, e.action.field)
 	}
-	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile+1))
-	if err != nil {
-		return nil, err
+	for _, name := range names {
+		if field, _ := fieldNamed(name); keys[field] != "" {
+			m.read(name, action{target: target{reading: asField, field: field}}, []string{keys[field]})
+		}
 	}
-	if len(text) > maxKeyFile {
-		return nil, fmt.Errorf("larger than %d bytes", maxKeyFile)
-	}
-	return ParseKeyFile(path, string(text))
+	m.detectByMethodOrHead()
+	return m, nil
 }
 
-// ParseKeyFile reads the text of a key file. Case of the name is ignored, blanks are trimmed, lines without a colon are skipped.
-func ParseKeyFile(name, text string) (*Map, error) {
-	keys := maps.Clone(nano)
-	var problems []error
+// readKeys returns the keys that a key file gives.
+func readKeys(path, text string) (keys map[Field]string, problems []error) {
+	keys = map[Field]string{}
 	number := 0
 	for line := range strings.Lines(text) {
 		number++
@@ -47,15 +45,37 @@ func ParseKeyFile(name, text string) (*Map, error) {
 		field, known := fieldNamed(left)
 		switch {
 		case !known:
-			problems = append(problems, fmt.Errorf("line %d: unknown name %q (want one of %s)", number, left, strings.Join(names[:], " ")))
+			problems = append(problems, fmt.Errorf("%s:%d: unknown name %q (want one of %s)", path, number, left, strings.Join(names[:], " ")))
 		case key == "":
-			problems = append(problems, fmt.Errorf("line %d: name %q has no key", number, left))
+			problems = append(problems, fmt.Errorf("%s:%d: name %q has no key", path, number, left))
+		case strings.Count(key, ".") >= maxPathParts:
+			problems = append(problems, fmt.Errorf("%s:%d: key %q has more than %d parts", path, number, key, maxPathParts))
 		default:
-			maps.DeleteFunc(keys, func(_ string, f Field) bool { return f == field })
-			keys[key] = field
+			keys[field] = key
 		}
 	}
-	return &Map{Name: name, keys: keys}, errors.Join(problems...)
+	return keys, problems
+}
+
+// detectByMethodOrHead makes a map fit records with a method and request target, or with a raw head.
+func (m *Map) detectByMethodOrHead() {
+	for _, e := range m.entries {
+		var conditions uint64
+		switch e.action.field {
+		case Method:
+			conditions = 1
+		case URI:
+			conditions = 2
+		case RequestHead:
+			conditions = 3
+		default:
+			continue
+		}
+		for _, key := range e.keys {
+			m.root.places(key, func(n *node) { n.detects |= conditions })
+		}
+		m.detects |= conditions
+	}
 }
 
 func fieldNamed(name string) (Field, bool) {

@@ -1,87 +1,141 @@
 package fieldmap
 
 import (
-	"strconv"
-	"unsafe"
-
-	"github.com/tinylib/msgp/msgp"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"slices"
+	"strings"
 )
 
-// Map says under which keys a source logs the fields of a transaction.
+// Map says under which keys a source logs the parts of a transaction. It is immutable and safe for concurrent use.
 type Map struct {
-	Name string
-	keys map[string]Field
+	Name  string
+	Title string // the source in one line
+	Path  string // of the file that it came from, "" for built-in maps
+
+	entries   []entry
+	root      *node
+	slots     []slotTarget
+	constants []constant
+	detects   uint64 // conditions that a record of this source meets, as bits
 }
 
-// Read fills the values with what a record's body says. It reports false when the body is no map.
-func (m *Map) Read(body []byte, v *Values) bool {
-	v.reset()
-	pairs, isMap := record.ReadMap(body)
-	if !isMap {
-		return false
-	}
-	for pairs.Next() {
-		if field, known := m.keys[pairs.Key]; known && pairs.IsKey {
-			v.read(field, pairs.Value)
-		}
-	}
-	return true
+// entry is one line of a map: a target and the keys that it is read from, the first alternative first.
+type entry struct {
+	target string
+	keys   []string
+	action action
 }
 
-// read stores a value as text. Nil, and values that are no scalars, count as not given.
-func (v *Values) read(field Field, value []byte) {
-	if text, isText := record.Text(value); isText {
-		v.set(field, text)
-		return
-	}
-	start := len(v.scratch)
-	switch msgp.NextType(value) {
-	case msgp.IntType:
-		n, _, err := msgp.ReadInt64Bytes(value)
-		if err != nil {
-			return
-		}
-		v.scratch = strconv.AppendInt(v.scratch, n, 10)
-	case msgp.UintType:
-		n, _, err := msgp.ReadUint64Bytes(value)
-		if err != nil {
-			return
-		}
-		v.scratch = strconv.AppendUint(v.scratch, n, 10)
-	case msgp.Float32Type, msgp.Float64Type:
-		n, _, err := msgp.ReadFloat64Bytes(value)
-		if err != nil {
-			return
-		}
-		v.scratch = strconv.AppendFloat(v.scratch, n, 'f', -1, 64)
-	default:
-		return
-	}
-	written := v.scratch[start:]
-	v.set(field, unsafe.String(unsafe.SliceData(written), len(written)))
+// node is a place in records: the top level, or what a key or several nested keys lead to.
+type node struct {
+	actions  []*action
+	detects  uint64 // conditions that are met when a record has something here
+	children map[string]*node
+	prefixes []prefix
 }
 
-// nano are the keys of Nano probes.
-var nano = map[string]Field{
-	"L7_PROTOCOL": Protocol7, "BEGIN_TIME": Time, "SRC_IP": ClientIP, "SRC_PORT": ClientPort, "DST_IP": ServerIP,
-	"DST_PORT": ServerPort, "FORWARD": Forward, "METHOD": Method, "URL": URI, "DOMAIN": Host, "AGENT": UserAgent,
-	"REFERER": Referer, "COOKIE": Cookie, "RETCODE": Status, "REQ_HEADER": RequestHead, "REQ_BODY": RequestBody,
-	"RSP_HEADER": ResponseHead, "RSP_BODY": ResponseBody, "host": Sensor, "message": Message, "source": Source, "geoip": Geo,
+// prefix takes all keys that begin with a text.
+type prefix struct {
+	text string
+	to   *action
 }
 
-// Nano returns the map of records as Nano probes send them.
-func Nano() *Map { return &Map{Name: "nano", keys: nano} }
+// action takes a value for a target.
+type action struct {
+	target
+	slot      int      // of a target with a name of its own
+	rank      uint8    // place among alternatives
+	base64    bool     // the value is written in base64
+	unescaped bool     // the value has lost the escapes of a URI
+	absolute  bool     // the request line has an absolute URL where the client sent a path
+	all       bool     // many headers: the source logs every header
+	dashes    bool     // many headers: names have underscores in place of dashes
+	names     []string // many headers: a text with the values of these headers between bars
+	empty     []string // texts that stand for nothing
+	escapes   escapes  // what to undo in texts
+}
 
-// GELF returns the map of Nano records that came through GELF: all keys but host have an underscore in front.
-func GELF() *Map {
-	keys := make(map[string]Field, len(nano))
-	for key, field := range nano {
-		if field != Sensor {
-			key = "_" + key
+// slotTarget is a header or argument that has a name of its own.
+type slotTarget struct {
+	reading reading
+	name    string
+}
+
+type constant struct {
+	field Field
+	text  string
+}
+
+// lastRank is the rank of a constant: every key comes before it.
+const lastRank = 255
+
+// read adds an entry: it puts the action where its keys lead.
+func (m *Map) read(target string, a action, keys []string) {
+	m.entries = append(m.entries, entry{target, keys, a})
+	for rank, key := range keys {
+		ranked := a
+		ranked.rank = uint8(rank)
+		if base, isPrefix := strings.CutSuffix(key, "*"); isPrefix {
+			m.root.prefixPlaces(base, &ranked)
+		} else {
+			m.root.places(key, func(n *node) { n.actions = append(n.actions, &ranked) })
 		}
-		keys[key] = field
 	}
-	return &Map{Name: "gelf", keys: keys}
+}
+
+func (n *node) child(key string) *node {
+	if n.children == nil {
+		n.children = map[string]*node{}
+	}
+	c, found := n.children[key]
+	if !found {
+		c = &node{}
+		n.children[key] = c
+	}
+	return c
+}
+
+// places calls put for every place that a dotted path can mean: each dot may be part of a key or lead into a nested map.
+func (n *node) places(path string, put func(*node)) {
+	put(n.child(path))
+	for i := 1; i < len(path)-1; i++ {
+		if path[i] == '.' {
+			n.child(path[:i]).places(path[i+1:], put)
+		}
+	}
+}
+
+// prefixPlaces does the same for all keys that begin with a dotted path.
+func (n *node) prefixPlaces(path string, a *action) {
+	n.prefixes = append(n.prefixes, prefix{path, a})
+	for i := 1; i < len(path); i++ {
+		if path[i] == '.' {
+			n.child(path[:i]).prefixPlaces(path[i+1:], a)
+		}
+	}
+}
+
+// next returns where a key leads, nil when nowhere. Without a place of its own a key may have a prefix that does.
+func (n *node) next(key string) (child *node, p *prefix) {
+	if child = n.children[key]; child != nil {
+		return child, nil
+	}
+	for i := range n.prefixes {
+		if strings.HasPrefix(key, n.prefixes[i].text) && len(key) > len(n.prefixes[i].text) {
+			return nil, &n.prefixes[i]
+		}
+	}
+	return nil, nil
+}
+
+// deeper reports whether maps at this place have anything to read.
+func (n *node) deeper() bool { return len(n.children) > 0 || len(n.prefixes) > 0 }
+
+// slotFor returns the slot of a target with a name of its own.
+func (m *Map) slotFor(r reading, name string) int {
+	at := slices.IndexFunc(m.slots, func(s slotTarget) bool { return s.reading == r && s.name == name })
+	if at < 0 {
+		at = len(m.slots)
+		m.slots = append(m.slots, slotTarget{r, name})
+	}
+	return at
 }

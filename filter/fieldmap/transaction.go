@@ -18,18 +18,21 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 	if v.Has(Protocol7) && !strings.EqualFold(v.Get(Protocol7), "http") {
 		return false
 	}
+	t.Arguments = v.appendArguments(t.Arguments)
 	t.ClientIP, t.ServerIP = address(v.Get(ClientIP)), address(v.Get(ServerIP))
 	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
-	if !v.requestHead(t) {
+	raw := v.requestHead(t)
+	if !raw {
 		v.requestParts(t)
 	}
 	if t.Method == "" || t.URI == "" {
-		return false
+		return v.otherLog(t)
 	}
 	t.ServerName = serverName(t)
 	t.RequestBody = v.Get(RequestBody)
 	t.RequestCut = v.Has(RequestBody) && isCut(t.RequestHeaders, t.RequestBody)
 	v.response(t)
+	t.Unknown = v.unknown(t, raw)
 	return true
 }
 
@@ -49,20 +52,13 @@ func (v *Values) requestHead(t *rules.Transaction) bool {
 	return true
 }
 
-// requestParts uses the parts that the probe has parsed.
+// requestParts uses the parts that the source has parsed.
 func (v *Values) requestParts(t *rules.Transaction) {
 	t.Method, t.URI, t.Protocol = v.Get(Method), v.Get(URI), v.Get(Version)
 	if t.Protocol == "" {
 		t.Protocol = defaultVersion
 	}
-	for _, part := range [...]struct {
-		field Field
-		name  string
-	}{{Host, "Host"}, {UserAgent, "User-Agent"}, {Referer, "Referer"}, {Cookie, "Cookie"}} {
-		if value := v.Get(part.field); value != "" {
-			t.RequestHeaders = append(t.RequestHeaders, rules.Header{Name: part.name, Value: value})
-		}
-	}
+	v.requestHeaders(t)
 }
 
 func (v *Values) response(t *rules.Transaction) {
@@ -76,6 +72,10 @@ func (v *Values) response(t *rules.Transaction) {
 		}
 		t.ResponseHeaders, _ = h.headers(t.ResponseHeaders)
 		t.HasResponse = true
+	} else {
+		t.ResponseHeaders = v.slotHeaders(t.ResponseHeaders, asResponseHeader)
+		t.ResponseHeaders = append(t.ResponseHeaders, v.responseList.list...)
+		t.HasResponse = len(t.ResponseHeaders) > 0
 	}
 	if code, err := strconv.Atoi(status); err == nil && code >= 100 && code <= 999 {
 		t.ResponseStatus = code

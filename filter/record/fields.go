@@ -18,7 +18,7 @@ type Pairs struct {
 
 // ReadMap starts reading a map; it reports false when the bytes are no map.
 func ReadMap(b []byte) (p Pairs, isMap bool) {
-	if len(b) == 0 {
+	if len(b) == 0 || b[0]&0xf0 != 0x80 && b[0] != 0xde && b[0] != 0xdf {
 		return p, false
 	}
 	n, rest, err := msgp.ReadMapHeaderBytes(b)
@@ -33,20 +33,44 @@ func (p *Pairs) Next() bool {
 	if p.left == 0 {
 		return false
 	}
-	afterKey, err := skip(p.rest)
-	if err != nil {
+	b := p.rest
+	keyEnd, ok := end(b)
+	if !ok {
 		return false
 	}
-	rest, err := skip(afterKey)
-	if err != nil {
+	size, ok := end(b[keyEnd:])
+	if !ok {
 		return false
 	}
-	p.Key, p.IsKey = Text(p.rest[:len(p.rest)-len(afterKey)])
-	p.Value = afterKey[:len(afterKey)-len(rest)]
-	p.Raw = p.rest[:len(p.rest)-len(rest)]
-	p.rest = rest
+	if b[0]&0xe0 == 0xa0 { // a short string, as most keys are
+		p.Key, p.IsKey = view(b[1:keyEnd]), true
+	} else {
+		p.Key, p.IsKey = Text(b[:keyEnd])
+	}
+	p.Value = b[keyEnd : keyEnd+size]
+	p.Raw = b[:keyEnd+size]
+	p.rest = b[keyEnd+size:]
 	p.left--
 	return true
+}
+
+// end returns where the first object ends. Strings, which are most objects, take the short way.
+func end(b []byte) (size int, ok bool) {
+	if len(b) == 0 {
+		return 0, false
+	}
+	switch c := b[0]; {
+	case c&0xe0 == 0xa0:
+		size = 1 + int(c&0x1f)
+	case c == 0xd9 && len(b) > 1:
+		size = 2 + int(b[1])
+	case c == 0xda && len(b) > 2:
+		size = 3 + int(b[1])<<8 + int(b[2])
+	default:
+		rest, err := skip(b)
+		return len(b) - len(rest), err == nil
+	}
+	return size, size <= len(b)
 }
 
 // Items reads the values of an array one after the other.
@@ -58,6 +82,9 @@ type Items struct {
 
 // ReadArray starts reading an array; it reports false when the bytes are no array.
 func ReadArray(b []byte) (i Items, isArray bool) {
+	if len(b) == 0 || b[0]&0xf0 != 0x90 && b[0] != 0xdc && b[0] != 0xdd {
+		return i, false
+	}
 	rest, n, err := arrayHeader(b)
 	return Items{left: n, rest: rest}, err == nil
 }

@@ -1,0 +1,111 @@
+package fieldmap
+
+import (
+	"fmt"
+	"strings"
+)
+
+// reading says how a value becomes what a target wants.
+type reading uint8
+
+const (
+	asField           reading = iota // the text of a field
+	asAddress                        // "ip:port", the fields of an address and of its port
+	asRequestLine                    // "METHOD target VERSION"
+	asURL                            // an absolute URL: host and request target
+	asHeader                         // one header with the target's name
+	asHeaders                        // many headers
+	asResponseHeader                 //
+	asResponseHeaders                //
+	asArgument                       // one argument with the target's name
+	asArguments                      // many arguments
+)
+
+// target is what a field map can fill.
+type target struct {
+	reading reading
+	field   Field
+	port    Field // of asAddress
+	help    string
+}
+
+// targets are all targets without a name of their own, by the name that maps use.
+var targets = map[string]target{
+	"application":    {asField, Protocol7, 0, "application protocol; records of another one than http are no transactions"},
+	"time":           {asField, Time, 0, "begin of the transaction"},
+	"client.ip":      {asField, ClientIP, 0, "address of the client"},
+	"client.port":    {asField, ClientPort, 0, "port of the client"},
+	"client.address": {asAddress, ClientIP, ClientPort, "address and port of the client, ip:port"},
+	"server.ip":      {asField, ServerIP, 0, "address of the server"},
+	"server.port":    {asField, ServerPort, 0, "port of the server"},
+	"server.address": {asAddress, ServerIP, ServerPort, "address and port of the server, ip:port"},
+	"forwarded":      {asField, Forward, 0, "client address that a proxy reports"},
+	"request_line":   {asRequestLine, 0, 0, "method, request target and HTTP version with blanks between them"},
+	"method":         {asField, Method, 0, "request method"},
+	"uri":            {asField, URI, 0, "request target with its query, as sent"},
+	"path":           {asField, path, 0, "request target before the question mark"},
+	"query":          {asField, query, 0, "request target behind the question mark"},
+	"url":            {asURL, URI, 0, "absolute URL"},
+	"protocol":       {asField, Version, 0, "HTTP version"},
+	"host":           {asField, Host, 0, "Host header as sent"},
+	"server_name":    {asField, ServerName, 0, "name of the host asked for, where the Host header is not logged as sent"},
+	"user_agent":     {asField, UserAgent, 0, "User-Agent header"},
+	"referer":        {asField, Referer, 0, "Referer header"},
+	"cookie":         {asField, Cookie, 0, "Cookie header"},
+	"status":         {asField, Status, 0, "status of the response"},
+	"request_head":   {asField, RequestHead, 0, "request line and header lines as sent"},
+	"request_body":   {asField, RequestBody, 0, "request body"},
+	"response_head":  {asField, ResponseHead, 0, "status line and header lines as sent"},
+	"response_body":  {asField, ResponseBody, 0, "response body"},
+	"sensor":         {asField, Sensor, 0, "host that made the record, for alerts"},
+	"message":        {asField, Message, 0, "operator's label, for alerts"},
+	"source":         {asField, Source, 0, "source's label, for alerts"},
+	"geo":            {asField, Geo, 0, "geographic origin, for alerts"},
+}
+
+// named are the targets whose name goes on with one of the user's choice, or with * for all.
+var named = []struct {
+	prefix    string
+	one, many reading
+	help      string
+}{
+	{"header.", asHeader, asHeaders, "request header NAME; * takes a list, a map, or all keys with a prefix"},
+	{"response_header.", asResponseHeader, asResponseHeaders, "response header NAME, or *"},
+	{"args.", asArgument, asArguments, "what rules see as ARGS:NAME, for logs that are not HTTP as well; or *"},
+}
+
+// targetNames lists the targets in the order in which messages name them.
+const targetNames = "request_line, method, uri, path, query, url, protocol, host, server_name, user_agent, referer, cookie, " +
+	"header.NAME, header.*, request_head, request_body, status, response_header.NAME, response_header.*, response_head, " +
+	"response_body, client.ip, client.port, client.address, server.ip, server.port, server.address, forwarded, args.NAME, args.*, " +
+	"application, time, sensor, message, source or geo"
+
+// targetNamed returns the target with a name, and the name of its header or argument.
+func targetNamed(name string) (t target, own string, err error) {
+	if t, found := targets[name]; found {
+		return t, "", nil
+	}
+	for _, n := range named {
+		rest, found := strings.CutPrefix(name, n.prefix)
+		switch {
+		case !found:
+		case rest == "*":
+			return target{reading: n.many}, "", nil
+		case rest == "" || n.one != asArgument && !isToken(rest):
+			return t, "", fmt.Errorf("malformed target %q (want %sNAME or %s*)", name, n.prefix, n.prefix)
+		default:
+			return target{reading: n.one}, rest, nil
+		}
+	}
+	return t, "", fmt.Errorf("unknown target %q (want %s)", name, targetNames)
+}
+
+// isToken reports whether a text can be the name of a header.
+func isToken(s string) bool {
+	for i := range len(s) {
+		if s[i] <= ' ' || s[i] >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, s[i]) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}

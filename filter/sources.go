@@ -1,0 +1,47 @@
+package filter
+
+import (
+	"fmt"
+	"strings"
+)
+
+// SourceCount tells how many records were read with a field map.
+type SourceCount struct {
+	Map     string // name of the field map, "none" for records that no map fits
+	Records uint64
+}
+
+// countSources counts the records of a batch by field map. The first record of each map is told, so that a wrong guess shows.
+func (f *Filter) countSources(b *batch) {
+	for i := 0; i < len(b.items); {
+		source, first := b.items[i].source, i
+		for i < len(b.items) && b.items[i].source == source {
+			i++
+		}
+		n := uint64(i - first)
+		if f.sources[source].Add(n) == n && source > 0 {
+			f.log(LevelInfo, fmt.Sprintf("records are read with field map %s", f.maps.Names()[source-1]))
+		}
+	}
+}
+
+// sourceCounts returns the counts of the field maps that were used, those without a map last.
+func (f *Filter) sourceCounts() (counts []SourceCount) {
+	for i, name := range append(f.maps.Names(), "none") {
+		if n := f.sources[(i+1)%len(f.sources)].Load(); n > 0 {
+			counts = append(counts, SourceCount{name, n})
+		}
+	}
+	return counts
+}
+
+func sourcesText(counts []SourceCount) string {
+	if len(counts) == 0 {
+		return ""
+	}
+	words := make([]string, len(counts))
+	for i, c := range counts {
+		words[i] = fmt.Sprintf("%s %d", c.Map, c.Records)
+	}
+	return "; field maps: " + strings.Join(words, ", ")
+}
