@@ -9,6 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 func open(t testing.TB, names string) *Choice {
@@ -194,4 +196,15 @@ func FuzzRead(f *testing.F) {
 			requireSameTransaction(t, &again, &v, all, record)
 		}
 	})
+}
+
+func TestBodiesAsLongAsTheSourceAllowsAreCut(t *testing.T) {
+	for length, cut := range map[int]bool{1023: false, 1024: true} {
+		text := fmt.Sprintf("%0*d", length, 7)
+		tx, _ := transaction(t, nano(), `{"METHOD":"POST","URL":"/","REQ_BODY":"`+text+`","RSP_BODY":"`+text+`"}`)
+		require.Equal(t, cut, tx.RequestCut)
+		require.Equal(t, cut, tx.ResponseCut)
+		require.Equal(t, cut, tx.Unknown&rules.PartBodyEnd != 0)
+		require.Equal(t, cut, tx.Unknown&rules.PartResponseEnd != 0)
+	}
 }

@@ -36,7 +36,7 @@ func ParseYAML(path string, text []byte) (*Map, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:1: no map of settings (want name, title, detect, empty, escapes and fields)", path)
+		return nil, fmt.Errorf("%s:1: no map of settings (want name, title, detect, empty, escapes, body_limit and fields)", path)
 	}
 	d.read(document.Content[0])
 	if len(d.problems) > 0 {
@@ -64,12 +64,16 @@ func (d *definition) read(settings *yaml.Node) {
 			d.empty = d.texts(value)
 		case "escapes":
 			d.escapes = d.readEscapes(value)
+		case "body_limit":
+			if err := value.Decode(&d.m.bodyLimit); err != nil || d.m.bodyLimit < 0 {
+				d.fail(value, "malformed body_limit %q (want a number of bytes)", value.Value)
+			}
 		case "detect":
 			detect = value
 		case "fields":
 			fields = value
 		default:
-			d.fail(key, "unknown setting %q (want name, title, detect, empty, escapes or fields)", key.Value)
+			d.fail(key, "unknown setting %q (want name, title, detect, empty, escapes, body_limit or fields)", key.Value)
 		}
 	})
 	if fields == nil {

@@ -165,8 +165,9 @@ func TestFieldsOfOtherLogsBecomeArguments(t *testing.T) {
 
 func TestProblemsOfAMapAreReportedTogether(t *testing.T) {
 	_, err := ParseYAML("own.yaml", []byte(`name: my map
-colour: red
+paint: red
 escapes: slash
+body_limit: -1
 detect: method
 fields:
   uri_path: path
@@ -186,24 +187,25 @@ fields:
 	require.Error(t, err)
 	for _, want := range []string{
 		`own.yaml:1: malformed name "my map" (want letters, digits, - _ and .)`,
-		`own.yaml:2: unknown setting "colour" (want name, title, detect, empty, escapes or fields)`,
+		`own.yaml:2: unknown setting "paint" (want name, title, detect, empty, escapes, body_limit or fields)`,
 		`own.yaml:3: unknown escapes "slash" (want backslash or hash)`,
-		`own.yaml:4: detect wants a list of keys that a record must have`,
-		`own.yaml:6: unknown target "uri_path" (want request_line, method, uri, path`,
-		`own.yaml:7: malformed key "m*" (want * only at the end, and only for header.*`,
-		`own.yaml:8: "method" comes a second time (first in line 7)`,
-		`own.yaml:9: malformed switch "perhaps" (want true or false)`,
-		`own.yaml:10: names says nothing of "status" (want it with header.* or response_header.*)`,
-		`own.yaml:11: target "request_line" cannot be constant`,
-		`own.yaml:12: malformed target "header.A B" (want header.NAME or header.*)`,
-		`own.yaml:13: malformed target "header." (want header.NAME or header.*)`,
-		`own.yaml:14: malformed header name "a:b"`,
-		`own.yaml:14: unknown option "tall" (want key, constant, base64, unescaped, absolute, escapes, empty, all, dashes or names)`,
-		`own.yaml:15: target "cookie" has no key`,
-		`own.yaml:16: empty key in "a|"`,
-		`own.yaml:17: unescaped says nothing of "host" (want it with uri, path or query)`,
-		`own.yaml:17: absolute says nothing of "host" (want it with request_line)`,
-		`own.yaml:18: a text is wanted here`,
+		`own.yaml:4: malformed body_limit "-1" (want a number of bytes)`,
+		`own.yaml:5: detect wants a list of keys that a record must have`,
+		`own.yaml:7: unknown target "uri_path" (want request_line, method, uri, path`,
+		`own.yaml:8: malformed key "m*" (want * only at the end, and only for header.*`,
+		`own.yaml:9: "method" comes a second time (first in line 8)`,
+		`own.yaml:10: malformed switch "perhaps" (want true or false)`,
+		`own.yaml:11: names says nothing of "status" (want it with header.* or response_header.*)`,
+		`own.yaml:12: target "request_line" cannot be constant`,
+		`own.yaml:13: malformed target "header.A B" (want header.NAME or header.*)`,
+		`own.yaml:14: malformed target "header." (want header.NAME or header.*)`,
+		`own.yaml:15: malformed header name "a:b"`,
+		`own.yaml:15: unknown option "tall" (want key, constant, base64, unescaped, absolute, escapes, empty, all, dashes or names)`,
+		`own.yaml:16: target "cookie" has no key`,
+		`own.yaml:17: empty key in "a|"`,
+		`own.yaml:18: unescaped says nothing of "host" (want it with uri, path or query)`,
+		`own.yaml:18: absolute says nothing of "host" (want it with request_line)`,
+		`own.yaml:19: a text is wanted here`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

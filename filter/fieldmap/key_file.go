@@ -14,7 +14,7 @@ func ParseKeyFile(path, text string) (*Map, error) {
 	if problems != nil {
 		return nil, errors.Join(problems...)
 	}
-	m := &Map{Name: path, Title: "key file", Path: path, root: &node{}}
+	m := &Map{Name: path, Title: "key file", Path: path, root: &node{}, bodyLimit: nano().bodyLimit}
 	for _, e := range nano().entries {
 		if key, given := keys[e.action.field]; given {
 			e.keys = []string{key}

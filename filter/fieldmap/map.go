@@ -16,6 +16,7 @@ type Map struct {
 	slots     []slotTarget
 	constants []constant
 	detects   uint64 // conditions that a record of this source meets, as bits
+	bodyLimit int    // bytes at which the source cuts bodies, 0 when it does not or that is not known
 }
 
 // entry is one line of a map: a target and the keys that it is read from, the first alternative first.

@@ -30,7 +30,7 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 	}
 	t.ServerName = serverName(t)
 	t.RequestBody = v.Get(RequestBody)
-	t.RequestCut = v.Has(RequestBody) && isCut(t.RequestHeaders, t.RequestBody)
+	t.RequestCut = v.Has(RequestBody) && (isCut(t.RequestHeaders, t.RequestBody) || v.atLimit(t.RequestBody))
 	v.response(t)
 	t.Unknown = v.unknown(t, raw)
 	return true
@@ -86,7 +86,12 @@ func (v *Values) response(t *rules.Transaction) {
 	}
 	t.ResponseBody = v.Get(ResponseBody)
 	t.HasResponse = t.HasResponse || t.ResponseBody != ""
-	t.ResponseCut = t.ResponseBody != "" && isCut(t.ResponseHeaders, t.ResponseBody)
+	t.ResponseCut = t.ResponseBody != "" && (isCut(t.ResponseHeaders, t.ResponseBody) || v.atLimit(t.ResponseBody))
+}
+
+// atLimit reports whether a body is as long as the source lets it be.
+func (v *Values) atLimit(body string) bool {
+	return v.source.bodyLimit > 0 && len(body) == v.source.bodyLimit
 }
 
 // isCut reports whether Content-Length promises more than the body has.
