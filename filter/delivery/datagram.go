@@ -48,6 +48,11 @@ func (k *datagramSink) sendAll(ctx context.Context, msgs []Message) (int, error)
 	if err := k.open(ctx); err != nil {
 		return 0, err
 	}
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := k.conn.SetWriteDeadline(deadline); err != nil {
+			return 0, err
+		}
+	}
 	for i := range msgs {
 		if err := ctx.Err(); err != nil {
 			return i, err

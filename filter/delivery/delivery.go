@@ -12,6 +12,7 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"hash/maphash"
 	"io"
 	"net"
@@ -71,8 +72,7 @@ func Open(destinations string, opt Options) (*Delivery, error) {
 	return d, nil
 }
 
-// errClosed is what Deliver returns once Close has been called.
-var errClosed = errors.New("deliver: closed")
+var errClosed = errors.New("closed")
 
 // Deliver sends the messages to all destinations at the same time, and to each in order. It returns when every destination
 // has taken them or failed, at the latest after three times the longest timeout. The error tells of each that failed.
@@ -85,7 +85,7 @@ func (d *Delivery) Deliver(ctx context.Context, batch string, msgs []Message) er
 		return nil
 	}
 	if d.life.Err() != nil {
-		return errClosed
+		return fmt.Errorf("deliver: %w", errClosed)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

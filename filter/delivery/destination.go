@@ -61,16 +61,27 @@ func (d *destination) stats() Stats {
 }
 
 // deliver sends what done does not count yet.
-func (d *destination) deliver(ctx context.Context, msgs []Message, done share) error {
+func (d *destination) deliver(ctx context.Context, msgs []Message, done share) (err error) {
 	attempt, cancel := context.WithTimeout(ctx, attemptFactor*d.timeout)
 	defer cancel()
+	defer func() {
+		if err != nil {
+			d.counters.failures.Add(1)
+			err = fmt.Errorf("deliver to %s: %w", d.name, err)
+		}
+	}()
 	select {
 	case d.turn <- struct{}{}:
 		defer func() { <-d.turn }()
 	case <-attempt.Done():
-		d.counters.failures.Add(1)
-		return fmt.Errorf("deliver to %s: wait for an earlier delivery: %w", d.name, attempt.Err())
+		return fmt.Errorf("wait for an earlier delivery: %w", attempt.Err())
 	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			d.sink.close() //nolint:errcheck // whatever state the panic has left
+		}
+	}()
 
 	if d.closed {
 		return errClosed
@@ -82,15 +93,10 @@ func (d *destination) deliver(ctx context.Context, msgs []Message, done share) e
 	n, err := d.attempt(attempt, msgs[taken:])
 	done.set(taken + n)
 	d.counters.delivered.Add(int64(n))
-	if err == nil {
-		return nil
-	}
-	d.counters.failures.Add(1)
 	if ctx.Err() != nil {
-		// Not the destination's fault.
-		d.pausedUntil = time.Time{}
+		d.pausedUntil = time.Time{} // the caller gave up, which is not the destination's fault
 	}
-	return fmt.Errorf("deliver to %s: %w", d.name, err)
+	return err
 }
 
 // attempt sends once, unless the destination is to be left alone.
@@ -99,22 +105,12 @@ func (d *destination) attempt(ctx context.Context, msgs []Message) (taken int, e
 	if pause := d.pausedUntil.Sub(start); pause > 0 {
 		return 0, fmt.Errorf("not tried for another %s: %w", pause.Round(time.Millisecond), d.pausedBy)
 	}
-	taken, err = d.send(ctx, msgs)
+	taken, err = d.sink.send(ctx, msgs)
 	if err != nil && taken == 0 {
 		d.pausedUntil = time.Now().Add(min(maxPause, pauseFactor*time.Since(start)))
 		d.pausedBy = err
 	}
 	return taken, err
-}
-
-func (d *destination) send(ctx context.Context, msgs []Message) (taken int, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			taken, err = 0, fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-			d.sink.close() //nolint:errcheck // whatever state the panic has left
-		}
-	}()
-	return d.sink.send(ctx, msgs)
 }
 
 // close waits for the delivery that is under way; Delivery.Close has told it to end.

@@ -26,8 +26,13 @@ var forwardOptions = optionGroup{of: "forward", options: []setting.Property{
 	{Name: "max", Default: "1M", Help: "bytes of an alert; of a longer one the shortened JSON is sent"},
 }}
 
-// maxForward bounds what a receiver has to hold at once: entries are collected up to so many bytes.
-const maxForward = 4 << 20
+// Fluent Bit takes chunks of up to 6 MB. Records are collected until they have chunkSize bytes, and none has more than
+// maxRecord.
+const (
+	chunkSize = 1 << 20
+	minRecord = 4 << 10
+	maxRecord = 4 << 20
+)
 
 // forwardSink sends records with the forward protocol of Fluentd and Fluent Bit, in PackedForward mode with acknowledgment.
 type forwardSink struct {
@@ -57,7 +62,7 @@ func openForwardUnix(a *address, timeout time.Duration) sink {
 func newForward(a *address, timeout time.Duration, dial dialFunc) sink {
 	k := &forwardSink{
 		stream: stream{dial: dial, timeout: timeout}, tag: a.Text("tag"),
-		limit: a.Bytes("max", minGELF, maxForward), counters: a.counters,
+		limit: a.Bytes("max", minRecord, maxRecord), counters: a.counters,
 	}
 	if k.tag == "" {
 		a.Problem("tag", errors.New("missing (want the tag under which alerts arrive, such as waf.alert)"))
@@ -78,6 +83,9 @@ func (k *forwardSink) send(ctx context.Context, msgs []Message) (taken int, err 
 	}
 	for taken < len(msgs) {
 		n, err := k.sendSome(ctx, msgs[taken:])
+		if cap(k.entries) > 2*chunkSize {
+			k.entries = nil
+		}
 		if err != nil {
 			k.drop()
 			return taken, err
@@ -112,7 +120,7 @@ func (k *forwardSink) sendSome(ctx context.Context, msgs []Message) (int, error)
 	tag := k.tagOf(&msgs[0])
 	k.entries = k.entries[:0]
 	n := 0
-	for n < len(msgs) && (n == 0 || len(k.entries) < maxForward/2 && k.tagOf(&msgs[n]) == tag) {
+	for n < len(msgs) && (n == 0 || len(k.entries) < chunkSize && k.tagOf(&msgs[n]) == tag) {
 		k.entries = k.appendEntry(k.entries, &msgs[n])
 		n++
 	}

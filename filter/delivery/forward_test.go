@@ -69,7 +69,7 @@ func TestManyRecordsAreSplitIntoChunks(t *testing.T) {
 	}
 	require.NoError(t, d.Deliver(t.Context(), "a", msgs))
 	assert.Equal(t, count(0, 30), forwardNumbers(fwd.now()))
-	assert.Equal(t, int64(5), fwd.chunks.Load())
+	assert.Equal(t, int64(10), fwd.chunks.Load())
 }
 
 func TestOnlyTheRightAcknowledgmentCounts(t *testing.T) {

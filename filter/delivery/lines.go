@@ -91,7 +91,7 @@ func (k *lineSink) ready(ctx context.Context) error {
 func writeLines(out lineWriter, lines []byte, torn bool) (w written) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.err = fmt.Errorf("write: panic: %v", p)
+			w = written{torn: torn, err: fmt.Errorf("write: panic: %v", p)}
 		}
 	}()
 	extra := 0

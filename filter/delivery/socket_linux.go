@@ -30,9 +30,6 @@ func peerData(conn net.Conn) (bool, error) {
 
 // unacknowledged returns how many bytes of a TCP connection the peer's kernel has not acknowledged.
 func unacknowledged(conn net.Conn) (n int, err error) {
-	if conn.RemoteAddr().Network() != "tcp" {
-		return 0, nil
-	}
 	onSocket(conn, func(fd int) {
 		n, err = unix.IoctlGetInt(fd, unix.TIOCOUTQ)
 	})

@@ -114,7 +114,11 @@ func drain(conn net.Conn) error {
 		if err := conn.SetReadDeadline(time.Now().Add(drainTime)); err != nil {
 			return err
 		}
-		if _, err := conn.Read(scrap); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+		_, err = conn.Read(scrap)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return nil // all of it was TLS's own, and the end is not behind it
+		}
+		if err != nil {
 			return err
 		}
 	}
