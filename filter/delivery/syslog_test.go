@@ -148,6 +148,7 @@ func TestADatagramThatNobodyTakesIsNotTaken(t *testing.T) {
 	address := nobody.LocalAddr().String()
 	nobody.Close()
 	d := mustOpen(t, "syslog+udp://"+address, Options{})
+	require.ErrorContains(t, d.Deliver(t.Context(), "one", alerts(0, 1)), "connection refused", "a single datagram, too")
 	for range 3 {
 		require.ErrorContains(t, d.Deliver(t.Context(), "a", alerts(0, 5)), "send: ")
 	}
