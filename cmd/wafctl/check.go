@@ -143,5 +143,5 @@ func grouped[N int | uint64](n N) string {
 	return text
 }
 
-// lineWriter buffers what a report writes; a line is flushed when the input has nothing more to say at once.
+// lineWriter buffers what a command prints.
 func lineWriter(c *console) *bufio.Writer { return bufio.NewWriterSize(c.out, 64<<10) }

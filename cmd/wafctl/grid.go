@@ -61,13 +61,13 @@ func (g *grid) title() {
 	g.row(titles...)
 }
 
-// row writes one line. What goes wrong with writing is told by the last flush.
+// row writes one line.
 func (g *grid) row(cells ...cell) {
 	parts := make([]string, len(cells))
 	for i, c := range cells {
 		parts[i] = g.console.paint(c.color, g.fit(i, printable(c.text)))
 	}
-	g.to.WriteString(strings.Join(parts, strings.Repeat(" ", columnGap)) + "\n") //nolint:errcheck // see above
+	g.to.WriteString(strings.Join(parts, strings.Repeat(" ", columnGap)) + "\n")
 }
 
 func (g *grid) fit(i int, text string) string {

@@ -72,12 +72,13 @@ skipped, and 2 when the rules would be refused.`,
 var errSkipped = fmt.Errorf("%w: a part of the rules is skipped", errAlert)
 
 func tellWarnings(c *console, w *filter.Filter) error {
+	to := lineWriter(c)
 	warnings := w.Warnings()
 	for _, warning := range warnings {
-		fmt.Fprintln(c.out, printable(warning))
+		fmt.Fprintln(to, printable(warning))
 	}
-	loaded := len(w.Rules())
-	_, err := fmt.Fprintf(c.out, "%s loaded, %d skipped: %s\n", count(loaded, "rule"), len(warnings), printable(w.RuleSet()))
+	fmt.Fprintf(to, "%s loaded, %d skipped: %s\n", count(len(w.Rules()), "rule"), len(warnings), printable(w.RuleSet()))
+	err := to.Flush()
 	if err == nil && len(warnings) > 0 {
 		err = errSkipped
 	}

@@ -128,9 +128,9 @@ func (r *collector) close() {
 		r.intakes.closeAll()
 	}
 	for _, o := range r.outboxes {
-		o.delivery.Close()
+		o.delivery.Close() //nolint:errcheck // nothing was sent
 	}
-	r.stream.end()
+	r.stream.end() //nolint:errcheck // nothing was written
 }
 
 // run collects until ctx ends, a signal asks for the end, or the standard input ends as the only source.

@@ -42,8 +42,8 @@ func (s *stream) write(chunk []byte) error {
 			return fmt.Errorf("write records: %w", err)
 		}
 		chunk = rest
-		s.to.Write(alert.JSON(event.Body)) //nolint:errcheck // Flush tells
-		s.to.WriteByte('\n')               //nolint:errcheck // Flush tells
+		s.to.Write(alert.JSON(event.Body))
+		s.to.WriteByte('\n')
 	}
 	if err := s.to.Flush(); err != nil {
 		return fmt.Errorf("write records: %w", err)

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/json"
+	"errors"
 	"io"
 	"math"
 	"os"
@@ -228,7 +229,7 @@ func lines(t *testing.T, from io.Reader, limit int) (found []string, tooLong []i
 	l := NewLines(from, limit)
 	for {
 		b, err := l.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return found, tooLong
 		}
 		require.NoError(t, err)

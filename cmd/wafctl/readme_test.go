@@ -1,0 +1,96 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+const readme = "../../README.md"
+
+// crsDetails are the properties that README keeps in a table of their own.
+var crsDetails = []string{
+	"detection_paranoia", "enforce_bodyproc_urlencoded", "reporting_level", "restricted_extensions", "restricted_headers_basic",
+	"restricted_headers_extended", "allowed_request_content_type_charset", "max_num_args", "arg_name_length", "arg_length",
+	"total_arg_length", "max_file_size", "combined_file_sizes", "validate_utf8_encoding",
+}
+
+func TestReadmeIsCurrent(t *testing.T) {
+	parts := map[string]string{"waf": wafMap(t), "msa": flatAlert(t)}
+	for name, detail := range map[string]bool{"properties": false, "crs": true} {
+		parts[name] = propertyTable(slices.DeleteFunc(filter.Properties(), func(p setting.Property) bool {
+			return slices.Contains(crsDetails, p.Name) != detail
+		}))
+	}
+	content, err := os.ReadFile(readme)
+	require.NoError(t, err)
+	text := string(content)
+	for name, part := range parts {
+		before, rest, found := strings.Cut(text, "<!-- generated: "+name+" -->\n")
+		require.True(t, found, name)
+		_, after, found := strings.Cut(rest, "<!-- end -->")
+		require.True(t, found, name)
+		text = before + "<!-- generated: " + name + " -->\n" + part + "<!-- end -->" + after
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(readme, []byte(text), 0o644))
+		return
+	}
+	require.Equal(t, text, string(content), "go test ./cmd/wafctl -run Readme -update writes it anew")
+}
+
+func propertyTable(properties []setting.Property) string {
+	var b strings.Builder
+	b.WriteString("\n| property | default | meaning |\n|---|---|---|\n")
+	escape := strings.NewReplacer("|", `\|`, "<", "&lt;")
+	for _, p := range properties {
+		value := p.Default
+		if value != "" {
+			value = "`" + value + "`"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, value, escape.Replace(p.Help))
+	}
+	return b.String() + "\n"
+}
+
+func runSample(t *testing.T, args ...string) []byte {
+	t.Helper()
+	got := wafctl(strings.NewReader(nanoSample(t)), nil, append([]string{"run", "--listen", "-"}, args...)...)
+	require.Equal(t, exitClean, got.code, got.err)
+	return []byte(got.out)
+}
+
+func jsonBlock(t *testing.T, text []byte) string {
+	t.Helper()
+	var b bytes.Buffer
+	require.NoError(t, json.Indent(&b, bytes.TrimSpace(text), "", "  "))
+	short := list.ReplaceAllFunc(b.Bytes(), func(items []byte) []byte {
+		return []byte("[" + strings.Join(strings.Fields(strings.Trim(string(items), "[]")), " ") + "]")
+	})
+	return "\n```json\n" + string(short) + "\n```\n\n"
+}
+
+// list is a list of texts or numbers that json.Indent has written over several lines.
+var list = regexp.MustCompile(`\[\n[^\[\]{}]*\]`)
+
+func wafMap(t *testing.T) string {
+	var record struct {
+		WAF json.RawMessage `json:"waf"`
+	}
+	require.NoError(t, json.Unmarshal(runSample(t, "--output", "stdout", "--alert-to", "off"), &record))
+	return jsonBlock(t, record.WAF)
+}
+
+func flatAlert(t *testing.T) string {
+	return jsonBlock(t, runSample(t, "--include-payload", "off"))
+}
