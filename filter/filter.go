@@ -62,6 +62,9 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 	for _, warning := range set.Warnings() {
 		log(LevelWarn, warning)
 	}
+	for _, note := range set.Notes() {
+		log(LevelWarn, note)
+	}
 	log(LevelInfo, fmt.Sprintf("%d rules loaded: %s", set.Rules(), set.Name()))
 	return f, nil
 }

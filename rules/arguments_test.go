@@ -9,7 +9,7 @@ import (
 func TestFieldsOfOtherLogsAreInspectedAsArguments(t *testing.T) {
 	set := open(t, nil)
 	record := func(value string) *Transaction {
-		return &Transaction{Arguments: []Header{{"comment", value}, {"user", "anna"}}, Unknown: AllParts}
+		return &Transaction{Arguments: []Header{{Name: "comment", Value: value}, {Name: "user", Value: "anna"}}, Unknown: AllParts}
 	}
 	attack, err := set.Inspect(record("1' or '1'='1' union select password from users--"))
 	require.NoError(t, err)

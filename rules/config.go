@@ -17,6 +17,8 @@ type Config struct {
 	Exclusions []string // directives that remove rules
 	Directives string   // SecLang text for the end
 	Strict     bool     // a directive that cannot be used refuses the rule set
+	CacheSize  int64    // bytes for remembered verdicts, 0 remembers none
+	Gate       bool     // the engine only judges transactions that the gate cannot prove to be clean
 }
 
 // Properties are the settings of a rule set in the order in which help lists them.
@@ -31,6 +33,9 @@ func Properties() []setting.Property {
 	return append(table,
 		setting.Property{Name: "exclude_rules", Help: "rules to leave out: ids, id ranges and tag:NAME, comma separated"},
 		setting.Property{Name: "directives", Help: "SecLang text added at the end"},
+		setting.Property{Name: "cache_size", Default: "16M", Help: "memory for remembered verdicts; 0 remembers none"},
+		setting.Property{Name: "gate", Default: "on", Help: "off has the engine judge every transaction, also those that are certain " +
+			"to be clean"},
 		setting.Property{Name: "rules_strict", Default: "on", Help: "off skips rules that cannot be compiled, with a warning each"},
 	)
 }
@@ -41,6 +46,8 @@ func ReadConfig(r *setting.Reader) Config {
 		Sources:    r.List("rules"),
 		Directives: r.Text("directives"),
 		Strict:     r.Bool("rules_strict"),
+		Gate:       r.Bool("gate"),
+		CacheSize:  r.Size("cache_size"),
 	}
 	embedded := false
 	for _, source := range c.Sources {

@@ -12,17 +12,26 @@ import (
 // engine is one compiled form of a set's rules with everything that belongs to this form alone. A set has one engine with all
 // of its rules, and one for each list of rules that must be left out because a source does not log what they judge.
 type engine struct {
-	waf   coraza.WAF
-	table *ruleTable
+	waf     coraza.WAF
+	table   *ruleTable
+	gate    *gated // what is known of the rules, nil when nothing is
+	ungated string // why the engine judges every transaction, "" when the gate decides which
 }
 
 // newEngine compiles a program. Patterns are shared with all engines that are open.
-func newEngine(p *program, strict bool) (*engine, error) {
-	waf, err := p.compile(strict)
+func newEngine(p *program, c *Config) (*engine, error) {
+	waf, err := p.compile(c.Strict)
 	if err != nil {
 		return nil, err
 	}
-	return &engine{waf: waf, table: newRuleTable(p)}, nil
+	e := &engine{waf: waf, table: newRuleTable(p)}
+	if e.gate, err = newGate(p, waf, e.table); err != nil {
+		e.ungated = err.Error()
+	}
+	if !c.Gate {
+		e.ungated = "gate off"
+	}
+	return e, nil
 }
 
 // rules returns the number of compiled rules.
@@ -34,6 +43,9 @@ func (e *engine) rules() int {
 }
 
 func (e *engine) close() error {
+	if e.gate != nil {
+		e.gate.baseline.Close() //nolint:errcheck // it has nothing on disk that could fail to go away
+	}
 	if closer, can := e.waf.(io.Closer); can {
 		return closer.Close()
 	}

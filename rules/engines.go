@@ -20,13 +20,14 @@ type engines struct {
 
 	mu      sync.Mutex // held while an engine is made
 	program *program
+	config  Config
 	needs   []need
 	judged  Parts              // all parts that a rule needs; others make no difference
 	made    map[string]*engine // by the ids that are left out
 }
 
-func (es *engines) start(p *program, whole *engine) {
-	es.program, es.whole = p, whole
+func (es *engines) start(p *program, c Config, whole *engine) {
+	es.program, es.config, es.whole = p, c, whole
 	es.needs = p.needs(whole.table)
 	for _, n := range es.needs {
 		es.judged |= n.parts
@@ -62,11 +63,10 @@ func (es *engines) add(unknown Parts) (*engine, error) {
 	key := fmt.Sprint(ids)
 	e, found := es.made[key]
 	if !found {
-		waf, err := es.program.without(ids).compile(true)
-		if err != nil {
+		var err error
+		if e, err = newEngine(es.program.without(ids), &es.config); err != nil {
 			return nil, fmt.Errorf("rules for records without %s: %w", unknown, err)
 		}
-		e = &engine{waf: waf, table: es.whole.table}
 		es.made[key] = e
 	}
 	grown := make(map[Parts]*engine, len(known)+1)

@@ -16,8 +16,37 @@ func (s *Set) Inspect(t *Transaction) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	return e.inspect(t)
+	if s.cache == nil {
+		return s.judge(e, t)
+	}
+	k := s.cache.key(t)
+	if v := s.cache.get(k); v != nil {
+		s.speed.cached.Add(1)
+		return v, nil
+	}
+	v, err := s.judge(e, t)
+	if err == nil {
+		s.cache.put(k, v)
+	}
+	return v, err
 }
+
+// judge asks the gate, and the engine when the gate cannot tell.
+func (s *Set) judge(e *engine, t *Transaction) (*Verdict, error) {
+	if e.clean(t) {
+		s.speed.gated.Add(1)
+		return &cleanVerdict, nil
+	}
+	s.speed.judged.Add(1)
+	v, err := e.inspect(t)
+	if err == nil && v.Clean() {
+		return &cleanVerdict, nil
+	}
+	return v, err
+}
+
+// cleanVerdict is that of every transaction on which no rule matches that can alert.
+var cleanVerdict Verdict
 
 // inspect runs all phases of the engine's rules over a transaction.
 func (e *engine) inspect(t *Transaction) (v *Verdict, err error) {
@@ -31,16 +60,24 @@ func (e *engine) inspect(t *Transaction) (v *Verdict, err error) {
 			v, err = nil, fmt.Errorf("inspect: %w", closeErr)
 		}
 	}()
-	if err := runRequest(tx, t); err != nil {
+	if err := runAll(tx, t); err != nil {
 		return nil, err
+	}
+	return e.verdict(tx), nil
+}
+
+// runAll runs all phases that the log says something of.
+func runAll(tx types.Transaction, t *Transaction) error {
+	if err := runRequest(tx, t); err != nil {
+		return err
 	}
 	if t.HasResponse {
 		if err := runResponse(tx, t); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	tx.ProcessLogging()
-	return e.verdict(tx), nil
+	return nil
 }
 
 func runRequest(tx types.Transaction, t *Transaction) error {

@@ -31,7 +31,7 @@ func sample() *Transaction {
 	return &Transaction{
 		ClientIP: "192.168.1.105", ClientPort: 46152, ServerIP: "192.168.1.55", ServerPort: 80,
 		Method: "GET", URI: "/?t=../../etc/passwd", Protocol: "HTTP/1.1", ServerName: "192.168.1.55",
-		RequestHeaders: []Header{{"Host", "192.168.1.55"}, {"User-Agent", "curl/7.81.0"}, {"Accept", "*/*"}},
+		RequestHeaders: []Header{{Name: "Host", Value: "192.168.1.55"}, {Name: "User-Agent", Value: "curl/7.81.0"}, {Name: "Accept", Value: "*/*"}},
 	}
 }
 

@@ -42,7 +42,7 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
 	set := open(t, nil)
 	request := func() *Transaction {
-		return &Transaction{Method: "POST", URI: "/?a=../../etc/passwd", Protocol: "HTTP/1.1", RequestHeaders: []Header{{"User-Agent", "x"}}}
+		return &Transaction{Method: "POST", URI: "/?a=../../etc/passwd", Protocol: "HTTP/1.1", RequestHeaders: []Header{{Name: "User-Agent", Value: "x"}}}
 	}
 	all, err := set.Inspect(request())
 	require.NoError(t, err)

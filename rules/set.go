@@ -4,15 +4,19 @@ package rules
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 )
 
 // Set is a compiled rule set. It is shared by all that opened the same rules and safe for concurrent use.
 type Set struct {
 	engines  engines
+	cache    *cache // nil when verdicts are not remembered
 	id       string
+	key      string // in the registry
 	name     string
 	warnings []string
+	speed    speed
 	users    int // guarded by registry.mu
 }
 
@@ -33,19 +37,20 @@ func Open(c Config) (*Set, error) {
 		}
 		return nil, errors.Join(p.problems...)
 	}
-	id := p.identity()
+	id := p.identity() + fmt.Sprint(c.Gate, c.CacheSize)
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	if s, found := registry.sets[id]; found {
 		s.users++
 		return s, nil
 	}
-	e, err := newEngine(p, c.Strict)
+	e, err := newEngine(p, &c)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{id: id, name: p.name(), warnings: p.warnings, users: 1}
-	s.engines.start(p, e)
+	s := &Set{id: p.identity(), key: id, name: p.name(), warnings: p.warnings, users: 1}
+	s.engines.start(p, c, e)
+	s.startCache(c.CacheSize)
 	registry.sets[id] = s
 	return s, nil
 }
@@ -57,7 +62,7 @@ func (s *Set) Close() error {
 	if s.users--; s.users > 0 {
 		return nil
 	}
-	delete(registry.sets, s.id)
+	delete(registry.sets, s.key)
 	return s.engines.close()
 }
 

@@ -1,7 +1,9 @@
 package rules
 
+import "github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+
 // Header is one header line, name and value as they were sent.
-type Header struct{ Name, Value string }
+type Header = gate.Header
 
 // Transaction is one HTTP request and its response as rules see them. Its strings may be views of memory that the caller
 // owns; they must stay unchanged until Inspect returns, and no two header names may share their memory.

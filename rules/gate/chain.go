@@ -1,0 +1,375 @@
+package gate
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types/variables"
+)
+
+// chain is a SecRule or SecAction with the rules chained to it.
+type chain struct {
+	id      int
+	phase   int
+	place   string // file:line
+	tags    []string
+	message string
+	tests   []test
+	skips   string // marker of skipAfter
+	skip    int    // number of skip
+	effects []effect
+
+	opaque  string // why the gate cannot follow the rule, "" when it can
+	watched bool   // a match makes the engine judge
+	static  bool   // whether it matches does not depend on the transaction
+	matches bool   // of a static chain: it matches
+	dead    bool   // never evaluated, or never matches
+	why     string // how the chain is gated, for people
+	number  int
+	repeats bool         // it looks at headers and the like only
+	needs   []dependency // what it then looks at
+}
+
+// dependency is something of a transaction that decides whether a chain matches.
+type dependency struct {
+	kind       kind
+	variable   variables.RuleVariable
+	collection collection
+	key        string // in lower case, "" for all
+}
+
+// effect is a ctl action that changes how a body is read.
+type effect struct {
+	at        int    // test of the chain that has the action
+	processor string // requestBodyProcessor
+	force     bool   // forceRequestBodyVariable
+}
+
+// test is one rule of a chain.
+type test struct {
+	targets  []target
+	all      bool // matches unconditionally
+	unknown  bool // taken to match: the gate cannot evaluate it
+	constant bool // result is known whatever the transaction
+	result   bool // of a constant test
+
+	rx       *automaton           // of an @rx, instead of the operator
+	phrases  *scanner             // of an @pm that is not negated, instead of the operator
+	operator plugintypes.Operator // Coraza's
+	name     string               // operator in lower case
+	argument string
+	negated  bool
+	groups   *regexp.Regexp // of an @rx whose groups later rules read
+	captures bool
+	last     *step
+	path     []*step // all steps up to last, for multiMatch
+	multi    bool
+	literals literals
+	sets     []assignment
+}
+
+// assignment is a setvar action.
+type assignment struct {
+	name, value string // templates; the name is in lower case and without TX.
+	remove      bool
+}
+
+// run is the evaluation of one chain for one transaction.
+type run struct {
+	v       *view
+	state   plugintypes.TransactionState // of the baseline, for operators with constant variables
+	forms   *forms
+	steps   int
+	local   []local  // TX variables that the chain has set, all values they can have
+	matched []string // values that rules of the chain matched
+	groups  []pair   // captured groups by number, all values they can have
+	unsure  bool     // something could not be followed
+	hit     bitset
+	other   *run // for rules that set variables for this one
+}
+
+// local is a value that a TX variable can have; an unknown name can be any variable.
+type local struct {
+	name, value               string
+	unknownName, unknownValue bool
+}
+
+func (r *run) reset(v *view) {
+	r.v = v
+	r.local, r.matched, r.groups, r.unsure = r.local[:0], r.matched[:0], r.groups[:0], false
+}
+
+// chain reports whether the chain can match: false is certain, true may be too careful.
+func (r *run) chain(c *chain) bool {
+	for i := range c.tests {
+		if !r.test(&c.tests[i]) {
+			return false
+		}
+		if r.unsure {
+			return true
+		}
+	}
+	return true
+}
+
+func (r *run) test(t *test) bool {
+	switch {
+	case t.constant:
+		return t.result
+	case t.unknown:
+		return true
+	case t.all:
+		r.match(t, "", nil)
+		return true
+	}
+	found := false
+	for i := range t.targets {
+		if r.target(t, &t.targets[i]) {
+			found = true
+		}
+	}
+	return found
+}
+
+// target tests all values of one target; all matches count, for what they set.
+func (r *run) target(t *test, g *target) (found bool) {
+	if g.counts {
+		return r.value(t, r.v.arena.number(r.count(g)))
+	}
+	switch g.kind {
+	case ofSingle:
+		return r.value(t, r.v.single[g.variable])
+	case ofSize:
+		return r.value(t, r.v.arena.number(r.v.argumentBytes()))
+	case ofMatched:
+		for i := range r.matched { // values that this loop adds are no values of the rules before
+			found = r.value(t, r.matched[i]) || found
+		}
+		return found
+	case ofTX:
+		return r.txTarget(t, g)
+	}
+	for _, c := range g.collections {
+		for i := range r.v.pairs[c] {
+			p := &r.v.pairs[c][i]
+			if !g.selects(p.key) {
+				continue
+			}
+			text := p.value
+			if g.kind == ofNames {
+				text = p.key
+			}
+			found = r.value(t, text) || found
+		}
+	}
+	return found
+}
+
+func (r *run) count(g *target) (n int) {
+	for _, c := range g.collections {
+		for i := range r.v.pairs[c] {
+			if g.selects(r.v.pairs[c][i].key) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// argumentBytes is ARGS_COMBINED_SIZE.
+func (v *view) argumentBytes() (n int) {
+	for _, c := range [...]collection{argsGet, argsPost} {
+		for i := range v.pairs[c] {
+			n += len(v.pairs[c][i].key) + len(v.pairs[c][i].value)
+		}
+	}
+	return n
+}
+
+// txTarget tests captured groups and variables that the chain itself has set; others make the test unknown when it is built.
+func (r *run) txTarget(t *test, g *target) (found bool) {
+	if _, err := strconv.Atoi(g.key); err == nil {
+		known := false
+		for i := range r.groups {
+			if r.groups[i].key == g.key {
+				known = true
+				found = r.value(t, r.groups[i].value) || found
+			}
+		}
+		r.unsure = r.unsure || !known
+		return found || !known
+	}
+	for i := range g.feeders {
+		found = r.fed(t, &g.feeders[i], g) || found
+	}
+	for i := range r.local {
+		l := &r.local[i]
+		switch {
+		case l.unknownName, l.unknownValue && g.selects(l.name):
+			r.unsure = true
+			return true
+		case g.selects(l.name):
+			found = r.value(t, l.value) || found
+		}
+	}
+	return found
+}
+
+// fed tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects.
+func (r *run) fed(t *test, f *feeder, g *target) (found bool) {
+	if r.other == nil {
+		r.other = &run{state: r.state, forms: &forms{}, steps: r.steps}
+	}
+	o := r.other
+	o.reset(r.v)
+	for i := range f.chain.tests[:f.tests] {
+		if !o.test(&f.chain.tests[i]) {
+			break
+		}
+	}
+	r.unsure = r.unsure || o.unsure
+	for i := range o.local {
+		l := &o.local[i]
+		switch {
+		case !l.unknownName && !g.selects(l.name):
+		case l.unknownValue:
+			r.unsure = true
+		default:
+			found = r.value(t, l.value) || found
+		}
+	}
+	return found || r.unsure
+}
+
+// value tests one value, after the rule's transformations.
+func (r *run) value(t *test, value string) bool {
+	r.forms.start(value, r.steps)
+	return r.formed(t)
+}
+
+// formed tests the value that the forms hold.
+func (r *run) formed(t *test) (found bool) {
+	if !t.multi {
+		return r.text(t, r.forms.after(t.last))
+	}
+	for _, s := range t.path {
+		if text := r.forms.after(s); s.parent == nil || text != r.forms.after(s.parent) {
+			found = r.text(t, text) || found
+		}
+	}
+	return found
+}
+
+// decide applies the operator.
+func (r *run) decide(t *test, text string) bool {
+	switch {
+	case t.rx != nil:
+		return t.rx.match(text)
+	case t.phrases != nil:
+		return t.phrases.contains(text, &r.hit)
+	}
+	return t.operator.Evaluate(r.state, text)
+}
+
+func (r *run) text(t *test, text string) bool {
+	if r.decide(t, text) == t.negated {
+		return false
+	}
+	var groups []int
+	if t.groups != nil && !t.negated {
+		groups = t.groups.FindStringSubmatchIndex(text)
+	}
+	r.match(t, text, groups)
+	return true
+}
+
+// match does what a match does besides: it sets captured groups, MATCHED_VARS and variables.
+func (r *run) match(t *test, text string, groups []int) {
+	r.matched = append(r.matched, text)
+	if len(t.sets) == 0 && t.groups == nil {
+		return
+	}
+	for i := 0; i < len(groups)/2 && i < 9; i++ {
+		group := ""
+		if groups[2*i] >= 0 {
+			group = text[groups[2*i]:groups[2*i+1]]
+		}
+		r.groups = append(r.groups, pair{strconv.Itoa(i), group})
+	}
+	for _, s := range t.sets {
+		name, knownName := r.expand(s.name, text, groups)
+		value, knownValue := r.expand(s.value, text, groups)
+		knownValue = knownValue && !s.remove && !strings.HasPrefix(value, "+") && !strings.HasPrefix(value, "-")
+		r.local = append(r.local, local{strings.ToLower(name), value, !knownName, !knownValue})
+	}
+}
+
+// expand replaces the variables in a template by what the match gives.
+func (r *run) expand(template, text string, groups []int) (string, bool) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(template, "%{")
+		b.WriteString(before)
+		if !found {
+			return b.String(), true
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		template = after
+		name = strings.ToLower(name)
+		number, err := strconv.Atoi(strings.TrimPrefix(name, "tx."))
+		switch {
+		case !closed:
+			return "", false
+		case name == "matched_var":
+			b.WriteString(text)
+		case err == nil && strings.HasPrefix(name, "tx.") && 2*number+1 < len(groups) && number < 9:
+			if groups[2*number] >= 0 {
+				b.WriteString(text[groups[2*number]:groups[2*number+1]])
+			}
+		default:
+			return "", false
+		}
+	}
+}
+
+// repeating are variables with few different values.
+var repeating = map[variables.RuleVariable]bool{variables.RequestMethod: true, variables.RequestProtocol: true,
+	variables.ReqbodyProcessor: true, variables.ResponseStatus: true, variables.ResponseProtocol: true,
+	variables.ReqbodyError: true, variables.MultipartStrictError: true, variables.ResponseContentType: true,
+	variables.URIParseError: true, variables.UrlencodedError: true, variables.ArgumentsLimitReached: true}
+
+// findNeeds lists what decides whether a chain matches, and finds out whether that repeats from one request to the next.
+func (c *chain) findNeeds() {
+	c.repeats = true
+	c.addNeeds(c)
+}
+
+func (c *chain) addNeeds(of *chain) {
+	for i := range of.tests {
+		for k := range of.tests[i].targets {
+			g := &of.tests[i].targets[k]
+			for _, f := range g.feeders {
+				c.addNeeds(f.chain)
+			}
+			switch g.kind {
+			case ofTX, ofMatched:
+			case ofSingle:
+				c.repeats = c.repeats && repeating[g.variable]
+				c.needs = append(c.needs, dependency{kind: ofSingle, variable: g.variable})
+			case ofPairs, ofNames:
+				for _, from := range g.collections {
+					c.repeats = c.repeats && (byKey(from) && (g.key != "" || g.kind == ofNames) || from == partHeaders)
+					kind := g.kind
+					if g.counts && g.key == "" {
+						kind = ofNames
+					}
+					c.needs = append(c.needs, dependency{kind, 0, from, g.key})
+				}
+			default:
+				c.repeats = false
+			}
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package gate
+
+import (
+	"strings"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types/variables"
+)
+
+// txVariables returns the TX variables of a transaction, by name in lower case.
+func txVariables(state plugintypes.TransactionState) map[string]string {
+	values := map[string]string{}
+	for _, m := range state.Variables().TX().FindAll() {
+		values[strings.ToLower(m.Key())] = m.Value()
+	}
+	return values
+}
+
+// scratch is the memory for one transaction.
+type scratch struct {
+	gate    *Gate
+	view    view
+	run     run
+	scanned forms // of the value that is being scanned
+	chained forms // of the values that a chain looks at
+	hits    bitset
+	names   question // hash of the request's header names, zero until it is needed
+}
+
+const largeArena = 64 << 10 // bytes from which a scratch is not kept
+
+func newScratch(g *Gate) *scratch {
+	s := &scratch{gate: g, run: run{state: g.state, steps: len(g.steps.all)}}
+	s.run.forms = &s.chained
+	return s
+}
+
+// Clean reports whether it is certain that no rule that can alert matches. It allocates nothing when the answer is yes for a
+// request without a body, or with one of a form.
+func (g *Gate) Clean(in *Input) bool {
+	s := g.scratch.Get().(*scratch)
+	clean := s.clean(in)
+	s.view.release()
+	if cap(s.view.arena.buf) < largeArena {
+		g.scratch.Put(s)
+	}
+	return clean
+}
+
+func (s *scratch) clean(in *Input) bool {
+	g, v := s.gate, &s.view
+	v.reset(&g.defaults)
+	if !v.request(in, &g.limits) {
+		return false
+	}
+	if !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
+		return false
+	}
+	s.names = question{}
+	for _, c := range g.direct {
+		if s.matchesDirectly(c, in) {
+			return false
+		}
+	}
+	return !s.anyTriggered(in)
+}
+
+// applyEffects runs the rules that select how the body is read, and reports whether the body is read in any case.
+func (s *scratch) applyEffects() (forced bool) {
+	for _, c := range s.gate.effects {
+		s.run.reset(&s.view)
+		matched := 0
+		for matched < len(c.tests) && s.run.test(&c.tests[matched]) {
+			matched++
+		}
+		for _, e := range c.effects {
+			switch {
+			case e.at >= matched:
+			case e.force:
+				forced = true
+			default:
+				s.view.single[variables.ReqbodyProcessor] = e.processor
+			}
+		}
+	}
+	return forced
+}
+
+// matches reports whether a chain can match.
+func (s *scratch) matches(c *chain, in *Input) bool {
+	if !in.HasResponse && (c.phase == 3 || c.phase == 4) {
+		return false
+	}
+	s.run.reset(&s.view)
+	return s.run.chain(c)
+}
+
+// matchesDirectly reports whether a chain can match that is evaluated for every transaction. What a chain makes of headers and
+// the like is remembered, because these repeat when the rest of the request does not.
+func (s *scratch) matchesDirectly(c *chain, in *Input) bool {
+	if !c.repeats {
+		return s.matches(c, in)
+	}
+	q := s.dependencies(c, in)
+	if s.gate.memo.isNo(q) {
+		return false
+	}
+	if s.matches(c, in) {
+		return true
+	}
+	s.gate.memo.no(q)
+	return false
+}
+
+// dependencies returns the question whether a chain matches, made of all that the chain looks at.
+func (s *scratch) dependencies(c *chain, in *Input) question {
+	q := question{}.with(uint64(c.number)<<32 | 1<<31)
+	if in.HasResponse {
+		q = q.with(1)
+	}
+	for i := range c.needs {
+		n := &c.needs[i]
+		switch {
+		case n.kind == ofSingle:
+			q = q.and(s.gate.memo.ask(uint32(n.variable), s.view.single[n.variable]))
+		case n.kind == ofNames:
+			q = q.and(s.headerNames(n.collection))
+		default:
+			for k := range s.view.pairs[n.collection] {
+				if p := &s.view.pairs[n.collection][k]; n.key == "" || len(p.key) == len(n.key) && strings.EqualFold(p.key, n.key) {
+					q = q.and(s.gate.memo.ask(uint32(k), p.value).and(s.gate.memo.ask(0, p.key)))
+				}
+			}
+			q = q.with(uint64(i))
+		}
+	}
+	return q
+}
+
+// headerNames returns a hash of all names of a collection in order.
+func (s *scratch) headerNames(c collection) question {
+	if c == requestHeaders && s.names != (question{}) {
+		return s.names
+	}
+	q := question{}.with(uint64(c) + 1)
+	for k := range s.view.pairs[c] {
+		q = q.and(s.gate.memo.ask(uint32(k), s.view.pairs[c][k].key))
+	}
+	if c == requestHeaders {
+		s.names = q
+	}
+	return q
+}
+
+func (s *scratch) anyTriggered(in *Input) bool {
+	l, v := s.gate.lanes, &s.view
+	for _, variable := range l.used {
+		if s.triggered(l.single[variable], v.single[variable], in) {
+			return true
+		}
+	}
+	for c := range v.pairs {
+		values, names := l.values[c], l.names[c]
+		for i := range v.pairs[c] {
+			p := &v.pairs[c][i]
+			at := values
+			if keyed := l.keyedLane(collection(c), p.key); keyed != nil {
+				at = keyed
+			}
+			if s.triggered(at, p.value, in) || s.triggered(names, p.key, in) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// triggered reports whether a value makes a chain match.
+func (s *scratch) triggered(at *lane, value string, in *Input) bool {
+	if at == nil {
+		return false
+	}
+	memorable := len(value) <= maxMemorable
+	var q question
+	if memorable {
+		if q = s.gate.memo.ask(at.number, value); s.gate.memo.isNo(q) {
+			return false
+		}
+	}
+	s.hits.reset(len(at.tests))
+	s.scanned.start(value, len(s.gate.steps.all))
+	if s.scanned.marks[0]&hasHigh != 0 && foldsToASCII(value) {
+		for i := range at.tests {
+			s.hits.set(uint16(i))
+		}
+	} else {
+		s.scan(at, value)
+	}
+	s.hits.setAll(at.each)
+	innocent := true // no test matches the value, whatever else the transaction has
+	for i := range at.tests {
+		if !s.hits.any || !s.hits.has(uint16(i)) {
+			continue
+		}
+		tr := &at.tests[i]
+		s.run.reset(&s.view)
+		s.run.forms = &s.scanned
+		hit := s.run.formed(tr.test)
+		s.run.forms = &s.chained
+		innocent = innocent && !hit
+		if hit && s.matches(tr.chain, in) {
+			return true
+		}
+	}
+	if innocent && memorable {
+		s.gate.memo.no(q)
+	}
+	return false
+}
+
+// maxMemorable is the length in bytes up to which a value is remembered; longer ones hardly repeat.
+const maxMemorable = 512
+
+// scan marks the tests whose literals the value has, as it came or in a form that transformations give it.
+func (s *scratch) scan(at *lane, value string) {
+	at.combined.scan(value, &s.hits)
+	for i := range at.stepped {
+		if st := &at.stepped[i]; s.scanned.changed(st.step) {
+			st.scanner.scan(s.scanned.after(st.step), &s.hits)
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package gate
+
+import (
+	"strings"
+
+	"github.com/corazawaf/coraza/v3/types/variables"
+)
+
+// lane is a kind of values that the same rules look at: one variable, the names of a collection, the values of a collection,
+// or its values under one key.
+type lane struct {
+	number   uint32
+	tests    []trigger
+	combined *scanner      // literals of all tests, for the value as it came
+	stepped  []steppedScan // for values that transformations change
+	each     []uint16      // tests that every value is a candidate for
+}
+
+// trigger is the test of a chain whose literals decide whether the chain is looked at.
+type trigger struct {
+	chain *chain
+	test  *test
+}
+
+type steppedScan struct {
+	step    *step
+	scanner *scanner
+}
+
+// lanes finds the lane of each value.
+type lanes struct {
+	single [256]*lane
+	values [collections]*lane       // of keys that no rule names
+	keyed  [collections][]keyedLane // of keys that a rule names
+	names  [collections]*lane
+	used   []variables.RuleVariable // variables that have a lane
+}
+
+type keyedLane struct {
+	key  string // lower case
+	lane *lane
+}
+
+// byKey are the collections whose keys get lanes of their own: header names are few, and rules name them.
+func byKey(c collection) bool { return c == requestHeaders || c == responseHeaders }
+
+// newLanes sorts triggers by what they look at.
+func newLanes(triggers []trigger, all *steps) *lanes {
+	l := &lanes{}
+	for _, tr := range triggers {
+		for i := range tr.test.targets {
+			g := &tr.test.targets[i]
+			for _, c := range g.collections {
+				if g.kind == ofPairs && g.key != "" && byKey(c) && l.keyedLane(c, g.key) == nil {
+					l.keyed[c] = append(l.keyed[c], keyedLane{g.key, &lane{}})
+				}
+			}
+		}
+	}
+	for _, tr := range triggers {
+		seen := map[*lane]bool{}
+		for i := range tr.test.targets {
+			for _, at := range l.of(&tr.test.targets[i]) {
+				if !seen[at] {
+					seen[at] = true
+					at.tests = append(at.tests, tr)
+				}
+			}
+		}
+	}
+	for i, at := range l.all() {
+		at.number = uint32(i)
+		at.build(all)
+	}
+	return l
+}
+
+func (l *lanes) keyedLane(c collection, key string) *lane {
+	for i := range l.keyed[c] {
+		if k := &l.keyed[c][i]; len(k.key) == len(key) && strings.EqualFold(k.key, key) {
+			return k.lane
+		}
+	}
+	return nil
+}
+
+// of returns the lanes of a target, made where they are missing.
+func (l *lanes) of(g *target) []*lane {
+	made := func(at **lane) *lane {
+		if *at == nil {
+			*at = &lane{}
+		}
+		return *at
+	}
+	if g.kind == ofSingle {
+		if l.single[g.variable] == nil {
+			l.used = append(l.used, g.variable)
+		}
+		return []*lane{made(&l.single[g.variable])}
+	}
+	var found []*lane
+	for _, c := range g.collections {
+		switch {
+		case g.kind == ofNames:
+			found = append(found, made(&l.names[c]))
+		case g.key != "" && byKey(c):
+			found = append(found, l.keyedLane(c, g.key))
+		default:
+			found = append(found, made(&l.values[c]))
+			for _, k := range l.keyed[c] {
+				found = append(found, k.lane)
+			}
+		}
+	}
+	return found
+}
+
+func (l *lanes) all() []*lane {
+	var found []*lane
+	for c := range l.values {
+		found = append(found, l.values[c], l.names[c])
+		for _, k := range l.keyed[c] {
+			found = append(found, k.lane)
+		}
+	}
+	found = append(found, l.single[:]...)
+	kept := found[:0]
+	for _, at := range found {
+		if at != nil {
+			kept = append(kept, at)
+		}
+	}
+	return kept
+}
+
+// build makes the scanners of a lane once its tests are known.
+func (at *lane) build(all *steps) {
+	combined := map[uint16]literals{}
+	byStep := map[*step]map[uint16]literals{}
+	for i, tr := range at.tests {
+		number := uint16(i)
+		if tr.test.literals == nil {
+			at.each = append(at.each, number)
+			continue
+		}
+		combined[number] = tr.test.literals
+		steps := []*step{tr.test.last}
+		if tr.test.multi {
+			steps = tr.test.path
+		}
+		for _, s := range steps {
+			if s.parent == nil {
+				continue
+			}
+			if byStep[s] == nil {
+				byStep[s] = map[uint16]literals{}
+			}
+			byStep[s][number] = tr.test.literals
+		}
+	}
+	at.combined = newScanner(combined)
+	for _, s := range all.all {
+		if sets := byStep[s]; sets != nil {
+			at.stepped = append(at.stepped, steppedScan{s, newScanner(sets)})
+		}
+	}
+}

@@ -1,0 +1,201 @@
+package gate
+
+import (
+	"strings"
+	"unsafe"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+)
+
+// viewOf returns bytes as a text without copying them.
+func viewOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
+// traits are properties of a value's bytes that decide whether a transformation can change it.
+type traits uint16
+
+const (
+	hasPercent traits = 1 << iota
+	hasPlus
+	hasAmpersand
+	hasBackslash
+	hasSlash
+	hasSpace // blank, tab, line breaks, vertical tab, form feed
+	hasNUL
+	hasHigh // bytes above ASCII
+	hasUpper
+	hasShell // " ' ^ , ; (
+	hasDot
+	hasColon
+	hasMark // # - < * for comments
+	always  // any value, also an empty one
+)
+
+var byteTraits = func() (table [256]traits) {
+	for c := range table {
+		switch {
+		case c >= 0x80:
+			table[c] = hasHigh
+		case 'A' <= c && c <= 'Z':
+			table[c] = hasUpper
+		case strings.IndexByte(" \t\r\n\v\f", byte(c)) >= 0:
+			table[c] = hasSpace
+		case strings.IndexByte(`"'^,;(`, byte(c)) >= 0:
+			table[c] = hasShell
+		case strings.IndexByte("#-<*", byte(c)) >= 0:
+			table[c] = hasMark
+		}
+	}
+	for c, t := range map[byte]traits{'%': hasPercent, '+': hasPlus, '&': hasAmpersand, '\\': hasBackslash, '/': hasSlash, 0: hasNUL,
+		'.': hasDot, ':': hasColon} {
+		table[c] = t
+	}
+	return table
+}()
+
+func traitsOf(s string) traits {
+	t := always
+	for i := range len(s) {
+		t |= byteTraits[s[i]]
+	}
+	return t
+}
+
+// triggers tells which traits a value must have for a transformation to change more than the case of its ASCII letters. A
+// transformation that is not listed can change every value.
+var triggers = map[string]traits{
+	"none":               0,
+	"lowercase":          hasHigh,
+	"uppercase":          hasHigh,
+	"urldecode":          hasPercent | hasPlus,
+	"urldecodeuni":       hasPercent | hasPlus,
+	"htmlentitydecode":   hasAmpersand,
+	"jsdecode":           hasBackslash,
+	"cssdecode":          hasBackslash,
+	"escapeseqdecode":    hasBackslash,
+	"utf8tounicode":      hasHigh,
+	"removenulls":        hasNUL,
+	"replacenulls":       hasNUL,
+	"compresswhitespace": hasSpace | hasHigh,
+	"removewhitespace":   hasSpace | hasHigh,
+	"trim":               hasSpace,
+	"trimleft":           hasSpace,
+	"trimright":          hasSpace,
+	"cmdline":            hasShell | hasBackslash | hasSpace | hasSlash,
+	"normalisepath":      hasSlash | hasDot,
+	"normalizepath":      hasSlash | hasDot,
+	"normalisepathwin":   hasSlash | hasBackslash | hasDot | hasSpace | hasColon,
+	"normalizepathwin":   hasSlash | hasBackslash | hasDot | hasSpace | hasColon,
+	"replacecomments":    hasSlash,
+	"removecomments":     hasSlash | hasMark,
+	"removecommentschar": hasSlash | hasMark,
+}
+
+// recases tells with which traits a transformation changes the case of letters, which a scan does not see.
+var recases = map[string]traits{"lowercase": hasUpper, "cmdline": hasUpper, "uppercase": always}
+
+// step is one transformation behind a chain of others. The steps of all rules form a tree, so that what several rules do to a
+// value is done once.
+type step struct {
+	index    int
+	parent   *step // nil for the root, which is the value as it came
+	function plugintypes.Transformation
+	trigger  traits
+	recase   traits // traits with which the transformation changes the case of letters
+	children map[string]*step
+}
+
+type steps struct {
+	root *step
+	all  []*step
+}
+
+func newSteps() *steps {
+	root := &step{children: map[string]*step{}}
+	return &steps{root: root, all: []*step{root}}
+}
+
+// follow returns the last step of a chain of transformations, as the actions of a rule name them.
+func (t *steps) follow(names []string) (*step, error) {
+	at := t.root
+	for _, name := range names {
+		name = strings.ToLower(name)
+		if name == "none" {
+			at = t.root
+			continue
+		}
+		next := at.children[name]
+		if next == nil {
+			function, err := getTransformation(name)
+			if err != nil {
+				return nil, err
+			}
+			trigger, listed := triggers[name]
+			if !listed {
+				trigger = always
+			}
+			next = &step{index: len(t.all), parent: at, function: function, trigger: trigger, recase: recases[name],
+				children: map[string]*step{}}
+			at.children[name] = next
+			t.all = append(t.all, next)
+		}
+		at = next
+	}
+	return at, nil
+}
+
+// forms are the results of all steps for one value, computed when they are asked for.
+type forms struct {
+	value   string
+	known   []bool
+	altered []bool // in more than the case of letters
+	texts   []string
+	marks   []traits
+}
+
+func (f *forms) start(value string, steps int) {
+	if cap(f.known) < steps {
+		f.known, f.altered = make([]bool, steps), make([]bool, steps)
+		f.texts, f.marks = make([]string, steps), make([]traits, steps)
+	}
+	f.known = f.known[:steps]
+	clear(f.known)
+	f.value = value
+	f.known[0], f.texts[0], f.marks[0] = true, value, traitsOf(value)
+}
+
+// changed reports whether a step, or one before it, has changed more of the value than the case of its letters.
+func (f *forms) changed(s *step) bool {
+	f.after(s)
+	return f.altered[s.index]
+}
+
+func equalFolds(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if fold[a[i]] != fold[b[i]] {
+			return false
+		}
+	}
+	return true
+}
+
+// after returns the value after a step, exactly as the engine computes it.
+func (f *forms) after(s *step) string {
+	if f.known[s.index] {
+		return f.texts[s.index]
+	}
+	text := f.after(s.parent)
+	mark, altered := f.marks[s.parent.index], f.altered[s.parent.index]
+	if mark&(s.trigger|s.recase) != 0 {
+		changed, _, err := s.function(text)
+		if err == nil && changed != text {
+			altered = altered || !equalFolds(changed, text)
+			text = changed
+			mark = traitsOf(text)
+		}
+	}
+	f.known[s.index], f.altered[s.index], f.texts[s.index], f.marks[s.index] = true, altered, text, mark
+	return text
+}

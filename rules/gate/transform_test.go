@@ -1,0 +1,74 @@
+package gate
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// alphabet favors the bytes that transformations care about.
+const alphabet = "abAB01 %+&\\/.:;,'\"^(#-<*>!\t\n\v\f\r\x00\x80\xc3\xa9\xe2\x84\xaa\xff"
+
+func randomText(random *rand.Rand, size int) string {
+	b := make([]byte, random.IntN(size))
+	for i := range b {
+		b[i] = alphabet[random.IntN(len(alphabet))]
+	}
+	return string(b)
+}
+
+func TestTransformationsLeaveValuesWithoutTheirTriggersAlone(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for name, trigger := range triggers {
+		function, err := getTransformation(name)
+		require.NoError(t, err, name)
+		quiet := 0
+		for range 30_000 {
+			value := randomText(random, 7)
+			mark := traitsOf(value)
+			if mark&trigger != 0 {
+				continue
+			}
+			quiet++
+			got, _, err := function(value)
+			require.NoError(t, err)
+			require.True(t, equalFolds(got, value), "%s makes %q of %q", name, got, value)
+			if mark&recases[name] == 0 {
+				require.Equal(t, value, got, "%s changes the case of %q", name, value)
+			}
+		}
+		require.NotZero(t, quiet, name)
+	}
+}
+
+func TestFormsAreWhatTheEngineComputes(t *testing.T) {
+	random := rand.New(rand.NewPCG(7, 8))
+	chains := [][]string{
+		{"utf8toUnicode", "urlDecodeUni", "htmlEntityDecode", "jsDecode", "cssDecode", "removeNulls"},
+		{"urlDecodeUni", "replaceComments", "compressWhitespace"}, {"cmdLine"}, {"lowercase", "urlDecode", "base64Decode"},
+		{"normalizePathWin", "lowercase"}, {"none", "escapeSeqDecode", "removeWhitespace", "trim"}, {"length"}, {"sha1", "hexEncode"},
+	}
+	all := newSteps()
+	var f forms
+	for _, chain := range chains {
+		last, err := all.follow(chain)
+		require.NoError(t, err)
+		for range 5000 {
+			value := randomText(random, 12)
+			want := value
+			for _, name := range chain {
+				function, err := getTransformation(name)
+				require.NoError(t, err)
+				if changed, _, err := function(want); err == nil {
+					want = changed
+				}
+			}
+			f.start(value, len(all.all))
+			require.Equal(t, want, f.after(last), "%v of %q", chain, value)
+			if !equalFolds(want, value) {
+				require.True(t, f.changed(last), "%v of %q", chain, value)
+			}
+		}
+	}
+}

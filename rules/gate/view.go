@@ -1,0 +1,339 @@
+package gate
+
+import (
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/corazawaf/coraza/v3/types/variables"
+)
+
+// Header is one header line, name and value as they were sent.
+type Header struct{ Name, Value string }
+
+// Input is what the engine would be given of one transaction.
+type Input struct {
+	ClientIP, ServerIP     string
+	ClientPort, ServerPort int
+	Method, URI, Protocol  string
+	ServerName             string
+	RequestHeaders         []Header
+	RequestBody            string
+	HasResponse            bool
+	ResponseStatus         int
+	ResponseProtocol       string
+	ResponseHeaders        []Header
+	ResponseBody           string
+}
+
+// pair is one value of a collection.
+type pair struct{ key, value string }
+
+// Collections whose values the gate knows.
+type collection uint8
+
+const (
+	argsGet collection = iota
+	argsPost
+	requestHeaders
+	requestCookies
+	responseHeaders
+	files
+	filesNames
+	filesSizes
+	partHeaders
+	multipartFilename
+	multipartName
+	xml
+	collections
+)
+
+// view holds all variables of one transaction as Coraza computes them. Texts are views of the input or of the arena.
+type view struct {
+	single    [256]string
+	pairs     [collections][]pair
+	arena     arena
+	processor *processed // of a body that Coraza's own processor has read, nil otherwise
+}
+
+// arena is memory for texts of one transaction. A text stays valid until the arena is reset, also when the arena grows.
+type arena struct{ buf []byte }
+
+func (a *arena) reset() { a.buf = a.buf[:0] }
+
+// since returns what was appended after a mark.
+func (a *arena) since(mark int) string { return viewOf(a.buf[mark:]) }
+
+func (a *arena) join(parts ...string) string {
+	mark := len(a.buf)
+	for _, p := range parts {
+		a.buf = append(a.buf, p...)
+	}
+	return a.since(mark)
+}
+
+func (a *arena) number(n int) string {
+	mark := len(a.buf)
+	a.buf = strconv.AppendInt(a.buf, int64(n), 10)
+	return a.since(mark)
+}
+
+func (a *arena) lower(s string) string {
+	for i := range len(s) {
+		if c := s[i]; c >= 0x80 {
+			return strings.ToLower(s)
+		} else if fold[c] != c {
+			mark := len(a.buf)
+			for j := range len(s) {
+				a.buf = append(a.buf, fold[s[j]])
+			}
+			if text := a.since(mark); isASCII(text) {
+				return text
+			}
+			return strings.ToLower(s)
+		}
+	}
+	return s
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// limits are the settings of the engine that bound what it reads.
+type limits struct {
+	requestBody  int
+	responseBody int
+	arguments    int
+	jsonDepth    int
+	readRequest  bool
+	readResponse bool
+	mimeTypes    []string
+}
+
+// request fills in what phase 1 and the request line give. It reports false when the engine has to judge.
+func (v *view) request(in *Input, l *limits) bool {
+	s := &v.single
+	s[variables.RemoteAddr], s[variables.ServerAddr] = in.ClientIP, in.ServerIP
+	s[variables.RemotePort], s[variables.ServerPort] = v.arena.number(in.ClientPort), v.arena.number(in.ServerPort)
+	s[variables.ServerName] = in.ServerName
+	s[variables.RequestMethod], s[variables.RequestProtocol] = in.Method, in.Protocol
+	s[variables.RequestURIRaw] = in.URI
+	s[variables.RequestLine] = v.arena.join(in.Method, " ", in.URI, " ", in.Protocol)
+	if !v.uri(in.URI, l) {
+		return false
+	}
+	first := true
+	for i := range in.RequestHeaders {
+		h := &in.RequestHeaders[i]
+		if h.Name == "" {
+			continue
+		}
+		v.add(requestHeaders, h.Name, h.Value)
+		switch {
+		case len(h.Name) == len("Content-Type") && strings.EqualFold(h.Name, "Content-Type") && first:
+			first = false
+			v.bodyProcessorFor(h.Value)
+		case len(h.Name) == len("Cookie") && strings.EqualFold(h.Name, "Cookie"):
+			v.cookies(h.Value)
+		}
+	}
+	return true
+}
+
+func (v *view) add(c collection, key, value string) {
+	v.pairs[c] = append(v.pairs[c], pair{key, value})
+}
+
+func (v *view) bodyProcessorFor(contentType string) {
+	value := strings.TrimSpace(v.arena.lower(contentType))
+	switch {
+	case strings.HasPrefix(value, "application/x-www-form-urlencoded"):
+		v.single[variables.ReqbodyProcessor] = "URLENCODED"
+	case strings.HasPrefix(value, "multipart/form-data"):
+		v.single[variables.ReqbodyProcessor] = "MULTIPART"
+	}
+}
+
+// uri splits the request target as Coraza does.
+func (v *view) uri(raw string, l *limits) bool {
+	uri, _, _ := strings.Cut(raw, "#")
+	path, query := uri, ""
+	if at := strings.IndexByte(uri, '?'); at >= 0 {
+		path, query = uri[:at], uri[at+1:]
+	}
+	s := &v.single
+	if isPlainURI(path, query) {
+		s[variables.RequestURI] = uri
+	} else if parsed, err := url.ParseRequestURI(uri); err == nil {
+		path, query = parsed.Path, parsed.RawQuery
+		s[variables.RequestURI] = parsed.String()
+	} else {
+		s[variables.URIParseError] = "1"
+		s[variables.RequestURI] = uri
+	}
+	base := path
+	if at := strings.LastIndexAny(path, `/\`); at != -1 && len(path) > at+1 {
+		base = path[at+1:]
+	}
+	s[variables.RequestBasename], s[variables.RequestFilename], s[variables.QueryString] = base, path, query
+	return v.arguments(argsGet, query, l)
+}
+
+// isPlainURI reports whether net/url gives path and query back as they are: a path from the root in characters that need no
+// escaping, and no control characters in the query.
+func isPlainURI(path, query string) bool {
+	if path == "" || path[0] != '/' || len(path) > 1 && path[1] == '/' {
+		return false
+	}
+	for i := range len(path) {
+		if !plainPath[path[i]] {
+			return false
+		}
+	}
+	for i := range len(query) {
+		if c := query[i]; c < 0x20 || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+var plainPath = func() (table [256]bool) {
+	for c := range table {
+		table[c] = 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.~/$&+,:;=@", byte(c)) >= 0
+	}
+	return table
+}()
+
+// arguments reads a query string or form. It reports false above the limit of arguments.
+func (v *view) arguments(c collection, text string, l *limits) bool {
+	for text != "" {
+		part, rest, _ := strings.Cut(text, "&")
+		text = rest
+		if part == "" {
+			continue
+		}
+		if len(v.pairs[c]) >= l.arguments {
+			return false
+		}
+		key, value, _ := strings.Cut(part, "=")
+		v.add(c, v.unescape(key), v.unescape(value))
+	}
+	return true
+}
+
+// unescape decodes + and %hh; what is no escape stays.
+func (v *view) unescape(s string) string {
+	at := strings.IndexAny(s, "+%")
+	if at < 0 {
+		return s
+	}
+	mark := len(v.arena.buf)
+	v.arena.buf = append(v.arena.buf, s[:at]...)
+	for i := at; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && i+2 < len(s) && unhex[s[i+1]] >= 0 && unhex[s[i+2]] >= 0:
+			c = byte(unhex[s[i+1]]<<4 | unhex[s[i+2]])
+			i += 2
+		}
+		v.arena.buf = append(v.arena.buf, c)
+	}
+	return v.arena.since(mark)
+}
+
+var unhex = func() (table [256]int16) {
+	for c := range table {
+		switch {
+		case '0' <= c && c <= '9':
+			table[c] = int16(c - '0')
+		case 'a' <= c && c <= 'f':
+			table[c] = int16(c - 'a' + 10)
+		case 'A' <= c && c <= 'F':
+			table[c] = int16(c - 'A' + 10)
+		default:
+			table[c] = -1
+		}
+	}
+	return table
+}()
+
+func (v *view) cookies(text string) {
+	text = trimControls(text)
+	for text != "" {
+		part, rest, _ := strings.Cut(text, ";")
+		text = rest
+		if part = trimControls(part); part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		if name, value = trimControls(name), trimControls(value); name != "" || value != "" {
+			v.add(requestCookies, name, value)
+		}
+	}
+}
+
+// trimControls removes blanks and control characters around a text.
+func trimControls(s string) string {
+	for s != "" && (s[0] <= ' ' || s[0] == 0x7f) {
+		s = s[1:]
+	}
+	for s != "" && (s[len(s)-1] <= ' ' || s[len(s)-1] == 0x7f) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+// response fills in what phases 3 and 4 give. It reports false when the engine has to judge.
+func (v *view) response(in *Input, l *limits) bool {
+	if !in.HasResponse {
+		return true
+	}
+	s := &v.single
+	s[variables.ResponseStatus], s[variables.ResponseProtocol] = v.arena.number(in.ResponseStatus), in.ResponseProtocol
+	for i := range in.ResponseHeaders {
+		h := &in.ResponseHeaders[i]
+		if h.Name == "" {
+			continue
+		}
+		v.add(responseHeaders, h.Name, h.Value)
+		if len(h.Name) == len("Content-Type") && strings.EqualFold(h.Name, "Content-Type") {
+			s[variables.ResponseContentType], _, _ = strings.Cut(h.Value, ";")
+		}
+	}
+	if !l.readResponse || !contains(l.mimeTypes, s[variables.ResponseContentType]) {
+		return true
+	}
+	if len(in.ResponseBody) >= l.responseBody {
+		return false
+	}
+	s[variables.ResponseContentLength] = v.arena.number(len(in.ResponseBody))
+	s[variables.ResponseBody] = in.ResponseBody
+	return true
+}
+
+func contains(list []string, s string) bool {
+	for _, member := range list {
+		if member == s {
+			return true
+		}
+	}
+	return false
+}
+
+// reset empties the view; defaults are the variables of a new transaction.
+func (v *view) reset(defaults *[256]string) {
+	v.single = *defaults
+	for c := range v.pairs {
+		v.pairs[c] = v.pairs[c][:0]
+	}
+	v.arena.reset()
+}

@@ -1,0 +1,98 @@
+package rules
+
+import (
+	"fmt"
+
+	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/experimental"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+)
+
+// gated is the gate of an engine, with the transaction from which it knows what every transaction has in common.
+type gated struct {
+	*gate.Gate
+	baseline types.Transaction
+}
+
+// plain is a request and response as every rule set lets them pass.
+var plain = Transaction{
+	ClientIP: "192.0.2.1", ClientPort: 40000, ServerIP: "192.0.2.2", ServerPort: 80,
+	Method: "GET", URI: "/", Protocol: "HTTP/1.1", ServerName: "www.example.com",
+	RequestHeaders: []Header{
+		{Name: "Host", Value: "www.example.com"},
+		{Name: "User-Agent", Value: "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"},
+		{Name: "Accept", Value: "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+		{Name: "Accept-Language", Value: "en-US,en;q=0.5"},
+		{Name: "Accept-Encoding", Value: "gzip, deflate"},
+	},
+	HasResponse: true, ResponseStatus: 200, ResponseProtocol: "HTTP/1.1",
+	ResponseHeaders: []Header{{Name: "Content-Type", Value: "text/html"}}, ResponseBody: "<p>ok</p>",
+}
+
+// newGate derives the gate of a compiled program. The error says why the engine judges every transaction.
+func newGate(p *program, waf coraza.WAF, table *ruleTable) (*gated, error) {
+	counter, counts := waf.(experimental.WAFWithRules)
+	if !counts {
+		return nil, fmt.Errorf("gate: the engine does not count its rules")
+	}
+	g := &gated{baseline: waf.NewTransaction()}
+	fresh := waf.NewTransaction()
+	defer fresh.Close()
+	state, can := g.baseline.(plugintypes.TransactionState)
+	freshState, _ := fresh.(plugintypes.TransactionState)
+	if !can || freshState == nil {
+		return nil, fmt.Errorf("gate: the engine does not show its variables")
+	}
+	if err := runAll(g.baseline, &plain); err != nil {
+		return nil, err
+	}
+	matched := map[int]bool{}
+	for _, m := range g.baseline.MatchedRules() {
+		matched[m.Rule().ID()] = true
+	}
+	files, _ := p.files()
+	made, err := gate.New(gate.Rules{
+		Directives: p.directives, Data: files, Count: counter.RulesCount(), Watched: table.watched,
+		Baseline: state, Matched: matched, Fresh: freshState.Variables(),
+	})
+	if made == nil {
+		g.baseline.Close() //nolint:errcheck // it has nothing on disk that could fail to go away
+		return nil, err
+	}
+	g.Gate = made
+	return g, err
+}
+
+// clean reports whether the gate proves that no rule would match that can alert. A panic in it leaves the answer to the engine.
+func (e *engine) clean(t *Transaction) (clean bool) {
+	if e.ungated != "" || t.Unknown&PartRequest != 0 || len(t.Arguments) > 0 {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			clean = false
+		}
+	}()
+	in := t.input()
+	return e.gate.Clean(&in)
+}
+
+// watched reports whether a match of a rule can make an alert.
+func (t *ruleTable) watched(id int) bool {
+	info := t.infos[id]
+	return info == nil || info.isDetection() || t.blocking[id]
+}
+
+// input returns what the gate has to know of a transaction.
+func (t *Transaction) input() gate.Input {
+	return gate.Input{
+		ClientIP: t.ClientIP, ServerIP: t.ServerIP, ClientPort: t.ClientPort, ServerPort: t.ServerPort,
+		Method: t.Method, URI: t.URI, Protocol: t.Protocol, ServerName: t.ServerName,
+		RequestHeaders: t.RequestHeaders, RequestBody: t.RequestBody,
+		HasResponse: t.HasResponse, ResponseStatus: t.ResponseStatus, ResponseProtocol: t.ResponseProtocol,
+		ResponseHeaders: t.ResponseHeaders, ResponseBody: t.ResponseBody,
+	}
+}

@@ -1,0 +1,40 @@
+package rules
+
+import "sync/atomic"
+
+// startCache makes the verdict cache, if the rules allow one and it is given memory.
+func (s *Set) startCache(size int64) {
+	if g := s.engines.whole.gate; size > 0 && g != nil && g.Reads().Volatile == "" {
+		s.cache = newCache(size, g.Reads())
+	}
+}
+
+// Notes tell what makes inspection slow: that there is no gate or no verdict cache, and why.
+func (s *Set) Notes() []string {
+	var notes []string
+	if why := s.engines.whole.ungated; why != "" {
+		notes = append(notes, "every transaction runs all rules: "+why)
+	}
+	if g := s.engines.whole.gate; s.cache == nil && s.engines.config.CacheSize > 0 {
+		why := "the rules are not understood"
+		if g != nil {
+			why = g.Reads().Volatile
+		}
+		notes = append(notes, "verdicts are not remembered: "+why)
+	}
+	return notes
+}
+
+// Speed tells how transactions were decided.
+type Speed struct {
+	Cached uint64 // remembered verdicts
+	Gated  uint64 // certain to be clean without running the rules
+	Judged uint64 // by the engine
+}
+
+// Speed returns the counters as they stand.
+func (s *Set) Speed() Speed {
+	return Speed{Cached: s.speed.cached.Load(), Gated: s.speed.gated.Load(), Judged: s.speed.judged.Load()}
+}
+
+type speed struct{ cached, gated, judged atomic.Uint64 }
