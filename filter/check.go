@@ -33,7 +33,7 @@ func (f *Filter) Check(chunk []byte) []Finding {
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
 	b.each(func(it *item, s *scratch) {
-		f.evaluate(it, s, func(it *item, a *alert.Alert) { it.summary = summarize(a) })
+		f.evaluate(it, s, f.rules.Inspect, func(it *item, a *alert.Alert) { it.summary = summarize(a) })
 	})
 	f.count(b)
 	found := make([]Finding, len(b.items), len(b.items)+1)

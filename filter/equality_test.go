@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -22,7 +23,7 @@ func mutations(t testing.TB) int {
 	t.Helper()
 	text := os.Getenv("EQUALITY")
 	if text == "" {
-		return 800
+		return 480
 	}
 	n, err := strconv.Atoi(text)
 	require.NoError(t, err)
@@ -50,6 +51,9 @@ type request struct {
 func cleanRequest(i uint64) request {
 	r := corpus.Clean(i)
 	req := request{method: r.Method, target: r.Target, body: r.RequestBody}
+	if i%3 == 0 {
+		r.RequestHead = strings.Replace(r.RequestHead, "Host: "+r.Host, "Host: 10.2.3.4", 1)
+	}
 	lines := strings.Split(strings.TrimSuffix(r.RequestHead, "\r\n\r\n"), "\r\n")
 	for _, line := range lines[1:] {
 		name, value, _ := strings.Cut(line, ": ")
@@ -174,7 +178,11 @@ func requireEqual(t *testing.T, fast, plain *Filter, events [][]byte) (clean int
 	for _, e := range events {
 		chunk = append(chunk, e...)
 	}
-	got, want := fast.Check(chunk), plain.Check(chunk)
+	want := plain.Check(chunk)
+	for i := range events {
+		requireSameAlert(t, fast, events[i], want[i])
+	}
+	got := fast.Check(chunk)
 	require.Len(t, got, len(events))
 	for i := range events {
 		if got[i].Verdict != nil && got[i].Verdict.Clean() {
@@ -185,6 +193,19 @@ func requireEqual(t *testing.T, fast, plain *Filter, events [][]byte) (clean int
 		}
 	}
 	return clean
+}
+
+// requireSameAlert compares what the pipeline makes of a record, which may be decided with less.
+func requireSameAlert(t *testing.T, fast *Filter, event []byte, want Finding) {
+	t.Helper()
+	s := scratches.Get().(*scratch)
+	defer scratches.Put(s)
+	var b batch
+	b.split(event)
+	fast.evaluate(&b.items[0], s, fast.judge, func(*item, *alert.Alert) {})
+	if b.items[0].kind != want.Kind {
+		t.Fatalf("plain Coraza: %s\nthe pipeline finds kind %d, record %q", opinion(want), b.items[0].kind, event)
+	}
 }
 
 // agreesInTime asks plain Coraza again. A verdict with matches is the engine's own: it may also be one of many that plain
@@ -212,7 +233,7 @@ func TestVerdictsEqualPlainCoraza(t *testing.T) {
 	}
 }
 
-const perChunk = 200
+const perChunk = 60
 
 func compareMutations(t *testing.T, fast, plain *Filter, n int) {
 	t.Helper()

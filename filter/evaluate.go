@@ -117,7 +117,7 @@ func (b *batch) run(from, to int, work func(*item, *scratch)) {
 
 // evaluate finds out what an event is. When it alerts, write is called while the alert's views are valid. A panic anywhere
 // in it lets the record pass as it came.
-func (f *Filter) evaluate(it *item, s *scratch, write func(*item, *alert.Alert)) {
+func (f *Filter) evaluate(it *item, s *scratch, judge judge, write func(*item, *alert.Alert)) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			*it = item{event: it.event, kind: Broken}
@@ -135,7 +135,7 @@ func (f *Filter) evaluate(it *item, s *scratch, write func(*item, *alert.Alert))
 		it.kind = NotHTTP
 		return
 	}
-	verdict, err := f.rules.Inspect(&s.transaction)
+	verdict, err := judge(&s.transaction)
 	if err != nil {
 		it.kind = Broken
 		if f.counts.panics.Add(1) == 1 {
@@ -152,6 +152,9 @@ func (f *Filter) evaluate(it *item, s *scratch, write func(*item, *alert.Alert))
 		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: f.rules.Name(),
 	})
 }
+
+// judge finds the verdict on a transaction.
+type judge func(*rules.Transaction) (*rules.Verdict, error)
 
 func (f *Filter) alerts(v *rules.Verdict) bool {
 	return v.Blocked || f.config.onMatch && len(v.Matches) > 0

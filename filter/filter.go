@@ -34,6 +34,7 @@ type Filter struct {
 	log     Logger
 	counts  counters
 	sources []atomic.Uint64 // records by field map, those of no map first
+	judge   judge           // decides as much as alerts of this configuration need
 	batches sync.Pool       // of *batch
 }
 
@@ -58,6 +59,9 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 	}
 	f := &Filter{config: c, maps: maps, rules: set, log: log}
 	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))
+	if f.judge = set.Pass; c.onMatch {
+		f.judge = set.Inspect
+	}
 	f.batches.New = func() any { return &batch{} }
 	for _, warning := range set.Warnings() {
 		log(LevelWarn, warning)

@@ -190,7 +190,7 @@ func (c *cache) place(k cacheKey) (*shard, []slot) {
 
 // bytes estimates the memory of a verdict; a clean one is shared and has none of its own.
 func (v *Verdict) bytes() int {
-	if v == nil || v == &cleanVerdict {
+	if v == nil || v == &cleanVerdict || v == &passVerdict {
 		return 0
 	}
 	n := 200 + len(v.Scores)*40

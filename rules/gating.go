@@ -55,7 +55,7 @@ func newGate(p *program, waf coraza.WAF, table *ruleTable) (*gated, error) {
 	}
 	files, _ := p.files()
 	made, err := gate.New(gate.Rules{
-		Directives: p.directives, Data: files, Count: counter.RulesCount(), Watched: table.watched,
+		Directives: p.directives, Data: files, Count: counter.RulesCount(), Watched: table.watched, Blocking: func(id int) bool { return table.blocking[id] },
 		Baseline: state, Matched: matched, Fresh: freshState.Variables(),
 	})
 	if made == nil {
@@ -66,18 +66,33 @@ func newGate(p *program, waf coraza.WAF, table *ruleTable) (*gated, error) {
 	return g, err
 }
 
-// clean reports whether the gate proves that no rule would match that can alert. A panic in it leaves the answer to the engine.
-func (e *engine) clean(t *Transaction) (clean bool) {
+// ask asks the gate. A panic in it leaves the answer to the engine.
+func (e *engine) ask(t *Transaction) (a gate.Answer) {
 	if e.ungated != "" || t.Unknown&PartRequest != 0 || len(t.Arguments) > 0 {
-		return false
+		return gate.Answer{}
 	}
 	defer func() {
 		if recover() != nil {
-			clean = false
+			a = gate.Answer{}
 		}
 	}()
 	in := t.input()
-	return e.gate.Clean(&in)
+	return e.gate.Ask(&in)
+}
+
+// learn tells the gate how the engine has judged.
+func (e *engine) learn(a gate.Answer, v *Verdict) {
+	if e.gate == nil || v.Blocked {
+		return
+	}
+	e.gate.Learn(a, len(v.Matches), func(id int) int {
+		for i := range v.Matches {
+			if v.Matches[i].Rule.ID == id {
+				return v.Matches[i].values
+			}
+		}
+		return 0
+	})
 }
 
 // watched reports whether a match of a rule can make an alert.

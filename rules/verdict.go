@@ -28,6 +28,7 @@ type Match struct {
 	Data     string // logdata with its variables expanded
 	Variable string // what matched last, for instance ARGS:t
 	Value    string // its value after the rule's transformations
+	values   int    // how many values matched
 	level    int    // place in the chain of the rule that matched last
 }
 

@@ -24,6 +24,7 @@ type scratch struct {
 	scanned forms // of the value that is being scanned
 	chained forms // of the values that a chain looks at
 	hits    bitset
+	marks   marks
 	names   question // hash of the request's header names, zero until it is needed
 }
 
@@ -35,34 +36,53 @@ func newScratch(g *Gate) *scratch {
 	return s
 }
 
-// Clean reports whether it is certain that no rule that can alert matches. It allocates nothing when the answer is yes for a
-// request without a body, or with one of a form.
-func (g *Gate) Clean(in *Input) bool {
+// Answer is what the gate knows of a transaction.
+type Answer struct {
+	Clean  bool // it is certain that no rule that can alert matches
+	Passes bool // it is certain that no rule that blocks matches; rules that only count may match
+	marks  marks
+}
+
+// Ask asks what is certain of a transaction. It allocates nothing when that is much and the request has no body, or that of a
+// form.
+func (g *Gate) Ask(in *Input) Answer {
 	s := g.scratch.Get().(*scratch)
-	clean := s.clean(in)
+	s.marks = marks{}
+	judge := s.judge(in)
 	s.view.release()
+	a := Answer{Clean: !judge && s.marks.n == 0, marks: s.marks}
+	if judge {
+		a.marks = marks{}
+	}
+	a.Passes = a.Clean || !judge && g.learned.knows(s.marks)
 	if cap(s.view.arena.buf) < largeArena {
 		g.scratch.Put(s)
 	}
-	return clean
+	return a
 }
 
-func (s *scratch) clean(in *Input) bool {
+// judge reports whether the engine has to judge. Rules that only count go to the marks instead.
+func (s *scratch) judge(in *Input) bool {
 	g, v := s.gate, &s.view
 	v.reset(&g.defaults)
 	if !v.request(in, &g.limits) {
-		return false
+		return true
 	}
 	if !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
-		return false
+		return true
 	}
 	s.names = question{}
 	for _, c := range g.direct {
-		if s.matchesDirectly(c, in) {
-			return false
+		if s.matchesDirectly(c, in) && !s.mark(c) {
+			return true
 		}
 	}
-	return !s.anyTriggered(in)
+	return s.anyTriggered(in)
+}
+
+// mark notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
+func (s *scratch) mark(c *chain) bool {
+	return c.counts && s.marks.add(c.id, len(s.run.matched))
 }
 
 // applyEffects runs the rules that select how the body is read, and reports whether the body is read in any case.
@@ -208,7 +228,7 @@ func (s *scratch) triggered(at *lane, value string, in *Input) bool {
 		hit := s.run.formed(tr.test)
 		s.run.forms = &s.chained
 		innocent = innocent && !hit
-		if hit && s.matches(tr.chain, in) {
+		if hit && !s.marks.has(tr.chain.id) && s.matches(tr.chain, in) && !s.mark(tr.chain) {
 			return true
 		}
 	}

@@ -34,9 +34,10 @@ func (c *chain) control(rules []seclang.Rule, bodyRule func(id int, tag string) 
 		for _, action := range rules[i].Actions {
 			switch action.Name {
 			case "ctl":
+				c.controls = true
 				c.addControl(i, action.Value, bodyRule)
 			case "allow", "exec", "setenv", "setuid", "setsid", "initcol", "expirevar", "deprecatevar", "redirect", "proxy":
-				c.watched = true
+				c.controls, c.watched = true, true
 			}
 		}
 	}

@@ -30,6 +30,7 @@ type Gate struct {
 	state    plugintypes.TransactionState
 	bodies   bodies
 	memo     *memo
+	learned  combinations
 	reads    Reads
 	states   atomic.Int64 // bytes of the automata's states
 	report   []Rule
@@ -42,6 +43,7 @@ type Rules struct {
 	Data       fs.ReadFileFS                    // the files that operators read
 	Count      int                              // how many rules the engine has, markers included
 	Watched    func(id int) bool                // whether a match of a rule can alert
+	Blocking   func(id int) bool                // whether a match of a rule blocks
 	Baseline   plugintypes.TransactionState     // a plain transaction after all phases; it must stay open as long as the gate
 	Matched    map[int]bool                     // ids of the rules that matched on it
 	Fresh      plugintypes.TransactionVariables // of a new transaction
@@ -73,6 +75,7 @@ func New(r Rules) (*Gate, error) {
 	if err := prepare(f, &r); err != nil {
 		return nil, err
 	}
+	f.findCounting(r.Blocking)
 	triggers := g.compile(f, &compiler{data: r.Data, steps: g.steps, flow: f, state: r.Baseline, states: &g.states})
 	g.lanes = newLanes(triggers, g.steps)
 	g.findReads(f)
