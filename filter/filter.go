@@ -36,6 +36,8 @@ type Filter struct {
 	sources []atomic.Uint64 // records by field map, those of no map first
 	judge   judge           // decides as much as alerts of this configuration need
 	batches sync.Pool       // of *batch
+
+	evaluateInto func(*item, *scratch) // for alerts that go into the record; a closure for each chunk would cost an allocation
 }
 
 // New returns a filter, or all problems of its configuration as one error.
@@ -53,7 +55,7 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 	}
 	if err := reader.Err(); err != nil {
 		if set != nil {
-			set.Close()
+			set.Close() //nolint:errcheck // the problems of the configuration are what is told
 		}
 		return nil, err
 	}
@@ -62,6 +64,7 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 	if f.judge = set.Pass; c.onMatch {
 		f.judge = set.Inspect
 	}
+	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, f.judge, f.writeAlert) }
 	f.batches.New = func() any { return &batch{} }
 	for _, warning := range set.Warnings() {
 		log(LevelWarn, warning)

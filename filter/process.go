@@ -38,7 +38,7 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 		f.count(b)
 		return
 	}
-	b.each(func(it *item, s *scratch) { f.evaluate(it, s, f.judge, f.writeAlert) })
+	b.each(f.evaluateInto)
 	f.count(b)
 	f.assemble(b, chunk, out)
 	if f.config.emitTag != nil {

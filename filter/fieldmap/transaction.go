@@ -1,8 +1,8 @@
 package fieldmap
 
 import (
+	"math"
 	"net/netip"
-	"strconv"
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -77,8 +77,8 @@ func (v *Values) response(t *rules.Transaction) {
 		t.ResponseHeaders = append(t.ResponseHeaders, v.responseList.list...)
 		t.HasResponse = len(t.ResponseHeaders) > 0
 	}
-	if code, err := strconv.Atoi(status); err == nil && code >= 100 && code <= 999 {
-		t.ResponseStatus = code
+	if code, ok := number(status, 999); ok && code >= 100 {
+		t.ResponseStatus = int(code)
 		t.HasResponse = true
 	}
 	if t.ResponseProtocol == "" {
@@ -98,8 +98,8 @@ func (v *Values) atLimit(body string) bool {
 func isCut(headers []rules.Header, body string) bool {
 	for i := range headers {
 		if len(headers[i].Name) == len("Content-Length") && strings.EqualFold(headers[i].Name, "Content-Length") {
-			n, err := strconv.ParseUint(headers[i].Value, 10, 63)
-			return err == nil && n > uint64(len(body))
+			n, ok := number(headers[i].Value, math.MaxInt64)
+			return ok && n > uint64(len(body))
 		}
 	}
 	return false
@@ -133,9 +133,18 @@ func address(s string) string {
 }
 
 func port(s string) int {
-	n, err := strconv.ParseUint(s, 10, 16)
-	if err != nil {
-		return 0
-	}
+	n, _ := number(s, math.MaxUint16)
 	return int(n)
+}
+
+// number reads decimal digits of a number up to a largest one. Unlike strconv it allocates nothing for a text that is none.
+func number(s string, largest uint64) (n uint64, ok bool) {
+	for i := range len(s) {
+		digit := uint64(s[i] - '0')
+		if digit > 9 || n > (largest-digit)/10 {
+			return 0, false
+		}
+		n = n*10 + digit
+	}
+	return n, s != ""
 }

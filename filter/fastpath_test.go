@@ -1,0 +1,100 @@
+package filter
+
+import (
+	"fmt"
+	"net/url"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// browserEvent is a request of a browser as a Nano probe logs it, with a number that makes it unlike all others.
+func browserEvent(n int, form bool) []byte {
+	r := request{method: "GET", target: fmt.Sprintf("/catalog/item?id=%d&color=blue&page=3", n), headers: [][2]string{
+		{"Host", "shop.example"},
+		{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"},
+		{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
+		{"Accept-Language", "en-US,en;q=0.5"},
+		{"Accept-Encoding", "gzip, deflate"},
+		{"Cookie", fmt.Sprintf("session=%08x; theme=dark", n)},
+	}}
+	if form {
+		r.method, r.target = "POST", "/cart"
+		r.body = url.Values{"item": {fmt.Sprint(n)}, "quantity": {"2"}, "note": {"please ring twice"}}.Encode()
+		r.headers = append(r.headers, [2]string{"Content-Type", "application/x-www-form-urlencoded"},
+			[2]string{"Content-Length", fmt.Sprint(len(r.body))})
+	}
+	return r.event("<p>welcome</p>")
+}
+
+// allocations returns how many a call of Process with one of the chunks makes on average.
+func allocations(t *testing.T, f *Filter, chunks [][]byte) float64 {
+	t.Helper()
+	var out Outcome
+	i := 0
+	return testing.AllocsPerRun(len(chunks)-1, func() {
+		f.Process(chunks[i], "nano", &out)
+		i++
+	})
+}
+
+func TestCleanRecordsThatTheCacheAnswersAllocateNothing(t *testing.T) {
+	f := newFilter(t, nil)
+	process(f, browserEvent(1, false), "nano")
+	chunks := make([][]byte, 1000)
+	for i := range chunks {
+		chunks[i] = browserEvent(1, false)
+	}
+	before := f.rules.Speed()
+	require.Zero(t, allocations(t, f, chunks))
+	require.EqualValues(t, len(chunks), f.rules.Speed().Cached-before.Cached)
+}
+
+func TestRecordsThatAreNotHTTPAllocateNothing(t *testing.T) {
+	f := newFilter(t, nil)
+	chunk := pairs("L7_PROTOCOL", "dns", "SRC_IP", "192.0.2.9", "message", strings.Repeat("x", 500))
+	chunks := make([][]byte, 1000)
+	for i := range chunks {
+		chunks[i] = chunk
+	}
+	process(f, chunk, "nano")
+	require.Zero(t, allocations(t, f, chunks))
+	require.EqualValues(t, 1+len(chunks), f.Counts().NotHTTP)
+}
+
+func TestFiltersWithTheSameRulesShareOneSet(t *testing.T) {
+	first := newFilter(t, setting.Map{"emit_tag": "alert.$TAG"})
+	for range 7 {
+		require.Same(t, first.rules, newFilter(t, setting.Map{"alert_on": "match", "field_map": "nano"}).rules)
+	}
+	require.NotSame(t, first.rules, newFilter(t, setting.Map{"anomaly_inbound": "7"}).rules)
+}
+
+// heap returns the bytes of live objects.
+func heap() int64 {
+	var m runtime.MemStats
+	runtime.GC()
+	runtime.GC() // what the first one left in pools
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// A slot of the verdict cache takes 24 bytes, so one kept for each record would show.
+func TestMemoryStaysFlatOverRecordsThatAllDiffer(t *testing.T) {
+	const records, perRecord = 8000, 4
+	f := newFilter(t, setting.Map{"cache_size": "64K"})
+	var out Outcome
+	run := func(first int) int64 {
+		for i := range records {
+			f.Process(browserEvent(first+i, i%2 == 0), "nano", &out)
+		}
+		return heap()
+	}
+	warm := run(0)
+	require.Less(t, run(records)-warm, int64(records*perRecord))
+	require.Zero(t, f.rules.Speed().Cached)
+}
