@@ -66,20 +66,29 @@ var cleanVerdict, passVerdict Verdict
 
 // inspect runs all phases of the engine's rules over a transaction.
 func (e *engine) inspect(t *Transaction) (v *Verdict, err error) {
+	if err := e.run(t, func(tx types.Transaction) { v = e.verdict(tx) }); err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// run runs all phases over a transaction, and calls read before Coraza's one is closed.
+func (e *engine) run(t *Transaction, read func(types.Transaction)) (err error) {
 	tx := e.waf.NewTransaction()
 	defer func() {
 		if cause := recover(); cause != nil {
-			v, err = nil, fmt.Errorf("inspect: engine panic: %v", cause)
+			err = fmt.Errorf("inspect: engine panic: %v", cause)
 			return // the transaction is in an unknown state and must not return to Coraza's pool
 		}
 		if closeErr := tx.Close(); closeErr != nil && err == nil {
-			v, err = nil, fmt.Errorf("inspect: %w", closeErr)
+			err = fmt.Errorf("inspect: %w", closeErr)
 		}
 	}()
 	if err := runAll(tx, t); err != nil {
-		return nil, err
+		return err
 	}
-	return e.verdict(tx), nil
+	read(tx)
+	return nil
 }
 
 // runAll runs all phases that the log says something of.

@@ -67,8 +67,8 @@ func removedBy(d seclang.Directive) func(Loaded) bool {
 const paranoiaTag = "paranoia-level/"
 
 // Paranoia returns the CRS paranoia level from which a rule runs, 0 when it does not say.
-func (r *RuleInfo) Paranoia() int {
-	for _, tag := range r.Tags {
+func (t *RuleInfo) Paranoia() int {
+	for _, tag := range t.Tags {
 		if level, found := strings.CutPrefix(tag, paranoiaTag); found {
 			if n, err := strconv.Atoi(level); err == nil {
 				return n

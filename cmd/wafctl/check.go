@@ -18,16 +18,24 @@ var checkFlags = []setting.Property{
 }
 
 func newCheck(c *console, args []string) *cobra.Command {
-	var f flags
+	var (
+		f       flags
+		explain bool
+		line    int
+	)
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE…|-",
 		Short: "Evaluate records in files and print what alerts",
 		Long: `Evaluate records with the filter's own code and print what alerts. A file holds one JSON record a line and
 may be compressed with gzip or zstd; - is the standard input. Files of any size take the same memory.
 
+With --explain each record is explained instead: every variable as the rules see it, each matched rule with its text
+and what its transformations made of the value, and the scores.
+
 The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors, lines that are not JSON among them.`,
 		Example: `  wafctl check records.ndjson
   zcat nano-*.gz | wafctl check --blocking-paranoia 2 --output json -
+  wafctl check --explain --line 17 records.ndjson
   wafctl check --rules crs,/etc/waf/own.conf --exclude-rules 920350,tag:attack-xss records.ndjson.zst`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			settings := setting.NewReader(&f, checkFlags)
@@ -36,8 +44,12 @@ The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors, 
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.usage(cmd, args, settings.Err(), err, wantFiles(names)); err != nil {
+			if err := f.usage(cmd, args, settings.Err(), err, wantFiles(names), wantLine(line, explain)); err != nil {
 				return err
+			}
+			if explain {
+				e := explainer{console: c, filter: w, to: lineWriter(c), asJSON: output == "json", line: line}
+				return e.explain(cmd.Context(), names)
 			}
 			var to report = newTable(c, len(names) > 1)
 			if output == "json" {
@@ -48,8 +60,17 @@ The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors, 
 	}
 	strict(cmd)
 	f.add(cmd.Flags(), checkFlags)
+	cmd.Flags().BoolVar(&explain, "explain", false, "explain each record")
+	cmd.Flags().IntVar(&line, "line", 0, "explain only the record in this `line`")
 	f.addJudging(cmd.Flags())
 	return cmd
+}
+
+func wantLine(line int, explain bool) error {
+	if line < 0 || line > 0 && !explain {
+		return &setting.Problem{Noun: "flag", Name: "line", Err: errors.New("goes with --explain (want the number of a line, from 1)")}
+	}
+	return nil
 }
 
 func wantFiles(names []string) error {

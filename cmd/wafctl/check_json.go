@@ -36,7 +36,7 @@ func newJSONLines(c *console, withFile bool) *jsonLines {
 func (j *jsonLines) record(file string, r *checked) error {
 	line := jsonRecord{Line: r.line, RuleIDs: []string{}}
 	if j.withFile {
-		line.File = printable(file)
+		line.File = mend(file)
 	}
 	switch {
 	case r.err != nil:
@@ -49,10 +49,10 @@ func (j *jsonLines) record(file string, r *checked) error {
 		line.Score = r.Verdict.Score()
 		for _, m := range r.Verdict.Matches {
 			line.RuleIDs = append(line.RuleIDs, strconv.Itoa(m.Rule.ID))
-			line.Message = printable(m.Message)
+			line.Message = mend(m.Message)
 		}
 		if r.Alert != nil {
-			line.Message = printable(r.Alert.Rule.Message)
+			line.Message = mend(r.Alert.Rule.Message)
 		}
 	}
 	return j.encoder.Encode(&line)

@@ -11,6 +11,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // asProgram makes the test binary be wafctl itself.
@@ -20,7 +23,14 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	os.Exit(m.Run())
+	// Rule sets of the same content are shared while one is open, so the tests compile the usual one once.
+	usual, err := filter.New(setting.Map{}, func(filter.Level, string) {})
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	usual.Close()
+	os.Exit(code)
 }
 
 func program(t *testing.T, args ...string) *exec.Cmd {

@@ -38,15 +38,16 @@ func TestReadmeIsCurrent(t *testing.T) {
 	for name, part := range parts {
 		before, rest, found := strings.Cut(text, "<!-- generated: "+name+" -->\n")
 		require.True(t, found, name)
-		_, after, found := strings.Cut(rest, "<!-- end -->")
+		old, after, found := strings.Cut(rest, "<!-- end -->")
 		require.True(t, found, name)
+		if !*update {
+			require.Equal(t, part, old, "go test ./cmd/wafctl -run Readme -update writes it anew")
+		}
 		text = before + "<!-- generated: " + name + " -->\n" + part + "<!-- end -->" + after
 	}
 	if *update {
 		require.NoError(t, os.WriteFile(readme, []byte(text), 0o644))
-		return
 	}
-	require.Equal(t, text, string(content), "go test ./cmd/wafctl -run Readme -update writes it anew")
 }
 
 func propertyTable(properties []setting.Property) string {

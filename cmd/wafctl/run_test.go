@@ -151,7 +151,7 @@ func TestAlertsReachSyslog(t *testing.T) {
 			if network == "stdin" {
 				listen = "-"
 			}
-			r := start(t, stdin, "--listen", listen, "--alert-to", "syslog+udp://"+address, "--rules", "crs")
+			r := start(t, stdin, "--listen", listen, "--alert-to", "syslog+udp://"+address)
 			var to io.Writer = feed
 			if network != "stdin" {
 				to = dial(t, network, r.place(network))

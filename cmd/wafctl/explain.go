@@ -1,0 +1,248 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	jsoniter "github.com/json-iterator/go"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// explainer explains records one by one.
+type explainer struct {
+	console *console
+	filter  *filter.Filter
+	to      *bufio.Writer
+	asJSON  bool
+	line    int // the only one to explain, 0 for all
+	found   tally
+}
+
+// explain explains the records of all inputs.
+func (e *explainer) explain(ctx context.Context, names []string) error {
+	var problems []error
+	for _, name := range names {
+		if err := e.input(ctx, name); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if e.found.broken > 0 {
+		problems = append(problems, fmt.Errorf("%s could not be read", count(e.found.broken, "line")))
+	}
+	if err := errors.Join(append(problems, e.to.Flush())...); err != nil {
+		return err
+	}
+	if e.found.alerts > 0 {
+		return errAlert
+	}
+	return nil
+}
+
+func (e *explainer) input(ctx context.Context, name string) error {
+	in, err := openInput(name, e.console.in)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	lines := intake.NewLines(in, maxLine)
+	explained := 0
+	for ctx.Err() == nil {
+		block, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return fmt.Errorf("read records: %s: %w", in.name, err)
+		}
+		n, err := e.block(in.name, block)
+		if err != nil {
+			return err
+		}
+		explained += n
+	}
+	if explained == 0 && e.line > 0 {
+		return fmt.Errorf("--line %d: no record there in %s", e.line, in.name)
+	}
+	return nil
+}
+
+// block explains the wanted records of a block and returns how many those were.
+func (e *explainer) block(name string, block intake.Block) (explained int, err error) {
+	var decoder intake.Decoder
+	if block.TooLong && e.wants(block.Line) {
+		e.unreadable(name, block.Line, errTooLong)
+	}
+	for number, text := range block.All() {
+		if !e.wants(number) {
+			continue
+		}
+		events, _, problem := decoder.AppendEvents(nil, text, time.Now())
+		for len(events) > 0 {
+			event, rest, err := record.Next(events)
+			if err != nil {
+				return explained, err
+			}
+			if err := e.record(name, number, event.Raw); err != nil {
+				return explained, err
+			}
+			events = rest
+			explained++
+		}
+		if problem != nil {
+			e.unreadable(name, number, problem)
+		}
+	}
+	return explained, nil
+}
+
+func (e *explainer) wants(line int) bool { return e.line == 0 || e.line == line }
+
+func (e *explainer) unreadable(name string, line int, err error) {
+	e.found.broken++
+	e.console.say(fmt.Sprintf("%s:%d: %v", name, line, err))
+}
+
+func (e *explainer) record(name string, line int, event []byte) error {
+	x, err := e.filter.Explain(event)
+	if err != nil {
+		return fmt.Errorf("%s:%d: %w", name, line, err)
+	}
+	if x.Kind == filter.Alert {
+		e.found.alerts++
+	}
+	if e.asJSON {
+		return jsoniter.NewEncoder(e.to).Encode(newJSONExplanation(line, x))
+	}
+	e.text(fmt.Sprintf("%s:%d", name, line), x)
+	return nil
+}
+
+func (e *explainer) text(place string, x *filter.Explanation) {
+	switch {
+	case x.FieldMap == "":
+		e.title("%s: not HTTP: no field map knows its keys", place)
+	case x.Transaction == nil:
+		e.title("%s: not HTTP, says the field map %s", place, x.FieldMap)
+	default:
+		e.title("%s: %s, read with the field map %s", place, outcome(x), x.FieldMap)
+		e.transaction(x.Transaction)
+		e.variables(x.Rules.Variables)
+		e.rules(x.Rules)
+		e.sums(x.Rules)
+	}
+	fmt.Fprintln(e.to)
+}
+
+func outcome(x *filter.Explanation) string {
+	switch n := len(x.Rules.Verdict.Matches); {
+	case x.Kind == filter.Alert:
+		return fmt.Sprintf("alert, score %d", x.Rules.Verdict.Score())
+	case n > 0:
+		return fmt.Sprintf("no alert, score %d", x.Rules.Verdict.Score())
+	}
+	return "clean"
+}
+
+func (e *explainer) title(format string, args ...any) {
+	fmt.Fprintln(e.to, e.console.paint(bold, printable(fmt.Sprintf(format, args...))))
+}
+
+func (e *explainer) section(title string) {
+	fmt.Fprintf(e.to, "\n%s\n", e.console.paint(bold, title))
+}
+
+// item writes a name and its value, indented, the value as long as it is.
+func (e *explainer) item(name, value string) {
+	fmt.Fprintf(e.to, "  %-32s  %s\n", printable(name), printable(value))
+}
+
+func (e *explainer) transaction(t *rules.Transaction) {
+	if t.Unknown != 0 {
+		e.item("not logged, so not judged", t.Unknown.String())
+	}
+	for _, cut := range []struct {
+		what string
+		is   bool
+	}{{"request body", t.RequestCut}, {"response body", t.ResponseCut}} {
+		if cut.is {
+			e.item("cut", cut.what)
+		}
+	}
+}
+
+// variables lists what rules can read: first the transaction, then what the rules have noted themselves.
+func (e *explainer) variables(all []rules.Variable) {
+	for _, part := range []struct {
+		title string
+		notes bool
+	}{{"Variables", false}, {"Variables that rules have set", true}} {
+		e.section(part.title)
+		for i := range all {
+			if v := &all[i]; (v.Name == "TX") == part.notes {
+				e.item(v.Label(), v.Value)
+			}
+		}
+	}
+}
+
+func (e *explainer) rules(x *rules.Explanation) {
+	e.section("Matched rules")
+	if len(x.Verdict.Matches) == 0 {
+		fmt.Fprintln(e.to, "  none")
+	}
+	for i := range x.Verdict.Matches {
+		m := &x.Verdict.Matches[i]
+		severity := severityCell(m.Rule.Severity.String())
+		fmt.Fprintf(e.to, "  %d  %s  %s\n", m.Rule.ID, e.console.paint(severity.color, severity.text), printable(m.Message))
+		fmt.Fprintf(e.to, "    %s\n", e.console.paint(dim, printable(fmt.Sprintf("%s:%d, phase %d", m.Rule.File, m.Rule.Line, m.Rule.Phase))))
+		if m.Data != "" {
+			fmt.Fprintf(e.to, "    %s\n", printable(m.Data))
+		}
+		e.reason(&x.Reasons[i])
+	}
+}
+
+func (e *explainer) reason(r *rules.Reason) {
+	for line := range strings.SplitSeq(r.Text, "\n") {
+		fmt.Fprintf(e.to, "    %s\n", e.console.paint(cyan, printable(line)))
+	}
+	for _, v := range r.Values {
+		fmt.Fprintf(e.to, "    %s = %s\n", printable(v.Variable), printable(v.Value))
+		for i, s := range v.Steps {
+			how, value := "as it came", printable(s.Value)
+			if i > 0 {
+				how = "t:" + s.Transformation
+				if s.Value == v.Steps[i-1].Value {
+					value = e.console.paint(dim, "unchanged")
+				}
+			}
+			fmt.Fprintf(e.to, "      %-24s  %s\n", how, value)
+		}
+	}
+}
+
+func (e *explainer) sums(x *rules.Explanation) {
+	e.section("Scores")
+	for _, s := range x.Verdict.Scores {
+		e.item(s.Name, fmt.Sprint(s.Value))
+	}
+	for _, sum := range x.Sums {
+		switch {
+		case sum.Limit == 0:
+			e.item(sum.Name, fmt.Sprintf("%d, and the rules set no limit", sum.Score))
+		case sum.Alerts:
+			fmt.Fprintf(e.to, "  %-32s  %s\n", sum.Name, e.console.paint(red, fmt.Sprintf("%d, alerts from %d", sum.Score, sum.Limit)))
+		default:
+			e.item(sum.Name, fmt.Sprintf("%d, alerts from %d", sum.Score, sum.Limit))
+		}
+	}
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	encoded = `{"SRC_IP":"10.1.2.3","METHOD":"GET","URL":"/?q=%252Fx%252F..%252FETC%2Fpasswd\u001b&p=1","DOMAIN":"shop.example","AGENT":"curl","L7_PROTOCOL":"http"}`
+	byRules = "--rules=testdata/explain.conf"
+)
+
+func TestExplanationOfARecord(t *testing.T) {
+	for name, change := range map[string]func(*console){
+		"explain.txt": nil, "explain-color.txt": func(c *console) { c.width, c.color = 120, true },
+	} {
+		got := wafctl(strings.NewReader(clean+"\n"+encoded), change, "check", "--explain", "--line", "2", byRules, "-")
+		require.Equal(t, exitAlert, got.code, got.err)
+		golden(t, name, got.out)
+	}
+}
+
+func TestExplanationsAreOfEveryKind(t *testing.T) {
+	got := wafctl(strings.NewReader(clean+"\n"+`{"L7_PROTOCOL":"dns","METHOD":"GET","URL":"/"}`+"\n{\"a\":1}\n{"), nil, "check", "--explain", byRules, "-")
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.out, "standard input:1: clean, read with the field map nano\n")
+	require.Contains(t, got.out, "standard input:2: not HTTP, says the field map nano\n")
+	require.Contains(t, got.out, "standard input:3: not HTTP: no field map knows its keys\n")
+	require.Equal(t, "wafctl: standard input:4: not JSON at byte 2 (want a key in double quotes)\nwafctl: 1 line could not be read\n", got.err)
+	requireNoControls(t, got.out)
+}
+
+func TestExplanationAsJSON(t *testing.T) {
+	got := wafctl(strings.NewReader(encoded), nil, "check", "--explain", "--output", "json", byRules, "-")
+	require.Equal(t, exitAlert, got.code, got.err)
+	var x jsonExplanation
+	require.NoError(t, json.Unmarshal([]byte(got.out), &x))
+	require.True(t, x.HTTP && x.Alert)
+	require.Equal(t, &jsonSum{5, 5}, x.Inbound)
+	require.Len(t, x.Matches, 1)
+	require.Equal(t, "found in REQUEST_METHOD", x.Matches[0].Data)
+	require.Equal(t, []jsonStep{
+		{"", "%2Fx%2F..%2FETC/passwd\x1b"}, {"urlDecodeUni", "/x/../ETC/passwd\x1b"}, {"normalizePath", "/ETC/passwd\x1b"}, {"lowercase", "/etc/passwd\x1b"},
+	}, x.Matches[0].Values[0].Steps)
+}
+
+func TestExplanationOfTheCoreRuleSet(t *testing.T) {
+	sample, err := os.ReadFile("../../testdata/nano-sample.json")
+	require.NoError(t, err)
+	got := wafctl(strings.NewReader(string(sample)), nil, "check", "--explain", "-")
+	require.Equal(t, exitAlert, got.code, got.err)
+	require.Contains(t, got.out, "932160  CRITICAL  Remote Command Execution: Unix Shell Code Found\n")
+	require.Contains(t, got.out, "\n    ARGS:t = ../../etc/passwd\n      as it came                ../../etc/passwd\n      t:cmdLine")
+	require.Contains(t, got.out, "33, alerts from 5\n")
+}
+
+func TestLineGoesWithExplain(t *testing.T) {
+	require.Contains(t, wafctl(nil, nil, "check", "--line", "2", "-").err, "--line: goes with --explain")
+	got := wafctl(strings.NewReader(clean), nil, "check", "--explain", "--line", "2", byRules, "-")
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, "--line 2: no record there in standard input")
+}

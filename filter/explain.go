@@ -1,0 +1,49 @@
+package filter
+
+import (
+	"fmt"
+	"runtime/debug"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// Explanation is what the filter makes of one record, and why.
+type Explanation struct {
+	Kind        Kind
+	FieldMap    string             // that has read the record, "" when none fits
+	Transaction *rules.Transaction // a view of the event, nil when it holds none
+	Rules       *rules.Explanation // of HTTP transactions, nil otherwise
+}
+
+// Explain evaluates one event and keeps what can be known of it. The explanation is a view of the event: it must stay as it is.
+// Nothing is counted.
+func (f *Filter) Explain(event []byte) (x *Explanation, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			x, err = nil, fmt.Errorf("explain: panic: %v\n%s", cause, debug.Stack())
+		}
+	}()
+	e, _, err := record.Next(event)
+	if err != nil {
+		return nil, fmt.Errorf("explain: %w", err)
+	}
+	var s scratch
+	x = &Explanation{Kind: NotHTTP}
+	i := f.maps.Read(e.Body, &s.values)
+	if i < 0 {
+		return x, nil
+	}
+	x.FieldMap = f.maps.Names()[i]
+	if !s.values.Transaction(&s.transaction) {
+		return x, nil
+	}
+	x.Transaction = &s.transaction
+	if x.Rules, err = f.rules.Explain(x.Transaction); err != nil {
+		return nil, err
+	}
+	if x.Kind = Clean; f.alerts(x.Rules.Verdict) {
+		x.Kind = Alert
+	}
+	return x, nil
+}

@@ -1,0 +1,34 @@
+package filter
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+func TestExplanationIsOfTheKindThatCheckFinds(t *testing.T) {
+	f := newFilter(t, setting.Map{"rules": "crs"})
+	for name, c := range map[string]struct {
+		event    []byte
+		fieldMap string
+	}{
+		"attack":    {sample(t), "nano"},
+		"clean":     {clean("/"), "nano"},
+		"other log": {pairs("message", "not http"), ""},
+	} {
+		found := f.Check(c.event)
+		before := f.Counts()
+		x, err := f.Explain(c.event)
+		require.NoError(t, err, name)
+		require.Equal(t, found[0].Kind, x.Kind, name)
+		require.Equal(t, c.fieldMap, x.FieldMap, name)
+		if found[0].Verdict != nil {
+			require.Equal(t, found[0].Verdict, x.Rules.Verdict, name)
+		}
+		require.Equal(t, before, f.Counts(), "explaining counts nothing")
+	}
+	_, err := f.Explain([]byte("\xc1"))
+	require.EqualError(t, err, "explain: record: broken msgpack")
+}

@@ -1,0 +1,176 @@
+package rules
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+
+	corazacollection "github.com/corazawaf/coraza/v3/collection"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// Explanation is what the rules see of one transaction, and why they say what they say. It shares no memory with the
+// transaction.
+type Explanation struct {
+	Verdict   *Verdict
+	Variables []Variable  // that have a value after the last phase, by name
+	Reasons   []Reason    // one for each match of the verdict
+	Sums      []Threshold // that decide whether the transaction alerts
+}
+
+// Variable is one value that rules can read.
+type Variable struct{ Name, Key, Value string }
+
+// Label returns the name as rules write it, for instance ARGS:t.
+func (v *Variable) Label() string {
+	if v.Key == "" {
+		return v.Name
+	}
+	return v.Name + ":" + v.Key
+}
+
+// Reason says why a rule matched.
+type Reason struct {
+	Text   string // of the rule, chained ones on lines of their own
+	Values []MatchedValue
+}
+
+// MatchedValue is one value that a rule matched.
+type MatchedValue struct {
+	Variable string // for instance ARGS:t
+	Value    string // as the operator saw it
+	Steps    []Step // from the variable's own value to that one; none when there are no transformations
+}
+
+// Step is a value after a transformation; the first one has no transformation and is the variable's own value.
+type Step struct{ Transformation, Value string }
+
+// Threshold is a sum of scores, and where it alerts.
+type Threshold struct {
+	Name   string // inbound or outbound
+	Score  int
+	Limit  int // 0 when the rules set none
+	Alerts bool
+}
+
+// Explain inspects a transaction without gate and cache and keeps what can be known of it.
+func (s *Set) Explain(t *Transaction) (*Explanation, error) {
+	e, err := s.engine(t.Unknown)
+	if err != nil {
+		return nil, err
+	}
+	x := &Explanation{}
+	return x, e.run(t, func(tx types.Transaction) { s.explain(x, e, tx) })
+}
+
+func (s *Set) explain(x *Explanation, e *engine, tx types.Transaction) {
+	x.Verdict = e.verdict(tx)
+	if state, can := tx.(plugintypes.TransactionState); can {
+		x.Variables = readVariables(state.Variables())
+	}
+	x.Sums = []Threshold{
+		x.sum("inbound", x.Verdict.Inbound, "inbound_anomaly_score_threshold"),
+		x.sum("outbound", x.Verdict.Outbound, "outbound_anomaly_score_threshold"),
+	}
+	texts := map[int]string{}
+	for _, r := range s.List() {
+		texts[r.ID] = r.Text
+	}
+	for _, m := range tx.MatchedRules() {
+		id := m.Rule().ID()
+		if info := e.table.infos[id]; info != nil && info.isDetection() {
+			x.Reasons = append(x.Reasons, x.reason(texts[id], m.MatchedDatas()))
+		}
+	}
+}
+
+func (x *Explanation) sum(name string, score int, limit string) Threshold {
+	t := Threshold{Name: name, Score: score}
+	for _, v := range x.Variables {
+		if v.Name == "TX" && v.Key == limit {
+			t.Limit, _ = strconv.Atoi(v.Value) // CRS refuses other texts
+		}
+	}
+	t.Alerts = t.Limit > 0 && score >= t.Limit
+	return t
+}
+
+// passing are variables that say nothing of the transaction, or only what the last rule made of it.
+var passing = []string{
+	"DURATION", "ENV", "MATCHED_VAR", "MATCHED_VARS", "MATCHED_VARS_NAMES", "MATCHED_VAR_NAME", "RULE", "TIME", "TIME_DAY", "TIME_EPOCH",
+	"TIME_HOUR", "TIME_MIN", "TIME_MON", "TIME_SEC", "TIME_WDAY", "TIME_YEAR", "UNIQUE_ID",
+}
+
+func readVariables(from plugintypes.TransactionVariables) []Variable {
+	var all []Variable
+	from.All(func(v corazavariables.RuleVariable, values corazacollection.Collection) bool {
+		if slices.Contains(passing, v.Name()) {
+			return true
+		}
+		for _, one := range values.FindAll() {
+			if one.Value() != "" || one.Key() != "" && v.Name() != "TX" {
+				all = append(all, Variable{v.Name(), strings.Clone(one.Key()), strings.Clone(one.Value())})
+			}
+		}
+		return true
+	})
+	slices.SortStableFunc(all, func(a, b Variable) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Key, b.Key)) })
+	return all
+}
+
+// reason explains the values of one match.
+func (x *Explanation) reason(text string, matched []types.MatchData) Reason {
+	r := Reason{Text: text}
+	chain, _ := seclang.Split("", text) // the parser has accepted it, so only steps can be missing
+	for _, m := range matched {
+		v := Variable{m.Variable().Name(), strings.Clone(m.Key()), strings.Clone(m.Value())}
+		value := MatchedValue{Variable: v.Label(), Value: v.Value}
+		if m.ChainLevel() < len(chain) {
+			value.Steps = x.steps(transformationsOf(chain[m.ChainLevel()]), &v)
+		}
+		r.Values = append(r.Values, value)
+	}
+	return r
+}
+
+// steps finds the value of the variable that the transformations turn into what matched.
+func (x *Explanation) steps(chain []string, matched *Variable) []Step {
+	if len(chain) == 0 {
+		return nil
+	}
+	for _, v := range x.Variables {
+		if v.Name != matched.Name || v.Key != matched.Key {
+			continue
+		}
+		steps, err := transform(v.Value, chain)
+		if err != nil {
+			return nil
+		}
+		for i := len(steps) - 1; i >= 0; i-- { // with multiMatch any of them may have matched
+			if steps[i].Value == matched.Value {
+				return steps[:i+1]
+			}
+		}
+	}
+	return nil
+}
+
+func transformationsOf(d seclang.Directive) (chain []string) {
+	r, err := seclang.ParseRule(d)
+	if err != nil {
+		return nil
+	}
+	for _, name := range r.All("t") {
+		if strings.EqualFold(name, "none") {
+			chain = nil
+			continue
+		}
+		chain = append(chain, name)
+	}
+	return chain
+}

@@ -1,0 +1,51 @@
+package rules
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+func TestExplanationAgreesWithTheVerdict(t *testing.T) {
+	set := open(t, nil)
+	want, err := set.Inspect(sample())
+	require.NoError(t, err)
+	x, err := set.Explain(sample())
+	require.NoError(t, err)
+	require.Equal(t, want, x.Verdict)
+	require.Len(t, x.Reasons, len(want.Matches))
+	require.Equal(t, []Threshold{{"inbound", want.Inbound, 5, true}, {"outbound", 0, 4, false}}, x.Sums)
+	for i, r := range x.Reasons {
+		require.Contains(t, r.Text, "SecRule ", want.Matches[i].Rule.ID)
+		require.NotEmpty(t, r.Values)
+	}
+}
+
+func TestExplanationHasWhatRulesSee(t *testing.T) {
+	x, err := open(t, nil).Explain(sample())
+	require.NoError(t, err)
+	seen := map[string]string{}
+	for _, v := range x.Variables {
+		seen[v.Label()] = v.Value
+	}
+	for label, value := range map[string]string{
+		"ARGS:t": "../../etc/passwd", "ARGS_GET:t": "../../etc/passwd", "REQUEST_METHOD": "GET", "REQUEST_HEADERS:User-Agent": "curl/7.81.0",
+		"REMOTE_ADDR": "192.168.1.105", "SERVER_PORT": "80", "TX:blocking_inbound_anomaly_score": "33",
+	} {
+		require.Equal(t, value, seen[label], label)
+	}
+}
+
+func TestStepsOfTransformationsAreShown(t *testing.T) {
+	set := open(t, setting.Map{"rules": "testdata/steps.conf"})
+	tx := sample()
+	tx.URI = "/?q=%2541BC&q=x"
+	x, err := set.Explain(tx)
+	require.NoError(t, err)
+	require.Equal(t, []MatchedValue{
+		{"ARGS:q", "abc", []Step{{"", "%41BC"}, {"urlDecodeUni", "ABC"}, {"lowercase", "abc"}}},
+		{"ARGS:q", "%41BC", nil},
+	}, x.Reasons[0].Values)
+}
