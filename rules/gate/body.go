@@ -50,6 +50,9 @@ func (v *view) requestBody(in *Input, l *limits, forced bool, b *bodies) bool {
 		v.single[variables.RequestBodyLength] = v.arena.number(len(in.RequestBody))
 		return v.arguments(argsPost, in.RequestBody, l)
 	}
+	if strings.EqualFold(name, "JSON") {
+		return v.json(in.RequestBody, l)
+	}
 	return v.process(in, l, name, b)
 }
 

@@ -245,7 +245,7 @@ const maxMemorable = 512
 func (s *scratch) scan(at *lane, value string) {
 	at.combined.scan(value, &s.hits)
 	for i := range at.stepped {
-		if st := &at.stepped[i]; s.scanned.changed(st.step) {
+		if st := &at.stepped[i]; s.scanned.marks[0]&st.trigger != 0 && s.scanned.changed(st.step) {
 			st.scanner.scan(s.scanned.after(st.step), &s.hits)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"regexp"
 	"strings"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types/variables"
@@ -271,18 +270,16 @@ func (p *compiler) operator(t *test, rule *seclang.Rule) bool {
 	return err == nil
 }
 
-// highByte finds escapes of bytes above ASCII, which make Coraza read a pattern as bytes instead of characters.
-var highByte = regexp.MustCompile(`(?i)\\x\{?[89a-f][0-9a-f]`)
-
 func (p *compiler) expression(t *test) {
-	binary := highByte.MatchString(t.argument) || !utf8.ValidString(t.argument)
+	pattern := "(?sm)" + t.argument
+	binary := matchesArbitraryBytes(pattern)
 	t.literals = requiredLiterals(t.argument, binary)
 	if binary {
 		return
 	}
-	t.rx = newAutomaton("(?sm)"+t.argument, p.states)
+	t.rx = newAutomaton(pattern, p.states)
 	if t.captures && !t.negated {
-		t.groups, _ = regexp.Compile("(?sm)" + t.argument) // nil when it does not compile: then groups count as not captured
+		t.groups, _ = regexp.Compile(pattern) // nil when it does not compile: then groups count as not captured
 	}
 }
 

@@ -24,6 +24,7 @@ type trigger struct {
 
 type steppedScan struct {
 	step    *step
+	trigger traits // that a value needs for the step, or one before it, to change it
 	scanner *scanner
 }
 
@@ -161,7 +162,7 @@ func (at *lane) build(all *steps) {
 	at.combined = newScanner(combined)
 	for _, s := range all.all {
 		if sets := byStep[s]; sets != nil {
-			at.stepped = append(at.stepped, steppedScan{s, newScanner(sets)})
+			at.stepped = append(at.stepped, steppedScan{s, s.triggers(), newScanner(sets)})
 		}
 	}
 }

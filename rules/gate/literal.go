@@ -122,14 +122,16 @@ func literalFacts(runes []rune, binary bool) facts {
 	return facts{required: best}
 }
 
-// encode returns the bytes with which a value has a character, lower case for ASCII. Invalid UTF-8 reads as U+FFFD, so that
-// rune, and bytes above ASCII in binary patterns, are not followed.
+// encode returns the bytes with which a value has a character, lower case for ASCII. Binary patterns mean bytes. Invalid UTF-8
+// reads as U+FFFD, so that rune is not followed.
 func encode(r rune, binary bool) (string, bool) {
 	switch {
 	case r < utf8.RuneSelf:
 		return string(unicode.ToLower(r)), true
-	case binary, r == utf8.RuneError, unicode.SimpleFold(r) != r:
+	case r == utf8.RuneError, unicode.SimpleFold(r) != r:
 		return "", false
+	case binary:
+		return string([]byte{byte(r)}), r <= 0xff
 	}
 	return string(r), true
 }

@@ -1,30 +1,95 @@
 package gate
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // scanner finds which of many literals a value contains, whatever their case. It is built once and read by many goroutines.
 type scanner struct {
 	single  [256][]uint16 // tests that a literal of one byte belongs to, by that byte
 	singles bool          // some literal has one byte
-	grams   [5]gramIndex  // literals of 2, 3 and 4 or more bytes, by the gram that is looked for
-	texts   []scanned
+	grams   [5]gramIndex  // of literals of 2, 3, and 4 or more bytes
+	texts   [5][]scanned  // these literals, by gram
 }
 
 type scanned struct {
+	gram   uint32
 	text   string
 	offset int      // of the gram in the text
 	tests  []uint16 // tests that a hit makes candidates
 }
 
-// gramIndex finds literals by one gram of theirs: a bit tells quickly that no literal has the gram.
+// gramIndex finds literals by one gram of theirs. A bit tells quickly that no literal has a gram; the literals of one that has
+// are found in a table with open addressing.
 type gramIndex struct {
-	bits   []uint64            // nil when no literal is looked for by this gram
-	places map[uint32][]uint32 // gram → indexes of texts
+	bits  []uint64 // nil when no literal is looked for by this gram
+	shift uint     // of a hash, for the number of a bit
+	slots []gramSlot
+	mask  uint32 // of a hash, for the number of a slot
 }
 
-const gramBits = 1 << 15
+// gramSlot holds the literals of one gram, as a range of texts; an empty range ends a search.
+type gramSlot struct{ gram, from, to uint32 }
 
-func hashGram(gram uint32) uint32 { return gram * 0x9e3779b1 >> 17 }
+const (
+	bitsPerLiteral = 32
+	minBits        = 1 << 9
+	maxBits        = 1 << 18
+)
+
+func hashGram(gram uint32) uint32 { return gram * 0x9e3779b1 }
+
+func newGramIndex(grams []uint32) gramIndex {
+	index := gramIndex{}
+	distinct := len(slices.Compact(slices.Clone(grams)))
+	size, log := minBits, uint(9)
+	for size < distinct*bitsPerLiteral && size < maxBits {
+		size, log = size*2, log+1
+	}
+	index.bits, index.shift = make([]uint64, size/64), 32-log
+	slots := 8
+	for slots < 2*distinct {
+		slots *= 2
+	}
+	index.slots, index.mask = make([]gramSlot, slots), uint32(slots-1)
+	for from := 0; from < len(grams); {
+		to := from + 1
+		for to < len(grams) && grams[to] == grams[from] {
+			to++
+		}
+		index.add(gramSlot{grams[from], uint32(from), uint32(to)})
+		from = to
+	}
+	return index
+}
+
+func (x *gramIndex) add(s gramSlot) {
+	h := hashGram(s.gram)
+	bit := h >> x.shift
+	x.bits[bit/64] |= 1 << (bit % 64)
+	at := h & x.mask
+	for x.slots[at].to != 0 {
+		at = (at + 1) & x.mask
+	}
+	x.slots[at] = s
+}
+
+// may reports whether some literal can have a gram.
+func (x *gramIndex) may(gram uint32) bool {
+	bit := hashGram(gram) >> x.shift
+	return x.bits[bit/64]&(1<<(bit%64)) != 0
+}
+
+// find returns the range of texts that have a gram.
+func (x *gramIndex) find(gram uint32) (from, to uint32) {
+	for at := hashGram(gram) & x.mask; x.slots[at].to != 0; at = (at + 1) & x.mask {
+		if x.slots[at].gram == gram {
+			return x.slots[at].from, x.slots[at].to
+		}
+	}
+	return 0, 0
+}
 
 var fold = func() (table [256]byte) {
 	for i := range table {
@@ -54,16 +119,19 @@ func newScanner(sets map[uint16]literals) *scanner {
 		}
 		size := min(len(text), 4)
 		offset := rarestGram(text, size)
-		index := &s.grams[size]
-		if index.places == nil {
-			index.places = map[uint32][]uint32{}
-			index.bits = make([]uint64, gramBits/64)
+		s.texts[size] = append(s.texts[size], scanned{packGram(text[offset : offset+size]), text, offset, tests})
+	}
+	for size := range s.texts {
+		texts := s.texts[size]
+		if len(texts) == 0 {
+			continue
 		}
-		gram := packGram(text[offset : offset+size])
-		bit := hashGram(gram)
-		index.bits[bit/64] |= 1 << (bit % 64)
-		index.places[gram] = append(index.places[gram], uint32(len(s.texts)))
-		s.texts = append(s.texts, scanned{text, offset, tests})
+		slices.SortFunc(texts, func(a, b scanned) int { return cmp.Or(cmp.Compare(a.gram, b.gram), cmp.Compare(a.text, b.text)) })
+		grams := make([]uint32, len(texts))
+		for i := range texts {
+			grams[i] = texts[i].gram
+		}
+		s.grams[size] = newGramIndex(grams)
 	}
 	return s
 }
@@ -96,20 +164,14 @@ func (s *scanner) scan(value string, hits *bitset) {
 		if s.singles && s.single[c] != nil {
 			hits.setAll(s.single[c])
 		}
-		if four.bits != nil && i >= 3 {
-			if bit := hashGram(window); four.bits[bit/64]&(1<<(bit%64)) != 0 {
-				s.check(four, window, value, i-3, hits)
-			}
+		if four.bits != nil && i >= 3 && four.may(window) {
+			s.check(4, window, value, i-3, hits)
 		}
-		if two.bits != nil && i >= 1 {
-			if bit := hashGram(window & 0xffff); two.bits[bit/64]&(1<<(bit%64)) != 0 {
-				s.check(two, window&0xffff, value, i-1, hits)
-			}
+		if two.bits != nil && i >= 1 && two.may(window&0xffff) {
+			s.check(2, window&0xffff, value, i-1, hits)
 		}
-		if three.bits != nil && i >= 2 {
-			if bit := hashGram(window & 0xffffff); three.bits[bit/64]&(1<<(bit%64)) != 0 {
-				s.check(three, window&0xffffff, value, i-2, hits)
-			}
+		if three.bits != nil && i >= 2 && three.may(window&0xffffff) {
+			s.check(3, window&0xffffff, value, i-2, hits)
 		}
 	}
 }
@@ -122,14 +184,14 @@ func (s *scanner) contains(value string, hits *bitset) bool {
 }
 
 // check compares the literals with a gram that stands at a place of the value.
-func (s *scanner) check(index *gramIndex, gram uint32, value string, at int, hits *bitset) {
-	for _, i := range index.places[gram] {
-		t := &s.texts[i]
+func (s *scanner) check(size int, gram uint32, value string, at int, hits *bitset) {
+	from, to := s.grams[size].find(gram)
+	for i := from; i < to; i++ {
+		t := &s.texts[size][i]
 		start := at - t.offset
-		if start < 0 || start+len(t.text) > len(value) || !equalFolded(value[start:start+len(t.text)], t.text) {
-			continue
+		if start >= 0 && start+len(t.text) <= len(value) && equalFolded(value[start:start+len(t.text)], t.text) {
+			hits.setAll(t.tests)
 		}
-		hits.setAll(t.tests)
 	}
 }
 

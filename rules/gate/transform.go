@@ -104,6 +104,15 @@ type step struct {
 	children map[string]*step
 }
 
+// triggers returns the traits with one of which a value can be changed by the step or one before it. A value without them is
+// left as it is, but for the case of its letters, by each in turn.
+func (s *step) triggers() (all traits) {
+	for ; s != nil; s = s.parent {
+		all |= s.trigger
+	}
+	return all
+}
+
 type steps struct {
 	root *step
 	all  []*step

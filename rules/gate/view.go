@@ -53,6 +53,7 @@ type view struct {
 	single    [256]string
 	pairs     [collections][]pair
 	arena     arena
+	path      []byte     // of a value in a JSON body
 	processor *processed // of a body that Coraza's own processor has read, nil otherwise
 }
 

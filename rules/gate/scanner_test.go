@@ -1,0 +1,55 @@
+package gate
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	for range 60 {
+		sets := map[uint16]literals{}
+		var all []string
+		for test := range uint16(1 + random.IntN(90)) {
+			for range 1 + random.IntN(20) {
+				text := make([]byte, 1+random.IntN(9))
+				for i := range text {
+					text[i] = "abcdefgh01/.<\xbc"[random.IntN(14)]
+				}
+				sets[test] = append(sets[test], string(text))
+				all = append(all, string(text))
+			}
+		}
+		s := newScanner(sets)
+		var hits bitset
+		for range 200 {
+			var b strings.Builder
+			for range random.IntN(6) {
+				b.WriteString(randomText(random, 4))
+				b.WriteString(strings.ToUpper(all[random.IntN(len(all))]))
+			}
+			value := b.String()
+			hits.reset(len(sets))
+			s.scan(value, &hits)
+			folded := asciiLower(value)
+			for test, set := range sets {
+				want := false
+				for _, text := range set {
+					want = want || strings.Contains(folded, text)
+				}
+				require.Equal(t, want, hits.has(test), "%q in %q", set, value)
+			}
+		}
+	}
+}
+
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = fold[b[i]]
+	}
+	return string(b)
+}
