@@ -4,96 +4,55 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"path"
+	"regexp"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/debuglog"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
-const (
-	// Coraza's parser reads rows of less than 64 KiB and stops silently at a longer one.
-	maxRow = 60 << 10
-	// How many rules that do not compile are reported before the rest is taken for granted.
-	maxReported = 50
-)
-
-// compile builds the WAF of a program. Without strict, directives that do not compile are left out and become warnings.
+// compile builds the WAF of a program. Every rule is compiled apart first, so that all that is wrong is found at once.
+// Without strict, rules that cannot be used are left out and become warnings.
 func (p *program) compile(strict bool) (coraza.WAF, error) {
-	for {
-		waf, err := coraza.NewWAF(p.config(nil))
-		if err == nil {
-			return waf, errors.Join(p.problems...)
-		}
-		culprit := p.culprit()
-		if culprit < 0 {
-			return nil, errors.Join(append(p.problems, fmt.Errorf("rule set: %w", err))...)
-		}
-		last := p.remove(culprit, err, strict)
-		if len(p.problems) >= maxReported {
-			p.fail(fmt.Errorf("%s: and perhaps more behind this place", last.Place()))
-			return nil, errors.Join(p.problems...)
-		}
+	if p.compiles {
+		return p.assemble()
 	}
-}
-
-// remove takes a directive that does not compile, and the rest of its chain, out of the program and says so.
-func (p *program) remove(at int, cause error, strict bool) seclang.Directive {
-	first, end := chainAround(p.directives, at)
-	d := p.directives[at]
-	what := d.Name
-	if r, err := seclang.ParseRule(p.directives[first]); err == nil && r.ID() != 0 {
-		what = fmt.Sprintf("rule %d", r.ID())
-	}
-	message := fmt.Errorf("%s: %s: %w", d.Place(), what, innermost(cause))
+	probes := p.probe()
+	defer probes.close()
 	if strict {
-		p.fail(message)
+		p.problems = append(p.problems, p.rejections()...)
 	} else {
-		p.warnings = append(p.warnings, message.Error()+"; left out")
+		p.warnings = append(p.warnings, leftOutWarnings(p.rejections())...)
 	}
-	p.directives = append(p.directives[:first:first], p.directives[end:]...)
-	return d
+	p.rejected = nil
+	if len(p.problems) > 0 {
+		return nil, errors.Join(p.problems...)
+	}
+	p.compiles = true
+	return p.assemble()
 }
 
-// chainAround returns the range of directives that form one rule with the directive at an index.
-func chainAround(ds []seclang.Directive, at int) (first, end int) {
-	first, end = at, at+1
-	if !ds[at].Is("SecRule") && !ds[at].Is("SecAction") {
-		return first, end
+func leftOutWarnings(rejected []error) (warnings []string) {
+	for _, err := range rejected {
+		warnings = append(warnings, err.Error()+"; left out")
 	}
-	for first > 0 && chained(ds[first-1]) {
-		first--
-	}
-	for end < len(ds) && chained(ds[end-1]) {
-		end++
-	}
-	return first, end
+	return warnings
 }
 
-func chained(d seclang.Directive) bool {
-	if !d.Is("SecRule") && !d.Is("SecAction") {
-		return false
+// assemble builds the WAF of a program whose rules are known to compile one by one. Its patterns are those of the engines
+// that are open and have them too.
+func (p *program) assemble() (coraza.WAF, error) {
+	waf, err := coraza.NewWAF(p.config(nil))
+	if err == nil {
+		return waf, nil
 	}
-	r, err := seclang.ParseRule(d)
-	return err == nil && r.Chained()
+	if at := p.culprit(); at >= 0 {
+		return nil, fmt.Errorf("%s: %s: %w", p.directives[at].Place(), p.directives[at].Name, explain(err))
+	}
+	return nil, fmt.Errorf("rule set: %w", explain(err))
 }
 
-// innermost returns the part of Coraza's error that says what is wrong.
-func innermost(err error) error {
-	text := err.Error()
-	for _, wrapping := range []string{"invalid WAF config from file: ", "failed to parse string: "} {
-		text = strings.TrimPrefix(text, wrapping)
-	}
-	if strings.HasPrefix(text, "failed to compile the directive") {
-		_, text, _ = strings.Cut(text, ": ")
-	}
-	return errors.New(text)
-}
-
-// culprit returns the index of the directive at which the parser stops.
+// culprit returns the index of the directive at which the parser stops, -1 when it reads all.
 func (p *program) culprit() int {
 	parsed := 0
 	log := debuglog.DefaultWithPrinterFactory(func(io.Writer) debuglog.Printer {
@@ -103,77 +62,57 @@ func (p *program) culprit() int {
 			}
 		}
 	}).WithLevel(debuglog.LevelDebug)
-	if _, err := coraza.NewWAF(p.config(log)); err == nil || parsed > len(p.directives) {
+	waf, err := coraza.NewWAF(p.config(log))
+	if err == nil || parsed > len(p.directives) {
+		closeWAF(waf)
 		return -1
 	}
 	return parsed - 1
 }
 
-func (p *program) config(log debuglog.Logger) coraza.WAFConfig {
-	files, names := p.files()
-	config := coraza.NewWAFConfig().WithRootFS(files)
-	if log != nil {
-		config = config.WithDebugLogger(log)
+func closeWAF(waf coraza.WAF) {
+	if closer, can := waf.(io.Closer); can {
+		closer.Close()
 	}
-	for _, name := range names {
-		config = config.WithDirectivesFromFile(name)
-	}
-	return config
 }
 
-// programFS serves a program as files: the directives of one folder that follow each other form one file in that folder,
-// so that names of data files resolve, and nothing but the program is ever read.
-type programFS map[string][]byte
-
-func (p *program) files() (programFS, []string) {
-	files := programFS{}
-	var (
-		names []string
-		text  strings.Builder
-	)
-	for i := range p.directives {
-		d := &p.directives[i]
-		dir := path.Dir(d.File)
-		text.WriteString(parserRows(d))
-		if i+1 == len(p.directives) || path.Dir(p.directives[i+1].File) != dir {
-			name := path.Join(dir, fmt.Sprintf("part-%d.conf", len(names)))
-			files[name] = []byte(text.String())
-			names = append(names, name)
-			text.Reset()
-		}
-	}
-	for name, content := range p.data {
-		files[name] = content
-	}
-	return files, names
+// perlOnly are the constructs of Perl's expressions that RE2, which matches in linear time, does not have.
+var perlOnly = []struct {
+	written *regexp.Regexp
+	name    string
+}{
+	{regexp.MustCompile(`\(\?<?[=!]`), "look-ahead and look-behind"},
+	{regexp.MustCompile(`\(\?>`), "atomic groups"},
+	{regexp.MustCompile(`[*+?}]\+`), "possessive quantifiers"},
+	{regexp.MustCompile(`\\[1-9gk]`), "back references"},
+	{regexp.MustCompile(`\(\?(?:R|&|P>|\d|\()`), "recursion and conditions"},
 }
 
-// parserRows returns the text of a directive for the parser, long rows cut where the parser joins them again.
-func parserRows(d *seclang.Directive) string {
-	var b strings.Builder
-	for _, row := range d.Rows() {
-		for len(row) > maxRow {
-			at := maxRow
-			for at > 1 && strings.ContainsRune(" \t\\#`", rune(row[at])) || strings.ContainsRune(" \t\\", rune(row[at-1])) {
-				at--
+// explain returns the part of Coraza's error that says what is wrong, in few words.
+func explain(err error) error {
+	text := err.Error()
+	for _, wrapping := range []string{"invalid WAF config from file: ", "invalid WAF config from string: ", "failed to parse string: "} {
+		text = strings.TrimPrefix(text, wrapping)
+	}
+	if strings.HasPrefix(text, "failed to compile the directive") {
+		_, text, _ = strings.Cut(text, ": ")
+	}
+	if parsing, isPattern := strings.CutPrefix(text, "error parsing regexp: "); isPattern {
+		text = "pattern cannot be compiled: " + shortened(parsing, 100)
+		for _, construct := range perlOnly {
+			if construct.written.MatchString(parsing) {
+				text += " (RE2 has no " + construct.name + ")"
+				break
 			}
-			b.WriteString(row[:at] + "\\\n")
-			row = row[at:]
 		}
-		b.WriteString(row + "\n")
 	}
-	return b.String()
+	return errors.New(shortened(text, 300))
 }
 
-// ReadFile implements fs.ReadFileFS.
-func (f programFS) ReadFile(name string) ([]byte, error) {
-	if content, found := f[name]; found {
-		return content, nil
+// shortened returns a text of at most some bytes, with a sign that there was more.
+func shortened(text string, limit int) string {
+	if len(text) <= limit {
+		return text
 	}
-	return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
-}
-
-// Open implements fs.FS; Coraza reads whole files only.
-func (f programFS) Open(name string) (fs.File, error) {
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+	return strings.ToValidUTF8(text[:limit], "") + "…"
 }

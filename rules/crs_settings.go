@@ -31,6 +31,10 @@ var (
 
 const maxNumber = 1 << 30
 
+// settingIDs is the first id of the rules that properties make. It is not the id of the rule in crs-setup.conf that sets
+// the same variable: that one stays, sets other variables too, and is overruled because the property's comes later.
+const settingIDs = 7_000_000
+
 var crsSettings = []crsSetting{
 	{"blocking_paranoia", "blocking_paranoia_level", 900000, 1, 4, bare, "1", "CRS paranoia level of the rules that count"},
 	{"detection_paranoia", "detection_paranoia_level", 900001, 1, 4, bare, "",
@@ -79,7 +83,7 @@ func (s crsSetting) read(r *setting.Reader, withDefaults bool) string {
 	default:
 		value = s.list.wrap(value)
 	}
-	return fmt.Sprintf(`SecAction "id:%d,phase:1,pass,t:none,nolog,setvar:'tx.%s=%s'"`, s.ruleID, s.variable, value)
+	return fmt.Sprintf(`SecAction "id:%d,phase:1,pass,t:none,nolog,setvar:'tx.%s=%s'"`, settingIDs+s.ruleID-900000, s.variable, value)
 }
 
 func (w wrapping) wrap(list string) string {

@@ -209,11 +209,19 @@ func (v *Verdict) readScores(tx types.Transaction) {
 		}
 		return 0
 	}
-	v.Inbound = number("blocking_inbound_anomaly_score")
-	v.Outbound = number("blocking_outbound_anomaly_score")
+	v.Inbound = number(firstSet(variables, "blocking_inbound_anomaly_score", "anomaly_score"))
+	v.Outbound = number(firstSet(variables, "blocking_outbound_anomaly_score", "outbound_anomaly_score"))
 	for _, s := range crsScores {
 		if n := number(s.variable); n != 0 {
 			v.Scores = append(v.Scores, Score{s.name, n})
 		}
 	}
+}
+
+// firstSet returns the first of the names under which CRS 4 and CRS 3 keep a sum.
+func firstSet(variables interface{ Get(string) []string }, crs4, crs3 string) string {
+	if len(variables.Get(crs4)) > 0 {
+		return crs4
+	}
+	return crs3
 }

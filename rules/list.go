@@ -17,10 +17,12 @@ type Loaded struct {
 }
 
 // List returns the rules of the set in load order, without those that a directive has removed.
-func (s *Set) List() []Loaded {
+func (s *Set) List() []Loaded { return s.engines.program.list(s.engines.whole.table) }
+
+func (p *program) list(table *ruleTable) []Loaded {
 	var list []Loaded
 	chained := false
-	for _, d := range s.engines.program.directives {
+	for _, d := range p.directives {
 		switch {
 		case d.Is("SecRule"), d.Is("SecAction"):
 			r, err := seclang.ParseRule(d)
@@ -29,7 +31,7 @@ func (s *Set) List() []Loaded {
 			}
 			if chained && len(list) > 0 {
 				list[len(list)-1].Text += "\n" + d.Name + " " + d.Args
-			} else if info := s.engines.whole.table.infos[r.ID()]; info != nil {
+			} else if info := table.infos[r.ID()]; info != nil {
 				list = append(list, newLoaded(info, &r))
 			}
 			chained = r.Chained()

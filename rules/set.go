@@ -3,7 +3,6 @@
 package rules
 
 import (
-	"errors"
 	"fmt"
 	"sync"
 )
@@ -30,17 +29,10 @@ var registry = struct {
 // problems, each with file and line. Every set must be closed by each of its openers.
 func Open(c Config) (*Set, error) {
 	p := readProgram(c)
-	if len(p.problems) > 0 {
-		// Report what does not compile together with what cannot be read.
-		if _, err := p.compile(c.Strict); err != nil {
-			return nil, err
-		}
-		return nil, errors.Join(p.problems...)
-	}
-	id := p.identity() + fmt.Sprint(c.Gate, c.CacheSize)
+	id := p.identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize)
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
-	if s, found := registry.sets[id]; found {
+	if s, found := registry.sets[id]; found && len(p.problems) == 0 {
 		s.users++
 		return s, nil
 	}

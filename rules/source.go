@@ -1,17 +1,14 @@
 package rules
 
 import (
-	"cmp"
 	"crypto/sha256"
 	_ "embed" // the engine's base configuration
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io"
+	"hash"
 	"io/fs"
-	"os"
+	"maps"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -23,10 +20,8 @@ import (
 // embeddedCRS is the word that stands for the embedded OWASP Core Rule Set in a list of sources.
 const embeddedCRS = "crs"
 
-const (
-	maxRuleFile     = 32 << 20 // bytes; the largest CRS file has 0.1 MB, data files of threat feeds some MB
-	maxIncludeDepth = 16
-)
+// engineFile is the file name of the base configuration, which no user's file has.
+const engineFile = "engine.conf"
 
 //go:embed engine.conf
 var engineText string
@@ -34,23 +29,36 @@ var engineText string
 // program is the text of a rule set in load order, with all files that its operators read.
 type program struct {
 	directives []seclang.Directive
-	data       map[string][]byte // content of data files by path
-	warnings   []string
-	problems   []error
+	data       map[string][]byte   // content of data files by the name under which Coraza asks for them
+	read       map[string]readFile // by file name
+	files      files
+
+	warnings []string    // what was left out and does no harm
+	problems []error     // what refuses the rule set
+	rejected []rejection // rules that cannot be used: they refuse the rule set or, without rules_strict, are left out
+	skipped  int         // rules that are in the text and not in the program
+
+	compiles bool // every rule was compiled apart
+	crs3     bool // the rules are those of CRS 3, which has other names for some variables
+}
+
+// readFile is what is known of a file of rules that was read.
+type readFile struct {
+	root  string // directory of the source to which it belongs
+	order int    // counts the files in the order of their reading
 }
 
 // readProgram reads everything that a configuration names. All problems are collected in the program.
 func readProgram(c Config) *program {
-	p := &program{data: map[string][]byte{}}
-	p.addText("engine.conf", engineText)
+	p := &program{data: map[string][]byte{}, read: map[string]readFile{}}
+	p.addText(engineFile, engineText)
 	for _, source := range c.Sources {
 		p.addSource(source)
 	}
-	p.insertBefore(901000, 901999, "settings", c.Setup)
+	p.insertBefore(901000, 901999, "settings", p.settleCRS(c.Setup))
 	p.addText("exclude_rules", strings.Join(c.Exclusions, "\n"))
 	p.addText("directives", c.Directives)
 	p.settle()
-	p.removeByID()
 	p.readDataFiles()
 	return p
 }
@@ -66,16 +74,13 @@ func (p *program) addText(name, text string) {
 }
 
 func (p *program) addSource(source string) {
-	if source == embeddedCRS {
+	switch {
+	case source == embeddedCRS:
 		p.addEmbeddedCRS()
-		return
-	}
-	files, err := sourceFiles(source)
-	if err != nil {
-		p.fail(err)
-	}
-	for _, file := range files {
-		p.addFile(file, nil)
+	case strings.ContainsAny(source, "*?["):
+		p.addGlob(source)
+	default:
+		p.addPath(source)
 	}
 }
 
@@ -93,96 +98,6 @@ func (p *program) addEmbeddedCRS() {
 		}
 		p.addText(file, string(text))
 	}
-}
-
-// sourceFiles lists the files that a source names: a file, the .conf files of a directory, or the matches of a glob.
-func sourceFiles(source string) ([]string, error) {
-	if strings.ContainsAny(source, "*?[") {
-		files, err := filepath.Glob(source)
-		if err != nil {
-			return nil, fmt.Errorf("malformed glob %q: %w", source, err)
-		}
-		if len(files) == 0 {
-			return nil, fmt.Errorf("glob %q matches no file", source)
-		}
-		return files, nil
-	}
-	info, err := os.Stat(source)
-	if err != nil {
-		return nil, fmt.Errorf("unknown source %q (want crs, a file, a glob or a directory): %w", source, errors.Unwrap(err))
-	}
-	if !info.IsDir() {
-		return []string{source}, nil
-	}
-	files, err := filepath.Glob(filepath.Join(source, "*.conf"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("directory %q has no .conf files", source)
-	}
-	return files, nil
-}
-
-// addFile adds a file and what it includes. The stack holds the files that are being read, outermost first.
-func (p *program) addFile(file string, stack []string) {
-	text, err := readRegular(file)
-	if err != nil {
-		p.fail(fmt.Errorf("rule file: %w", err))
-		return
-	}
-	directives, err := seclang.Split(file, string(text))
-	if err != nil {
-		p.fail(err)
-	}
-	for _, d := range directives {
-		if d.Is("Include") || d.Is("IncludeOptional") {
-			p.include(d, append(stack, file))
-			continue
-		}
-		p.directives = append(p.directives, d)
-	}
-}
-
-func (p *program) include(d seclang.Directive, stack []string) {
-	pattern := strings.Trim(d.Args, `"'`)
-	if !filepath.IsAbs(pattern) {
-		pattern = filepath.Join(filepath.Dir(d.File), pattern)
-	}
-	if len(stack) > maxIncludeDepth {
-		p.fail(fmt.Errorf("%s: includes are nested more than %d deep", d.Place(), maxIncludeDepth))
-		return
-	}
-	files, err := filepath.Glob(pattern)
-	if err != nil || len(files) == 0 && d.Is("Include") {
-		p.fail(fmt.Errorf("%s: include %q matches no file", d.Place(), pattern))
-		return
-	}
-	for _, file := range files {
-		if slices.Contains(stack, file) {
-			p.fail(fmt.Errorf("%s: include %q includes itself", d.Place(), file))
-			continue
-		}
-		p.addFile(file, stack)
-	}
-}
-
-// readRegular reads a file that is no device, pipe or directory and of reasonable size.
-func readRegular(name string) ([]byte, error) {
-	info, err := os.Stat(name)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: not a regular file", name)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	content, err := io.ReadAll(io.LimitReader(file, maxRuleFile+1))
-	if err == nil && len(content) > maxRuleFile {
-		err = fmt.Errorf("%s: larger than %d MB", name, maxRuleFile>>20)
-	}
-	return content, err
 }
 
 // insertBefore puts directives in front of the first rule whose id lies in a range, at the end when there is none.
@@ -207,68 +122,24 @@ func (p *program) insertBefore(low, high int, name string, rows []string) {
 	p.directives = slices.Insert(p.directives, at, added...)
 }
 
-// readDataFiles reads what operators such as @pmFromFile name, so that the content takes part in the identity of the rule set.
-func (p *program) readDataFiles() {
-	for _, d := range p.directives {
-		if !d.Is("SecRule") {
-			continue
-		}
-		r, err := seclang.ParseRule(d)
-		if err != nil || !readsFile(r.Operator.Name) {
-			continue
-		}
-		name := dataPath(d.File, r.Operator.Argument)
-		if _, known := p.data[name]; known {
-			continue
-		}
-		content, err := readData(name)
-		if err != nil {
-			p.fail(fmt.Errorf("%s: @%s: %w", d.Place(), r.Operator.Name, err))
-			continue
-		}
-		p.data[name] = content
-	}
-}
-
-func readsFile(operator string) bool {
-	switch strings.ToLower(operator) {
-	case "pmfromfile", "pmf", "ipmatchfromfile", "ipmatchf":
-		return true
-	}
-	return false
-}
-
-// dataPath returns where Coraza looks for a data file that a rule in file names.
-func dataPath(file, argument string) string {
-	if path.IsAbs(argument) {
-		return argument
-	}
-	return path.Join(path.Dir(file), argument)
-}
-
-func readData(name string) ([]byte, error) {
-	if strings.HasPrefix(name, "@") {
-		return fs.ReadFile(coreruleset.FS, name)
-	}
-	return readRegular(name)
-}
-
-// identity returns a hash over all that makes the rule set: the text in order and the data files.
-func (p *program) identity() string {
+// identity returns a hash over all that makes the rule set: the text in order, the data files, and whether rules that
+// cannot be used were left out.
+func (p *program) identity(strict bool) string {
 	h := sha256.New()
+	fmt.Fprintln(h, strict)
 	for i := range p.directives {
 		fmt.Fprintf(h, "%q\n", p.directives[i].Rows())
 	}
-	names := make([]string, 0, len(p.data))
-	for name := range p.data {
-		names = append(names, name)
-	}
-	slices.SortFunc(names, cmp.Compare)
-	for _, name := range names {
+	p.hashData(h)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// hashData writes the names and contents of the data files to a hash.
+func (p *program) hashData(h hash.Hash) {
+	for _, name := range slices.Sorted(maps.Keys(p.data)) {
 		fmt.Fprintf(h, "%s %d\n", path.Base(name), len(p.data[name]))
 		h.Write(p.data[name])
 	}
-	return hex.EncodeToString(h.Sum(nil))
 }
 
 // name returns the signatures of the rules' components, or the start of the identity when there are none.

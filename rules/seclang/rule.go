@@ -163,19 +163,27 @@ func parseOperator(s string) Operator {
 // ParseActions reads name, name:value and name:'value' separated by commas.
 func ParseActions(s string) []Action {
 	var actions []Action
+	for _, part := range splitActions(s) {
+		if a := parseAction(part); a.Name != "" {
+			actions = append(actions, a)
+		}
+	}
+	return actions
+}
+
+// splitActions cuts a list of actions at the commas outside of single quotes.
+func splitActions(s string) (parts []string) {
 	start, quoted := 0, false
 	for i := 0; i <= len(s); i++ {
 		switch {
 		case i == len(s) || s[i] == ',' && !quoted && !escaped(s, i):
-			if a := parseAction(s[start:i]); a.Name != "" {
-				actions = append(actions, a)
-			}
+			parts = append(parts, s[start:i])
 			start = i + 1
 		case s[i] == '\'' && !escaped(s, i):
 			quoted = !quoted
 		}
 	}
-	return actions
+	return parts
 }
 
 func escaped(s string, i int) bool { return i > 0 && s[i-1] == '\\' }

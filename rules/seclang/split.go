@@ -7,6 +7,9 @@ import (
 	"strings"
 )
 
+// byteOrderMark is what some editors put in front of a text.
+const byteOrderMark = "\ufeff"
+
 // Directive is one directive with the place where it starts.
 type Directive struct {
 	Name string   // as written, for instance SecRule
@@ -35,6 +38,7 @@ func Split(file, text string) ([]Directive, error) {
 		list    bool // inside a list in backticks
 	)
 	number := 0
+	text = strings.TrimPrefix(text, byteOrderMark)
 	for row := range strings.SplitSeq(text, "\n") {
 		number++
 		row = strings.TrimSpace(row)
@@ -71,32 +75,18 @@ func Split(file, text string) ([]Directive, error) {
 	return found, nil
 }
 
-// NewDirective returns the directive with a text; lines behind the first are a list in backticks.
+// NewDirective returns the directive with a text; lines behind the first are a list in backticks. What ModSecurity and Apache
+// take for the same thing comes out in one spelling: see canonical.
 func NewDirective(file string, line int, text string) Directive {
 	head, rest, isList := strings.Cut(text, "\n")
-	head = blanksForTabs(head)
-	rows := []string{head}
+	name, args := head, ""
+	if end := strings.IndexAny(head, " \t"); end >= 0 {
+		name, args = head[:end], strings.TrimSpace(head[end:])
+	}
+	args = canonical(name, args)
+	rows := []string{strings.TrimSpace(name + " " + args)}
 	if isList {
 		rows = append(rows, strings.Split(rest, "\n")...)
 	}
-	name, args, _ := strings.Cut(head, " ")
-	return Directive{Name: name, Args: strings.TrimSpace(args), File: file, Line: line, rows: rows}
-}
-
-// blanksForTabs replaces tabs outside of double quotes: ModSecurity separates with any white space, Coraza with blanks only.
-func blanksForTabs(s string) string {
-	if !strings.Contains(s, "\t") {
-		return s
-	}
-	b := []byte(s)
-	quoted := false
-	for i, c := range b {
-		switch {
-		case c == '"' && (i == 0 || b[i-1] != '\\'):
-			quoted = !quoted
-		case c == '\t' && !quoted:
-			b[i] = ' '
-		}
-	}
-	return string(b)
+	return Directive{Name: name, Args: args, File: file, Line: line, rows: rows}
 }

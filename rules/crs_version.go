@@ -1,0 +1,85 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// crsVersion is a version of the OWASP Core Rule Set that a program holds.
+type crsVersion struct {
+	text  string // for instance 4.25.0
+	major int
+	place string
+}
+
+var crsSignature = regexp.MustCompile(`OWASP_CRS/((\d+)\.[\w.-]+)`)
+
+// settleCRS recognizes the Core Rule Set among the rules: it says what an older one means, and refuses two at once. It
+// returns the rows of settings under the names of variables that this version reads.
+func (p *program) settleCRS(settings []string) []string {
+	versions := p.crsVersions()
+	if len(versions) == 0 {
+		return settings
+	}
+	first := versions[0]
+	p.crs3 = first.major == 3
+	switch {
+	case len(versions) > 1:
+		p.fail(fmt.Errorf("%s: OWASP CRS %s is loaded besides CRS %s at %s (name one of them)",
+			versions[1].place, versions[1].text, first.text, first.place))
+	case first.major < 3:
+		p.fail(fmt.Errorf("%s: OWASP CRS %s is too old (want 3 or newer, or crs for the embedded one)", first.place, first.text))
+	case p.crs3:
+		p.warnings = append(p.warnings, fmt.Sprintf("%s: OWASP CRS %s is loaded as it is; it is no longer maintained, and some of its "+
+			"patterns cannot be compiled (crs is the embedded, current one)", first.place, first.text))
+	}
+	if !p.crs3 {
+		return settings
+	}
+	renamed := make([]string, len(settings))
+	for i, row := range settings {
+		renamed[i] = crs3Names.Replace(row)
+	}
+	return renamed
+}
+
+// crs3Names are the names in CRS 3 of the variables that CRS 4 has renamed and that settings and packs use.
+var crs3Names = strings.NewReplacer(
+	"tx.blocking_paranoia_level", "tx.paranoia_level",
+	"tx.detection_paranoia_level", "tx.executing_paranoia_level",
+	"tx.inbound_anomaly_score_pl", "tx.anomaly_score_pl",
+)
+
+// crsVersions finds the versions by their signatures, or by the version of their rules where a file has lost its signature.
+func (p *program) crsVersions() (found []crsVersion) {
+	for i := range p.directives {
+		if d := &p.directives[i]; d.Is("SecComponentSignature") {
+			found = appendVersion(found, d.Args, d.Place())
+		}
+	}
+	if found != nil {
+		return found
+	}
+	p.eachRule(func(r *seclang.Rule) {
+		if version, has := r.Action("ver"); has && found == nil {
+			found = appendVersion(found, version, r.Place())
+		}
+	})
+	return found
+}
+
+func appendVersion(found []crsVersion, text, place string) []crsVersion {
+	match := crsSignature.FindStringSubmatch(text)
+	if match == nil {
+		return found
+	}
+	major, err := strconv.Atoi(match[2])
+	if err != nil {
+		return found
+	}
+	return append(found, crsVersion{match[1], major, place})
+}

@@ -1,0 +1,102 @@
+package rules
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// readDataFiles reads what operators such as @pmFromFile name, so that the content takes part in the identity of the rule set
+// and nothing is read later.
+func (p *program) readDataFiles() {
+	p.eachRule(func(r *seclang.Rule) {
+		if !readsFile(r.Operator.Name) {
+			return
+		}
+		name := askedName(r)
+		if _, known := p.data[name]; known {
+			return
+		}
+		content, err := p.readData(r)
+		if err != nil {
+			p.fail(fmt.Errorf("%s: @%s: %w", r.Place(), r.Operator.Name, err))
+			return
+		}
+		p.data[name] = content
+	})
+}
+
+// eachRule calls visit for every SecRule that can be read.
+func (p *program) eachRule(visit func(*seclang.Rule)) {
+	for _, d := range p.directives {
+		if !d.Is("SecRule") {
+			continue
+		}
+		if r, err := seclang.ParseRule(d); err == nil {
+			visit(&r)
+		}
+	}
+}
+
+func readsFile(operator string) bool {
+	switch strings.ToLower(operator) {
+	case "pmfromfile", "pmf", "ipmatchfromfile", "ipmatchf", "validateschema":
+		return true
+	}
+	return false
+}
+
+// askedName returns the name under which Coraza asks for the data of a rule's operator.
+func askedName(r *seclang.Rule) string {
+	if path.IsAbs(r.Operator.Argument) || strings.EqualFold(r.Operator.Name, "validateSchema") {
+		return r.Operator.Argument
+	}
+	return path.Join(path.Dir(r.File), r.Operator.Argument)
+}
+
+// readData reads the file that an operator names; of several, as ModSecurity allows them, the lines of all.
+func (p *program) readData(r *seclang.Rule) ([]byte, error) {
+	whole, err := p.readDataFile(r.File, r.Operator.Argument)
+	names := strings.Fields(r.Operator.Argument)
+	if err == nil || len(names) < 2 {
+		return whole, err
+	}
+	var all [][]byte
+	for _, name := range names {
+		content, err := p.readDataFile(r.File, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, content)
+	}
+	return bytes.Join(all, []byte("\n")), nil
+}
+
+// readDataFile reads a file where its name says, or where the longest suffix of it exists in the source that the rule is
+// from.
+func (p *program) readDataFile(from, name string) ([]byte, error) {
+	if strings.HasPrefix(from, "@") && !path.IsAbs(name) {
+		return fs.ReadFile(coreruleset.FS, path.Join(path.Dir(from), name))
+	}
+	if strings.Contains(name, "://") {
+		return nil, fmt.Errorf("%q is refused: data is never fetched from the network", name)
+	}
+	r := reading{root: filepath.Dir(from)}
+	if file, known := p.read[from]; known {
+		r.root = file.root
+	}
+	for _, candidate := range r.candidates(filepath.Dir(from), name) {
+		if exists(candidate) {
+			return p.files.read(candidate)
+		}
+	}
+	return nil, fmt.Errorf("%s: %w", name, syscall.ENOENT)
+}

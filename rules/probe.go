@@ -1,0 +1,102 @@
+package rules
+
+import (
+	"path"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/corazawaf/coraza/v3"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// probes are engines of one rule each. While they are open, their patterns are compiled already for an engine of all rules.
+// An engine that fails to compile cannot be closed, and what it had compiled stays in memory: with one rule each, that is
+// next to nothing, while a whole rule set would leave all patterns before the broken rule behind.
+type probes struct{ open []coraza.WAF }
+
+func (ps *probes) close() {
+	for _, waf := range ps.open {
+		closeWAF(waf)
+	}
+}
+
+// probe compiles what can be compiled apart, on all cores, and rejects what is broken.
+func (p *program) probe() *probes {
+	all := p.units()
+	files := p.programFiles()
+	datasets := p.datasets()
+	results := make([]coraza.WAF, len(all))
+	failures := make([]error, len(all))
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				if text := probeText(&all[i], datasets); text != "" {
+					results[i], failures[i] = files.compile(text, path.Dir(all[i].directives[0].File))
+				}
+			}
+		})
+	}
+	group.Wait()
+	ps := &probes{}
+	for i, waf := range results {
+		if failures[i] != nil {
+			p.reject(&all[i], explain(failures[i]))
+		} else if waf != nil {
+			ps.open = append(ps.open, waf)
+		}
+	}
+	p.replace(all)
+	return ps
+}
+
+// probeText returns what must be parsed to try a unit, "" when it can only be judged together with other rules.
+func probeText(u *unit, datasets string) string {
+	var b strings.Builder
+	for i := range u.directives {
+		b.WriteString(parserRows(&u.directives[i]))
+	}
+	d := &u.directives[0]
+	switch {
+	case d.Is("SecDefaultAction"):
+		b.WriteString("SecAction \"id:1,pass,nolog\"\n")
+	case strings.HasPrefix(strings.ToLower(d.Name), "secruleupdate"):
+		return ""
+	case usesDataset(u):
+		return datasets + b.String()
+	}
+	return b.String()
+}
+
+func usesDataset(u *unit) bool {
+	for i := range u.rules {
+		if strings.HasSuffix(strings.ToLower(u.rules[i].Operator.Name), "fromdataset") {
+			return true
+		}
+	}
+	return false
+}
+
+// datasets returns the lists that rules may refer to.
+func (p *program) datasets() string {
+	var b strings.Builder
+	for i := range p.directives {
+		if p.directives[i].Is("SecDataset") && wellFormed(&p.directives[i]) {
+			b.WriteString(parserRows(&p.directives[i]))
+		}
+	}
+	return b.String()
+}
+
+// wellFormed reports whether a list can be parsed: a broken one is reported once, not for every rule that uses it.
+func wellFormed(d *seclang.Directive) bool {
+	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithDirectives(parserRows(d)))
+	if err == nil {
+		closeWAF(waf)
+	}
+	return err == nil
+}

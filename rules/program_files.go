@@ -1,0 +1,117 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/corazawaf/coraza/v3"
+	"github.com/corazawaf/coraza/v3/debuglog"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// Coraza's parser reads rows of less than 64 KiB and stops silently at a longer one.
+const maxRow = 60 << 10
+
+// programFiles serves a program to Coraza's parser as files, so that nothing but the program is ever read. Folders stand
+// below one whose name is made from the content of all data files: Coraza remembers the data of @pmFromFile by path alone,
+// and must not take another content for it after a reload.
+type programFiles struct {
+	top  string
+	data map[string][]byte // by the names under which Coraza asks
+}
+
+func (p *program) programFiles() programFiles {
+	f := programFiles{top: "@" + p.dataHash(), data: map[string][]byte{}}
+	for name, content := range p.data {
+		f.data[name] = content
+		f.data[path.Join(f.top, name)] = content
+	}
+	return f
+}
+
+func (p *program) dataHash() string {
+	h := sha256.New()
+	p.hashData(h)
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
+// compile builds a WAF from text that stands in a folder.
+func (f programFiles) compile(text, folder string) (coraza.WAF, error) {
+	name := path.Join(f.top, folder, "rules.conf")
+	return coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(oneFile{f, name, text}).WithDirectivesFromFile(name))
+}
+
+// config returns what compiles the whole program: the directives of one folder that follow each other form one file in that
+// folder, so that names of data files resolve.
+func (p *program) config(log debuglog.Logger) coraza.WAFConfig {
+	f := p.programFiles()
+	config := coraza.NewWAFConfig()
+	if log != nil {
+		config = config.WithDebugLogger(log)
+	}
+	var text strings.Builder
+	parts := 0
+	for i := range p.directives {
+		d := &p.directives[i]
+		folder := path.Dir(d.File)
+		text.WriteString(parserRows(d))
+		if i+1 == len(p.directives) || path.Dir(p.directives[i+1].File) != folder {
+			name := path.Join(f.top, folder, fmt.Sprintf("part-%d.conf", parts))
+			f.data[name] = []byte(text.String())
+			config = config.WithDirectivesFromFile(name)
+			parts++
+			text.Reset()
+		}
+	}
+	return config.WithRootFS(f)
+}
+
+// parserRows returns the text of a directive for the parser, long rows cut where the parser joins them again.
+func parserRows(d *seclang.Directive) string {
+	var b strings.Builder
+	for _, row := range d.Rows() {
+		for len(row) > maxRow {
+			at := maxRow
+			for at > 1 && strings.ContainsRune(" \t\\#`", rune(row[at])) || strings.ContainsRune(" \t\\", rune(row[at-1])) {
+				at--
+			}
+			b.WriteString(row[:at] + "\\\n")
+			row = row[at:]
+		}
+		b.WriteString(row + "\n")
+	}
+	return b.String()
+}
+
+// ReadFile implements fs.ReadFileFS. The parser may keep and change what it is given.
+func (f programFiles) ReadFile(name string) ([]byte, error) {
+	if content, found := f.data[name]; found {
+		return slices.Clone(content), nil
+	}
+	return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+}
+
+// Open implements fs.FS; Coraza reads whole files only.
+func (f programFiles) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
+}
+
+// oneFile serves one text besides the data of a program.
+type oneFile struct {
+	programFiles
+	name, text string
+}
+
+// ReadFile implements fs.ReadFileFS.
+func (f oneFile) ReadFile(name string) ([]byte, error) {
+	if name == f.name {
+		return []byte(f.text), nil
+	}
+	return f.programFiles.ReadFile(name)
+}

@@ -1,0 +1,178 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// known is what directives that remove or change rules ask of the rules before them.
+type known struct {
+	id      int
+	tags    []string
+	message string
+}
+
+// references settles directives that name other rules. ModSecurity compares tags and messages as regular expressions and
+// forgives names of rules that do not exist; Coraza compares them as they are, refuses unknown ids, and panics on
+// SecRuleRemoveByMsg when a rule without a message is loaded. So each directive is written with the ids it means, and one
+// that means none is left out with a warning.
+type references struct {
+	program *program
+	before  []known
+	ids     map[int]string // places of all rules, those that come later too
+}
+
+func (p *program) settleReferences(all []unit) {
+	refs := references{program: p, ids: map[int]string{}}
+	for i := range all {
+		if id := all[i].id(); id != 0 && len(all[i].directives) > 0 {
+			refs.ids[id] = all[i].place()
+		}
+	}
+	for i := range all {
+		u := &all[i]
+		switch {
+		case len(u.directives) == 0:
+		case u.isRule() && u.id() != 0:
+			message, _ := u.rules[0].Action("msg")
+			refs.before = append(refs.before, known{u.id(), u.rules[0].All("tag"), message})
+		default:
+			refs.settle(u)
+		}
+	}
+}
+
+func (refs *references) settle(u *unit) {
+	d := u.directives[0]
+	words := d.Words()
+	by, isRemoval := strings.CutPrefix(strings.ToLower(d.Name), "secruleremoveby")
+	update, isUpdate := strings.CutPrefix(strings.ToLower(d.Name), "secruleupdatetargetby")
+	switch {
+	case len(words) == 0:
+	case isRemoval && by == "id":
+		refs.byID(u, "SecRuleRemoveById", words, "")
+	case isRemoval:
+		refs.byText(u, by, "SecRuleRemoveById", words[0], "")
+	case isUpdate && update == "id" && len(words) > 1:
+		refs.byID(u, "SecRuleUpdateTargetById", words[:len(words)-1], words[len(words)-1])
+	case isUpdate && len(words) == 2:
+		refs.byText(u, update, "SecRuleUpdateTargetById", words[0], words[1])
+	case isUpdate:
+		refs.program.reject(u, fmt.Errorf("%d arguments (want the rules and the targets)", len(words)))
+	case d.Is("SecRuleUpdateActionById") && len(words) > 1:
+		refs.byID(u, "SecRuleUpdateActionById", words[:len(words)-1], withoutGaps(words[len(words)-1]))
+	}
+}
+
+// withoutGaps removes the blanks between actions, at which Coraza would cut the list.
+func withoutGaps(actions string) string {
+	parts := strings.Split(actions, ",")
+	for i := range parts {
+		parts[i] = strings.TrimSpace(parts[i])
+	}
+	return strings.Join(parts, ",")
+}
+
+// byID writes one directive for each id or range of ids that names a rule.
+func (refs *references) byID(u *unit, directive string, words []string, argument string) {
+	var lines []string
+	d := u.directives[0]
+	for _, part := range strings.FieldsFunc(strings.Join(words, " "), func(c rune) bool { return c == ' ' || c == ',' }) {
+		low, high, err := idRange(part)
+		if err != nil {
+			refs.program.reject(u, err)
+			return
+		}
+		at := slices.IndexFunc(refs.before, func(k known) bool { return low <= k.id && k.id <= high })
+		if at < 0 {
+			refs.warn(&d, part, low, high)
+			continue
+		}
+		if low == high {
+			part = strconv.Itoa(low)
+		}
+		lines = append(lines, reference(directive, part, argument))
+		if argument == "" {
+			refs.before = slices.DeleteFunc(refs.before, func(k known) bool { return low <= k.id && k.id <= high })
+		}
+	}
+	u.setLines(lines)
+}
+
+// byText writes one directive for all rules that have a tag or a message, which is a regular expression when no rule has it
+// as it is written.
+func (refs *references) byText(u *unit, by, directive, wanted, argument string) {
+	ids := refs.having(by, func(text string) bool { return text == wanted })
+	if ids == nil {
+		if expression, err := regexp.Compile(wanted); err == nil {
+			ids = refs.having(by, expression.MatchString)
+		}
+	}
+	if ids == nil {
+		refs.program.leave(u, fmt.Sprintf("no rule before it has this %s: %q", by, wanted))
+		return
+	}
+	lines := make([]string, len(ids))
+	for i, id := range ids {
+		lines[i] = reference(directive, strconv.Itoa(id), argument)
+	}
+	if argument == "" {
+		refs.before = slices.DeleteFunc(refs.before, func(k known) bool { return slices.Contains(ids, k.id) })
+	}
+	u.setLines(lines)
+}
+
+// having returns the ids of the rules one of whose tags, or whose message, passes a test.
+func (refs *references) having(by string, test func(string) bool) (ids []int) {
+	for _, k := range refs.before {
+		if by == "tag" && slices.ContainsFunc(k.tags, test) || by != "tag" && k.message != "" && test(k.message) {
+			ids = append(ids, k.id)
+		}
+	}
+	return ids
+}
+
+func (refs *references) warn(d *seclang.Directive, part string, low, high int) {
+	why := "there is no rule " + part
+	for id, place := range refs.ids {
+		if low <= id && id <= high {
+			why = fmt.Sprintf("rule %s comes later, at %s", part, place)
+			break
+		}
+	}
+	refs.program.warnings = append(refs.program.warnings, fmt.Sprintf("%s: %s has no effect: %s", d.Place(), d.Name, why))
+}
+
+func reference(directive, ids, argument string) string {
+	if argument == "" {
+		return directive + " " + ids
+	}
+	return directive + " " + ids + ` "` + argument + `"`
+}
+
+// setLines puts other directives in the place of the unit's, for the same line of the same file.
+func (u *unit) setLines(lines []string) {
+	d := u.directives[0]
+	u.directives = nil
+	for _, line := range lines {
+		u.directives = append(u.directives, seclang.NewDirective(d.File, d.Line, line))
+	}
+}
+
+// idRange reads an id, or a range of ids such as 942100-942199.
+func idRange(part string) (low, high int, err error) {
+	first, last, isRange := strings.Cut(part, "-")
+	low, err = strconv.Atoi(first)
+	if high = low; err == nil && isRange {
+		high, err = strconv.Atoi(last)
+	}
+	if err != nil || low < 1 || high < low {
+		return 0, 0, fmt.Errorf("malformed rule %q (want an id or a range of ids such as 942100-942199)", part)
+	}
+	return low, high, nil
+}
