@@ -54,7 +54,7 @@ func (p *program) open(d seclang.Directive, reported bool) container {
 	c := container{opening: d, name: strings.ToLower(strings.TrimPrefix(d.Name, "<"))}
 	condition := unquoted(strings.TrimSpace(strings.TrimSuffix(d.Args, ">")))
 	wanted, negated := strings.CutPrefix(condition, "!")
-	why := ""
+	var why string
 	switch c.name {
 	case "ifmodule":
 		c.active = isSecurityModule(wanted) != negated

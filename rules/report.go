@@ -8,22 +8,20 @@ type Report struct {
 	Rules    int      // rules that are loaded
 	Skipped  int      // rules in the files that are not loaded
 	Warnings []string // what is left out and does no harm, each with file and line
-	Problems []string // what refuses the rule set; with rules_strict off, broken rules are left out instead
+	Broken   []string // what cannot be used: it refuses the rule set, or is left out with rules_strict off
+	Refused  []string // what refuses the rule set in any case
 }
 
-// Check loads the rules of a configuration and reports everything at once. Rules that cannot be used are left out and
-// counted, whatever the configuration says of them, so that the report shows what the others are worth.
+// Check loads the rules of a configuration and reports everything at once. What cannot be used is left out and counted,
+// whatever the configuration says of it, so that the report shows what the rest is worth.
 func Check(c Config) Report {
 	p := readProgram(c)
 	probes := p.probe()
-	report := Report{Warnings: p.warnings, Skipped: p.skipped}
-	for _, err := range append(p.problems, p.rejections()...) {
-		report.Problems = append(report.Problems, err.Error())
-	}
+	defer probes.close()
+	report := Report{Warnings: p.warnings, Broken: texts(p.rejections()), Refused: texts(p.problems), Skipped: p.skipped}
 	waf, err := p.assemble()
-	probes.close()
 	if err != nil {
-		report.Problems = append(report.Problems, err.Error())
+		report.Refused = append(report.Refused, err.Error())
 		return report
 	}
 	closeWAF(waf)
@@ -32,7 +30,18 @@ func Check(c Config) Report {
 	return report
 }
 
-// Summary returns the report's last line.
+func texts(errs []error) (all []string) {
+	for _, err := range errs {
+		all = append(all, err.Error())
+	}
+	return all
+}
+
+// Summary returns the report's last line: "634 rules loaded, 0 skipped".
 func (r *Report) Summary() string {
-	return fmt.Sprintf("%d rules loaded, %d skipped", r.Rules, r.Skipped)
+	noun := "rules"
+	if r.Rules == 1 {
+		noun = "rule"
+	}
+	return fmt.Sprintf("%d %s loaded, %d skipped", r.Rules, noun, r.Skipped)
 }

@@ -126,9 +126,9 @@ func (p *program) insertBefore(low, high int, name string, rows []string) {
 // cannot be used were left out.
 func (p *program) identity(strict bool) string {
 	h := sha256.New()
-	fmt.Fprintln(h, strict)
+	fmt.Fprintln(h, strict) //nolint:errcheck // a hash takes everything
 	for i := range p.directives {
-		fmt.Fprintf(h, "%q\n", p.directives[i].Rows())
+		fmt.Fprintf(h, "%q\n", p.directives[i].Rows()) //nolint:errcheck // a hash takes everything
 	}
 	p.hashData(h)
 	return hex.EncodeToString(h.Sum(nil))
@@ -137,7 +137,7 @@ func (p *program) identity(strict bool) string {
 // hashData writes the names and contents of the data files to a hash.
 func (p *program) hashData(h hash.Hash) {
 	for _, name := range slices.Sorted(maps.Keys(p.data)) {
-		fmt.Fprintf(h, "%s %d\n", path.Base(name), len(p.data[name]))
+		fmt.Fprintf(h, "%s %d\n", path.Base(name), len(p.data[name])) //nolint:errcheck // a hash takes everything
 		h.Write(p.data[name])
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -30,8 +32,8 @@ func newRules(c *console, args []string) *cobra.Command {
 directories of SecLang that are given as SOURCE, which are the same as --rules.
 
 With --check nothing is listed. Everything in the rules that cannot be used is told with its file and line, and the
-last line says how many rules are loaded. The exit code is then 0 when everything is used, 1 when something is
-skipped, and 2 when the rules would be refused.`,
+last line says how many rules are loaded and how many are skipped. The exit code is then 0 when everything is used, 1
+when something is left out or broken, and 2 when the rules are refused whatever --rules-strict says.`,
 		Example: `  wafctl rules --exclude-rules tag:attack-xss
   wafctl rules --output json | jq -r 'select(.paranoia == 2) | .id'
   wafctl rules --check /etc/modsecurity.d`,
@@ -42,7 +44,11 @@ skipped, and 2 when the rules would be refused.`,
 				f.values["rules"] = strings.Join(sources, ",")
 			}
 			if checkOnly {
-				f.values["rules_strict"] = "off"
+				report, err := filter.CheckRules(&f)
+				if err := f.usage(cmd, args, settings.Err(), err); err != nil {
+					return err
+				}
+				return tellReport(c, &report)
 			}
 			w, err := filter.New(&f, func(filter.Level, string) {})
 			if w != nil {
@@ -51,10 +57,7 @@ skipped, and 2 when the rules would be refused.`,
 			if err := f.usage(cmd, args, settings.Err(), err); err != nil {
 				return err
 			}
-			switch {
-			case checkOnly:
-				return tellWarnings(c, w)
-			case output == "json":
+			if output == "json" {
 				return listJSON(c, w, all)
 			}
 			return listTable(c, w, all)
@@ -71,18 +74,33 @@ skipped, and 2 when the rules would be refused.`,
 // errSkipped ends a check of rules that found something; it has been told by then.
 var errSkipped = fmt.Errorf("%w: a part of the rules is skipped", errAlert)
 
-func tellWarnings(c *console, w *filter.Filter) error {
+func tellReport(c *console, report *rules.Report) error {
 	to := lineWriter(c)
-	warnings := w.Warnings()
-	for _, warning := range warnings {
+	for _, warning := range report.Warnings {
 		fmt.Fprintln(to, printable(warning))
 	}
-	fmt.Fprintf(to, "%s loaded, %d skipped: %s\n", count(len(w.Rules()), "rule"), len(warnings), printable(w.RuleSet()))
-	err := to.Flush()
-	if err == nil && len(warnings) > 0 {
-		err = errSkipped
+	for _, broken := range report.Broken {
+		fmt.Fprintln(to, printable(broken)+"; left out with --rules-strict off")
 	}
-	return err
+	name := ""
+	if report.Name != "" {
+		name = ": " + printable(report.Name)
+	}
+	fmt.Fprintln(to, report.Summary()+name)
+	err := to.Flush()
+	var refused []error
+	for _, problem := range report.Refused {
+		refused = append(refused, errors.New(problem))
+	}
+	switch {
+	case err != nil:
+		return err
+	case refused != nil:
+		return errors.Join(refused...)
+	case len(report.Warnings)+len(report.Broken) > 0:
+		return errSkipped
+	}
+	return nil
 }
 
 // jsonRule is what --output json says of one rule.

@@ -10,7 +10,7 @@ var (
 		"Nantes", "Oslo", "Porto", "Québec", "Rotterdam", "São Paulo", "Toronto", "Utrecht", "Vienna", "Warszawa", "Zürich", "上海", "深圳"}
 	streets = []string{"Main Street", "Hauptstraße", "Rue de la République", "Via Roma", "Calle Mayor", "Station Road", "Parkweg", "Elm Avenue",
 		"Lindenallee", "King's Road", "Bahnhofstr.", "中山路"}
-	products = []string{"ceramic teapot", "walnut desk", "running shoes", "rain jacket", "espresso grinder", "noise cancelling headphones",
+	products = []string{"ceramic teapot", "walnut desk", "running shoes", "rain jacket", "espresso grinder", "noise reducing headphones",
 		"linen shirt", "trail backpack", "desk lamp", "cast iron pan", "yoga mat", "bluetooth speaker", "wool socks", "mechanical keyboard",
 		"garden hose", "paint brush set", "bike helmet", "phone case", "reading glasses", "water bottle", "USB-C cable", "picture frame",
 		"board game", "tent for 2 persons", "olive oil", "notebook A5", "screwdriver set", "winter tires", "baby monitor", "coffee beans 1 kg"}
@@ -20,7 +20,7 @@ var (
 	sentences  = []string{"Arrived two days early and works as described.", "The color is a bit darker than in the picture, but I like it.",
 		"Please leave the parcel with the neighbor.", "Can I select a different delivery date?", "Great value for money; I'd buy it again!",
 		"The zipper broke after a week (see photo).", "Size runs small - order one size up.", "Is there an update on order status?",
-		"Danke für die schnelle Lieferung!", "Très bon produit, je recommande.", "质量很好,发货很快。", "Union of style and comfort, where design meets function.",
+		"Danke für die schnelle Lieferung!", "Très bon produit, bien fini.", "质量很好,发货很快。", "Union of style and comfort, where design meets function.",
 		"If you drop it from 1 m, the table top won't scratch.", "Call me between 9 and 11, or after 17:00.", "Insert the battery and press \"start\" -> done.",
 		"Rated 4/5 * * * *", "Meeting moved to room 3.14; agenda below.", "The script for the play is on page 12."}
 	domains  = []string{"example.com", "example.org", "example.net", "mail.example", "post.example"}
