@@ -168,11 +168,11 @@ func judged(t *testing.T) (all []*Transaction) {
 	}
 	multipart := sample()
 	multipart.Method, multipart.URI, multipart.RequestBody = "POST", "/", "--a\r\nContent-Disposition: form-data; name=x\r\n\r\ny"
-	multipart.RequestHeaders = append(multipart.RequestHeaders, Header{"Content-Type", "multipart/form-data; boundary=b"},
-		Header{"Content-Length", fmt.Sprint(len(multipart.RequestBody))})
+	multipart.RequestHeaders = append(multipart.RequestHeaders, Header{Name: "Content-Type", Value: "multipart/form-data; boundary=b"},
+		Header{Name: "Content-Length", Value: fmt.Sprint(len(multipart.RequestBody))})
 	leak := sample()
 	leak.URI, leak.HasResponse, leak.ResponseStatus, leak.ResponseProtocol = "/", true, 200, "HTTP/1.1"
-	leak.ResponseHeaders = []Header{{"Content-Type", "text/html"}}
+	leak.ResponseHeaders = []Header{{Name: "Content-Type", Value: "text/html"}}
 	leak.ResponseBody = "<b>Warning</b>: You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version"
 	all = append(all, multipart, leak)
 	for i := range uint64(100) {
@@ -191,14 +191,14 @@ func fromCorpus(t *testing.T, r *corpus.Record) *Transaction {
 	response.Body.Close()
 	tx := &Transaction{
 		ClientIP: r.SrcIP, ClientPort: r.SrcPort, ServerIP: r.DstIP, ServerPort: r.DstPort, Method: r.Method, URI: r.Target, Protocol: "HTTP/1.1",
-		ServerName: r.Host, RequestHeaders: []Header{{"Host", r.Host}}, RequestBody: r.RequestBody, HasResponse: true, ResponseStatus: r.Status,
+		ServerName: r.Host, RequestHeaders: []Header{{Name: "Host", Value: r.Host}}, RequestBody: r.RequestBody, HasResponse: true, ResponseStatus: r.Status,
 		ResponseProtocol: "HTTP/1.1", ResponseBody: r.ResponseBody,
 	}
 	for name, values := range request.Header {
-		tx.RequestHeaders = append(tx.RequestHeaders, Header{name, values[0]})
+		tx.RequestHeaders = append(tx.RequestHeaders, Header{Name: name, Value: values[0]})
 	}
 	for name, values := range response.Header {
-		tx.ResponseHeaders = append(tx.ResponseHeaders, Header{name, values[0]})
+		tx.ResponseHeaders = append(tx.ResponseHeaders, Header{Name: name, Value: values[0]})
 	}
 	return tx
 }

@@ -53,9 +53,9 @@ func newGate(p *program, waf coraza.WAF, table *ruleTable) (*gated, error) {
 	for _, m := range g.baseline.MatchedRules() {
 		matched[m.Rule().ID()] = true
 	}
-	files, _ := p.files()
 	made, err := gate.New(gate.Rules{
-		Directives: p.directives, Data: files, Count: counter.RulesCount(), Watched: table.watched, Blocking: func(id int) bool { return table.blocking[id] },
+		Directives: p.directives, Data: p.programFiles(), Count: counter.RulesCount(), Watched: table.watched,
+		Blocking: func(id int) bool { return table.blocking[id] },
 		Baseline: state, Matched: matched, Fresh: freshState.Variables(),
 	})
 	if made == nil {

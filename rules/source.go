@@ -122,11 +122,9 @@ func (p *program) insertBefore(low, high int, name string, rows []string) {
 	p.directives = slices.Insert(p.directives, at, added...)
 }
 
-// identity returns a hash over all that makes the rule set: the text in order, the data files, and whether rules that
-// cannot be used were left out.
-func (p *program) identity(strict bool) string {
+// identity returns a hash over all that makes the rule set: the text in order and the data files.
+func (p *program) identity() string {
 	h := sha256.New()
-	fmt.Fprintln(h, strict) //nolint:errcheck // a hash takes everything
 	for i := range p.directives {
 		fmt.Fprintf(h, "%q\n", p.directives[i].Rows()) //nolint:errcheck // a hash takes everything
 	}
