@@ -89,60 +89,66 @@ type report interface {
 	end(counts filter.Counts) error
 }
 
-// tally is what a check leaves behind for the exit code.
-type tally struct{ alerts, broken int }
+// inputs are files of records, read one after the other.
+type inputs struct {
+	console *console
+	names   []string
+	alerts  int
+	broken  int // lines that are no records
+}
 
 func check(ctx context.Context, c *console, f *filter.Filter, names []string, to report) error {
-	var (
-		found    tally
-		problems []error
-	)
-	for _, name := range names {
-		if err := checkInput(ctx, c, f, name, to, &found); err != nil {
-			problems = append(problems, err)
-		}
+	in := inputs{console: c, names: names}
+	err := in.each(ctx, &evaluation{filter: f}, to.record)
+	if err := errors.Join(to.end(f.Counts()), err); err != nil {
+		return err
 	}
-	if err := to.end(f.Counts()); err != nil {
-		problems = append(problems, err)
-	}
-	if found.broken > 0 {
-		problems = append(problems, fmt.Errorf("%s could not be read", count(found.broken, "line")))
-	}
-	switch {
-	case len(problems) > 0:
-		return errors.Join(problems...)
-	case found.alerts > 0:
+	if in.alerts > 0 {
 		return errAlert
 	}
 	return nil
 }
 
+// each evaluates all records of all files. What cannot be read is told, and the error says so at the end.
+func (in *inputs) each(ctx context.Context, e *evaluation, do func(file string, r *checked) error) error {
+	var problems []error
+	for _, name := range in.names {
+		if err := in.one(ctx, e, name, do); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if in.broken > 0 {
+		problems = append(problems, fmt.Errorf("%s could not be read", count(in.broken, "line")))
+	}
+	return errors.Join(problems...)
+}
+
 // maxToldLines bounds how many unreadable lines of an input are told one by one.
 const maxToldLines = 10
 
-func checkInput(ctx context.Context, c *console, f *filter.Filter, name string, to report, found *tally) error {
-	in, err := openInput(name, c.in)
+func (in *inputs) one(ctx context.Context, e *evaluation, name string, do func(file string, r *checked) error) error {
+	from, err := openInput(name, in.console.in)
 	if err != nil {
 		return err
 	}
-	defer in.close()
+	defer from.close()
 	told := 0
-	err = evaluate(ctx, f, in, func(r *checked) error {
+	err = e.run(ctx, from, func(r *checked) error {
 		switch {
 		case r.err != nil:
-			found.broken++
+			in.broken++
 			if told++; told <= maxToldLines {
-				c.say(fmt.Sprintf("%s:%d: %v", in.name, r.line, r.err))
+				in.console.say(fmt.Sprintf("%s:%d: %v", from.name, r.line, r.err))
 			} else if told == maxToldLines+1 {
-				c.say(in.name + ": more lines like these are counted, not told")
+				in.console.say(from.name + ": more lines like these are counted, not told")
 			}
 		case r.Kind == filter.Alert:
-			found.alerts++
+			in.alerts++
 		}
-		return to.record(in.name, r)
+		return do(from.name, r)
 	})
 	if err != nil {
-		return fmt.Errorf("read records: %s: %w", in.name, err)
+		return fmt.Errorf("read records: %s: %w", from.name, err)
 	}
 	return nil
 }

@@ -134,7 +134,7 @@ func TestAllProblemsOfACommandLineAreTold(t *testing.T) {
 func TestCommandLinesThatAreRefused(t *testing.T) {
 	for line, want := range map[string]string{
 		"chek":              "unknown command \"chek\" (did you mean check?)",
-		"frobnicate":        "unknown command \"frobnicate\" (want check, rules, run or version)",
+		"frobnicate":        "unknown command \"frobnicate\" (want check, compare, rules, run or version)",
 		"check":             "no file (want one or more, or - for standard input)",
 		"check --output":    "flag needs an argument: --output",
 		"check missing":     "read records: open missing: no such file or directory",

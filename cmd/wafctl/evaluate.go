@@ -10,6 +10,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 )
 
 // maxLine is the size in bytes from which a line is no record.
@@ -21,7 +22,16 @@ var errTooLong = errors.New("longer than 16 MiB")
 type checked struct {
 	line int
 	filter.Finding
-	err error // the line is not JSON, or too long; Finding is empty
+	other filter.Finding // of the second filter, when there is one
+	event []byte         // of an alert, when alerts are kept
+	err   error          // the line is not JSON, or too long; the rest is empty
+}
+
+// evaluation is how records are checked.
+type evaluation struct {
+	filter *filter.Filter
+	other  *filter.Filter // checks the same records, unless nil
+	keep   bool           // alerts keep their events
 }
 
 // block is a run of lines, its records once they are checked, and the word that they are.
@@ -31,9 +41,9 @@ type block struct {
 	done  chan struct{}
 }
 
-// evaluate checks all records of an input on all cores and hands them to each in input order. It holds few blocks at a time,
-// so the size of the input does not matter.
-func evaluate(ctx context.Context, f *filter.Filter, in io.Reader, each func(*checked) error) error {
+// run checks all records of an input on all cores and hands them to each in input order. It holds few blocks at a time, so the
+// size of the input does not matter.
+func (e *evaluation) run(ctx context.Context, in io.Reader, each func(*checked) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := runtime.GOMAXPROCS(0)
@@ -49,7 +59,7 @@ func evaluate(ctx context.Context, f *filter.Filter, in io.Reader, each func(*ch
 		go func() {
 			var decoder intake.Decoder
 			for b := range work {
-				b.check(f, &decoder)
+				b.check(e, &decoder)
 				close(b.done)
 			}
 		}()
@@ -89,7 +99,7 @@ func readBlocks(ctx context.Context, in io.Reader, work, inOrder chan<- *block) 
 }
 
 // check decodes the records of the block and has the filter look at them.
-func (b *block) check(f *filter.Filter, d *intake.Decoder) {
+func (b *block) check(e *evaluation, d *intake.Decoder) {
 	if b.TooLong {
 		b.found = []checked{{line: b.Line, err: errTooLong}}
 		return
@@ -106,11 +116,33 @@ func (b *block) check(f *filter.Filter, d *intake.Decoder) {
 			b.found = append(b.found, checked{line: number, err: err})
 		}
 	}
-	findings := f.Check(chunk)
-	for i := range b.found {
-		if b.found[i].err == nil {
-			b.found[i].Finding, findings = findings[0], findings[1:]
-		}
-	}
+	b.judge(e, chunk)
 	b.Text = nil
+}
+
+// judge gives each record of the block what the filters find in its event.
+func (b *block) judge(e *evaluation, chunk []byte) {
+	findings := e.filter.Check(chunk)
+	var others []filter.Finding
+	if e.other != nil {
+		others = e.other.Check(chunk)
+	}
+	for i, n := 0, 0; i < len(b.found); i++ {
+		r := &b.found[i]
+		if r.err != nil {
+			continue
+		}
+		r.Finding = findings[n]
+		if others != nil {
+			r.other = others[n]
+		}
+		if e.keep {
+			event, rest, err := record.Next(chunk)
+			if err == nil && r.Kind == filter.Alert {
+				r.event = event.Raw
+			}
+			chunk = rest
+		}
+		n++
+	}
 }

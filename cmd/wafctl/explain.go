@@ -24,7 +24,8 @@ type explainer struct {
 	to      *bufio.Writer
 	asJSON  bool
 	line    int // the only one to explain, 0 for all
-	found   tally
+
+	alerts, broken int
 }
 
 // explain explains the records of all inputs.
@@ -35,13 +36,13 @@ func (e *explainer) explain(ctx context.Context, names []string) error {
 			problems = append(problems, err)
 		}
 	}
-	if e.found.broken > 0 {
-		problems = append(problems, fmt.Errorf("%s could not be read", count(e.found.broken, "line")))
+	if e.broken > 0 {
+		problems = append(problems, fmt.Errorf("%s could not be read", count(e.broken, "line")))
 	}
 	if err := errors.Join(append(problems, e.to.Flush())...); err != nil {
 		return err
 	}
-	if e.found.alerts > 0 {
+	if e.alerts > 0 {
 		return errAlert
 	}
 	return nil
@@ -107,7 +108,7 @@ func (e *explainer) block(name string, block intake.Block) (explained int, err e
 func (e *explainer) wants(line int) bool { return e.line == 0 || e.line == line }
 
 func (e *explainer) unreadable(name string, line int, err error) {
-	e.found.broken++
+	e.broken++
 	e.console.say(fmt.Sprintf("%s:%d: %v", name, line, err))
 }
 
@@ -117,7 +118,7 @@ func (e *explainer) record(name string, line int, event []byte) error {
 		return fmt.Errorf("%s:%d: %w", name, line, err)
 	}
 	if x.Kind == filter.Alert {
-		e.found.alerts++
+		e.alerts++
 	}
 	if e.asJSON {
 		return jsoniter.NewEncoder(e.to).Encode(newJSONExplanation(line, x))
