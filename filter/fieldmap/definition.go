@@ -245,6 +245,9 @@ func (d *definition) headersOption(key, name, option *yaml.Node, a *action) {
 	case "dashes":
 		a.dashes = d.flag(option)
 	case "names":
+		if a.guess = option.Value == "guess"; a.guess {
+			return
+		}
 		a.names = d.texts(option)
 		if i := slices.IndexFunc(a.names, func(n string) bool { return !isToken(n) }); i >= 0 {
 			d.fail(option, "malformed header name %q", a.names[i])

@@ -70,6 +70,14 @@ func TestValuesBetweenBarsAreNamed(t *testing.T) {
 	require.Equal(t, []rules.Header{{Name: "Host", Value: "shop.example"}, {Name: "User-Agent", Value: "curl/8"}}, tx.RequestHeaders)
 }
 
+func TestNamesOfCapturedHeadersAreGuessed(t *testing.T) {
+	m := parse(t, "name: own\nescapes: hash\nfields: {method: m, uri: u, header.*: {key: h, names: guess}}")
+	tx, _ := transaction(t, m, `{"m":"GET","u":"/","h":"shop.example|https://a/#7Cb|curl/8|de, en"}`)
+	require.Equal(t, []rules.Header{{Name: "Captured", Value: "shop.example"}, {Name: "Referer", Value: "https://a/|b"},
+		{Name: "User-Agent", Value: "curl/8"}, {Name: "Captured", Value: "de, en"}}, tx.RequestHeaders)
+	require.NotZero(t, tx.Unknown&rules.PartHost)
+}
+
 func TestEscapesOfLogFormatsAreUndone(t *testing.T) {
 	for _, c := range []struct{ escapes, logged, want string }{
 		{"backslash", `/?a=\x22\"\\\x5C\n\q\x2`, "/?a=\"\"\\\\\n\\q\\x2"},

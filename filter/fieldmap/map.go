@@ -51,6 +51,7 @@ type action struct {
 	all       bool     // many headers: the source logs every header
 	dashes    bool     // many headers: names have underscores in place of dashes
 	names     []string // many headers: a text with the values of these headers between bars
+	guess     bool     // many headers: such a text, and the names are not known
 	empty     []string // texts that stand for nothing
 	escapes   escapes  // what to undo in texts
 }

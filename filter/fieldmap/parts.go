@@ -87,7 +87,7 @@ func (v *Values) unknown(t *rules.Transaction, rawRequest bool) (parts rules.Par
 		{t.ClientIP == "", rules.PartClient},
 		{t.ServerIP == "", rules.PartServer},
 		{!v.Has(RequestBody), rules.PartBody | rules.PartBodyEnd},
-		{t.RequestCut, rules.PartBodyEnd},
+		{t.RequestCut || v.untyped, rules.PartBodyEnd},
 		{t.ResponseStatus == 0, rules.PartStatus},
 		{v.Get(ResponseHead) == "" && !v.responseList.whole, rules.PartResponseHeader},
 		{t.ResponseBody == "", rules.PartResponseBody | rules.PartResponseEnd},

@@ -111,6 +111,12 @@ func (v *Values) text(a *action, value []byte) (text string, ok bool) {
 		}
 		value = items.Value
 	}
+	text, ok = v.rawText(a, value)
+	return a.escapes.undo(text, &v.scratch), ok
+}
+
+// rawText returns a scalar as text with the escapes of the log format.
+func (v *Values) rawText(a *action, value []byte) (text string, ok bool) {
 	text, ok = v.scalar(value)
 	switch {
 	case !ok, text == "":
@@ -119,8 +125,6 @@ func (v *Values) text(a *action, value []byte) (text string, ok bool) {
 		return "", true
 	case a.base64:
 		return fromBase64(text, &v.scratch)
-	case a.escapes != noEscapes:
-		return a.escapes.undo(text, &v.scratch), true
 	}
 	return text, true
 }
@@ -233,7 +237,7 @@ func (v *Values) takeHeaders(to *headerValues, a *action, suffix string, value [
 		}
 		return
 	}
-	if text, ok := v.text(a, value); ok && text != "" {
+	if text, ok := v.rawText(a, value); ok && text != "" {
 		to.whole = to.whole || a.all
 		v.takeHeaderText(to, a, text)
 	}
@@ -285,7 +289,7 @@ func appendDashed(dst []byte, name string) []byte {
 func (v *Values) takeHeaderItem(to *headerValues, a *action, item []byte) {
 	pairs, isMap := record.ReadMap(item)
 	if !isMap {
-		if line, ok := v.text(a, item); ok {
+		if line, ok := v.rawText(a, item); ok {
 			v.takeHeaderText(to, a, line)
 		}
 		return
@@ -305,23 +309,38 @@ func (v *Values) takeHeaderItem(to *headerValues, a *action, item []byte) {
 	}
 }
 
-// takeHeaderText reads header lines, or values between bars when their names are known.
+// takeHeaderText reads header lines, or the values of headers between bars.
 func (v *Values) takeHeaderText(to *headerValues, a *action, text string) {
-	if a.names == nil {
-		h := head{text}
+	if a.names == nil && !a.guess {
+		h := head{a.escapes.undo(text, &v.scratch)}
 		to.list, _ = h.headers(to.list)
 		return
 	}
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
-	for _, name := range a.names {
-		value, rest, more := strings.Cut(text, "|")
-		if value != "" {
-			v.add(a.reading, name, value)
+	for i, more := 0, true; more && (a.guess || i < len(a.names)); i++ {
+		var value string
+		if value, text, more = strings.Cut(text, "|"); value == "" {
+			continue
 		}
-		if text = rest; !more {
-			return
+		name := "Captured"
+		if !a.guess {
+			name = a.names[i]
+		} else if a.reading == asHeaders {
+			name = v.guessed(value)
 		}
+		v.add(a.reading, v.copied(name), a.escapes.undo(value, &v.scratch))
 	}
+}
+
+// guessed returns the header that a value most likely belongs to: rules that look at single headers would miss it otherwise.
+func (v *Values) guessed(value string) string {
+	switch {
+	case strings.HasPrefix(value, "http://") || strings.HasPrefix(value, "https://"):
+		return "Referer"
+	case strings.ContainsAny(value, " /") && !v.listed("User-Agent"):
+		return "User-Agent"
+	}
+	return "Captured"
 }
 
 // takeArguments makes an argument of a value, and of each value in nested maps and lists: names are joined with dots, as in

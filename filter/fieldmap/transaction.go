@@ -29,8 +29,10 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 		return v.otherLog(t)
 	}
 	t.ServerName = serverName(t)
-	t.RequestBody = v.Get(RequestBody)
-	t.RequestCut = v.Has(RequestBody) && (isCut(t.RequestHeaders, t.RequestBody) || v.atLimit(t.RequestBody))
+	if body := v.Get(RequestBody); raw || body == "" || v.hasContentType(t) || v.typeOfBody(t, body) {
+		t.RequestBody = body
+	}
+	t.RequestCut = v.Has(RequestBody) && (isCut(t.RequestHeaders, t.RequestBody) || v.atLimit(v.Get(RequestBody)))
 	v.response(t)
 	t.Unknown = v.unknown(t, raw)
 	return true

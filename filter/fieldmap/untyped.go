@@ -1,0 +1,78 @@
+package fieldmap
+
+import (
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// bodyArgument is what rules see of a body that is neither a form nor anything else that they can take apart.
+const bodyArgument = "body"
+
+// hasContentType reports whether it is known what the request body is.
+func (v *Values) hasContentType(t *rules.Transaction) bool {
+	_, found := t.Header("Content-Type")
+	return found || v.requestList.whole
+}
+
+// typeOfBody finds out from its looks what a body is whose Content-Type the source does not log, and adds the header that makes
+// rules read it so. It reports false when the body looks like nothing of that kind: then it is inspected as one argument, since
+// reading a text as a form finds fault with its line breaks.
+func (v *Values) typeOfBody(t *rules.Transaction, body string) (typed bool) {
+	v.untyped = true
+	mediaType := ""
+	switch start := strings.TrimLeft(body, " \t\r\n"); {
+	case strings.HasPrefix(start, "{"), strings.HasPrefix(start, "["):
+		mediaType = "application/json"
+	case strings.HasPrefix(start, "<?xml"):
+		mediaType = "text/xml"
+	case strings.HasPrefix(body, "--"):
+		mediaType = v.multipart(body)
+	case isForm(body):
+		mediaType = "application/x-www-form-urlencoded"
+	}
+	if mediaType == "" {
+		t.Arguments = append(t.Arguments, rules.Header{Name: bodyArgument, Value: v.withoutNUL(body)})
+		return false
+	}
+	t.RequestHeaders = append(t.RequestHeaders, rules.Header{Name: "Content-Type", Value: mediaType})
+	return true
+}
+
+// multipart returns the type of a body that begins with the boundary of its parts, "" when it does not.
+func (v *Values) multipart(body string) string {
+	line, rest, _ := strings.Cut(body[len("--"):], "\n")
+	boundary := strings.TrimSuffix(line, "\r")
+	const longest = 70 // RFC 2046
+	if boundary == "" || len(boundary) > longest || !isToken(boundary) || !strings.Contains(rest, ":") {
+		return ""
+	}
+	return onScratch(&v.scratch, func(dst []byte) []byte { return append(append(dst, "multipart/form-data; boundary="...), boundary...) })
+}
+
+// isForm reports whether a text is name=value pairs as browsers write them: escaped, on one line.
+func isForm(body string) bool {
+	name, _, hasValue := strings.Cut(body, "=")
+	if !hasValue || name == "" {
+		return false
+	}
+	for i := range len(body) {
+		if body[i] < ' ' {
+			return false
+		}
+	}
+	return !strings.ContainsAny(name, " <>\"'(){};")
+}
+
+// withoutNUL replaces NUL bytes: they are normal in a binary body, and an attack in an argument.
+func (v *Values) withoutNUL(body string) string {
+	if strings.IndexByte(body, 0) < 0 {
+		return body
+	}
+	return onScratch(&v.scratch, func(dst []byte) []byte {
+		for i := range len(body) {
+			dst = append(dst, max(body[i], 1))
+		}
+		return dst
+	})
+}

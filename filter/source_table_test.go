@@ -1,0 +1,178 @@
+package filter
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// logged returns the chunk with the record of a source.
+func logged(t testing.TB, fields map[string]any) []byte {
+	t.Helper()
+	text, err := json.Marshal(fields)
+	require.NoError(t, err)
+	var d intake.Decoder
+	chunk, n, err := d.AppendEvents(nil, text, time.Unix(1717053408, 0))
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	return chunk
+}
+
+func matched(f Finding) (ids []int) {
+	if f.Verdict != nil {
+		for _, m := range f.Verdict.Matches {
+			ids = append(ids, m.Rule.ID)
+		}
+	}
+	return ids
+}
+
+func TestRecordsOfEverySourceAreReadWithItsMap(t *testing.T) {
+	for _, s := range accesslog.Sources() {
+		f := newFilter(t, nil)
+		for name, r := range accesslog.Clean() {
+			require.NotEqual(t, NotHTTP, f.Check(logged(t, s.Record(r)))[0].Kind, "%s: %s", s.Title, name)
+		}
+		require.Equal(t, []SourceCount{{s.Map, uint64(len(accesslog.Clean()))}}, f.Counts().Sources, s.Title)
+	}
+}
+
+// TestSourcesTable requires that clean requests do not alert in any log, and that attacks do wherever the log has them. The
+// result is docs/sources.md.
+func TestSourcesTable(t *testing.T) {
+	table := newSourceTable()
+	f := newFilter(t, nil)
+	for _, s := range accesslog.Sources() {
+		for _, a := range accesslog.Attacks() {
+			found := f.Check(logged(t, s.Record(a.Request)))[0]
+			want := Clean
+			if s.Has(a.Part) {
+				want = Alert
+			}
+			require.Equal(t, want, found.Kind, "%s: %s, %s: rules %v", s.Title, a.Class, a.Name, matched(found))
+			table.count(s, a, found.Kind == Alert)
+		}
+	}
+	for paranoia := 1; paranoia <= 4; paranoia++ {
+		f := newFilter(t, setting.Map{"blocking_paranoia": fmt.Sprint(paranoia)})
+		for _, s := range accesslog.Sources() {
+			for name, r := range accesslog.Clean() {
+				found := f.Check(logged(t, s.Record(r)))[0]
+				if paranoia == 1 {
+					require.Equal(t, Clean, found.Kind, "%s: %s: rules %v", s.Title, name, matched(found))
+				}
+				table.countClean(s, paranoia, found.Kind == Alert)
+			}
+		}
+	}
+	const path = "../docs/sources.md"
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.MkdirAll("../docs", 0o755))
+		require.NoError(t, os.WriteFile(path, []byte(table.String()), 0o644))
+	}
+	have, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, table.String(), string(have), "UPDATE_GOLDEN=1 go test ./filter -run TestSourcesTable writes it anew")
+}
+
+type sourceTable struct {
+	classes []string
+	attacks map[string]int            // by class
+	alerts  map[string]map[string]int // by title of the source and class
+	clean   map[string][5]int         // clean requests that alert, by title and paranoia level
+}
+
+func newSourceTable() *sourceTable {
+	table := &sourceTable{attacks: map[string]int{}, alerts: map[string]map[string]int{}, clean: map[string][5]int{}}
+	for _, a := range accesslog.Attacks() {
+		if !slices.Contains(table.classes, a.Class) {
+			table.classes = append(table.classes, a.Class)
+		}
+		table.attacks[a.Class]++
+	}
+	return table
+}
+
+func (table *sourceTable) count(s accesslog.Source, a accesslog.Attack, alert bool) {
+	if table.alerts[s.Title] == nil {
+		table.alerts[s.Title] = map[string]int{}
+	}
+	if alert {
+		table.alerts[s.Title][a.Class]++
+	}
+}
+
+func (table *sourceTable) countClean(s accesslog.Source, paranoia int, alert bool) {
+	counts := table.clean[s.Title]
+	if alert {
+		counts[paranoia]++
+	}
+	table.clean[s.Title] = counts
+}
+
+const sourcesHead = `# What can be found in the log of each source
+
+This page is written by a test (%[1]s). It sends %[2]d requests with an attack and %[3]d clean requests of
+browsers and apps through the log of each source, as that program writes it, and through the filter with default settings.
+
+A rule that judges what a log does not carry is left out for its records: a log without the Accept header cannot show that a
+client sent none. So an attack alerts wherever the logged fields have it, and clean requests stay clean.
+
+## Attacks that alert, by source and class
+
+"6 of 9" means that the other three attacks of the class are in parts of the request that the source does not log.
+
+`
+
+const sourcesClean = `
+## Clean requests that alert, by paranoia level
+
+Of %d clean requests. Level 1 is the default; higher levels find more and need tuning, as they do in a WAF in the request path.
+
+`
+
+func (table *sourceTable) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, sourcesHead, "`TestSourcesTable`", len(accesslog.Attacks()), len(accesslog.Clean()))
+	b.WriteString("| source | field map | logged parts |")
+	for _, class := range table.classes {
+		b.WriteString(" " + class + " |")
+	}
+	b.WriteString("\n|---|---|---|" + strings.Repeat("---|", len(table.classes)) + "\n")
+	for _, s := range accesslog.Sources() {
+		fmt.Fprintf(&b, "| %s | `%s` | %s |", s.Title, s.Map, partNames(s.Logs))
+		for _, class := range table.classes {
+			if n := table.alerts[s.Title][class]; n == table.attacks[class] {
+				fmt.Fprintf(&b, " %d |", n)
+			} else {
+				fmt.Fprintf(&b, " %d of %d |", n, table.attacks[class])
+			}
+		}
+		b.WriteString("\n")
+	}
+	fmt.Fprintf(&b, sourcesClean, len(accesslog.Clean()))
+	b.WriteString("| source | level 1 | level 2 | level 3 | level 4 |\n|---|---|---|---|---|\n")
+	for _, s := range accesslog.Sources() {
+		counts := table.clean[s.Title]
+		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", s.Title, counts[1], counts[2], counts[3], counts[4])
+	}
+	return b.String()
+}
+
+func partNames(parts []accesslog.Part) string {
+	words := make([]string, len(parts))
+	for i, p := range parts {
+		words[i] = string(p)
+	}
+	return strings.Join(words, ", ")
+}
