@@ -201,7 +201,7 @@ func FuzzRead(f *testing.F) {
 func TestBodiesAsLongAsTheSourceAllowsAreCut(t *testing.T) {
 	for length, cut := range map[int]bool{1023: false, 1024: true} {
 		text := fmt.Sprintf("%0*d", length, 7)
-		tx, _ := transaction(t, nano(), `{"METHOD":"POST","URL":"/","REQ_BODY":"`+text+`","RSP_BODY":"`+text+`"}`)
+		tx, _ := transaction(t, nano(), `{"REQ_HEADER":"POST / HTTP/1.1\r\nHost: a\r\n\r\n","REQ_BODY":"`+text+`","RSP_BODY":"`+text+`"}`)
 		require.Equal(t, cut, tx.RequestCut)
 		require.Equal(t, cut, tx.ResponseCut)
 		require.Equal(t, cut, tx.Unknown&rules.PartBodyEnd != 0)

@@ -34,14 +34,14 @@ fields:
 	require.Equal(t, 8443, tx.ServerPort)
 	require.Equal(t, []string{"POST", "/a b?x=1", "HTTP/2.0"}, []string{tx.Method, tx.URI, tx.Protocol})
 	require.Equal(t, []rules.Header{{Name: "X-Trace", Value: "t1"}, {Name: "Accept", Value: "*/*"}, {Name: "X-Two", Value: "2"},
-		{Name: "Host", Value: "shop.example"}}, tx.RequestHeaders)
+		{Name: "Host", Value: "shop.example"}, {Name: "Content-Type", Value: "application/x-www-form-urlencoded"}}, tx.RequestHeaders)
 	require.Equal(t, "shop.example", tx.ServerName)
 	require.Equal(t, "a=1&b=2", tx.RequestBody)
 	require.Equal(t, 503, tx.ResponseStatus)
 	require.Equal(t, []rules.Header{{Name: "content-type", Value: "text/html"}}, tx.ResponseHeaders)
 	require.Equal(t, "edge", v.Get(Source))
-	require.Equal(t, rules.PartUserAgent|rules.PartReferer|rules.PartOtherHeaders|rules.PartResponseHeader|rules.PartResponseBody|
-		rules.PartResponseEnd, tx.Unknown)
+	require.Equal(t, rules.PartUserAgent|rules.PartReferer|rules.PartOtherHeaders|rules.PartBodyEnd|rules.PartResponseHeader|
+		rules.PartResponseBody|rules.PartResponseEnd, tx.Unknown)
 }
 
 func TestHeadersComeInEveryShape(t *testing.T) {
