@@ -176,3 +176,25 @@ func partNames(parts []accesslog.Part) string {
 	}
 	return strings.Join(words, ", ")
 }
+
+func TestGateChangesNoVerdictOfAnySource(t *testing.T) {
+	gated, plain := newFilter(t, nil), newFilter(t, setting.Map{"gate": "off", "cache_size": "0"})
+	var chunk []byte
+	for _, s := range accesslog.Sources() {
+		for i, a := range accesslog.Attacks() {
+			if i%6 == 0 {
+				chunk = append(chunk, logged(t, s.Record(a.Request))...)
+			}
+		}
+		for _, name := range []string{"login form", "page", "call of an app"} {
+			chunk = append(chunk, logged(t, s.Record(accesslog.Clean()[name]))...)
+		}
+	}
+	want := plain.Check(chunk)
+	for range 2 { // the second time with what the gate has learned and the cache has kept
+		for i, found := range gated.Check(chunk) {
+			require.Equal(t, matched(want[i]), matched(found))
+			require.Equal(t, want[i].Kind, found.Kind)
+		}
+	}
+}

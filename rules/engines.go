@@ -64,7 +64,7 @@ func (es *engines) add(unknown Parts) (*engine, error) {
 	e, found := es.made[key]
 	if !found {
 		var err error
-		if e, err = newEngine(es.program.without(ids), &es.config); err != nil {
+		if e, err = es.whole.without(es.program, ids); err != nil {
 			return nil, fmt.Errorf("rules for records without %s: %w", unknown, err)
 		}
 		es.made[key] = e

@@ -77,6 +77,7 @@ func (e *engine) ask(t *Transaction) (a gate.Answer) {
 		}
 	}()
 	in := t.input()
+	in.Exempt = e.exempt
 	return e.gate.Ask(&in)
 }
 

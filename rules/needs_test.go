@@ -62,3 +62,21 @@ func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, set.engines.made, 2)
 }
+
+func TestGateIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
+	set := open(t, nil)
+	parsed := &Transaction{
+		Method: "POST", URI: "/login", Protocol: "HTTP/1.1", RequestHeaders: []Header{{Name: "Host", Value: "192.0.2.1"}},
+		Unknown: PartHost | PartOtherHeaders | PartUserAgent,
+	}
+	whole, err := set.engine(0)
+	require.NoError(t, err)
+	require.False(t, whole.ask(parsed).Clean)
+	e, err := set.engine(parsed.Unknown)
+	require.NoError(t, err)
+	require.Same(t, whole.gate, e.gate)
+	require.True(t, e.ask(parsed).Clean)
+
+	parsed.URI = "/login?a=../../etc/passwd"
+	require.False(t, e.ask(parsed).Clean)
+}

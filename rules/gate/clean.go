@@ -72,8 +72,8 @@ func (s *scratch) judge(in *Input) bool {
 		return true
 	}
 	s.names = question{}
-	for _, c := range g.direct {
-		if s.matchesDirectly(c, in) && !s.mark(c) {
+	for place, c := range g.direct {
+		if !in.Exempt.hasDirect(place) && s.matchesDirectly(c, in) && !s.mark(c) {
 			return true
 		}
 	}
@@ -228,7 +228,7 @@ func (s *scratch) triggered(at *lane, value string, in *Input) bool {
 		hit := s.run.formed(tr.test)
 		s.run.forms = &s.chained
 		innocent = innocent && !hit
-		if hit && !s.marks.has(tr.chain.id) && s.matches(tr.chain, in) && !s.mark(tr.chain) {
+		if hit && !in.Exempt.has(tr.chain.id) && !s.marks.has(tr.chain.id) && s.matches(tr.chain, in) && !s.mark(tr.chain) {
 			return true
 		}
 	}

@@ -24,6 +24,7 @@ type Input struct {
 	ResponseProtocol       string
 	ResponseHeaders        []Header
 	ResponseBody           string
+	Exempt                 *Exempt // rules that the engine leaves out, nil for none
 }
 
 // pair is one value of a collection.

@@ -1,0 +1,25 @@
+package gate
+
+// Exempt are rules that an engine leaves out which shares the gate of the whole rule set: what the gate finds of them is no
+// reason to judge. It is immutable.
+type Exempt struct {
+	direct []bool // by place in Gate.direct
+	ids    map[int]bool
+}
+
+// Exempt returns the exemption of rules by their ids. These must be rules that can alert: others may have effects on which the
+// gate's conclusions rest.
+func (g *Gate) Exempt(ids []int) *Exempt {
+	x := &Exempt{direct: make([]bool, len(g.direct)), ids: map[int]bool{}}
+	for _, id := range ids {
+		x.ids[id] = true
+	}
+	for i, c := range g.direct {
+		x.direct[i] = x.ids[c.id]
+	}
+	return x
+}
+
+func (x *Exempt) hasDirect(place int) bool { return x != nil && x.direct[place] }
+
+func (x *Exempt) has(id int) bool { return x != nil && x.ids[id] }
