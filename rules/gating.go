@@ -33,12 +33,17 @@ var plain = Transaction{
 }
 
 // newGate derives the gate of a compiled program. The error says why the engine judges every transaction.
-func newGate(p *program, waf coraza.WAF, table *ruleTable) (*gated, error) {
+func newGate(p *program, waf coraza.WAF, table *ruleTable) (g *gated, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			g, err = nil, fmt.Errorf("gate: panic on a plain transaction: %v", cause)
+		}
+	}()
 	counter, counts := waf.(experimental.WAFWithRules)
 	if !counts {
 		return nil, fmt.Errorf("gate: the engine does not count its rules")
 	}
-	g := &gated{baseline: waf.NewTransaction()}
+	g = &gated{baseline: waf.NewTransaction()}
 	fresh := waf.NewTransaction()
 	defer fresh.Close()
 	state, can := g.baseline.(plugintypes.TransactionState)

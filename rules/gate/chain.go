@@ -87,6 +87,7 @@ type run struct {
 	local   []local  // TX variables that the chain has set, all values they can have
 	matched []string // values that rules of the chain matched
 	groups  []pair   // captured groups by number, all values they can have
+	blind   bool     // a rule may have matched values that are not known
 	unsure  bool     // something could not be followed
 	hit     bitset
 	other   *run // for rules that set variables for this one
@@ -100,7 +101,8 @@ type local struct {
 
 func (r *run) reset(v *view) {
 	r.v = v
-	r.local, r.matched, r.groups, r.unsure = r.local[:0], r.matched[:0], r.groups[:0], false
+	r.local, r.matched, r.groups = r.local[:0], r.matched[:0], r.groups[:0]
+	r.blind, r.unsure = false, false
 }
 
 // chain reports whether the chain can match: false is certain, true may be too careful.
@@ -121,6 +123,7 @@ func (r *run) test(t *test) bool {
 	case t.constant:
 		return t.result
 	case t.unknown:
+		r.matchUnknown(t)
 		return true
 	case t.all:
 		r.match(t, "", nil)
@@ -146,6 +149,10 @@ func (r *run) target(t *test, g *target) (found bool) {
 	case ofSize:
 		return r.value(t, r.v.arena.number(r.v.argumentBytes()))
 	case ofMatched:
+		if r.blind || len(r.matched) == 0 && g.variable == variables.MatchedVar { // the one of a rule before is still there
+			r.unsure = true
+			return true
+		}
 		for i := range r.matched { // values that this loop adds are no values of the rules before
 			found = r.value(t, r.matched[i]) || found
 		}
@@ -200,8 +207,8 @@ func (r *run) txTarget(t *test, g *target) (found bool) {
 				found = r.value(t, r.groups[i].value) || found
 			}
 		}
-		r.unsure = r.unsure || !known
-		return found || !known
+		r.unsure = r.unsure || !known || r.blind
+		return found || r.unsure
 	}
 	for i := range g.feeders {
 		found = r.fed(t, &g.feeders[i], g) || found
@@ -305,6 +312,14 @@ func (r *run) match(t *test, text string, groups []int) {
 		value, knownValue := r.expand(s.value, text, groups)
 		knownValue = knownValue && !s.remove && !strings.HasPrefix(value, "+") && !strings.HasPrefix(value, "-")
 		r.local = append(r.local, local{strings.ToLower(name), value, !knownName, !knownValue})
+	}
+}
+
+// matchUnknown does what a match does of which nothing is known but that it can be.
+func (r *run) matchUnknown(t *test) {
+	r.blind = true
+	for _, s := range t.sets {
+		r.local = append(r.local, local{name: s.name, unknownName: strings.Contains(s.name, "%{"), unknownValue: true})
 	}
 }
 

@@ -53,7 +53,7 @@ var sources = map[string]source{
 	"XML":                             {kind: ofPairs, collections: []collection{xml}, from: 2},
 	"REQUEST_XML":                     {kind: ofPairs, collections: []collection{xml}, from: 2},
 	"TX":                              {kind: ofTX},
-	"MATCHED_VAR":                     {kind: ofMatched},
+	"MATCHED_VAR":                     {kind: ofMatched, variable: variables.MatchedVar},
 	"MATCHED_VARS":                    {kind: ofMatched},
 	"ARGUMENTS_LIMIT_REACHED":         {variable: variables.ArgumentsLimitReached, from: 2},
 	"FILES_COMBINED_SIZE":             {variable: variables.FilesCombinedSize, from: 2},
