@@ -11,27 +11,29 @@ import (
 
 // chain is a SecRule or SecAction with the rules chained to it.
 type chain struct {
-	id      int
-	phase   int
-	place   string // file:line
-	tags    []string
-	message string
-	tests   []test
-	skips   string // marker of skipAfter
-	skip    int    // number of skip
-	effects []effect
+	id        int
+	phase     int
+	place     string // file:line
+	tags      []string
+	message   string
+	tests     []test
+	compiling bool   // the tests are being made
+	skips     string // marker of skipAfter
+	skip      int    // number of skip
+	effects   []effect
 
-	opaque   string // why the gate cannot follow the rule, "" when it can
-	watched  bool   // a match makes the engine judge
-	controls bool   // it has an action besides setvar that changes how rules run
-	counts   bool   // it does nothing but add to variables
-	static   bool   // whether it matches does not depend on the transaction
-	matches  bool   // of a static chain: it matches
-	dead     bool   // never evaluated, or never matches
-	why      string // how the chain is gated, for people
-	number   int
-	repeats  bool         // it looks at headers and the like only
-	needs    []dependency // what it then looks at
+	opaque       string // why the gate cannot follow the rule, "" when it can
+	watched      bool   // a match makes the engine judge
+	controls     bool   // it has an action besides setvar that changes how rules run
+	firstControl int    // test of the chain that has the first such action
+	counts       bool   // it does nothing but add to variables
+	static       bool   // whether it matches does not depend on the transaction
+	matches      bool   // of a static chain: it matches
+	dead         bool   // never evaluated, or never matches
+	why          string // how the chain is gated, for people
+	number       int
+	repeats      bool         // it looks at headers and the like only
+	needs        []dependency // what it then looks at
 }
 
 // dependency is something of a transaction that decides whether a chain matches.

@@ -33,12 +33,21 @@ func (c *chain) control(rules []seclang.Rule, bodyRule func(id int, tag string) 
 		for _, action := range rules[i].Actions {
 			switch action.Name {
 			case "ctl":
-				c.controls = true
+				c.controlledAt(i)
 				c.addControl(i, action.Value, bodyRule)
 			case "allow", "exec", "setenv", "setuid", "setsid", "initcol", "expirevar", "deprecatevar", "redirect", "proxy":
-				c.controls, c.watched = true, true
+				c.controlledAt(i)
+				c.watched = true
 			}
 		}
+	}
+}
+
+// controlledAt notes that a test of the chain has such an action. Coraza runs it when the chain matches so far, whatever the
+// tests behind it say.
+func (c *chain) controlledAt(test int) {
+	if !c.controls {
+		c.controls, c.firstControl = true, test
 	}
 }
 
@@ -83,6 +92,11 @@ func (p *compiler) compile(c *chain, rules []seclang.Rule) {
 	if c.tests != nil {
 		return
 	}
+	if c.watched && c.controls {
+		rules = rules[:c.firstControl+1] // the engine judges from there
+	}
+	c.compiling = true
+	defer func() { c.compiling = false }()
 	for i := range rules {
 		c.tests = append(c.tests, p.test(c, i, &rules[i]))
 	}
@@ -205,6 +219,9 @@ func (p *compiler) fitsTX(c *chain, at int, g *target) bool {
 
 // compileFeeder compiles a chain that is not watched but feeds one that is.
 func (p *compiler) compileFeeder(c *chain) bool {
+	if c.compiling {
+		return false // it is fed by the one that it feeds
+	}
 	if c.tests == nil {
 		p.compile(c, p.flow.entries[p.flow.order[c]].rules)
 	}
