@@ -40,11 +40,10 @@ type Reason struct {
 	Values []MatchedValue
 }
 
-// MatchedValue is one value that a rule matched.
+// MatchedValue is one value that a rule matched, as the operator saw it.
 type MatchedValue struct {
-	Variable string // for instance ARGS:t
-	Value    string // as the operator saw it
-	Steps    []Step // from the variable's own value to that one; none when there are no transformations
+	Variable
+	Link int // place of the rule in its chain, 0 for the one with the id
 }
 
 // Step is a value after a transformation; the first one has no transformation and is the variable's own value.
@@ -77,14 +76,11 @@ func (s *Set) explain(x *Explanation, e *engine, tx types.Transaction) {
 		x.sum("inbound", x.Verdict.Inbound, "inbound_anomaly_score_threshold"),
 		x.sum("outbound", x.Verdict.Outbound, "outbound_anomaly_score_threshold"),
 	}
-	texts := map[int]string{}
-	for _, r := range s.List() {
-		texts[r.ID] = r.Text
-	}
+	texts := s.texts()
 	for _, m := range tx.MatchedRules() {
 		id := m.Rule().ID()
 		if info := e.table.infos[id]; info != nil && info.isDetection() {
-			x.Reasons = append(x.Reasons, x.reason(texts[id], m.MatchedDatas()))
+			x.Reasons = append(x.Reasons, newReason(texts[id], m.MatchedDatas()))
 		}
 	}
 }
@@ -123,23 +119,23 @@ func readVariables(from plugintypes.TransactionVariables) []Variable {
 	return all
 }
 
-// reason explains the values of one match.
-func (x *Explanation) reason(text string, matched []types.MatchData) Reason {
+func newReason(text string, matched []types.MatchData) Reason {
 	r := Reason{Text: text}
-	chain, _ := seclang.Split("", text) // the parser has accepted it, so only steps can be missing
 	for _, m := range matched {
-		v := Variable{m.Variable().Name(), strings.Clone(m.Key()), strings.Clone(m.Value())}
-		value := MatchedValue{Variable: v.Label(), Value: v.Value}
-		if m.ChainLevel() < len(chain) {
-			value.Steps = x.steps(transformationsOf(chain[m.ChainLevel()]), &v)
-		}
-		r.Values = append(r.Values, value)
+		r.Values = append(r.Values, MatchedValue{
+			Variable{m.Variable().Name(), strings.Clone(m.Key()), strings.Clone(m.Value())}, m.ChainLevel(),
+		})
 	}
 	return r
 }
 
-// steps finds the value of the variable that the transformations turn into what matched.
-func (x *Explanation) steps(chain []string, matched *Variable) []Step {
+// Steps returns how the rule's transformations have made a matched value from the variable's own; nil when the rule has none.
+func (x *Explanation) Steps(r *Reason, matched *MatchedValue) []Step {
+	links, _ := seclang.Split("", r.Text) // the compiler has accepted it
+	if matched.Link >= len(links) {
+		return nil
+	}
+	chain := transformationsOf(links[matched.Link])
 	if len(chain) == 0 {
 		return nil
 	}

@@ -44,8 +44,8 @@ func TestStepsOfTransformationsAreShown(t *testing.T) {
 	tx.URI = "/?q=%2541BC&q=x"
 	x, err := set.Explain(tx)
 	require.NoError(t, err)
-	require.Equal(t, []MatchedValue{
-		{"ARGS:q", "abc", []Step{{"", "%41BC"}, {"urlDecodeUni", "ABC"}, {"lowercase", "abc"}}},
-		{"ARGS:q", "%41BC", nil},
-	}, x.Reasons[0].Values)
+	r := &x.Reasons[0]
+	require.Equal(t, []MatchedValue{{Variable{"ARGS", "q", "abc"}, 0}, {Variable{"ARGS", "q", "%41BC"}, 1}}, r.Values)
+	require.Equal(t, []Step{{"", "%41BC"}, {"urlDecodeUni", "ABC"}, {"lowercase", "abc"}}, x.Steps(r, &r.Values[0]))
+	require.Empty(t, x.Steps(r, &r.Values[1]))
 }

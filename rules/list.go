@@ -42,6 +42,17 @@ func (p *program) list(table *ruleTable) []Loaded {
 	return list
 }
 
+// texts returns the texts of the rules by id.
+func (s *Set) texts() map[int]string {
+	s.textsOnce.Do(func() {
+		s.textsByID = map[int]string{}
+		for _, r := range s.List() {
+			s.textsByID[r.ID] = r.Text
+		}
+	})
+	return s.textsByID
+}
+
 func newLoaded(info *RuleInfo, r *seclang.Rule) Loaded {
 	message, _ := r.Action("msg")
 	return Loaded{RuleInfo: info, Message: message, Text: r.Name + " " + r.Args, Detection: info.isDetection()}

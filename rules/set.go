@@ -17,6 +17,9 @@ type Set struct {
 	warnings []string
 	speed    speed
 	users    int // guarded by registry.mu
+
+	textsOnce sync.Once
+	textsByID map[int]string // of the rules, made when one is explained
 }
 
 // registry holds the open rule sets by content.

@@ -134,8 +134,10 @@ func TestAllProblemsOfACommandLineAreTold(t *testing.T) {
 func TestCommandLinesThatAreRefused(t *testing.T) {
 	for line, want := range map[string]string{
 		"chek":              "unknown command \"chek\" (did you mean check?)",
-		"frobnicate":        "unknown command \"frobnicate\" (want check, compare, rules, run or version)",
+		"frobnicate":        "unknown command \"frobnicate\" (want check, compare, rules, run, tune or version)",
 		"check":             "no file (want one or more, or - for standard input)",
+		"frob --output x":   "unknown command \"frob\" (want ",
+		"--verbose":         "--verbose: unknown flag",
 		"check --output":    "flag needs an argument: --output",
 		"check missing":     "read records: open missing: no such file or directory",
 		"check testdata":    "read records: testdata is a directory (want a file, or - for standard input)",

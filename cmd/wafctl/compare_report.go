@@ -25,7 +25,6 @@ type changeTable struct {
 	*grid
 	to          *bufio.Writer
 	withFile    bool
-	titled      bool
 	changes     int
 	added, gone map[string]int // records by rule
 }

@@ -208,21 +208,23 @@ func (e *explainer) rules(x *rules.Explanation) {
 		if m.Data != "" {
 			fmt.Fprintf(e.to, "    %s\n", printable(m.Data))
 		}
-		e.reason(&x.Reasons[i])
+		e.reason(x, &x.Reasons[i])
 	}
 }
 
-func (e *explainer) reason(r *rules.Reason) {
+func (e *explainer) reason(x *rules.Explanation, r *rules.Reason) {
 	for line := range strings.SplitSeq(r.Text, "\n") {
 		fmt.Fprintf(e.to, "    %s\n", e.console.paint(cyan, printable(line)))
 	}
-	for _, v := range r.Values {
-		fmt.Fprintf(e.to, "    %s = %s\n", printable(v.Variable), printable(v.Value))
-		for i, s := range v.Steps {
+	for i := range r.Values {
+		v := &r.Values[i]
+		fmt.Fprintf(e.to, "    %s = %s\n", printable(v.Label()), printable(v.Value))
+		steps := x.Steps(r, v)
+		for i, s := range steps {
 			how, value := "as it came", printable(s.Value)
 			if i > 0 {
 				how = "t:" + s.Transformation
-				if s.Value == v.Steps[i-1].Value {
+				if s.Value == steps[i-1].Value {
 					value = e.console.paint(dim, "unchanged")
 				}
 			}

@@ -73,21 +73,23 @@ func newJSONExplanation(line int, x *filter.Explanation) *jsonExplanation {
 		j.Variables = append(j.Variables, jsonVariable{v.Name, mend(v.Key), mend(v.Value)})
 	}
 	for i := range x.Rules.Verdict.Matches {
-		j.Matches = append(j.Matches, newJSONMatch(&x.Rules.Verdict.Matches[i], &x.Rules.Reasons[i]))
+		j.Matches = append(j.Matches, newJSONMatch(x.Rules, i))
 	}
 	return j
 }
 
 func newJSONSum(t rules.Threshold) *jsonSum { return &jsonSum{t.Score, t.Limit} }
 
-func newJSONMatch(m *rules.Match, r *rules.Reason) jsonMatch {
+func newJSONMatch(x *rules.Explanation, i int) jsonMatch {
+	m, r := &x.Verdict.Matches[i], &x.Reasons[i]
 	j := jsonMatch{
 		ID: m.Rule.ID, Severity: severityName(m.Rule.Severity.String()), Phase: m.Rule.Phase, Message: mend(m.Message), Data: mend(m.Data),
 		File: mend(m.Rule.File), Line: m.Rule.Line, Text: mend(r.Text), Values: []jsonValue{},
 	}
-	for _, v := range r.Values {
-		value := jsonValue{Variable: mend(v.Variable), Value: mend(v.Value)}
-		for _, s := range v.Steps {
+	for i := range r.Values {
+		v := &r.Values[i]
+		value := jsonValue{Variable: mend(v.Label()), Value: mend(v.Value)}
+		for _, s := range x.Steps(r, v) {
 			value.Steps = append(value.Steps, jsonStep{s.Transformation, mend(s.Value)})
 		}
 		j.Values = append(j.Values, value)

@@ -49,8 +49,15 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var none flags
+			if err := none.usage(cmd, args); err != nil {
+				return err
+			}
+			return cmd.Help()
+		},
 	}
+	strict(root)
 	root.SetArgs(args)
 	root.SetIn(c.in)
 	root.SetOut(c.out)
@@ -58,7 +65,7 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 	root.SetHelpFunc(c.help)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, add := range []func(*console, []string) *cobra.Command{newRun, newCheck, newRules, newCompare, newVersion} {
+	for _, add := range []func(*console, []string) *cobra.Command{newRun, newCheck, newRules, newCompare, newTune, newVersion} {
 		root.AddCommand(add(c, args))
 	}
 	return root

@@ -82,7 +82,7 @@ func TestVersionNamesEngineAndRules(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, command := range []string{"", "run", "check", "rules", "compare", "version"} {
+	for _, command := range []string{"", "run", "check", "rules", "compare", "tune", "version"} {
 		got := wafctl(nil, nil, strings.Fields(command+" --help")...)
 		require.Equal(t, exitClean, got.code)
 		require.Empty(t, got.err)

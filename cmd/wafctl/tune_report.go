@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	jsoniter "github.com/json-iterator/go"
+)
+
+// tuned is the outcome of a tuning.
+type tuned struct {
+	records    uint64
+	alerts     int // before
+	remaining  int // with the exclusions
+	exclusions []exclusion
+}
+
+func (t *tuned) write(c *console, output string) error {
+	to := lineWriter(c)
+	switch output {
+	case "json":
+		if err := t.json(to); err != nil {
+			return err
+		}
+	case "seclang":
+		t.seclang(to)
+	default:
+		t.table(c, to)
+	}
+	return to.Flush()
+}
+
+// jsonExclusion is what --output json says of one exclusion.
+type jsonExclusion struct {
+	Rule      int    `json:"rule_id"`
+	Target    string `json:"target,omitempty"` // none: the whole rule
+	Message   string `json:"msg"`
+	Alerts    int    `json:"alerts"`
+	Removes   int    `json:"removes"`
+	Directive string `json:"directive"`
+}
+
+func (t *tuned) json(to *bufio.Writer) error {
+	encoder := jsoniter.NewEncoder(to)
+	for _, x := range t.exclusions {
+		if err := encoder.Encode(jsonExclusion{x.rule, x.target, mend(x.message), x.alerts, x.removes, x.directive()}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seclang writes a rule file. A message is only a comment there, and must stay one.
+func (t *tuned) seclang(to *bufio.Writer) {
+	for _, x := range t.exclusions {
+		fmt.Fprintf(to, "# %s: %s of clean records\n%s\n", strings.TrimRight(printable(x.message), `\`), count(x.alerts, "alert"), x.directive())
+	}
+}
+
+func (t *tuned) table(c *console, to *bufio.Writer) {
+	fmt.Fprintf(to, "%s, %s", count(t.records, "record"), count(t.alerts, "alert"))
+	if t.alerts == 0 {
+		fmt.Fprintln(to, ": nothing to exclude")
+		return
+	}
+	fmt.Fprintf(to, " → %s with %s\n\n", grouped(t.remaining), count(len(t.exclusions), "exclusion"))
+	g := newGrid(c, to, column{title: "REMOVES", width: 7, right: true}, column{title: "ALERTS", width: 6, right: true},
+		column{title: "RULE", width: ruleWidth}, column{title: "TARGET", width: 40, least: 20}, column{title: "MESSAGE"})
+	g.title()
+	for _, x := range t.exclusions {
+		target := x.target
+		if target == "" {
+			target = "the whole rule"
+		}
+		g.row(cell{text: grouped(x.removes)}, cell{text: grouped(x.alerts)}, cell{text: strconv.Itoa(x.rule)}, cell{text: target}, cell{text: x.message})
+	}
+	fmt.Fprintf(to, "\nREMOVES: alerts that come back without this exclusion. ALERTS: those in which the rule matched there.\n")
+	fmt.Fprintf(to, "\n%s\n\n", c.paint(bold, "As SecLang, for a file behind the rules (--rules crs,exclusions.conf)"))
+	t.seclang(to)
+	var ids []int
+	for _, x := range t.exclusions {
+		ids = append(ids, x.rule)
+	}
+	slices.Sort(ids)
+	fmt.Fprintf(to, "\n%s\n\n  exclude_rules %s\n", c.paint(bold, "Wider, without a file: the whole rules as a property"),
+		strings.ReplaceAll(strings.Trim(fmt.Sprint(slices.Compact(ids)), "[]"), " ", ","))
+}
