@@ -9,6 +9,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -81,6 +82,12 @@ func (f *Filter) Close() error { return f.rules.Close() }
 
 // Rules returns the rules that are loaded, in load order.
 func (f *Filter) Rules() []rules.Loaded { return f.rules.List() }
+
+// Gates tells of every rule that can alert how the gate proves that it does not match.
+func (f *Filter) Gates() []gate.Rule { return f.rules.Gates() }
+
+// Notes tell what makes inspection slow, and why.
+func (f *Filter) Notes() []string { return f.rules.Notes() }
 
 // RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
 func (f *Filter) RuleSet() string { return f.rules.Name() }

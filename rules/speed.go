@@ -1,6 +1,10 @@
 package rules
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+)
 
 // startCache makes the verdict cache, if the rules allow one and it is given memory.
 func (s *Set) startCache(size int64) {
@@ -38,3 +42,11 @@ func (s *Set) Speed() Speed {
 }
 
 type speed struct{ cached, gated, judged atomic.Uint64 }
+
+// Gates tells of every rule that can alert how the gate proves that it does not match. It is empty when there is no gate.
+func (s *Set) Gates() []gate.Rule {
+	if g := s.engines.whole.gate; g != nil {
+		return g.Report()
+	}
+	return nil
+}

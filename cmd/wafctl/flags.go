@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,9 +38,10 @@ func (f *flags) add(to *pflag.FlagSet, table []setting.Property) {
 // serve everywhere, and do not show them.
 var writing = []string{"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "keep"}
 
-// addJudging makes flags of the filter's properties for a command that writes no records.
+// addJudging makes flags of the filter's properties for a command that writes no records. A property whose name the command
+// uses for a flag of its own is left out.
 func (f *flags) addJudging(to *pflag.FlagSet) {
-	f.add(to, filter.Properties())
+	f.add(to, slices.DeleteFunc(filter.Properties(), func(p setting.Property) bool { return to.Lookup(flagName(p.Name)[2:]) != nil }))
 	for _, name := range writing {
 		to.Lookup(flagName(name)[2:]).Hidden = true
 	}

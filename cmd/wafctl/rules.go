@@ -24,6 +24,7 @@ func newRules(c *console, args []string) *cobra.Command {
 		f         flags
 		checkOnly bool
 		all       bool
+		gates     bool
 	)
 	cmd := &cobra.Command{
 		Use:   "rules [flags] [SOURCE…]",
@@ -57,6 +58,9 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 			if err := f.usage(cmd, args, settings.Err(), err); err != nil {
 				return err
 			}
+			if gates {
+				return listGates(c, w)
+			}
 			if output == "json" {
 				return listJSON(c, w, all)
 			}
@@ -65,6 +69,8 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 	}
 	strict(cmd)
 	cmd.Flags().BoolVar(&checkOnly, "check", false, "tell what cannot be used instead of listing")
+	cmd.Flags().BoolVar(&gates, "gate", false, "tell for every rule how the gate proves that it does not match, or why it always runs")
+	cmd.MarkFlagsMutuallyExclusive("check", "gate")
 	cmd.Flags().BoolVar(&all, "all", false, "list rules that set things up or sum up scores, too")
 	f.add(cmd.Flags(), rulesFlags)
 	f.addJudging(cmd.Flags())

@@ -53,7 +53,7 @@ type Rules struct {
 type Rule struct {
 	ID    int
 	Place string // file:line
-	Gate  string // for instance "literals: 12 texts", or why the rule always runs
+	Gate  string // for instance "a value must have one of 12 texts", or why the rule always runs
 	Open  bool   // the rule always runs
 }
 
@@ -150,12 +150,15 @@ func (g *Gate) compile(f *flow, p *compiler) []trigger {
 			}
 		case !c.watched:
 		case c.static:
-			c.why = "never matches: it depends on constants only"
+			c.why = "cannot match unless another rule does"
 		default:
 			p.compile(c, e.rules)
 			triggers = append(triggers, g.place(c)...)
 		}
-		if c != nil && c.why != "" {
+		if c != nil && c.why == "" && c.dead {
+			c.why = "never runs"
+		}
+		if c != nil && c.watched && c.why != "" {
 			g.report = append(g.report, Rule{ID: c.id, Place: c.place, Gate: c.why, Open: c.opaque != ""})
 		}
 	}
@@ -190,7 +193,7 @@ func (g *Gate) place(c *chain) []trigger {
 	for i := range c.tests {
 		t := &c.tests[i]
 		if t.constant && !t.result {
-			c.why = "never matches: it depends on constants only"
+			c.why = "cannot match with these settings"
 			return nil
 		}
 		known = known || !t.unknown && !t.all && !t.constant
@@ -201,13 +204,13 @@ func (g *Gate) place(c *chain) []trigger {
 	switch {
 	case best >= 0:
 		t := &c.tests[best]
-		c.why = fmt.Sprintf("literals: %d texts", len(t.literals))
+		c.why = fmt.Sprintf("a value must have one of %d texts", len(t.literals))
 		if t.literals == nil {
-			c.why = "operator @" + t.name + " on every value"
+			c.why = "@" + t.name + " is tried on each value"
 		}
 		return []trigger{{c, t}}
 	case known:
-		c.why = "evaluated on the few values that it looks at"
+		c.why = "is evaluated on the few values that it looks at"
 		c.number = len(g.direct)
 		c.findNeeds()
 		g.direct = append(g.direct, c)
