@@ -11,10 +11,13 @@ OUT           := build/out
 FUZZTIME      ?= 10s
 BENCHTIME     ?= 1s
 BENCH         ?= .
+BENCH_RUNS    ?= 5
+BENCH_RECORDS ?= 300
+BENCH_FLAGS   ?=
 
 export CGO_ENABLED := 1
 
-.PHONY: build test lint tools generate bench fuzz clean help
+.PHONY: build test lint tools generate bench gobench fuzz clean help
 
 build: ## the plugin (build/out/out_waf.so and its link) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -37,7 +40,18 @@ tools: ## golangci-lint in the pinned version
 generate: ## what is written from other files: the plugin's table of properties
 	$(GO) test -tags $(TAGS) -run TestConfigMap ./plugin -update
 
-bench: ## Go benchmarks (BENCH=pattern, BENCHTIME=1s)
+bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECORDS=300, BENCH_FLAGS=-short)
+	@mkdir -p build/work
+	@if pkg-config --exists modsecurity 2>/dev/null; then \
+		$(CC) -O2 -Wall -Wextra -o build/work/modsecurity bench/modsecurity/inspect.c $$(pkg-config --cflags --libs modsecurity); \
+	else \
+		rm -f build/work/modsecurity; echo "without libmodsecurity: its headers are not installed (Debian: libmodsecurity-dev)"; \
+	fi
+	$(GO) build -tags $(TAGS) -o build/work/bench ./bench
+	build/work/bench -runs $(BENCH_RUNS) -records $(BENCH_RECORDS) $(BENCH_FLAGS) \
+		$$(test ! -x build/work/modsecurity || echo -modsecurity build/work/modsecurity)
+
+gobench: ## Go benchmarks of single packages (BENCH=pattern, BENCHTIME=1s)
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
 fuzz: ## every fuzz target for FUZZTIME each

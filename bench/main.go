@@ -1,0 +1,88 @@
+// Command bench compares the filter with plain Coraza and libmodsecurity on the same records, and prints what the filter's own
+// work costs, how long the rules take to load and what memory they take. Run it with "make bench".
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+)
+
+type options struct {
+	runs, records int
+	modSecurity   string
+}
+
+func main() {
+	var o options
+	flag.IntVar(&o.runs, "runs", 5, "how often each engine inspects each set of records; the table has the medians")
+	flag.IntVar(&o.records, "records", 300, "records in each run, a tenth of them for large bodies")
+	flag.StringVar(&o.modSecurity, "modsecurity", "", "path of the program that drives libmodsecurity; without it the comparison goes without")
+	short := flag.Bool("short", false, "a fifth of the records: rougher figures in a fifth of the time")
+	flag.Parse()
+	if *short {
+		o.records = max(o.records/5, 1)
+	}
+	if flag.NArg() > 0 || o.runs < 1 || o.records < 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := run(o); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(o options) error {
+	runtime.GOMAXPROCS(1)
+	entrants, leave, err := enter(o)
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if err := warmUp(entrants[0]); err != nil {
+		return err
+	}
+	printMachine(entrants)
+	return compare(entrants, o.runs, o.records)
+}
+
+// enter makes all engines ready. What it returns besides ends them.
+func enter(o options) (entrants []entrant, leave func(), err error) {
+	us, err := newOurs()
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, err := newStock(false)
+	if err != nil {
+		return nil, nil, err
+	}
+	prefiltered, err := newStock(true)
+	if err != nil {
+		return nil, nil, err
+	}
+	entrants = []entrant{{"this filter", us}, {"Coraza", plain}, {"prefilter", prefiltered}}
+	if o.modSecurity == "" {
+		return entrants, func() {}, nil
+	}
+	m, err := newModSecurity(o.modSecurity)
+	if err != nil {
+		return nil, nil, err
+	}
+	return append(entrants, entrant{"libmodsecurity", m}), m.close, nil
+}
+
+// warm is how many records a filter has seen before its time counts: header values and words of a site come again.
+const warm = 2000
+
+// warmUp lets the filter see records, none of which comes again in the comparison.
+func warmUp(us entrant) error {
+	for i := range recordSets {
+		s := &recordSets[i]
+		if _, err := us.run(s.records(1<<50, warm/s.divisor/s.divisor)); err != nil {
+			return fmt.Errorf("warming up with %s: %w", s.name, err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,37 @@
+package main
+
+import "github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+
+// recordSet is a kind of traffic. Its records are numbered; those of one number are always the same.
+type recordSet struct {
+	name    string
+	goal    string // what the ratio to plain Coraza is to be
+	divisor int    // of the number of records in a run: heavy ones are fewer
+	record  func(i uint64) corpus.Record
+}
+
+// repeated is how many requests come again and again.
+const repeated = 40
+
+var recordSets = []recordSet{
+	{"clean, all different", "20", 1, corpus.Clean},
+	{"clean, repeated", "500", 1, func(i uint64) corpus.Record { r := corpus.Clean(i % repeated); return r.Again(i) }},
+	{"99 % clean, 1 % attacks", "15", 1, func(i uint64) corpus.Record {
+		if i%100 == 50 {
+			return attack(i)
+		}
+		return corpus.Clean(1<<40 + i)
+	}},
+	{"attacks only", "1", 1, func(i uint64) corpus.Record { return attack(1<<41 + i) }},
+	{"10 kB forms, clean", "10", 10, form},
+	{"10 kB JSON, clean", "10", 10, document},
+}
+
+// records returns records from a first number on.
+func (s *recordSet) records(first uint64, n int) []corpus.Record {
+	list := make([]corpus.Record, n)
+	for i := range list {
+		list[i] = s.record(first + uint64(i))
+	}
+	return list
+}
