@@ -22,7 +22,7 @@ type engines struct {
 	program *program
 	config  Config
 	needs   []need
-	judged  Parts              // all parts that a rule needs; others make no difference
+	judged  Parts              // all parts that a rule needs; others make no difference to HTTP transactions
 	made    map[string]*engine // by the ids that are left out
 }
 
@@ -39,7 +39,10 @@ func (es *engines) start(p *program, c Config, whole *engine) {
 // engine returns the form of the rules for records of which some parts are unknown.
 func (s *Set) engine(unknown Parts) (*engine, error) {
 	es := &s.engines
-	if unknown &= es.judged; unknown == 0 {
+	if unknown&PartRequest == 0 {
+		unknown &= es.judged
+	}
+	if unknown == 0 {
 		return es.whole, nil
 	}
 	if e, found := (*es.byParts.Load())[unknown]; found {
@@ -78,9 +81,11 @@ func (es *engines) add(unknown Parts) (*engine, error) {
 	return e, nil
 }
 
+// leftOutIDs returns the rules that cannot judge a transaction of which parts are unknown. Of a record that is no HTTP
+// transaction, only rules that have something to look at are left.
 func leftOutIDs(needs []need, unknown Parts) (ids []int) {
-	for _, n := range needs {
-		if n.parts&unknown != 0 {
+	for i := range needs {
+		if n := &needs[i]; n.parts&unknown != 0 || unknown&PartRequest != 0 && n.idle(unknown) {
 			ids = append(ids, n.rule.ID)
 		}
 	}

@@ -9,11 +9,12 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
-// need says that a detection rule would judge parts of a transaction by their absence when they are unknown.
+// need says what a detection rule needs to know of a transaction.
 type need struct {
 	rule  *RuleInfo
-	parts Parts
-	why   string // the first target that cannot be judged, or the reason of a rule in needTable
+	parts Parts   // whose absence the rule would take for a match
+	why   string  // the first target that cannot be judged, or the reason of a rule in needTable
+	looks []Parts // of which each rule of the chain needs some for a match, 0 when it looks at other things as well
 }
 
 // variable is what a SecLang variable is made of.
@@ -33,14 +34,14 @@ const (
 )
 
 var variables = map[string]variable{
-	"ARGS":                    {PartRequest | PartBody, collection},
-	"ARGS_NAMES":              {PartRequest | PartBody, collection},
-	"ARGS_GET":                {PartRequest, collection},
-	"ARGS_GET_NAMES":          {PartRequest, collection},
+	"ARGS":                    {PartRequest | partArguments | PartBody, collection},
+	"ARGS_NAMES":              {PartRequest | partArguments | PartBody, collection},
+	"ARGS_GET":                {PartRequest | partArguments, collection},
+	"ARGS_GET_NAMES":          {PartRequest | partArguments, collection},
 	"ARGS_PATH":               {PartRequest, collection},
 	"ARGS_POST":               {PartBody, collection},
 	"ARGS_POST_NAMES":         {PartBody, collection},
-	"ARGS_COMBINED_SIZE":      {PartRequest | PartBody | PartBodyEnd, size},
+	"ARGS_COMBINED_SIZE":      {PartRequest | partArguments | PartBody | PartBodyEnd, size},
 	"AUTH_TYPE":               {PartOtherHeaders, text},
 	"FILES":                   {PartBody, collection},
 	"FILES_NAMES":             {PartBody, collection},
@@ -152,7 +153,7 @@ func (p *program) needs(table *ruleTable) (all []need) {
 		}
 		current.addLink(&r)
 		if !r.Chained() {
-			if current.parts != 0 && (current.rule.isDetection() || table.blocking[current.rule.ID]) {
+			if table.watched(current.rule.ID) {
 				all = append(all, *current)
 			}
 			current = nil
@@ -172,6 +173,7 @@ func (t *ruleTable) newNeed(id int) *need {
 // addLink adds what one rule of a chain needs: parts whose absence its operator would take for a match, and parts that the
 // operator compares with.
 func (n *need) addLink(r *seclang.Rule) {
+	n.looks = append(n.looks, looksAt(r))
 	for _, t := range r.Targets {
 		if t.Exclude {
 			continue
@@ -189,6 +191,26 @@ func (n *need) addLink(r *seclang.Rule) {
 		}
 		n.add(parts, "compares with %s", macro[0])
 	}
+}
+
+// looksAt returns the parts that a rule looks at, 0 when it looks at anything that is no part of the transaction.
+func looksAt(r *seclang.Rule) (parts Parts) {
+	for _, t := range r.Targets {
+		if t.Exclude {
+			continue
+		}
+		v := variableOf(t.Variable, t.Key)
+		if v.parts == 0 {
+			return 0
+		}
+		parts |= v.parts
+	}
+	return parts
+}
+
+// idle reports whether a rule has nothing to look at when parts are absent.
+func (n *need) idle(absent Parts) bool {
+	return slices.ContainsFunc(n.looks, func(looks Parts) bool { return looks != 0 && looks&^absent == 0 })
 }
 
 var macroName = regexp.MustCompile(`%\{([A-Za-z_]+)(?:[.:]([^}]+))?\}`)

@@ -32,11 +32,33 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 		954130: PartStatus,
 	}
 	got := map[int]Parts{}
-	for _, n := range open(t, nil).engines.needs {
-		got[n.rule.ID] |= n.parts
-		require.NotEmpty(t, n.why)
+	for _, l := range open(t, nil).LeftOut(AllParts) {
+		got[l.ID] = l.Needs
+		require.NotEmpty(t, l.Why)
 	}
 	require.Equal(t, want, got)
+}
+
+func TestRulesWithNothingToLookAtAreIdle(t *testing.T) {
+	set := open(t, nil)
+	idle := func(absent Parts) map[int]bool {
+		found := map[int]bool{}
+		for _, l := range set.Idle(absent) {
+			found[l.ID] = true
+		}
+		return found
+	}
+	require.Equal(t, map[int]bool{932205: true, 932206: true, 932207: true, 943110: true, 943120: true}, idle(PartReferer))
+	noResponse := idle(PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd)
+	require.True(t, noResponse[951110] && noResponse[950100])
+	require.False(t, noResponse[942100])
+	other := idle(AllParts)
+	for id, want := range map[int]bool{942100: false, 941100: false, 932160: false, 913100: true, 920100: true, 930130: true} {
+		require.Equal(t, want, other[id], "%d", id)
+	}
+	e, err := set.engine(AllParts)
+	require.NoError(t, err)
+	require.Less(t, e.rules(), set.Rules()-100)
 }
 
 func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {

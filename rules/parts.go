@@ -28,6 +28,9 @@ const (
 	partsEnd
 )
 
+// partArguments stands for values that a source logs apart from the request; they are never unknown.
+const partArguments = partsEnd
+
 // PartRequestHeaders are all request headers.
 const PartRequestHeaders = PartHost | PartUserAgent | PartReferer | PartCookie | PartOtherHeaders
 
