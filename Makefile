@@ -17,28 +17,29 @@ BENCH_FLAGS   ?=
 
 export CGO_ENABLED := 1
 
-.PHONY: build test lint tools generate bench gobench fuzz clean help
+.PHONY: build test lint tools generate bench gobench fuzz e2e clean help
 
 build: ## the plugin (build/out/out_waf.so and its link) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
 	rm -f $(OUT)/out_waf.h
 	ln -sf out_waf.so $(OUT)/flb-filter_waf.so
-	$(if $(wildcard cmd/wafctl),$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(OUT)/wafctl ./cmd/wafctl)
+	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(OUT)/wafctl ./cmd/wafctl
 
 test: ## everything that needs no Fluent Bit
 	$(GO) test -tags $(TAGS) ./...
 
 lint: tools ## formatting, vet and golangci-lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
-	CGO_CFLAGS=-Werror $(GO) vet -tags $(TAGS) ./...
-	$(GOLANGCI) run --build-tags $(TAGS) ./...
+	CGO_CFLAGS=-Werror $(GO) vet -tags $(TAGS),e2e ./...
+	$(GOLANGCI) run --allow-parallel-runners --build-tags $(TAGS),e2e ./...
 
 tools: ## golangci-lint in the pinned version
 	@$(GOLANGCI) version --short 2>/dev/null | grep -qx $(GOLANGCI_WANT) || \
 		$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_WANT)
 
-generate: ## what is written from other files: the plugin's table of properties
+generate: ## what is written from other files: the plugin's tables of properties, those of the README
 	$(GO) test -tags $(TAGS) -run TestConfigMap ./plugin -update
+	$(GO) test -tags $(TAGS) -run Readme ./cmd/wafctl -update
 
 bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECORDS=300, BENCH_FLAGS=-short)
 	@mkdir -p build/work
@@ -60,6 +61,9 @@ fuzz: ## every fuzz target for FUZZTIME each
 			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
 	done
+
+e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
+	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 40m -v ./e2e
 
 clean: ## build outputs
 	rm -rf build/out build/work

@@ -3,6 +3,7 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -43,8 +44,18 @@ type Filter struct {
 
 // New returns a filter, or all problems of its configuration as one error.
 func New(get setting.Getter, log Logger) (*Filter, error) {
+	return NewNamed("", get, log)
+}
+
+// NewNamed is New for a host that may end a filter and start it again with another configuration. Where the rules are broken
+// and a filter of the same name has had good ones in this process, these stay in use, and the log says so.
+func NewNamed(name string, get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
-	c := readConfig(reader)
+	return open(name, reader, readConfig(reader), log)
+}
+
+// open makes a filter of what was read so far, unless that or the rest has problems.
+func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, error) {
 	ruleConfig := rules.ReadConfig(reader)
 	maps, err := fieldmap.Open(c.fieldMap)
 	if err != nil {
@@ -52,13 +63,22 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 	}
 	set, err := rules.Open(ruleConfig)
 	if err != nil {
-		reader.Problem("rules", err)
-	}
-	if err := reader.Err(); err != nil {
-		if set != nil {
-			set.Close() //nolint:errcheck // the problems of the configuration are what is told
+		if set = keptRules(name); set == nil || reader.Err() != nil {
+			reader.Problem("rules", err)
 		}
-		return nil, err
+	}
+	if problems := reader.Err(); problems != nil {
+		if set != nil {
+			problems = errors.Join(problems, set.Close())
+		}
+		return nil, problems
+	}
+	if err != nil {
+		log(LevelError, fmt.Sprintf("property rules: %v", err))
+		log(LevelError, "the new rules cannot be used: THE RULES OF BEFORE THE RELOAD STAY IN USE")
+	}
+	if err := keepRules(name, set); err != nil {
+		log(LevelWarn, fmt.Sprintf("closing the rules of before: %v", err))
 	}
 	f := &Filter{config: c, maps: maps, rules: set, log: log}
 	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))

@@ -1,10 +1,12 @@
 package filter
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 )
@@ -16,6 +18,16 @@ type Emit struct {
 	Time     time.Time // of the event
 	Severity int       // in syslog's numbers, 0 emergency to 7 debug
 	Host     string    // that made the record, "" when it does not say
+
+	head int // offset of the body in Event
+}
+
+// Message returns the alert for a destination. It shares the memory of Event.
+func (e *Emit) Message() delivery.Message {
+	body := e.Event[e.head:]
+	return delivery.Message{
+		Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: body, JSON: alert.JSON(body),
+	}
 }
 
 // Outcome is what became of a chunk. Its memory belongs to the Outcome and is reused by the next Process with it.
@@ -48,13 +60,16 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 
 // writeAlert writes the alert into the item: the record's new body, and the event for the emit tag.
 func (f *Filter) writeAlert(it *item, a *alert.Alert) {
-	marked := a.AppendMap(nil)
 	if f.config.alertKey != "" {
-		it.body = record.AppendMapWith(nil, it.event.Body, f.config.alertKey, marked)
+		it.body = record.AppendMapWith(nil, it.event.Body, f.config.alertKey, a.AppendMap(nil))
 	}
-	if f.config.emitTag == nil {
-		return
+	if f.config.emitTag != nil {
+		it.emit = f.emission(it, a)
 	}
+}
+
+// emission writes an alert as a record of its own.
+func (f *Filter) emission(it *item, a *alert.Alert) *Emit {
 	event := append([]byte(nil), it.event.Head...)
 	switch {
 	case !f.config.emitRecord:
@@ -62,9 +77,12 @@ func (f *Filter) writeAlert(it *item, a *alert.Alert) {
 	case it.body != nil:
 		event = append(event, it.body...)
 	default:
-		event = record.AppendMapWith(event, it.event.Body, recordKey, marked)
+		event = record.AppendMapWith(event, it.event.Body, cmp.Or(f.config.alertKey, recordKey), a.AppendMap(nil))
 	}
-	it.emit = &Emit{Event: event, Time: a.Time(), Severity: a.Severity(), Host: strings.Clone(a.Values.Get(fieldmap.Sensor))}
+	return &Emit{
+		Event: event, head: len(it.event.Head),
+		Time: a.Time(), Severity: a.Severity(), Host: strings.Clone(a.Values.Get(fieldmap.Sensor)),
+	}
 }
 
 // assemble writes the chunk that continues. Nothing is copied before the first event that differs from what came.

@@ -58,15 +58,26 @@ func processed(t *testing.T, properties setting.Map, chunk []byte, tag string) f
 }
 
 func TestHostReadsAllPropertiesInItsLayoutOfTheConfigMap(t *testing.T) {
-	var want []string
-	for _, p := range filter.Properties() {
-		want = append(want, fmt.Sprintf("0:%s:%s:%s", p.Name, toHex([]byte(p.Default)), toHex([]byte(p.Help))))
-	}
 	for _, v := range []variant{plain, old, addresses} {
 		t.Run(v.name, func(t *testing.T) {
-			require.Equal(t, want, strings.Fields(start(t, v).do("map")))
+			require.Equal(t, listed(filter.Properties()), strings.Fields(start(t, v).do("map")))
 		})
 	}
+}
+
+func TestHostThatTakesOneGetsAConfigMapOfTheOutput(t *testing.T) {
+	h := start(t, plain)
+	h.do("register", "0")
+	require.Equal(t, listed(filter.OutputProperties()), strings.Fields(h.do("output-map")))
+}
+
+// listed is what the host prints of a config map.
+func listed(table []setting.Property) []string {
+	var all []string
+	for _, p := range table {
+		all = append(all, fmt.Sprintf("0:%s:%s:%s", p.Name, toHex([]byte(p.Default)), toHex([]byte(p.Help))))
+	}
+	return all
 }
 
 func TestFilterReturnsWhatPackageFilterMakesOfAChunk(t *testing.T) {
@@ -175,13 +186,22 @@ func TestEmitTagSendsAlertsThroughAnEmitter(t *testing.T) {
 func TestEmitTagOnTheThreadOfAnInputAppendsToTheInput(t *testing.T) {
 	attack := sample(t, "")
 	want := processed(t, setting.Map{"emit_tag": "alert"}, attack, "nano")
-	h := start(t, plain)
-	h.do("thread-name", "flb-in-tail.0-w0")
-	require.Equal(t, "0", h.init(0, "waf.0", "emit_tag", "alert"))
-	answer, _ := h.filter(0, "nano", attack, "input")
-	require.Equal(t, "1", answer)
-	require.Equal(t, []string{"input alert " + toHex(want.Emits[0].Event)}, h.emit)
-	require.Equal(t, "0", h.do("exit", "0"))
+	rename := func(h *host) { h.do("thread-name", "flb-in-tail.0-w0") }
+	for name, order := range map[string]struct{ before, after func(*host) }{
+		"initialized there":                  {before: rename, after: func(*host) {}},
+		"initialized on the engine's thread": {before: func(*host) {}, after: rename},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := start(t, plain)
+			order.before(h)
+			require.Equal(t, "0", h.init(0, "waf.0", "emit_tag", "alert"))
+			order.after(h)
+			answer, _ := h.filter(0, "nano", attack, "input")
+			require.Equal(t, "1", answer)
+			require.Equal(t, []string{"input alert " + toHex(want.Emits[0].Event)}, h.emit)
+			require.Equal(t, "0", h.do("exit", "0"))
+		})
+	}
 }
 
 func TestEmitTagIsRefusedWhereTheHostHasNoEmitter(t *testing.T) {

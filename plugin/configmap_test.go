@@ -13,17 +13,22 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-var update = flag.Bool("update", false, "rewrite properties.inc from the properties of package filter")
+var update = flag.Bool("update", false, "rewrite the tables of properties from package filter")
 
-// The C config map must be complete when dlopen returns, before Go's runtime may be used; so the table is compiled in.
-func TestConfigMapListsTheFiltersProperties(t *testing.T) {
-	want := configMap(filter.Properties())
-	if *update {
-		require.NoError(t, os.WriteFile("properties.inc", []byte(want), 0o644))
+// The C config maps must be complete when dlopen returns, before Go's runtime may be used; so the tables are compiled in.
+func TestConfigMapsListThePropertiesOfPackageFilter(t *testing.T) {
+	for file, table := range map[string][]setting.Property{
+		"filter_properties.inc": filter.Properties(),
+		"output_properties.inc": filter.OutputProperties(),
+	} {
+		want := configMap(table)
+		if *update {
+			require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
+		}
+		have, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, want, string(have), `%s is not current: run "make generate"`, file)
 	}
-	have, err := os.ReadFile("properties.inc")
-	require.NoError(t, err)
-	require.Equal(t, want, string(have), `not current: run "make generate"`)
 }
 
 // configMap renders properties as the elements of a C array.

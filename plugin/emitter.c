@@ -10,12 +10,13 @@
  * A classic filter, and a processor of an input without a thread of its own, run on the engine's thread and send through an
  * emitter, an input made for that as rewrite_tag makes one. A processor of a threaded input runs on that input's thread, from
  * which an emitter takes records only through a small buffer that is emptied once a second; there the records are appended
- * to the source input itself, behind all of its processors.
+ * to the source input itself, behind all of its processors. Where an instance is initialized does not tell which it will be:
+ * before 4.0 processors are initialized on the engine's thread.
  */
 struct waf_emitter {
-    void *input;               /* the emitter, NULL on an input's own thread */
-    pthread_t thread;          /* where the instance was initialized */
-    _Atomic(void *) source;    /* the last instance that turned out to be an input */
+    void *input;            /* the emitter, NULL when initialized on an input's own thread */
+    pthread_t thread;       /* where the emitter was made and may be used */
+    _Atomic(void *) source; /* the last instance that turned out to be an input */
 };
 
 /* The host numbers inputs from 0 without gaps; what is beyond is not looked for. */
@@ -127,20 +128,20 @@ static int is_input(struct waf_emitter *emitter, void *source, void *config)
 int waf_emit(struct waf_emitter *emitter, const char *tag, size_t tag_len, const void *data, size_t size, void *input,
              void *config)
 {
-    int answer;
+    int answer = WAF_EMIT_REFUSED;
 
-    if (!pthread_equal(emitter->thread, pthread_self()) || !is_input(emitter, input, config)) {
+    if (!is_input(emitter, input, config)) {
         return WAF_EMIT_NO_INPUT;
     }
-    if (emitter->input == NULL) {
-        return waf_host.input_append_skip_stages(input, SIZE_MAX, tag, tag_len, data, size) == 0 ? WAF_EMIT_TAKEN
-                                                                                                  : WAF_EMIT_REFUSED;
+    if (on_input_thread()) {
+        if (waf_host.input_append_skip_stages != NULL) {
+            answer = waf_host.input_append_skip_stages(input, SIZE_MAX, tag, tag_len, data, size);
+        }
     }
-    answer = waf_host.emitter_add_record(tag, (int) tag_len, data, size, emitter->input, input);
-    if (answer == WAF_EMIT_TAKEN || answer == WAF_EMIT_BUSY) {
-        return answer;
+    else if (emitter->input != NULL && pthread_equal(emitter->thread, pthread_self())) {
+        answer = waf_host.emitter_add_record(tag, (int) tag_len, data, size, emitter->input, input);
     }
-    return WAF_EMIT_REFUSED;
+    return answer == WAF_EMIT_TAKEN || answer == WAF_EMIT_BUSY ? answer : WAF_EMIT_REFUSED;
 }
 
 void waf_emitter_close(struct waf_emitter *emitter)

@@ -45,7 +45,7 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 	i := &instance{guard: guard{log: logger("filter", name)}}
 	defer i.recovered("start", func() { handle = 0 })
 
-	f, err := filter.New(filterProperties{ins}, i.log)
+	f, err := filter.NewNamed("filter "+name, filterProperties{ins}, i.log)
 	if err != nil {
 		i.log(filter.LevelError, err.Error())
 		return 0

@@ -43,9 +43,16 @@ __attribute__((constructor)) static void load(void)
     look_up(&waf_host.cio_options_init, "cio_options_init");
     look_up(&waf_host.cio_create, "cio_create");
     look_up(&waf_host.emitter_add_record, "in_emitter_add_record");
+    look_up(&waf_host.coro_get, "flb_coro_get");
+    look_up(&waf_host.coro_set, "flb_coro_set");
+    look_up(&waf_host.co_active, "co_active");
+    look_up(&waf_host.co_switch, "co_switch");
+    look_up(&waf_host.sched_ctx_get, "flb_sched_ctx_get");
+    look_up(&waf_host.sched_timer_cb_create, "flb_sched_timer_cb_create");
+    look_up(&waf_host.sched_timer_invalidate, "flb_sched_timer_invalidate");
     look_up(&waf_host.input_append_skip_stages, "flb_input_log_append_skip_processor_stages");
 
-    filter_waf_plugin.config_map = waf_config_map();
+    filter_waf_plugin.config_map = waf_filter_config_map();
 }
 
 /* A thread that is not one of the host's workers has no level of its own; the host then shows all but debug lines. */

@@ -18,6 +18,9 @@ enum { WAF_LOG_ERROR = 1, WAF_LOG_WARN = 2, WAF_LOG_INFO = 3, WAF_LOG_DEBUG = 4 
 /* What cb_filter answers. */
 enum { WAF_FILTER_MODIFIED = 1, WAF_FILTER_NOTOUCH = 2 };
 
+/* What a flush answers beside the numbers of fluent-bit-go: it is under way. */
+enum { WAF_NOT_YET = -1 };
+
 struct waf_list {
     struct waf_list *prev;
     struct waf_list *next;
@@ -41,6 +44,17 @@ struct waf_filter_plugin {
     int (*cb_notification)(void *ins, void *config, void *msg);
     struct waf_list head;
     char spare[512];
+};
+
+/* What a Go-proxy output fills in; hosts before 5.1 give less of it. */
+struct waf_output_def {
+    int type;
+    int proxy;
+    int flags;
+    char *name;
+    char *description;
+    int event_type;
+    void *config_map;
 };
 
 /* The head of what a Go-proxy output gets at its start. */
@@ -73,6 +87,13 @@ struct waf_host {
     void (*cio_options_init)(void *options);
     void *(*cio_create)(void *options);
     int (*emitter_add_record)(const char *tag, int tag_len, const char *data, size_t size, void *emitter, void *input);
+    void *(*coro_get)(void);
+    void (*coro_set)(void *coro);
+    void *(*co_active)(void);
+    void (*co_switch)(void *thread);
+    void *(*sched_ctx_get)(void);
+    int (*sched_timer_cb_create)(void *sched, int type, int ms, void (*cb)(void *config, void *data), void *data, void **timer);
+    void (*sched_timer_invalidate)(void *timer);
     int (*input_append_skip_stages)(void *input, size_t stage, const char *tag, size_t tag_len, const void *data, size_t size);
 };
 
@@ -94,11 +115,29 @@ const char *waf_filter_property(const char *key, void *ins);
 const char *waf_filter_name(void *ins);
 const char *waf_output_name(void *start);
 
-/* configmap.c: the table of properties in the layout of the host. */
-void *waf_config_map(void);
+/* configmap.c: the tables of properties in the layout of the host. */
+void *waf_filter_config_map(void);
+
+/* NULL for hosts that take none for Go-proxy outputs, which is before 5.1. */
+void *waf_output_config_map(void);
 
 /* signals.c: puts Go's SIGSEGV and SIGFPE handlers back when the host has replaced them. Cheap enough for every chunk. */
 void waf_keep_signals(void);
+
+/* loop.c: an event loop of the host, as the thread that runs it sees it. */
+struct waf_loop;
+
+/* The loop of the calling thread, which is not in a coroutine; NULL when the host lacks what it takes, or without memory. */
+struct waf_loop *waf_loop_open(void);
+
+/* 1 in a coroutine that the loop runs on its own thread, which may wait without holding the loop up. */
+int waf_loop_runs_us(const struct waf_loop *loop);
+
+/*
+ * Lets the loop continue until done(data), which the loop then asks every so often, outside the coroutine. Returns -1, at once,
+ * when it cannot.
+ */
+int waf_loop_until(const struct waf_loop *loop, int (*done)(void *data), void *data);
 
 /* emitter.c */
 struct waf_emitter;

@@ -50,6 +50,14 @@ func Open(c Config) (*Set, error) {
 	return s, nil
 }
 
+// Share opens the set once more. Both are to be closed.
+func (s *Set) Share() *Set {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	s.users++
+	return s
+}
+
 // Close gives the set back. The compiled rules are released with the last user.
 func (s *Set) Close() error {
 	registry.mu.Lock()

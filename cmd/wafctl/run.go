@@ -13,9 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -202,14 +200,9 @@ func (r *collector) process(end func()) (failed error) {
 func messages(emits []filter.Emit) []delivery.Message {
 	all := make([]delivery.Message, 0, len(emits))
 	for i := range emits {
-		e := &emits[i]
-		event, _, err := record.Next(e.Event)
-		if err != nil {
-			continue // the filter has made the event
-		}
-		all = append(all, delivery.Message{
-			Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: bytes.Clone(event.Body), JSON: alert.JSON(event.Body),
-		})
+		m := emits[i].Message()
+		m.Record = bytes.Clone(m.Record)
+		all = append(all, m)
 	}
 	return all
 }

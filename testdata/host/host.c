@@ -90,6 +90,10 @@ struct output_start {
 struct proxy_def {
     int type, proxy, flags;
     char *name, *description;
+#ifndef OLD
+    int event_type;
+    struct map_element *config_map;
+#endif
 };
 
 static struct filter_plugin plugin;
@@ -295,13 +299,11 @@ static void load(char **words)
            again == object ? "one object" : "two objects");
 }
 
-/* map: the properties as the host reads them. */
-static void map(void)
+/* map, output-map: the properties as the host reads them. */
+static void map(const struct map_element *e)
 {
-    struct map_element *e;
-
     printf("=");
-    for (e = plugin.config_map; e->name != NULL; e++) {
+    for (; e->name != NULL; e++) {
         printf(" %d:%s:", e->type, e->name);
         print_hex(e->def_value == NULL ? "" : e->def_value, e->def_value == NULL ? 0 : strlen(e->def_value));
         printf(":");
@@ -533,7 +535,7 @@ static void run(char **words)
         load(words);
     }
     else if (strcmp(words[0], "map") == 0) {
-        map();
+        map(plugin.config_map);
     }
     else if (strcmp(words[0], "init") == 0) {
         init(words);
@@ -580,6 +582,9 @@ static void run(char **words)
         printf("= ok\n");
     }
 #ifndef OLD
+    else if (strcmp(words[0], "output-map") == 0) {
+        map(def.config_map);
+    }
     else if (strcmp(words[0], "emitter-options") == 0) {
         printf("= %s %s %s\n", emitter_options[0], emitter_options[1], emitter_options[2]);
     }

@@ -1,0 +1,134 @@
+package filter
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// Output evaluates chunks as a Filter does, and delivers the alerts itself. Its methods may be called from several threads at
+// once.
+type Output struct {
+	filter   *Filter
+	delivery *delivery.Delivery
+	trusted  string // records with this key have a verdict already; "" when none is believed
+	log      Logger
+}
+
+// Properties that only one of filter and output has.
+var (
+	onlyFilter = []string{"emit_tag", "emit_limit", "keep"}
+	onlyOutput = []setting.Property{
+		{Name: "alert_to", Help: "where alerts go, comma separated: " + destinationForms()},
+		{Name: "trust_verdicts", Default: "off", Help: "on leaves out records that have an alert_key map already"},
+	}
+)
+
+func destinationForms() string {
+	var forms []string
+	for _, s := range delivery.Schemes() {
+		forms = append(forms, s.Form)
+	}
+	return strings.Join(forms, ", ")
+}
+
+// OutputProperties are all settings of an output in the order in which help lists them.
+func OutputProperties() []setting.Property {
+	shared := slices.DeleteFunc(Properties(), func(p setting.Property) bool { return slices.Contains(onlyFilter, p.Name) })
+	return append(shared, onlyOutput...)
+}
+
+// NewOutput returns an output, or all problems of its configuration as one error. Its name is as in NewNamed, and may be empty.
+// The destination stdout writes to stdout.
+func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*Output, error) {
+	reader := setting.NewReader(get, append(Properties(), onlyOutput...))
+	for _, name := range onlyFilter {
+		if reader.Given(name) {
+			reader.Problem(name, errors.New("is for the filter, not for the output"))
+		}
+	}
+	c := readConfig(reader)
+	o := &Output{log: log}
+	if reader.Bool("trust_verdicts") {
+		o.trusted = cmp.Or(c.alertKey, recordKey)
+	}
+	var err error
+	if o.delivery, err = delivery.Open(reader.Text("alert_to"), delivery.Options{Stdout: stdout}); err != nil {
+		reader.Problem("alert_to", err)
+	}
+	if o.filter, err = open(name, reader, c, log); err != nil {
+		if o.delivery != nil {
+			err = errors.Join(err, o.delivery.Close())
+		}
+		return nil, err
+	}
+	return o, nil
+}
+
+// Flush evaluates one chunk of msgpack events that arrived under a tag, and delivers the alerts in record order. After an
+// error it is to be called again with the same chunk, and then gives each destination only what that has not taken yet. It never
+// fails because of a record. The chunk is borrowed for the call.
+func (o *Output) Flush(ctx context.Context, chunk []byte, tag string) error {
+	messages := o.evaluate(chunk, tag)
+	if len(messages) == 0 {
+		return nil
+	}
+	if err := o.delivery.Deliver(ctx, batchName(chunk, tag), messages); err != nil {
+		o.filter.counts.failed.Add(uint64(len(messages)))
+		return err
+	}
+	o.filter.counts.emitted.Add(uint64(len(messages)))
+	return nil
+}
+
+// batchName tells chunks apart: Fluent Bit hands over the same bytes again when it retries, and names them in no other way.
+func batchName(chunk []byte, tag string) string {
+	sum := sha256.Sum256(chunk)
+	return string(sum[:]) + tag
+}
+
+func (o *Output) evaluate(chunk []byte, tag string) []delivery.Message {
+	f := o.filter
+	b := f.getBatch(chunk)
+	defer f.putBatch(b)
+	b.each(func(it *item, s *scratch) {
+		if o.trusted != "" && record.Has(it.event.Body, o.trusted) {
+			it.kind = Skipped
+			return
+		}
+		f.evaluate(it, s, f.judge, func(it *item, a *alert.Alert) { it.emit = f.emission(it, a) })
+	})
+	f.count(b)
+	var messages []delivery.Message
+	for i := range b.items {
+		if e := b.items[i].emit; e != nil {
+			e.Tag = tag
+			messages = append(messages, e.Message())
+		}
+	}
+	return messages
+}
+
+// Counts returns the counters as they stand. A chunk that is flushed again is counted again; its alerts count as failed in each
+// attempt that did not reach all destinations.
+func (o *Output) Counts() Counts { return o.filter.Counts() }
+
+// Close ends the deliveries that are under way and releases the rules, and says in the log what was delivered. The Output
+// must not be used after it.
+func (o *Output) Close() error {
+	err := errors.Join(o.delivery.Close(), o.filter.Close())
+	for _, s := range o.delivery.Stats() {
+		o.log(LevelInfo, fmt.Sprintf("%s: delivered %d, failed attempts %d, shortened %d", s.Destination, s.Delivered, s.Failures, s.Shortened))
+	}
+	return err
+}
