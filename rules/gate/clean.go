@@ -183,11 +183,8 @@ func (s *scratch) anyTriggered(in *Input) bool {
 		values, names := l.values[c], l.names[c]
 		for i := range v.pairs[c] {
 			p := &v.pairs[c][i]
-			at := values
-			if keyed := l.keyedLane(collection(c), p.key); keyed != nil {
-				at = keyed
-			}
-			if s.triggered(at, p.value, in) || s.triggered(names, p.key, in) {
+			if s.triggered(values, p.value, in) || s.triggered(names, p.key, in) ||
+				s.triggered(l.keyedLane(collection(c), p.key), p.value, in) {
 				return true
 			}
 		}

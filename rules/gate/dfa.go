@@ -15,11 +15,13 @@ import (
 // when they take too much memory. A value that leads to too many states is decided by package regexp.
 type automaton struct {
 	pattern string
-	prog    *syntax.Prog
 	slow    func() *regexp.Regexp // compiled when it is first needed
-	bounds  []rune                // where a new class of runes begins, ascending, from 0
-	ascii   [128]uint16
-	start   atomic.Pointer[state]
+	once    sync.Once             // makes what follows, which most expressions never need
+
+	prog   *syntax.Prog
+	bounds []rune // where a new class of runes begins, ascending, from 0
+	ascii  [128]uint16
+	start  atomic.Pointer[state]
 
 	mu     sync.Mutex // held while states are made
 	states map[string]*state
@@ -44,21 +46,30 @@ const (
 	noRune        = -1
 )
 
-// newAutomaton returns nil for expressions that it cannot run.
+// newAutomaton returns the automaton of an expression, nil when it is malformed. total counts the bytes of all automata that
+// share a budget.
 func newAutomaton(pattern string, total *atomic.Int64) *automaton {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
+	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
 		return nil
 	}
-	prog, err := syntax.Compile(re.Simplify())
-	if err != nil {
-		return nil
+	return &automaton{
+		pattern: pattern, total: total,
+		slow: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),
 	}
-	a := &automaton{pattern: pattern, prog: prog, states: map[string]*state{}, total: total}
-	a.slow = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
+// prepare compiles the program. Package regexp compiles the same way, so it cannot fail for an expression that Coraza takes.
+func (a *automaton) prepare() {
+	re, err := syntax.Parse(a.pattern, syntax.Perl)
+	if err != nil {
+		panic(err)
+	}
+	if a.prog, err = syntax.Compile(re.Simplify()); err != nil {
+		panic(err)
+	}
+	a.states = map[string]*state{}
 	a.classify()
 	a.start.Store(a.newState(nil, noRune))
-	return a
 }
 
 // classify finds the classes of runes that no instruction tells apart.
@@ -105,6 +116,7 @@ func (a *automaton) class(r rune) int {
 
 // match reports whether the value has a match.
 func (a *automaton) match(value string) bool {
+	a.once.Do(a.prepare)
 	s := a.start.Load()
 	drops := 0
 	for i := 0; i < len(value); {

@@ -31,8 +31,8 @@ type steppedScan struct {
 // lanes finds the lane of each value.
 type lanes struct {
 	single [256]*lane
-	values [collections]*lane       // of keys that no rule names
-	keyed  [collections][]keyedLane // of keys that a rule names
+	values [collections]*lane       // of all keys
+	keyed  [collections][]keyedLane // of keys that a rule names, for these rules only
 	names  [collections]*lane
 	used   []variables.RuleVariable // variables that have a lane
 }
@@ -108,9 +108,6 @@ func (l *lanes) of(g *target) []*lane {
 			found = append(found, l.keyedLane(c, g.key))
 		default:
 			found = append(found, made(&l.values[c]))
-			for _, k := range l.keyed[c] {
-				found = append(found, k.lane)
-			}
 		}
 	}
 	return found

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -14,10 +15,10 @@ type scanner struct {
 }
 
 type scanned struct {
-	gram   uint32
 	text   string
-	offset int      // of the gram in the text
-	tests  []uint16 // tests that a hit makes candidates
+	gram   uint32
+	offset uint32    // of the gram in the text
+	tests  *[]uint16 // tests that a hit makes candidates; texts of the same tests share them
 }
 
 // gramIndex finds literals by one gram of theirs. A bit tells quickly that no literal has a gram; the literals of one that has
@@ -110,6 +111,7 @@ func newScanner(sets map[uint16]literals) *scanner {
 		}
 	}
 	s := &scanner{}
+	shared := map[string]*[]uint16{}
 	for text, tests := range owners {
 		slices.Sort(tests)
 		if len(text) == 1 {
@@ -119,10 +121,15 @@ func newScanner(sets map[uint16]literals) *scanner {
 		}
 		size := min(len(text), 4)
 		offset := rarestGram(text, size)
-		s.texts[size] = append(s.texts[size], scanned{packGram(text[offset : offset+size]), text, offset, tests})
+		key := fmt.Sprint(tests)
+		if shared[key] == nil {
+			shared[key] = &tests
+		}
+		s.texts[size] = append(s.texts[size], scanned{text, packGram(text[offset : offset+size]), uint32(offset), shared[key]})
 	}
 	for size := range s.texts {
-		texts := s.texts[size]
+		texts := slices.Clip(s.texts[size])
+		s.texts[size] = texts
 		if len(texts) == 0 {
 			continue
 		}
@@ -188,9 +195,9 @@ func (s *scanner) check(size int, gram uint32, value string, at int, hits *bitse
 	from, to := s.grams[size].find(gram)
 	for i := from; i < to; i++ {
 		t := &s.texts[size][i]
-		start := at - t.offset
+		start := at - int(t.offset)
 		if start >= 0 && start+len(t.text) <= len(value) && equalFolded(value[start:start+len(t.text)], t.text) {
-			hits.setAll(t.tests)
+			hits.setAll(*t.tests)
 		}
 	}
 }
