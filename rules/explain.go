@@ -20,6 +20,7 @@ type Explanation struct {
 	Verdict   *Verdict
 	Variables []Variable  // that have a value after the last phase, by name
 	Reasons   []Reason    // one for each match of the verdict
+	Matched   []int       // all rules that matched, those that only set things up or sum up among them
 	Sums      []Threshold // that decide whether the transaction alerts
 }
 
@@ -79,6 +80,7 @@ func (s *Set) explain(x *Explanation, e *engine, tx types.Transaction) {
 	texts := s.texts()
 	for _, m := range tx.MatchedRules() {
 		id := m.Rule().ID()
+		x.Matched = append(x.Matched, id)
 		if info := e.table.infos[id]; info != nil && info.isDetection() {
 			x.Reasons = append(x.Reasons, newReason(texts[id], m.MatchedDatas()))
 		}

@@ -32,6 +32,9 @@ func TestReadmeIsCurrent(t *testing.T) {
 			return slices.Contains(crsDetails, p.Name) != detail
 		}))
 	}
+	parts["output"] = propertyTable(slices.DeleteFunc(filter.OutputProperties(), func(p setting.Property) bool {
+		return slices.ContainsFunc(filter.Properties(), func(q setting.Property) bool { return p.Name == q.Name })
+	}))
 	content, err := os.ReadFile(readme)
 	require.NoError(t, err)
 	text := string(content)
