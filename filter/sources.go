@@ -3,6 +3,9 @@ package filter
 import (
 	"fmt"
 	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // SourceCount tells how many records were read with a field map.
@@ -44,4 +47,23 @@ func sourcesText(counts []SourceCount) string {
 		words[i] = fmt.Sprintf("%s %d", c.Map, c.Records)
 	}
 	return "; field maps: " + strings.Join(words, ", ")
+}
+
+// FieldMaps returns the field maps in the order in which they are tried.
+func (f *Filter) FieldMaps() []*fieldmap.Map { return f.maps.Maps() }
+
+// LeftOut returns the detection rules that do not run for records of a field map, even when these have all keys, and those that
+// have nothing to look at in them.
+func (f *Filter) LeftOut(m *fieldmap.Map) (left []rules.LeftOut, idle []rules.Loaded) {
+	left = f.rules.LeftOut(m.Unknown())
+	isLeft := map[int]bool{}
+	for _, l := range left {
+		isLeft[l.ID] = true
+	}
+	for _, l := range f.rules.Idle(m.Absent()) {
+		if !isLeft[l.ID] {
+			idle = append(idle, l)
+		}
+	}
+	return left, idle
 }

@@ -13,7 +13,7 @@ func (s *Set) LeftOut(unknown Parts) (found []LeftOut) {
 	needs := s.engines.byID()
 	for _, l := range s.List() {
 		if n := needs[l.ID]; n != nil && n.parts&unknown != 0 {
-			found = append(found, LeftOut{l, n.parts & unknown, n.why})
+			found = append(found, LeftOut{l, n.parts & unknown, n.why(unknown)})
 		}
 	}
 	return found

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,10 +10,16 @@ import (
 
 // need says what a detection rule needs to know of a transaction.
 type need struct {
-	rule  *RuleInfo
-	parts Parts   // whose absence the rule would take for a match
-	why   string  // the first target that cannot be judged, or the reason of a rule in needTable
-	looks []Parts // of which each rule of the chain needs some for a match, 0 when it looks at other things as well
+	rule    *RuleInfo
+	parts   Parts // whose absence the rule would take for a match
+	reasons []reason
+	looks   []Parts // of which each rule of the chain needs some for a match, 0 when it looks at other things as well
+}
+
+// reason says what a rule would do without parts.
+type reason struct {
+	parts Parts
+	why   string
 }
 
 // variable is what a SecLang variable is made of.
@@ -130,10 +135,7 @@ func partOfHeader(name string) Parts {
 }
 
 // needTable names the needs that no rule text shows, by CRS rule id.
-var needTable = map[int]struct {
-	parts Parts
-	why   string
-}{
+var needTable = map[int]reason{
 	920350: {PartHost, "judges how the Host header was written, not which host answered"},
 }
 
@@ -165,7 +167,7 @@ func (p *program) needs(table *ruleTable) (all []need) {
 func (t *ruleTable) newNeed(id int) *need {
 	n := &need{rule: t.infos[id]}
 	if listed, found := needTable[id]; found {
-		n.parts, n.why = listed.parts, listed.why
+		n.add(listed.parts, listed.why)
 	}
 	return n
 }
@@ -182,14 +184,14 @@ func (n *need) addLink(r *seclang.Rule) {
 		if t.Key != "" {
 			name += ":" + t.Key
 		}
-		n.add(misleading(r, &t), "matches when %s is not known", name)
+		n.add(misleading(r, &t), "matches when "+name+" is not known")
 	}
 	for _, macro := range macroName.FindAllStringSubmatch(r.Operator.Argument, -1) {
 		parts := variableOf(strings.ToUpper(macro[1]), macro[2]).parts
 		if parts == PartHost {
 			parts = PartHostName // a comparison needs the name, however the header was written
 		}
-		n.add(parts, "compares with %s", macro[0])
+		n.add(parts, "compares with "+macro[0])
 	}
 }
 
@@ -215,10 +217,20 @@ func (n *need) idle(absent Parts) bool {
 
 var macroName = regexp.MustCompile(`%\{([A-Za-z_]+)(?:[.:]([^}]+))?\}`)
 
-func (n *need) add(parts Parts, why, what string) {
-	if n.parts |= parts; parts != 0 && n.why == "" {
-		n.why = fmt.Sprintf(why, what)
+func (n *need) add(parts Parts, why string) {
+	if n.parts |= parts; parts != 0 {
+		n.reasons = append(n.reasons, reason{parts, why})
 	}
+}
+
+// why returns the first reason for which a rule needs any of the unknown parts.
+func (n *need) why(unknown Parts) string {
+	for _, r := range n.reasons {
+		if r.parts&unknown != 0 {
+			return r.why
+		}
+	}
+	return ""
 }
 
 // madeUpProtocol stands for a version that is not known.

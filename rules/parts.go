@@ -37,7 +37,7 @@ const PartRequestHeaders = PartHost | PartUserAgent | PartReferer | PartCookie |
 // AllParts is a transaction of which everything is logged.
 const AllParts = partsEnd - 1
 
-var partNames = []string{"method and request target", "escapes of the request target", "HTTP version", "Host header", "name of the host",
+var partNames = []string{"method and request target", "escapes of the request target", "HTTP version", "Host header as sent", "name of the host",
 	"User-Agent header", "Referer header", "Cookie header", "other request headers", "request body", "end of the request body", "client address",
 	"server address", "response status", "response headers", "response body", "end of the response body"}
 

@@ -32,11 +32,15 @@ func newRules(c *console, args []string) *cobra.Command {
 		Long: `List the detection rules that the settings load: the embedded OWASP Core Rule Set, or the files, globs and
 directories of SecLang that are given as SOURCE, which are the same as --rules.
 
+With --field-map the rules are listed that are left out for its records, and why: a rule that judges what a source does
+not log would take it for something that was not sent.
+
 With --check nothing is listed. Everything in the rules that cannot be used is told with its file and line, and the
 last line says how many rules are loaded and how many are skipped. The exit code is then 0 when everything is used, 1
 when something is left out or broken, and 2 when the rules are refused whatever --rules-strict says.`,
 		Example: `  wafctl rules --exclude-rules tag:attack-xss
   wafctl rules --output json | jq -r 'select(.paranoia == 2) | .id'
+  wafctl rules --field-map nginx
   wafctl rules --check /etc/modsecurity.d`,
 		RunE: func(cmd *cobra.Command, sources []string) error {
 			settings := setting.NewReader(&f, rulesFlags)
@@ -61,6 +65,9 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 			if gates {
 				return listGates(c, w)
 			}
+			if _, given := f.values["field_map"]; given {
+				return listLeftOut(c, w, output == "json", all)
+			}
 			if output == "json" {
 				return listJSON(c, w, all)
 			}
@@ -71,7 +78,7 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 	cmd.Flags().BoolVar(&checkOnly, "check", false, "tell what cannot be used instead of listing")
 	cmd.Flags().BoolVar(&gates, "gate", false, "tell for every rule how the gate proves that it does not match, or why it always runs")
 	cmd.MarkFlagsMutuallyExclusive("check", "gate")
-	cmd.Flags().BoolVar(&all, "all", false, "list rules that set things up or sum up scores, too")
+	cmd.Flags().BoolVar(&all, "all", false, "list rules that set things up or sum up scores, too; with --field-map those with nothing to look at")
 	f.add(cmd.Flags(), rulesFlags)
 	f.addJudging(cmd.Flags())
 	return cmd

@@ -82,7 +82,7 @@ func TestVersionNamesEngineAndRules(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, command := range []string{"", "run", "check", "rules", "compare", "tune", "version"} {
+	for _, command := range []string{"", "run", "check", "rules", "map", "compare", "tune", "version"} {
 		got := wafctl(nil, nil, strings.Fields(command+" --help")...)
 		require.Equal(t, exitClean, got.code)
 		require.Empty(t, got.err)
@@ -91,7 +91,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 		if command == "run" {
 			require.Contains(t, shared, "syslog+udp://HOST")
 		}
-		if command == "" || command == "version" {
+		if command == "" || command == "map" || command == "version" {
 			continue
 		}
 		for _, p := range filter.Properties() {

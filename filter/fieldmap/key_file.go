@@ -86,3 +86,6 @@ func fieldNamed(name string) (Field, bool) {
 	}
 	return 0, false
 }
+
+// KeyFileNames returns the names that key files know.
+func KeyFileNames() []string { return append([]string(nil), names[:]...) }

@@ -43,6 +43,7 @@ type prefix struct {
 // action takes a value for a target.
 type action struct {
 	target
+	entry     int      // line of the map that it stands for
 	slot      int      // of a target with a name of its own
 	rank      uint8    // place among alternatives
 	base64    bool     // the value is written in base64
@@ -72,6 +73,7 @@ const lastRank = 255
 
 // read adds an entry: it puts the action where its keys lead.
 func (m *Map) read(target string, a action, keys []string) {
+	a.entry = len(m.entries)
 	m.entries = append(m.entries, entry{target, keys, a})
 	for rank, key := range keys {
 		ranked := a

@@ -109,3 +109,21 @@ func isToken(s string) bool {
 	}
 	return s != ""
 }
+
+// Target is what a field map can fill, for people.
+type Target struct{ Name, Help string }
+
+// Targets returns all targets in the order in which messages name them.
+func Targets() (all []Target) {
+	for name := range strings.FieldsFuncSeq(targetNames, func(c rune) bool { return c == ',' || c == ' ' }) {
+		if t, known := targets[name]; known {
+			all = append(all, Target{name, t.help})
+		}
+		for _, n := range named {
+			if name == n.prefix+"NAME" {
+				all = append(all, Target{name, n.help})
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+var mapFlags = []setting.Property{
+	{Name: "output", Default: "text", Values: []string{"text", "json"}, Help: "text for people, json one object a record"},
+}
+
+func newMap(c *console, args []string) *cobra.Command {
+	var (
+		f    flags
+		all  bool
+		show string
+	)
+	cmd := &cobra.Command{
+		Use:   "map [flags] FILE…|-",
+		Short: "Show which field map reads records, and what each field becomes",
+		Long: `Show for sample records which field map is chosen, what it takes from which key, what the rules then see, and what
+the record does not tell. Records with the same keys as one before are only counted.
+
+With --show NAME the text of a built-in map is printed: a start for a map of your own.
+
+The exit code is 0, and 2 on errors, lines that are not JSON among them.`,
+		Example: `  wafctl map access.ndjson
+  wafctl map --field-map own.yaml access.ndjson
+  wafctl map --show nginx > own.yaml`,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			settings := setting.NewReader(&f, append(filter.Properties(), mapFlags...))
+			m := mapper{console: c, to: lineWriter(c), asJSON: settings.Word("output") == "json", all: all, counts: map[string]int{}}
+			if show != "" {
+				return f.usage(cmd, args, settings.Err(), showMap(c, show))
+			}
+			var err error
+			if m.choice, err = fieldmap.Open(settings.Text("field_map")); err != nil {
+				settings.Problem("field_map", err)
+			}
+			if err := f.usage(cmd, args, settings.Err(), wantFiles(names)); err != nil {
+				return err
+			}
+			return m.files(cmd.Context(), names)
+		},
+	}
+	strict(cmd)
+	f.add(cmd.Flags(), mapFlags)
+	f.add(cmd.Flags(), only(filter.Properties(), "field_map"))
+	cmd.Flags().BoolVar(&all, "all", false, "show every record")
+	cmd.Flags().StringVar(&show, "show", "", "print the built-in map `NAME`")
+	return cmd
+}
+
+// only returns the properties with the given names.
+func only(table []setting.Property, names ...string) (found []setting.Property) {
+	for _, p := range table {
+		for _, name := range names {
+			if p.Name == name {
+				found = append(found, p)
+			}
+		}
+	}
+	return found
+}
+
+func showMap(c *console, name string) error {
+	text := fieldmap.BuiltInText(name)
+	if text == "" {
+		return fmt.Errorf("--show: unknown map %q (want %s)", name, setting.Choice(fieldmap.BuiltIn()))
+	}
+	_, err := io.WriteString(c.out, text)
+	return err
+}
+
+// mapper shows how records are mapped.
+type mapper struct {
+	console *console
+	choice  *fieldmap.Choice
+	to      *bufio.Writer
+	asJSON  bool
+	all     bool
+
+	shown       map[string]bool // key sequences of records that were shown
+	counts      map[string]int  // records by map
+	broken      int
+	decoder     intake.Decoder
+	values      fieldmap.Values
+	transaction rules.Transaction
+}
+
+// mapped is what one record becomes.
+type mapped struct {
+	place  string
+	line   int
+	m      *fieldmap.Map // nil when no map fits
+	read   []fieldmap.Reading
+	unread []string
+	isHTTP bool // or a log whose fields are arguments
+	tx     *rules.Transaction
+}
+
+func (m *mapper) files(ctx context.Context, names []string) error {
+	m.shown = map[string]bool{}
+	var problems []error
+	for _, name := range names {
+		if err := m.file(ctx, name); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if !m.asJSON {
+		m.summary()
+	}
+	if m.broken > 0 {
+		problems = append(problems, fmt.Errorf("%s could not be read", count(m.broken, "line")))
+	}
+	return errors.Join(append(problems, m.to.Flush())...)
+}
+
+func (m *mapper) file(ctx context.Context, name string) error {
+	in, err := openInput(name, m.console.in)
+	if err != nil {
+		return err
+	}
+	defer in.close()
+	lines := intake.NewLines(in, maxLine)
+	for ctx.Err() == nil {
+		block, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read records: %s: %w", in.name, err)
+		}
+		if block.TooLong {
+			m.unreadable(in.name, block.Line, errTooLong)
+		}
+		for number, text := range block.All() {
+			m.records(in.name, number, text)
+		}
+	}
+	return ctx.Err()
+}
+
+func (m *mapper) unreadable(name string, line int, err error) {
+	m.broken++
+	m.console.say(fmt.Sprintf("%s:%d: %v", name, line, err))
+}
+
+// records shows the records of one line.
+func (m *mapper) records(name string, line int, text []byte) {
+	events, _, err := m.decoder.AppendEvents(nil, text, time.Now())
+	for len(events) > 0 {
+		event, rest, err := record.Next(events)
+		if err != nil {
+			break // the decoder writes whole events only
+		}
+		events = rest
+		m.record(fmt.Sprintf("%s:%d", name, line), line, event.Body)
+	}
+	if err != nil {
+		m.unreadable(name, line, err)
+	}
+}
+
+func (m *mapper) record(place string, line int, body []byte) {
+	r := mapped{place: place, line: line, tx: &m.transaction}
+	name := "none"
+	if i := m.choice.Read(body, &m.values); i != fieldmap.NoMap {
+		r.m = m.choice.Maps()[i]
+		name = r.m.Name
+		r.read, r.unread = r.m.Trace(body)
+		r.isHTTP = m.values.Transaction(r.tx)
+	} else {
+		r.unread = keys(body)
+	}
+	m.counts[name]++
+	layout := name + "\n" + strings.Join(keys(body), "\n")
+	if m.shown[layout] && !m.all {
+		return
+	}
+	m.shown[layout] = true
+	if m.asJSON {
+		m.json(&r)
+	} else {
+		m.text(&r)
+	}
+}
+
+func keys(body []byte) (names []string) {
+	for pairs, _ := record.ReadMap(body); pairs.Next(); {
+		names = append(names, pairs.Key)
+	}
+	return names
+}
+
+func (m *mapper) summary() {
+	var parts []string
+	total := 0
+	for _, name := range append(m.choice.Names(), "none") {
+		if n := m.counts[name]; n > 0 {
+			parts = append(parts, printable(name)+" "+grouped(n))
+			total += n
+		}
+	}
+	fmt.Fprintf(m.to, "%s by field map: %s\n", count(total, "record"), strings.Join(parts, ", "))
+}

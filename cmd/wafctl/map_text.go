@@ -1,0 +1,153 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	jsoniter "github.com/json-iterator/go"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// value returns a value of a record as text; what is no text is written as JSON.
+func value(raw []byte) string {
+	if text, isText := record.Text(raw); isText {
+		return text
+	}
+	return string(alert.JSON(raw))
+}
+
+func (m *mapper) text(r *mapped) {
+	title := r.place + ": no field map knows these keys"
+	if r.m != nil {
+		title = r.place + ": field map " + r.m.Name
+		if r.m.Title != "" {
+			title += ": " + r.m.Title
+		}
+	}
+	fmt.Fprintln(m.to, m.console.paint(bold, printable(title)))
+	if len(r.read) > 0 {
+		g := newGrid(m.console, m.to, column{title: "  KEY", width: 36, least: 16}, column{title: "TARGET", width: 24, least: 14},
+			column{title: "VALUE"})
+		g.title()
+		for _, one := range r.read {
+			g.row(cell{text: "  " + one.Key}, cell{text: one.Target}, cell{text: value(one.Value)})
+		}
+	}
+	if len(r.unread) > 0 {
+		fmt.Fprintln(m.to, m.console.paint(dim, printable("  not read: "+strings.Join(r.unread, ", "))))
+	}
+	if r.m != nil {
+		m.transactionText(r)
+	}
+	fmt.Fprintln(m.to)
+}
+
+// transactionText writes what rules see.
+func (m *mapper) transactionText(r *mapped) {
+	t := r.tx
+	m.section("The rules see")
+	if !r.isHTTP {
+		fmt.Fprintln(m.to, "  nothing: the record is no HTTP transaction (another protocol, or no method or request target)")
+		return
+	}
+	if t.Unknown&rules.PartRequest == 0 {
+		m.item(strings.TrimSpace(t.Method + " " + t.URI + " " + t.Protocol))
+	}
+	for _, h := range t.RequestHeaders {
+		m.item(h.Name + ": " + h.Value)
+	}
+	for _, a := range t.Arguments {
+		m.item("ARGS:" + a.Name + " = " + a.Value)
+	}
+	if t.RequestBody != "" {
+		m.item("request body: " + t.RequestBody)
+	}
+	if t.ClientIP != "" || t.ServerIP != "" {
+		m.item(fmt.Sprintf("from %s to %s", peer(t.ClientIP, t.ClientPort), peer(t.ServerIP, t.ServerPort)))
+	}
+	if t.HasResponse {
+		m.item("response " + strconv.Itoa(t.ResponseStatus))
+		for _, h := range t.ResponseHeaders {
+			m.item("  " + h.Name + ": " + h.Value)
+		}
+	}
+	if t.ResponseBody != "" {
+		m.item("response body: " + t.ResponseBody)
+	}
+	if t.Unknown != 0 {
+		m.section("Not known from this record")
+		m.item(t.Unknown.String())
+	}
+}
+
+func (m *mapper) section(title string) {
+	fmt.Fprintln(m.to, m.console.paint(bold, "  "+title))
+}
+
+func (m *mapper) item(text string) { fmt.Fprintln(m.to, "    "+printable(text)) }
+
+func peer(ip string, port int) string {
+	switch {
+	case ip == "":
+		return "an unknown address"
+	case port == 0:
+		return ip
+	case strings.Contains(ip, ":"):
+		return fmt.Sprintf("[%s]:%d", ip, port)
+	}
+	return fmt.Sprintf("%s:%d", ip, port)
+}
+
+// jsonMapped is what --output json says of one record. Texts that are not UTF-8 are mended.
+type jsonMapped struct {
+	Line     int         `json:"line"`
+	FieldMap string      `json:"field_map,omitempty"`
+	HTTP     bool        `json:"http"`
+	Fields   []jsonField `json:"fields"`
+	Unread   []string    `json:"unread"`
+	Unknown  string      `json:"unknown,omitempty"`
+	Method   string      `json:"method,omitempty"`
+	URI      string      `json:"uri,omitempty"`
+	Protocol string      `json:"protocol,omitempty"`
+	Headers  []string    `json:"headers,omitempty"`
+	Args     []string    `json:"args,omitempty"`
+	Body     string      `json:"body,omitempty"`
+	Status   int         `json:"status,omitempty"`
+}
+
+type jsonField struct {
+	Key    string `json:"key"`
+	Target string `json:"target"`
+	Value  string `json:"value"`
+}
+
+func (m *mapper) json(r *mapped) {
+	j := jsonMapped{Line: r.line, Fields: []jsonField{}, Unread: []string{}, HTTP: r.isHTTP}
+	for _, one := range r.read {
+		j.Fields = append(j.Fields, jsonField{mend(one.Key), one.Target, mend(value(one.Value))})
+	}
+	for _, key := range r.unread {
+		j.Unread = append(j.Unread, mend(key))
+	}
+	if r.m != nil {
+		j.FieldMap = mend(r.m.Name)
+	}
+	if t := r.tx; r.isHTTP {
+		j.HTTP = t.Unknown&rules.PartRequest == 0
+		j.Method, j.URI, j.Protocol, j.Body = mend(t.Method), mend(t.URI), mend(t.Protocol), mend(t.RequestBody)
+		j.Status, j.Unknown = t.ResponseStatus, t.Unknown.String()
+		j.Headers, j.Args = lines(t.RequestHeaders, ": "), lines(t.Arguments, "=")
+	}
+	jsoniter.NewEncoder(m.to).Encode(j) //nolint:errcheck // the writer keeps its error until it is flushed
+}
+
+func lines(headers []rules.Header, separator string) (all []string) {
+	for _, h := range headers {
+		all = append(all, mend(h.Name+separator+h.Value))
+	}
+	return all
+}
