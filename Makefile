@@ -17,7 +17,7 @@ BENCH_FLAGS   ?=
 
 export CGO_ENABLED := 1
 
-.PHONY: build test lint tools generate bench gobench fuzz e2e clean help
+.PHONY: build test lint tools generate bench gobench fuzz e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so and its link) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -26,7 +26,7 @@ build: ## the plugin (build/out/out_waf.so and its link) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(OUT)/wafctl ./cmd/wafctl
 
 test: ## everything that needs no Fluent Bit
-	$(GO) test -tags $(TAGS) ./...
+	$(GO) test -tags $(TAGS) -timeout 30m ./...
 
 lint: tools ## formatting, vet and golangci-lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
@@ -64,6 +64,10 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
 	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 40m -v ./e2e
+
+run: build ## the pipeline on UDP 127.0.0.1:15155, with one sample replayed; ONCE=1 ends after its alert
+	$(GO) build -o build/work/demo ./build/demo
+	@build/work/demo $(if $(ONCE),-once)
 
 clean: ## build outputs
 	rm -rf build/out build/work

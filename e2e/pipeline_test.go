@@ -39,12 +39,18 @@ func (f fluentBit) launch(t *testing.T, dir, yaml string, args ...string) *pipel
 	t.Helper()
 	config := filepath.Join(dir, "pipeline.yaml")
 	require.NoError(t, os.WriteFile(config, []byte(yaml), 0o644))
+	return f.run(t, dir, append([]string{"-c", config}, args...)...)
+}
+
+// run starts Fluent Bit in a directory, where its log is written to.
+func (f fluentBit) run(t *testing.T, dir string, args ...string) *pipeline {
+	t.Helper()
 	log, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
 	defer log.Close()
 
 	p := &pipeline{t: t, dir: dir, ended: make(chan error, 1)}
-	p.command = exec.Command(f.path, append([]string{"-c", config}, args...)...)
+	p.command = exec.Command(f.path, args...)
 	p.command.Dir = dir
 	p.command.Stdout, p.command.Stderr = log, log
 	require.NoError(t, p.command.Start())
