@@ -85,10 +85,11 @@ type collector struct {
 	command *exec.Cmd
 	log     string
 	ended   chan struct{} // closed when it has
-	how     error         // valid then
 }
 
-func (c *collector) failure() error { return fmt.Errorf("the collector ended (%v); see %s", c.how, c.log) }
+func (c *collector) failure() error {
+	return fmt.Errorf("the collector ended, %s; see %s", c.command.ProcessState, c.log)
+}
 
 // startCollector starts Fluent Bit when there is one, and wafctl otherwise.
 func startCollector(syslogPort int) (*collector, error) {
@@ -127,7 +128,7 @@ func startCollector(syslogPort int) (*collector, error) {
 		return nil, err
 	}
 	go func() {
-		c.how = c.command.Wait()
+		c.command.Wait() //nolint:errcheck // ProcessState tells as much
 		close(c.ended)
 	}()
 	return c, nil
