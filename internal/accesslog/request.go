@@ -113,3 +113,16 @@ func (r *Request) lists() map[string]any {
 	}
 	return all
 }
+
+// FromHead returns the request that a raw head and a body hold.
+func FromHead(head, body string, status int) *Request {
+	start, rest, _ := strings.Cut(head, "\r\n")
+	method, line, _ := strings.Cut(start, " ")
+	at := strings.LastIndexByte(line, ' ')
+	r := &Request{Method: method, Target: line[:at], Protocol: line[at+1:], Body: body, Status: status}
+	for header := range strings.SplitSeq(strings.TrimSuffix(rest, "\r\n\r\n"), "\r\n") {
+		name, value, _ := strings.Cut(header, ": ")
+		r.Headers = append(r.Headers, Header{name, value})
+	}
+	return r
+}
