@@ -11,7 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
@@ -210,6 +212,23 @@ func TestGateChangesNoVerdictOfAnySource(t *testing.T) {
 		for i, found := range gated.Check(chunk) {
 			require.Equal(t, matched(want[i]), matched(found))
 			require.Equal(t, want[i].Kind, found.Kind)
+		}
+	}
+}
+
+func TestReadingAnySourceAllocatesNothingOnceItIsKnown(t *testing.T) {
+	maps, err := fieldmap.Open("auto")
+	require.NoError(t, err)
+	var s scratch
+	for _, source := range accesslog.Sources() {
+		for name, r := range accesslog.Clean() {
+			event, _, err := record.Next(logged(t, source.Record(r)))
+			require.NoError(t, err)
+			read := func() bool {
+				return maps.Read(event.Body, &s.values) != fieldmap.NoMap && s.values.Transaction(&s.transaction)
+			}
+			require.True(t, read())
+			require.Zero(t, testing.AllocsPerRun(20, func() { read() }), "%s: %s", source.Title, name)
 		}
 	}
 }

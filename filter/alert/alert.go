@@ -44,15 +44,18 @@ func (a *Alert) Severity() int {
 	return most
 }
 
-// Inspected lists the parts of the transaction that the rules saw.
+// Inspected lists the parts of the transaction that the rules saw; of a record that is none of HTTP those are its fields.
 func (a *Alert) Inspected() string {
+	t := a.Transaction
+	if t.Unknown&rules.PartRequest != 0 {
+		return "fields"
+	}
 	parts := make([]string, 1, 4)
 	parts[0] = "uri"
-	t := a.Transaction
 	if len(t.RequestHeaders) > 0 {
 		parts = append(parts, "headers")
 	}
-	if t.RequestBody != "" {
+	if t.RequestBody != "" || a.Values.Get(fieldmap.RequestBody) != "" { // a body of unknown type is an argument
 		parts = append(parts, "body")
 	}
 	if t.HasResponse {
