@@ -56,6 +56,7 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 		i.close()
 		return 0
 	}
+	releaseMemory()
 	return C.uintptr_t(cgo.NewHandle(i))
 }
 
