@@ -130,7 +130,7 @@ func (f *Filter) evaluate(it *item, s *scratch, judge judge, write func(*item, *
 		it.kind = Skipped
 		return
 	}
-	it.source = 1 + f.maps.Read(it.event.Body, &s.values)
+	it.source = 1 + f.maps.Read(it.event.Meta, it.event.Body, &s.values)
 	if it.source == 0 || !s.values.Transaction(&s.transaction) {
 		it.kind = NotHTTP
 		return

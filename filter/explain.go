@@ -30,7 +30,7 @@ func (f *Filter) Explain(event []byte) (x *Explanation, err error) {
 	}
 	var s scratch
 	x = &Explanation{Kind: NotHTTP}
-	i := f.maps.Read(e.Body, &s.values)
+	i := f.maps.Read(e.Meta, e.Body, &s.values)
 	if i < 0 {
 		return x, nil
 	}

@@ -225,7 +225,7 @@ func TestReadingAnySourceAllocatesNothingOnceItIsKnown(t *testing.T) {
 			event, _, err := record.Next(logged(t, source.Record(r)))
 			require.NoError(t, err)
 			read := func() bool {
-				return maps.Read(event.Body, &s.values) != fieldmap.NoMap && s.values.Transaction(&s.transaction)
+				return maps.Read(event.Meta, event.Body, &s.values) != fieldmap.NoMap && s.values.Transaction(&s.transaction)
 			}
 			require.True(t, read())
 			require.Zero(t, testing.AllocsPerRun(20, func() { read() }), "%s: %s", source.Title, name)

@@ -179,10 +179,10 @@ func (m *mapper) records(name string, line int, text []byte) {
 func (m *mapper) record(place string, line int, body []byte) {
 	r := mapped{place: place, line: line, tx: &m.transaction}
 	name := "none"
-	if i := m.choice.Read(body, &m.values); i != fieldmap.NoMap {
+	if i := m.choice.Read(nil, body, &m.values); i != fieldmap.NoMap {
 		r.m = m.choice.Maps()[i]
 		name = r.m.Name
-		r.read, r.unread = r.m.Trace(body)
+		r.read, r.unread = r.m.Trace(nil, body)
 		r.isHTTP = m.values.Transaction(r.tx)
 	} else {
 		r.unread = keys(body)

@@ -20,7 +20,7 @@ func benchmarkRead(b *testing.B, body []byte) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		if c.Read(body, &v) == NoMap {
+		if c.Read(nil, body, &v) == NoMap {
 			b.Fatal("not read")
 		}
 	}

@@ -13,8 +13,9 @@ import (
 // Choice is what the property field_map names: one map for all records, or several of which the first whose keys a record
 // has is used. It is safe for concurrent use.
 type Choice struct {
-	maps    []*Map
-	layouts *layouts
+	maps     []*Map
+	metadata bool // some map reads metadata
+	layouts  *layouts
 }
 
 // Open returns the maps that a property names: auto (all built-in maps), the name of a built-in map, the path of a YAML map or
@@ -28,6 +29,9 @@ func Open(names string) (*Choice, error) {
 			problems = append(problems, err)
 		}
 		c.maps = append(c.maps, added...)
+	}
+	for _, m := range c.maps {
+		c.metadata = c.metadata || m.root.children[metadataKey] != nil
 	}
 	return c, errors.Join(append(problems, c.ambiguities()...)...)
 }
@@ -104,13 +108,16 @@ func (c *Choice) Names() []string {
 // NoMap is what Read returns for a record that no map fits.
 const NoMap = -1
 
-// Read fills the values with what a record's body says, with the first map that fits it, and returns that map's place in Names.
-// It returns NoMap when no map fits, and when the body is no map.
-func (c *Choice) Read(body []byte, v *Values) int {
-	if l := v.layout; l != nil && l.choice == c && v.follow(l, body) {
+// Read fills the values with what a record's body and metadata say, with the first map that fits it, and returns that map's
+// place in Names. It returns NoMap when no map fits, and when the body is no map. Metadata may be nil.
+func (c *Choice) Read(metadata, body []byte, v *Values) int {
+	if !c.metadata || len(metadata) < 2 { // an empty map has one byte
+		metadata = nil
+	}
+	if l := v.layout; l != nil && l.choice == c && v.follow(l, metadata, body) {
 		return l.candidates[0].index
 	}
-	if !v.split(body) {
+	if !v.split(metadata, body) {
 		return NoMap
 	}
 	l := c.find(v)

@@ -22,7 +22,7 @@ func open(t testing.TB, names string) *Choice {
 
 // mapOf returns the name of the map that a choice reads a record with, "" for none.
 func mapOf(c *Choice, v *Values, body []byte) string {
-	if i := c.Read(body, v); i != NoMap {
+	if i := c.Read(nil, body, v); i != NoMap {
 		return c.Names()[i]
 	}
 	return ""
@@ -55,8 +55,8 @@ func TestMapsAreChosenByKeys(t *testing.T) {
 			require.Equal(t, want, mapOf(c, &v, body(t, json)), json)
 		}
 	}
-	require.Equal(t, NoMap, c.Read(msgp.AppendInt(nil, 1), &v))
-	require.Equal(t, NoMap, c.Read(nil, &v))
+	require.Equal(t, NoMap, c.Read(nil, msgp.AppendInt(nil, 1), &v))
+	require.Equal(t, NoMap, c.Read(nil, nil, &v))
 }
 
 func TestOneMapIsUsedForAllRecords(t *testing.T) {
@@ -111,9 +111,9 @@ func TestValuesMoveBetweenChoices(t *testing.T) {
 	var v Values
 	record := body(t, `{"request":{"uri":"/c","method":"GET"},"request_uri":"/n"}`)
 	for range 3 {
-		nginx.Read(record, &v)
+		nginx.Read(nil, record, &v)
 		require.Equal(t, "/n", v.Get(URI))
-		caddy.Read(record, &v)
+		caddy.Read(nil, record, &v)
 		require.Equal(t, "/c", v.Get(URI))
 	}
 }
@@ -148,7 +148,7 @@ func TestChoicesAreSafeForConcurrentUse(t *testing.T) {
 		group.Go(func() {
 			var v Values
 			for i, r := range records {
-				if c.Read(r, &v) == NoMap || v.Get(URI) != fmt.Sprint("/", i) {
+				if c.Read(nil, r, &v) == NoMap || v.Get(URI) != fmt.Sprint("/", i) {
 					t.Errorf("record %d was read as %q", i, v.Get(URI))
 				}
 			}
@@ -169,7 +169,7 @@ func TestReadingAllocatesNothingOnceTheLayoutIsKnown(t *testing.T) {
 		"aws-waf": body(t, `{"httpRequest":{"clientIp":"1","httpMethod":"GET","uri":"/","args":"a=b","headers":[{"name":"Host","value":"h"}]}}`),
 	} {
 		require.Equal(t, name, mapOf(c, &v, record))
-		require.Zero(t, testing.AllocsPerRun(100, func() { c.Read(record, &v) }), name)
+		require.Zero(t, testing.AllocsPerRun(100, func() { c.Read(nil, record, &v) }), name)
 	}
 }
 
@@ -184,9 +184,9 @@ func FuzzRead(f *testing.F) {
 	all := parse(f, `{name: all, fields: {"args.*": "*", method: METHOD|m, uri: u, client.address: a, header.*: h}}`)
 	f.Fuzz(func(t *testing.T, record []byte) {
 		var v, again Values
-		first := c.Read(record, &v)
+		first := c.Read(nil, record, &v)
 		// The layout that is remembered must give what the first look gave.
-		if second := c.Read(record, &v); second != first {
+		if second := c.Read(nil, record, &v); second != first {
 			t.Fatalf("read with map %d, then with %d", first, second)
 		}
 		if first != NoMap {
@@ -207,4 +207,29 @@ func TestBodiesAsLongAsTheSourceAllowsAreCut(t *testing.T) {
 		require.Equal(t, cut, tx.Unknown&rules.PartBodyEnd != 0)
 		require.Equal(t, cut, tx.Unknown&rules.PartResponseEnd != 0)
 	}
+}
+
+func TestAttributesInMetadataAreRead(t *testing.T) {
+	c := open(t, "auto")
+	metadata := body(t, `{"otlp":{"severity_text":"INFO","attributes":{"http.request.method":"POST","url.path":"/a","url.query":"b=1",
+		"http.response.status_code":200,"http.request.header.accept":["c","d"]}}}`)
+	other := body(t, `{"otlp":{"severity_text":"INFO","attributes":{"thread":"main"}}}`)
+	text := body(t, `{"log":"POST /a"}`)
+	var v Values
+	for range 3 {
+		require.Equal(t, "opentelemetry", c.Names()[c.Read(metadata, text, &v)])
+		var tx rules.Transaction
+		require.True(t, v.Transaction(&tx))
+		require.Equal(t, []string{"POST", "/a?b=1"}, []string{tx.Method, tx.URI})
+		require.Equal(t, []rules.Header{{Name: "accept", Value: "c"}, {Name: "accept", Value: "d"}}, tx.RequestHeaders)
+		require.Equal(t, NoMap, c.Read(nil, text, &v))
+		require.Equal(t, NoMap, c.Read(other, text, &v))
+		require.Equal(t, "nano", c.Names()[c.Read(other, nanoBody(t), &v)])
+		require.Equal(t, "nano", c.Names()[c.Read([]byte{0x80}, nanoBody(t), &v)])
+		require.Equal(t, "GET", v.Get(Method))
+	}
+	read, unread := c.maps[c.Read(metadata, text, &v)].Trace(metadata, text)
+	require.Len(t, read, 5)
+	require.Equal(t, "metadata:otlp.attributes.http.request.method", read[0].Key)
+	require.Equal(t, []string{"log"}, unread)
 }

@@ -152,6 +152,9 @@ func (d *definition) keys(n *yaml.Node) []string {
 	for _, alternatives := range d.texts(n) {
 		for key := range strings.SplitSeq(alternatives, "|") {
 			key = strings.TrimSpace(key)
+			if inMetadata, is := strings.CutPrefix(key, "metadata:"); is {
+				key = metadataKey + "." + inMetadata
+			}
 			switch {
 			case key == "":
 				d.fail(n, "empty key in %q", alternatives)

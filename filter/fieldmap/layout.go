@@ -63,13 +63,19 @@ func newLayouts() *layouts {
 	return l
 }
 
+// metadataKey stands for a record's metadata among the keys at its top level.
+const metadataKey = "\x00metadata"
+
 // split reads the pairs at the top level of a record. It reports false when the record is no map.
-func (v *Values) split(body []byte) bool {
+func (v *Values) split(metadata, body []byte) bool {
 	pairs, isMap := record.ReadMap(body)
 	if !isMap {
 		return false
 	}
 	v.pairs = v.pairs[:0]
+	if metadata != nil {
+		v.pairs = append(v.pairs, pair{metadataKey, metadata})
+	}
 	for pairs.Next() {
 		v.pairs = append(v.pairs, pair{pairs.Key, pairs.Value})
 	}
@@ -219,16 +225,27 @@ func (n *node) plain() *action {
 }
 
 // follow reads a record that has the layout of the one before, in one pass. It reports false when the record has another.
-func (v *Values) follow(l *layout, body []byte) bool {
+func (v *Values) follow(l *layout, metadata, body []byte) bool {
 	pairs, isMap := record.ReadMap(body)
-	if !isMap || pairs.Len() != len(l.keys) || len(l.candidates) == 0 || l.candidates[0].probes != nil {
+	if !isMap || len(l.candidates) == 0 || l.candidates[0].probes != nil {
 		return false
 	}
 	c := &l.candidates[0]
+	keys, steps := l.keys, c.steps
+	first := 0
+	if metadata != nil {
+		first = 1
+	}
+	if pairs.Len()+first != len(keys) || metadata != nil && keys[0] != metadataKey {
+		return false
+	}
 	v.reset(c.m)
-	steps := c.steps
-	for i := range l.keys {
-		if !pairs.Next() || pairs.Key != l.keys[i] {
+	if metadata != nil && len(steps) > 0 && steps[0].pair == 0 {
+		v.step(&steps[0], metadata)
+		steps = steps[1:]
+	}
+	for i := first; i < len(keys); i++ {
+		if !pairs.Next() || pairs.Key != keys[i] {
 			return false
 		}
 		if len(steps) > 0 && steps[0].pair == i {

@@ -48,7 +48,7 @@ func TestPartsThatARecordTellsAreKnown(t *testing.T) {
 	} {
 		var v Values
 		var tx rules.Transaction
-		require.NotEqual(t, NoMap, c.Read(body(t, one.json), &v), name)
+		require.NotEqual(t, NoMap, c.Read(nil, body(t, one.json), &v), name)
 		require.True(t, v.Transaction(&tx))
 		require.Equal(t, one.unknown.String(), tx.Unknown.String(), name)
 	}

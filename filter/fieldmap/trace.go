@@ -10,12 +10,17 @@ type Reading struct {
 }
 
 // Trace returns what a map takes from a record, in the record's order, and the keys at its top level that it does not read.
-func (m *Map) Trace(body []byte) (read []Reading, unread []string) {
+func (m *Map) Trace(metadata, body []byte) (read []Reading, unread []string) {
 	pairs, isMap := record.ReadMap(body)
 	if !isMap {
 		return nil, nil
 	}
 	t := tracer{m: m}
+	if inside, isMap := record.ReadMap(metadata); isMap && m.root.children[metadataKey] != nil {
+		for inside.Next() {
+			t.pair(m.root.children[metadataKey], "metadata:", &inside)
+		}
+	}
 	for pairs.Next() {
 		before := len(t.read)
 		t.pair(m.root, "", &pairs)

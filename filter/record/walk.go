@@ -16,6 +16,7 @@ var ErrBroken = errors.New("record: broken msgpack")
 type Event struct {
 	Raw  []byte // the whole event
 	Head []byte // everything before the body: array header, timestamp, metadata
+	Meta []byte // the metadata map, nil when the event has none
 	Body []byte // the body, a map in all events of interest
 	Time Timestamp
 }
@@ -33,6 +34,7 @@ func Next(chunk []byte) (e Event, rest []byte, err error) {
 	if err != nil || n != 2 {
 		return e, chunk, ErrBroken
 	}
+	var metadata []byte                              // and what follows
 	if inner, n, err := arrayHeader(b); err == nil { // [[timestamp, metadata], body]
 		if n < 1 {
 			return e, chunk, ErrBroken
@@ -40,11 +42,19 @@ func Next(chunk []byte) (e Event, rest []byte, err error) {
 		if e.Time, err = timestamp(inner); err != nil {
 			return e, chunk, ErrBroken
 		}
+		if n == 2 {
+			if metadata, err = skip(inner); err != nil {
+				return e, chunk, ErrBroken
+			}
+		}
 	} else if e.Time, err = timestamp(b); err != nil { // [timestamp, body]
 		return e, chunk, ErrBroken
 	}
 	if b, err = skip(b); err != nil {
 		return e, chunk, ErrBroken
+	}
+	if metadata != nil {
+		e.Meta = metadata[:len(metadata)-len(b)]
 	}
 	bodyAt := len(chunk) - len(b)
 	if rest, err = skip(b); err != nil {
