@@ -12,7 +12,7 @@ FUZZTIME      ?= 10s
 BENCHTIME     ?= 1s
 BENCH         ?= .
 BENCH_RUNS    ?= 5
-BENCH_RECORDS ?= 300
+BENCH_RECORDS ?= 200
 BENCH_FLAGS   ?=
 
 export CGO_ENABLED := 1
@@ -41,7 +41,7 @@ generate: ## what is written from other files: the plugin's tables of properties
 	$(GO) test -tags $(TAGS) -run TestConfigMap ./plugin -update
 	$(GO) test -tags $(TAGS) -run Readme ./cmd/wafctl -update
 
-bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECORDS=300, BENCH_FLAGS=-short)
+bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECORDS=200, BENCH_FLAGS=-short)
 	@mkdir -p build/work
 	@if pkg-config --exists modsecurity 2>/dev/null; then \
 		$(CC) -O2 -Wall -Wextra -o build/work/modsecurity bench/modsecurity/inspect.c $$(pkg-config --cflags --libs modsecurity); \

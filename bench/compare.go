@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -28,6 +29,7 @@ func compare(entrants []entrant, runs, records int) error {
 	t := table{append(heading, "goal", "alerts of each")}
 	differences := map[string]int{}
 	for i := range recordSets {
+		fmt.Fprintf(os.Stderr, "%s …\n", recordSets[i].name)
 		row, err := compareSet(entrants, &recordSets[i], runs, records, differences)
 		if err != nil {
 			return err

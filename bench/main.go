@@ -12,13 +12,17 @@ import (
 type options struct {
 	runs, records int
 	modSecurity   string
+	hold          string
+	profile       string
 }
 
 func main() {
 	var o options
 	flag.IntVar(&o.runs, "runs", 5, "how often each engine inspects each set of records; the table has the medians")
-	flag.IntVar(&o.records, "records", 300, "records in each run, a tenth of them for large bodies")
+	flag.IntVar(&o.records, "records", 200, "records in each run; a twenty-fifth of them for large bodies, which take long")
 	flag.StringVar(&o.modSecurity, "modsecurity", "", "path of the program that drives libmodsecurity; without it the comparison goes without")
+	flag.StringVar(&o.hold, "hold", "", "only print the memory of a process that holds this (used by the program itself)")
+	flag.StringVar(&o.profile, "profile", "", "only write a profile of the filter over clean records that all differ into this file")
 	short := flag.Bool("short", false, "a fifth of the records: rougher figures in a fifth of the time")
 	flag.Parse()
 	if *short {
@@ -36,6 +40,12 @@ func main() {
 
 func run(o options) error {
 	runtime.GOMAXPROCS(1)
+	switch {
+	case o.hold != "":
+		return hold(o.hold, o.records)
+	case o.profile != "":
+		return profileClean(o.profile)
+	}
 	entrants, leave, err := enter(o)
 	if err != nil {
 		return err
@@ -45,7 +55,16 @@ func run(o options) error {
 		return err
 	}
 	printMachine(entrants)
-	return compare(entrants, o.runs, o.records)
+	if err := compare(entrants, o.runs, o.records); err != nil {
+		return err
+	}
+	if err := printOwn(o.records); err != nil {
+		return err
+	}
+	if err := printCores(o.runs, max(o.records/3, 40)); err != nil {
+		return err
+	}
+	return printStart(entrants, o.records)
 }
 
 // enter makes all engines ready. What it returns besides ends them.
@@ -80,7 +99,7 @@ const warm = 2000
 func warmUp(us entrant) error {
 	for i := range recordSets {
 		s := &recordSets[i]
-		if _, err := us.run(s.records(1<<50, warm/s.divisor/s.divisor)); err != nil {
+		if _, err := us.run(s.records(1<<50, max(warm/s.divisor/s.divisor, 20))); err != nil {
 			return fmt.Errorf("warming up with %s: %w", s.name, err)
 		}
 	}

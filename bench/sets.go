@@ -6,7 +6,7 @@ import "github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 type recordSet struct {
 	name    string
 	goal    string // what the ratio to plain Coraza is to be
-	divisor int    // of the number of records in a run: heavy ones are fewer
+	divisor int    // of the number of records in a run: large ones are fewer
 	record  func(i uint64) corpus.Record
 }
 
@@ -23,8 +23,8 @@ var recordSets = []recordSet{
 		return corpus.Clean(1<<40 + i)
 	}},
 	{"attacks only", "1", 1, func(i uint64) corpus.Record { return attack(1<<41 + i) }},
-	{"10 kB forms, clean", "10", 10, form},
-	{"10 kB JSON, clean", "10", 10, document},
+	{"10 kB forms, clean", "10", 25, form},
+	{"10 kB JSON, clean", "10", 25, document},
 }
 
 // records returns records from a first number on.
