@@ -33,7 +33,7 @@ func newTable(c *console, withFile bool) *table {
 	t := &table{to: lineWriter(c), withFile: withFile, rules: map[int]*ruleCount{}}
 	where := column{title: "LINE", width: 7, right: true}
 	if withFile {
-		where = column{title: "FILE:LINE", width: 24, least: 12}
+		where = column{title: "FILE:LINE", width: 24, least: 12, tail: true}
 	}
 	t.grid = newGrid(c, t.to, where, column{title: "SEVERITY", width: severityWidth}, column{title: "RULE", width: ruleWidth},
 		column{title: "SOURCE → DESTINATION", width: routeWidth, least: narrowRoute},

@@ -134,7 +134,7 @@ func TestAllProblemsOfACommandLineAreTold(t *testing.T) {
 func TestCommandLinesThatAreRefused(t *testing.T) {
 	for line, want := range map[string]string{
 		"chek":              "unknown command \"chek\" (did you mean check?)",
-		"frobnicate":        "unknown command \"frobnicate\" (want check, compare, rules, run, tune or version)",
+		"frobnicate":        "unknown command \"frobnicate\" (want check, ",
 		"check":             "no file (want one or more, or - for standard input)",
 		"frob --output x":   "unknown command \"frob\" (want ",
 		"--verbose":         "--verbose: unknown flag",
@@ -185,6 +185,8 @@ func TestSeveralFilesAreNamed(t *testing.T) {
 	got := wafctl(nil, nil, "check", a, b)
 	require.Contains(t, got.out, a+":2  CRITICAL")
 	require.Contains(t, got.out, filepath.Join(dir, `b\x1b`)+":1  CRITICAL")
+	narrow := wafctl(nil, func(c *console) { c.width = 100 }, "check", a, b)
+	require.Regexp(t, `(?m)^….*/a:2  CRITICAL`, narrow.out, "the number of the line is not cut")
 	got = wafctl(nil, nil, "check", "--output", "json", a, b)
 	require.Contains(t, got.out, `{"file":"`+a+`","line":2,"http":true,"alert":true`)
 }

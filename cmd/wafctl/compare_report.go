@@ -33,7 +33,7 @@ func newChangeTable(c *console, withFile bool) *changeTable {
 	t := &changeTable{to: lineWriter(c), withFile: withFile, added: map[string]int{}, gone: map[string]int{}}
 	where := column{title: "LINE", width: 7, right: true}
 	if withFile {
-		where = column{title: "FILE:LINE", width: 24, least: 12}
+		where = column{title: "FILE:LINE", width: 24, least: 12, tail: true}
 	}
 	t.grid = newGrid(c, t.to, where, column{title: "OUTCOME", width: 12}, column{title: "SCORE", width: 9},
 		column{title: "RULES", width: 40, least: 18}, column{title: "REQUEST"})

@@ -22,6 +22,7 @@ type column struct {
 	width int
 	least int  // width to which it may shrink on a narrow terminal, 0 when it may not
 	right bool // texts are flush right
+	tail  bool // of a text that is cut the end stays
 }
 
 // cell is one text of a line; it may hold anything.
@@ -72,7 +73,11 @@ func (g *grid) row(cells ...cell) {
 
 func (g *grid) fit(i int, text string) string {
 	c := g.columns[i]
-	if g.console.width > 0 {
+	switch {
+	case g.console.width == 0:
+	case c.tail:
+		text = cutFront(text, c.width)
+	default:
 		text = cut(text, c.width)
 	}
 	switch {

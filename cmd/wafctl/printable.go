@@ -52,3 +52,12 @@ func cut(text string, columns int) string {
 	}
 	return runewidth.Truncate(text, columns, "…")
 }
+
+// cutFront returns the end of printable text in at most so many columns.
+func cutFront(text string, columns int) string {
+	width := runewidth.StringWidth(text)
+	if width <= columns {
+		return text
+	}
+	return runewidth.TruncateLeft(text, width-columns+1, "…")
+}
