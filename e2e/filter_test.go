@@ -214,6 +214,27 @@ func TestHelpListsThePropertiesOfTheFilter(t *testing.T) {
 	})
 }
 
+func TestFilterLoadsByItsOwnName(t *testing.T) {
+	onEach(t, func(t *testing.T, f fluentBit) {
+		p := f.launch(t, t.TempDir(), "", "-e", filepath.Join(filepath.Dir(plugin()), "flb-filter_waf.so"), "-F", "waf", "-h")
+		require.NoError(t, p.end())
+		require.Contains(t, p.log(), "emit_tag")
+	})
+}
+
+func TestObjectWithoutItsLinkRegistersTheOutputAlone(t *testing.T) {
+	object, err := os.ReadFile(plugin())
+	require.NoError(t, err)
+	dir := t.TempDir()
+	lonely := filepath.Join(dir, "out_waf.so")
+	require.NoError(t, os.WriteFile(lonely, object, 0o755))
+	onEach(t, func(t *testing.T, f fluentBit) {
+		p := f.launch(t, t.TempDir(), "", "-e", lonely, "-F", "waf", "-h")
+		require.Error(t, p.end())
+		require.Contains(t, p.log(), "no flb-filter_waf.so beside out_waf.so")
+	})
+}
+
 func TestBadSettingsRefuseTheStart(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		p := f.launch(t, t.TempDir(), withUDP(freePort(t), `

@@ -16,7 +16,8 @@ type config struct {
 	emitRecord     bool // emit a copy of the record instead of the flat alert
 	emitLimit      int64
 	includePayload bool
-	alertsOnly     bool // clean HTTP records are dropped
+	alertsOnly     bool   // clean HTTP records are dropped
+	trusted        string // records with this key have a verdict already; "" when none is believed
 }
 
 // Properties are the settings of the filter in the order in which help lists them.

@@ -126,7 +126,7 @@ func (f *Filter) evaluate(it *item, s *scratch, judge judge, write func(*item, *
 			}
 		}
 	}()
-	if it.event.Time.Group {
+	if it.event.Time.Group || f.config.trusted != "" && record.Has(it.event.Body, f.config.trusted) {
 		it.kind = Skipped
 		return
 	}

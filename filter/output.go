@@ -12,7 +12,6 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -21,7 +20,6 @@ import (
 type Output struct {
 	filter   *Filter
 	delivery *delivery.Delivery
-	trusted  string // records with this key have a verdict already; "" when none is believed
 	log      Logger
 }
 
@@ -60,7 +58,7 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 	c := readConfig(reader)
 	o := &Output{log: log}
 	if reader.Bool("trust_verdicts") {
-		o.trusted = cmp.Or(c.alertKey, recordKey)
+		c.trusted = cmp.Or(c.alertKey, recordKey)
 	}
 	var err error
 	if o.delivery, err = delivery.Open(reader.Text("alert_to"), delivery.Options{Stdout: stdout}); err != nil {
@@ -102,10 +100,6 @@ func (o *Output) evaluate(chunk []byte, tag string) []delivery.Message {
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
 	b.each(func(it *item, s *scratch) {
-		if o.trusted != "" && record.Has(it.event.Body, o.trusted) {
-			it.kind = Skipped
-			return
-		}
 		f.evaluate(it, s, f.judge, func(it *item, a *alert.Alert) { it.emit = f.emission(it, a) })
 	})
 	f.count(b)

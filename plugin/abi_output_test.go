@@ -55,6 +55,33 @@ func TestOutputDeliversAlerts(t *testing.T) {
 	})
 }
 
+func TestFlushesWaitWithoutHoldingTheLoopUpAndTakeTheirTurns(t *testing.T) {
+	attack := sample(t, "")
+	other := sample(t, "/?do='drop%20table'")
+	onHosts(t, func(t *testing.T, h *host) {
+		file := filepath.Join(t.TempDir(), "alerts")
+		h.do("register", "0")
+		require.Equal(t, "1", h.output(0, "waf.0", "alert_to", "file://"+file))
+		for range 3 {
+			require.Equal(t, "answers 1 1 ended 1 1 order 0 1 the loop went on",
+				h.do("flushes", "0", "nano", toHex(attack), toHex(other)))
+		}
+		require.Equal(t, "answers 2 2 ended 1 1 order 0 1 the loop went on",
+			h.do("flushes", "0", "fault.panic", toHex(attack), toHex(other)))
+		require.Equal(t, "1", h.do("output-exit", "0"))
+
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var ids []string
+		for line := range bytes.Lines(data) {
+			var alert map[string]string
+			require.NoError(t, json.Unmarshal(line, &alert))
+			ids = append(ids, alert["rule_id"])
+		}
+		require.Equal(t, []string{"932160", "942360", "932160", "942360", "932160", "942360"}, ids)
+	})
+}
+
 func TestOutputAsksForARetryWhileADestinationIsDown(t *testing.T) {
 	attack := toHex(sample(t, ""))
 	onHosts(t, func(t *testing.T, h *host) {

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 enum { MOST = 16, MOST_WORDS = 64 };
@@ -263,6 +264,71 @@ int flb_input_log_append_skip_processor_stages(void *input, size_t stage, const 
                                                size_t size)
 {
     return input == &inputs[0] && stage > 1000 ? emitted("input", tag, tag_len, data, size) : -1;
+}
+#endif
+
+#ifndef OLD
+/* Coroutines and timers, as the host's event loop has them. */
+
+enum { FLUSHES = 2, STACK = 256 << 10, TIMER_REPEATING = 4 };
+
+struct timer {
+    int active;
+    void (*cb)(void *, void *);
+    void *data;
+};
+
+static ucontext_t main_thread;
+static ucontext_t *active = &main_thread;
+static void *current; /* the coroutine, as the host's bookkeeping has it */
+static struct timer timers[FLUSHES];
+static int scheduler;
+
+void *co_active(void)
+{
+    return active;
+}
+
+void co_switch(void *thread)
+{
+    ucontext_t *from = active;
+
+    active = thread;
+    swapcontext(from, thread);
+}
+
+void *flb_coro_get(void)
+{
+    return current;
+}
+
+void flb_coro_set(void *coro)
+{
+    current = coro;
+}
+
+void *flb_sched_ctx_get(void)
+{
+    return &scheduler;
+}
+
+int flb_sched_timer_cb_create(void *sched, int type, int ms, void (*cb)(void *, void *), void *data, void **timer)
+{
+    int n;
+
+    for (n = 0; n < FLUSHES; n++) {
+        if (!timers[n].active && sched == &scheduler && type == TIMER_REPEATING && ms > 0) {
+            timers[n] = (struct timer) {1, cb, data};
+            *timer = &timers[n];
+            return 0;
+        }
+    }
+    return -1;
+}
+
+void flb_sched_timer_invalidate(void *timer)
+{
+    ((struct timer *) timer)->active = 0;
 }
 #endif
 
@@ -519,6 +585,65 @@ static void flush(char **words)
     free(data);
 }
 
+#ifndef OLD
+struct flushing {
+    ucontext_t thread;
+    char *stack;
+    void *remote_context, *data;
+    size_t size;
+    char *tag;
+    int answer, ended;
+};
+
+static struct flushing flushing[FLUSHES];
+static int order[FLUSHES], ended;
+
+static void flush_coroutine(int n)
+{
+    int (*flush_ctx)(void *, void *, size_t, char *) = symbol("FLBPluginFlushCtx");
+    struct flushing *f = &flushing[n];
+
+    f->answer = flush_ctx(f->remote_context, f->data, f->size, f->tag);
+    f->ended = current == f; /* who waits in between is told apart */
+    order[ended++] = n;
+    co_switch(&main_thread);
+}
+
+/* flushes ID TAG HEX HEX: two flushes as coroutines of a loop, which counts its rounds meanwhile. */
+static void flushes(char **words)
+{
+    int n, rounds = 0;
+
+    ended = 0;
+    for (n = 0; n < FLUSHES; n++) {
+        struct flushing *f = &flushing[n];
+
+        *f = (struct flushing) {.stack = malloc(STACK), .remote_context = contexts[atoi(words[1])].remote_context, .tag = words[2]};
+        f->size = from_hex(words[3 + n], &f->data);
+        getcontext(&f->thread);
+        f->thread.uc_stack.ss_sp = f->stack;
+        f->thread.uc_stack.ss_size = STACK;
+        makecontext(&f->thread, (void (*)(void)) flush_coroutine, 1, n);
+        current = f;
+        co_switch(&f->thread);
+    }
+    for (; ended < FLUSHES; rounds++) {
+        usleep(1000);
+        for (n = 0; n < FLUSHES; n++) {
+            if (timers[n].active) {
+                timers[n].cb(config, timers[n].data);
+            }
+        }
+    }
+    printf("= answers %d %d ended %d %d order %d %d %s\n", flushing[0].answer, flushing[1].answer, flushing[0].ended,
+           flushing[1].ended, order[0], order[1], rounds > 0 ? "the loop went on" : "the loop was held up");
+    for (n = 0; n < FLUSHES; n++) {
+        free(flushing[n].stack);
+        free(flushing[n].data);
+    }
+}
+#endif
+
 /* output-exit ID */
 static void output_exit(char **words)
 {
@@ -584,6 +709,9 @@ static void run(char **words)
 #ifndef OLD
     else if (strcmp(words[0], "output-map") == 0) {
         map(def.config_map);
+    }
+    else if (strcmp(words[0], "flushes") == 0) {
+        flushes(words);
     }
     else if (strcmp(words[0], "emitter-options") == 0) {
         printf("= %s %s %s\n", emitter_options[0], emitter_options[1], emitter_options[2]);
