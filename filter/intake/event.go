@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"encoding/binary"
 	"time"
 )
@@ -10,6 +11,9 @@ import (
 // objects before it count.
 func (d *Decoder) AppendEvents(dst, text []byte, received time.Time) (out []byte, records int, err error) {
 	d.text, d.at = text, 0
+	if bytes.HasPrefix(text, byteOrderMark) {
+		d.at = len(byteOrderMark)
+	}
 	defer d.release()
 	for d.blanks(); d.at < len(text); d.blanks() {
 		start := len(dst)
@@ -20,6 +24,9 @@ func (d *Decoder) AppendEvents(dst, text []byte, received time.Time) (out []byte
 	}
 	return dst, records, nil
 }
+
+// byteOrderMark is what some programs write before the first line.
+var byteOrderMark = []byte("\ufeff")
 
 // largeScratch is the size in bytes from which scratch memory is left to the garbage collector.
 const largeScratch = 1 << 20

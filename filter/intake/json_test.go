@@ -49,6 +49,7 @@ func TestObjectsBecomeEvents(t *testing.T) {
 		"one":                            {`{"a":"b"}`, []string{`{"a":"b"}`}},
 		"several on one line":            {`{"a":1}{"b":2} {"c":3}`, []string{`{"a":1}`, `{"b":2}`, `{"c":3}`}},
 		"over several lines":             {"{\n \"a\" : [ 1 , 2 ]\n}\n{}", []string{`{"a":[1,2]}`, `{}`}},
+		"behind a byte order mark":       {"\ufeff{\"a\":1}", []string{`{"a":1}`}},
 		"a key twice":                    {`{"a":1,"a":2}`, []string{`{"a":1,"a":2}`}},
 		"all kinds of values":            {`{"a":[true,false,null,-1,1.5,"x",{},[]]}`, []string{`{"a":[true,false,null,-1,1.5,"x",{},[]]}`}},
 		"whole numbers of 64 bits":       {`[9223372036854775807,18446744073709551615,-9223372036854775808]`, []string{`[9223372036854775807,18446744073709551615,-9223372036854775808]`}},
