@@ -244,14 +244,17 @@ func (v *Values) follow(l *layout, metadata, body []byte) bool {
 		v.step(&steps[0], metadata)
 		steps = steps[1:]
 	}
+	rest := pairs.Rest()
 	for i := first; i < len(keys); i++ {
-		if !pairs.Next() || pairs.Key != keys[i] {
+		key, value, after, ok := record.CutPair(rest)
+		if !ok || key != keys[i] {
 			return false
 		}
 		if len(steps) > 0 && steps[0].pair == i {
-			v.step(&steps[0], pairs.Value)
+			v.step(&steps[0], value)
 			steps = steps[1:]
 		}
+		rest = after
 	}
 	v.finish()
 	return true

@@ -54,6 +54,28 @@ func (p *Pairs) Next() bool {
 	return true
 }
 
+// CutPair splits the first pair off the pairs of a map. Its results are registers rather than the fields of Pairs, which makes
+// it twice as fast. The key is "" when it is no string.
+func CutPair(b []byte) (key string, value, rest []byte, ok bool) {
+	keyEnd, ok := end(b)
+	if !ok {
+		return "", nil, b, false
+	}
+	size, ok := end(b[keyEnd:])
+	if !ok {
+		return "", nil, b, false
+	}
+	if b[0]&0xe0 == 0xa0 { // a short string, as most keys are
+		key = view(b[1:keyEnd])
+	} else {
+		key, _ = Text(b[:keyEnd])
+	}
+	return key, b[keyEnd : keyEnd+size], b[keyEnd+size:], true
+}
+
+// Rest returns the bytes of the pairs that are left, for CutPair.
+func (p *Pairs) Rest() []byte { return p.rest }
+
 // end returns where the first object ends. Strings, which are most objects, take the short way.
 func end(b []byte) (size int, ok bool) {
 	if len(b) == 0 {
