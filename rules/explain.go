@@ -65,7 +65,7 @@ func (s *Set) Explain(t *Transaction) (*Explanation, error) {
 		return nil, err
 	}
 	x := &Explanation{}
-	return x, e.run(t, func(tx types.Transaction) { s.explain(x, e, tx) })
+	return x, e.run(t, nil, func(tx types.Transaction) { s.explain(x, e, tx) })
 }
 
 func (s *Set) explain(x *Explanation, e *engine, tx types.Transaction) {

@@ -49,7 +49,7 @@ func (s *Set) judge(e *engine, t *Transaction, matches bool) (*Verdict, error) {
 		return &passVerdict, nil
 	}
 	s.speed.judged.Add(1)
-	v, err := e.inspect(t)
+	v, err := e.inspectWithout(a.Idle, t)
 	if err != nil {
 		return nil, err
 	}
@@ -65,15 +65,21 @@ func (s *Set) judge(e *engine, t *Transaction, matches bool) (*Verdict, error) {
 var cleanVerdict, passVerdict Verdict
 
 // inspect runs all phases of the engine's rules over a transaction.
-func (e *engine) inspect(t *Transaction) (v *Verdict, err error) {
-	if err := e.run(t, func(tx types.Transaction) { v = e.verdict(tx) }); err != nil {
+func (e *engine) inspect(t *Transaction) (*Verdict, error) { return e.inspectWithout(nil, t) }
+
+// inspectWithout is inspect without rules of which the gate knows that they do nothing.
+func (e *engine) inspectWithout(idle []int, t *Transaction) (v *Verdict, err error) {
+	if err := e.run(t, idle, func(tx types.Transaction) { v = e.verdict(tx) }); err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
+// remover is what Coraza's transaction does for ctl:ruleRemoveById.
+type remover interface{ RemoveRuleByID(id int) }
+
 // run runs all phases over a transaction, and calls read before Coraza's one is closed.
-func (e *engine) run(t *Transaction, read func(types.Transaction)) (err error) {
+func (e *engine) run(t *Transaction, idle []int, read func(types.Transaction)) (err error) {
 	tx := e.waf.NewTransaction()
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -84,6 +90,11 @@ func (e *engine) run(t *Transaction, read func(types.Transaction)) (err error) {
 			err = fmt.Errorf("inspect: %w", closeErr)
 		}
 	}()
+	if r, can := tx.(remover); can {
+		for _, id := range idle {
+			r.RemoveRuleByID(id)
+		}
+	}
 	if err := runAll(tx, t); err != nil {
 		return err
 	}

@@ -25,7 +25,12 @@ type scratch struct {
 	chained forms // of the values that a chain looks at
 	hits    bitset
 	marks   marks
-	names   question // hash of the request's header names, zero until it is needed
+	fired   bitset // triggers whose test a value matches
+
+	judged     bool     // the engine has to judge
+	diverted   bool     // a chain can match that changes which rules run or how bodies are read
+	scannedAll bool     // fired is complete
+	names      question // hash of the request's header names, zero until it is needed
 }
 
 const largeArena = 64 << 10 // bytes from which a scratch is not kept
@@ -40,45 +45,76 @@ func newScratch(g *Gate) *scratch {
 type Answer struct {
 	Clean  bool // it is certain that no rule that can alert matches
 	Passes bool // it is certain that no rule that blocks matches; rules that only count may match
-	marks  marks
+	// Idle are the ids of rules that are certain not to match, and that leave nothing behind when they do not. The engine need
+	// not run them for this transaction. It is empty when the transaction is certain to pass.
+	Idle  []int
+	marks marks
 }
 
 // Ask asks what is certain of a transaction. It allocates nothing when that is much and the request has no body, or that of a
 // form.
 func (g *Gate) Ask(in *Input) Answer {
 	s := g.scratch.Get().(*scratch)
-	s.marks = marks{}
-	judge := s.judge(in)
+	s.marks, s.judged, s.diverted, s.scannedAll = marks{}, false, false, false
+	s.judge(in)
+	judge := s.judged
 	s.view.release()
 	a := Answer{Clean: !judge && s.marks.n == 0, marks: s.marks}
 	if judge {
 		a.marks = marks{}
 	}
-	a.Passes = a.Clean || !judge && g.learned.knows(s.marks)
+	if a.Passes = a.Clean || !judge && g.learned.knows(s.marks); !a.Passes {
+		a.Idle = s.idle()
+	}
 	if cap(s.view.arena.buf) < largeArena {
 		g.scratch.Put(s)
 	}
 	return a
 }
 
-// judge reports whether the engine has to judge. Rules that only count go to the marks instead.
-func (s *scratch) judge(in *Input) bool {
+// judge finds out whether the engine has to judge. Rules that only count go to the marks instead.
+func (s *scratch) judge(in *Input) {
 	g, v := s.gate, &s.view
+	s.judged = true
 	v.reset(&g.defaults)
-	if !v.request(in, &g.limits) {
-		return true
+	if !v.request(in, &g.limits) || !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
+		return
 	}
-	if !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
-		return true
-	}
+	s.judged = false
 	s.names = question{}
 	for place, c := range g.direct {
-		if !in.Exempt.hasDirect(place) && s.matchesDirectly(c, in) && !s.mark(c) {
-			return true
+		if !in.Exempt.hasDirect(place) && (!s.judged || c.diverts()) && s.matchesDirectly(c, in) {
+			s.suspect(c)
 		}
 	}
-	return s.anyTriggered(in)
+	s.fired.reset(len(g.triggers))
+	s.scanAll(in)
+	s.scannedAll = true
 }
+
+// idle returns the ids of rules whose first test no value can match: such a rule does nothing at all.
+func (s *scratch) idle() []int {
+	if !s.scannedAll || s.diverted || !s.gate.steadyBodies {
+		return nil
+	}
+	ids := make([]int, 0, len(s.gate.triggers))
+	for i := range s.gate.triggers {
+		if tr := &s.gate.triggers[i]; tr.removable && !s.fired.has(uint16(i)) {
+			ids = append(ids, tr.chain.id)
+		}
+	}
+	return ids
+}
+
+// suspect notes a chain that can match: one that only counts goes to the marks, others make the engine judge. What a chain
+// that diverts does to the rules and bodies after it is not followed.
+func (s *scratch) suspect(c *chain) {
+	s.judged = !s.mark(c) || s.judged
+	s.diverted = s.diverted || c.diverts()
+}
+
+// diverts reports whether a match changes which rules run or how bodies are read.
+func (c *chain) diverts() bool { return c.controls || c.skips != "" || c.skip > 0 }
 
 // mark notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
 func (s *scratch) mark(c *chain) bool {
@@ -172,36 +208,33 @@ func (s *scratch) headerNames(c collection) question {
 	return q
 }
 
-func (s *scratch) anyTriggered(in *Input) bool {
+// scanAll looks at all values for rules that match.
+func (s *scratch) scanAll(in *Input) {
 	l, v := s.gate.lanes, &s.view
 	for _, variable := range l.used {
-		if s.triggered(l.single[variable], v.single[variable], in) {
-			return true
-		}
+		s.look(l.single[variable], v.single[variable], in)
 	}
 	for c := range v.pairs {
 		values, names := l.values[c], l.names[c]
 		for i := range v.pairs[c] {
 			p := &v.pairs[c][i]
-			if s.triggered(values, p.value, in) || s.triggered(names, p.key, in) ||
-				s.triggered(l.keyedLane(collection(c), p.key), p.value, in) {
-				return true
-			}
+			s.look(values, p.value, in)
+			s.look(names, p.key, in)
+			s.look(l.keyedLane(collection(c), p.key), p.value, in)
 		}
 	}
-	return false
 }
 
-// triggered reports whether a value makes a chain match.
-func (s *scratch) triggered(at *lane, value string, in *Input) bool {
+// look notes the chains of a lane that fire on a value, and whether one of them matches that makes the engine judge.
+func (s *scratch) look(at *lane, value string, in *Input) {
 	if at == nil {
-		return false
+		return
 	}
 	memorable := len(value) <= maxMemorable
 	var q question
 	if memorable {
 		if q = s.gate.memo.ask(at.number, value); s.gate.memo.isNo(q) {
-			return false
+			return
 		}
 	}
 	s.hits.reset(len(at.tests))
@@ -224,15 +257,18 @@ func (s *scratch) triggered(at *lane, value string, in *Input) bool {
 		s.run.forms = &s.scanned
 		hit := s.run.formed(tr.test)
 		s.run.forms = &s.chained
-		innocent = innocent && !hit
-		if hit && !in.Exempt.has(tr.chain.id) && !s.marks.has(tr.chain.id) && s.matches(tr.chain, in) && !s.mark(tr.chain) {
-			return true
+		if !hit {
+			continue
+		}
+		innocent = false
+		s.fired.set(tr.number)
+		if c := tr.chain; (!s.judged || c.diverts()) && !in.Exempt.has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
+			s.suspect(c)
 		}
 	}
 	if innocent && memorable {
 		s.gate.memo.no(q)
 	}
-	return false
 }
 
 // maxMemorable is the length in bytes up to which a value is remembered; longer ones hardly repeat.

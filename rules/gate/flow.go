@@ -283,3 +283,46 @@ func (f *flow) matters(place, end int) bool {
 	own := f.rangeEnd(place)
 	return own < 0 || own > end
 }
+
+// numberTriggers numbers triggers and finds those whose chain need not run when they do not fire: the first test of a chain
+// decides then, and a chain of which the first test does not match does nothing. Chains that a count of rules to skip
+// covers are left alone, because Coraza does not count rules that are taken out of a transaction.
+func (f *flow) numberTriggers(triggers []trigger) []trigger {
+	counted := map[*chain]bool{}
+	for place, e := range f.entries {
+		if e.chain == nil || e.chain.skip == 0 {
+			continue
+		}
+		for _, skipped := range f.entries[place+1 : f.rangeEnd(place)] {
+			counted[skipped.chain] = true
+		}
+	}
+	for i := range triggers {
+		tr := &triggers[i]
+		tr.number = uint16(i)
+		first := f.entries[f.order[tr.chain]].rules[:1]
+		tr.removable = tr.test == &tr.chain.tests[0] && tr.chain.id != 0 && !counted[tr.chain] && f.neverWritten(first)
+	}
+	return triggers
+}
+
+// neverWritten reports whether no rule that depends on the transaction, watched or not, writes a TX variable that rules read.
+func (f *flow) neverWritten(rules []seclang.Rule) bool {
+	for i := range rules {
+		var names []string
+		for _, t := range rules[i].Targets {
+			if t.Variable == "TX" {
+				names = append(names, strings.ToLower(t.Key))
+			}
+		}
+		for _, m := range macroPattern.FindAllStringSubmatch(rules[i].Operator.Argument, -1) {
+			names = append(names, strings.TrimPrefix(strings.ToLower(m[1]), "tx."))
+		}
+		for _, name := range names {
+			if slices.ContainsFunc(f.writes, func(w write) bool { return !w.chain.static && w.canWrite(name) }) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -8,6 +8,7 @@ package gate
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -23,18 +24,21 @@ import (
 type Gate struct {
 	steps    *steps
 	lanes    *lanes
-	direct   []*chain // evaluated for every transaction
-	effects  []*chain // rules that select how bodies are read, in order
-	limits   limits
-	defaults [256]string
-	state    plugintypes.TransactionState
-	bodies   bodies
-	memo     *memo
-	learned  combinations
-	reads    Reads
-	states   atomic.Int64 // bytes of the automata's states
-	report   []Rule
-	scratch  sync.Pool
+	triggers []trigger
+	// How bodies are read does not depend on variables that a rule sets when it alerts.
+	steadyBodies bool
+	direct       []*chain // evaluated for every transaction
+	effects      []*chain // rules that select how bodies are read, in order
+	limits       limits
+	defaults     [256]string
+	state        plugintypes.TransactionState
+	bodies       bodies
+	memo         *memo
+	learned      combinations
+	reads        Reads
+	states       atomic.Int64 // bytes of the automata's states
+	report       []Rule
+	scratch      sync.Pool
 }
 
 // Rules is what the gate is derived from.
@@ -77,7 +81,9 @@ func New(r Rules) (*Gate, error) {
 	}
 	f.findCounting(r.Blocking)
 	triggers := g.compile(f, &compiler{data: r.Data, steps: g.steps, flow: f, state: r.Baseline, states: &g.states})
-	g.lanes = newLanes(triggers, g.steps)
+	g.triggers = f.numberTriggers(triggers)
+	g.steadyBodies = !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(f.entries[f.order[c]].rules) })
+	g.lanes = newLanes(g.triggers, g.steps)
 	g.findReads(f)
 	for _, rule := range g.report {
 		if rule.Open {
@@ -158,7 +164,7 @@ func (g *Gate) compile(f *flow, p *compiler) []trigger {
 		if c != nil && c.why == "" && c.dead {
 			c.why = "never runs"
 		}
-		if c != nil && c.watched && c.why != "" {
+		if c != nil && c.why != "" && (c.watched || len(c.effects) > 0) {
 			g.report = append(g.report, Rule{ID: c.id, Place: c.place, Gate: c.why, Open: c.opaque != ""})
 		}
 	}
@@ -208,7 +214,7 @@ func (g *Gate) place(c *chain) []trigger {
 		if t.literals == nil {
 			c.why = "@" + t.name + " is tried on each value"
 		}
-		return []trigger{{c, t}}
+		return []trigger{{chain: c, test: t}}
 	case known:
 		c.why = "is evaluated on the few values that it looks at"
 		c.number = len(g.direct)

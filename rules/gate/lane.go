@@ -18,8 +18,10 @@ type lane struct {
 
 // trigger is the test of a chain whose literals decide whether the chain is looked at.
 type trigger struct {
-	chain *chain
-	test  *test
+	chain     *chain
+	test      *test
+	number    uint16 // among the triggers of the gate
+	removable bool   // when it does not fire, the chain need not run
 }
 
 type steppedScan struct {
