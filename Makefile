@@ -17,7 +17,7 @@ BENCH_FLAGS   ?=
 
 export CGO_ENABLED := 1
 
-.PHONY: build test lint tools generate bench gobench fuzz e2e run clean help
+.PHONY: build test ftw lint tools generate bench gobench fuzz e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so and its link) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -27,6 +27,9 @@ build: ## the plugin (build/out/out_waf.so and its link) and wafctl
 
 test: ## everything that needs no Fluent Bit
 	$(GO) test -tags $(TAGS) -timeout 30m ./...
+
+ftw: ## the Core Rule Set's regression suite through the filter, all of it
+	FTW=all $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestCoreRuleSetSuite ./internal/ftw
 
 lint: tools ## formatting, vet and golangci-lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }

@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	github.com/IBM/fluent-forward-go v0.4.0
+	github.com/andybalholm/brotli v1.2.8
 	github.com/corazawaf/coraza-coreruleset/v4 v4.25.0
 	github.com/corazawaf/coraza/v3 v3.8.1
 	github.com/fluent/fluent-bit-go v0.0.0-20230731091245-a7a013e2473c

@@ -23,13 +23,15 @@ type Transaction struct {
 	Arguments []Header
 
 	RequestHeaders []Header
+	RequestHeadCut bool // RequestHeaders are only the first ones
 	RequestBody    string
-	RequestCut     bool // RequestBody is only the start of the body
+	RequestCut     bool // RequestBody is only the start of the body; it is closed so that parsers can read it
 
 	HasResponse      bool // the log says something of the response
 	ResponseStatus   int
 	ResponseProtocol string
 	ResponseHeaders  []Header
+	ResponseHeadCut  bool // ResponseHeaders are only the first ones
 	ResponseBody     string
 	ResponseCut      bool // ResponseBody is only the start of the body
 
@@ -42,6 +44,11 @@ func (t *Transaction) Reset() {
 	*t = Transaction{
 		Arguments: t.Arguments[:0], RequestHeaders: t.RequestHeaders[:0], ResponseHeaders: t.ResponseHeaders[:0],
 	}
+}
+
+// Truncated reports whether a head or body is only the start of what was sent.
+func (t *Transaction) Truncated() bool {
+	return t.RequestHeadCut || t.RequestCut || t.ResponseHeadCut || t.ResponseCut
 }
 
 // Header returns the value of the first request header with a name; case is ignored for ASCII letters.

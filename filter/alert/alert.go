@@ -85,7 +85,7 @@ func (a *Alert) AppendMap(dst []byte) []byte {
 	}
 	dst = msgp.AppendInt(msgp.AppendString(dst, "phase"), m.Rule.Phase)
 	dst = appendPair(dst, "inspected", a.Inspected())
-	dst = msgp.AppendBool(msgp.AppendString(dst, "truncated"), a.Transaction.RequestCut || a.Transaction.ResponseCut)
+	dst = msgp.AppendBool(msgp.AppendString(dst, "truncated"), a.Transaction.Truncated())
 	return appendPair(appendPair(dst, "engine", Engine), "rule_set", a.RuleSet)
 }
 

@@ -68,6 +68,7 @@ type Values struct {
 	pairs   []pair
 	layout  *layout // of the record before
 	scratch []byte  // texts that are not in the record as they are
+	own     [ownTexts][]byte
 }
 
 // headerValues are the headers that a record has in a list, a map, or under keys with a prefix.
@@ -95,7 +96,11 @@ func (v *Values) Map() string { return v.source.Name }
 // Size returns the bytes of memory that the values hold on to.
 func (v *Values) Size() int {
 	const header, pairSize = 32, 40
-	return cap(v.scratch) + header*(cap(v.requestList.list)+cap(v.responseList.list)+cap(v.arguments)) + pairSize*cap(v.pairs)
+	size := cap(v.scratch) + header*(cap(v.requestList.list)+cap(v.responseList.list)+cap(v.arguments)) + pairSize*cap(v.pairs)
+	for i := range v.own {
+		size += cap(v.own[i])
+	}
+	return size
 }
 
 // set stores a text that comes from the alternative with a rank. The first alternative with a text wins; a later key of the

@@ -6,64 +6,88 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-const maxHeaders = 4096 // lines read of one head; servers accept about 100
+const (
+	maxHeadLines = 4096 // lines read of one head; servers accept about 100
+	// A head without the blank line that ends it counts as cut from this size in bytes. Shorter ones come from sources that
+	// trim what they log: probes that cut do it far behind the length of common heads.
+	minCutHead = 1024
+)
 
 // head reads a raw head line by line; lines end with CRLF or LF.
-type head struct{ rest string }
+type head struct {
+	rest  string
+	size  int  // of the whole head in bytes
+	ended bool // the blank line that ends the head has been read
+}
+
+func newHead(raw string) head { return head{rest: raw, size: len(raw)} }
 
 // line returns the next line without its end. It reports false at the blank line that ends the head, and at the end of the text.
 func (h *head) line() (string, bool) {
 	if h.rest == "" {
 		return "", false
 	}
-	line, rest, _ := strings.Cut(h.rest, "\n")
+	line, rest, hasEnd := strings.Cut(h.rest, "\n")
 	h.rest = rest
 	line = strings.TrimSuffix(line, "\r")
+	h.ended = line == "" && hasEnd
 	return line, line != ""
 }
 
 // headers appends the header lines of a head. A folded line continues the value before it with one blank, as servers read
-// it. The result is whole when every line is a header.
-func (h *head) headers(dst []rules.Header) (headers []rules.Header, whole bool) {
-	whole = true
-	for {
+// it; a line that is no header is passed over. The head is cut when its end is missing, or when it has more than maxHeadLines.
+func (h *head) headers(dst []rules.Header) (headers []rules.Header, cut bool) {
+	for lines := 0; ; lines++ {
 		line, more := h.line()
 		if !more {
-			return dst, whole
+			return dst, !h.ended && h.size >= minCutHead
 		}
-		if len(dst) == maxHeaders {
-			return dst, false
+		if lines == maxHeadLines {
+			return dst, true
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			if len(dst) == 0 {
-				whole = false
-				continue
-			}
-			last := &dst[len(dst)-1]
-			last.Value = strings.TrimRight(last.Value, " \t") + " " + strings.Trim(line, " \t")
+			fold(dst, line)
 			continue
 		}
 		name, value, hasColon := strings.Cut(line, ":")
-		name = strings.TrimRight(name, " \t")
-		if !hasColon || name == "" {
-			whole = false
-			continue
+		if name = strings.TrimRight(name, blanks); hasColon && name != "" {
+			dst = append(dst, rules.Header{Name: name, Value: strings.Trim(value, blanks)})
 		}
-		dst = append(dst, rules.Header{Name: name, Value: strings.Trim(value, " \t")})
 	}
 }
 
-// requestLine splits "METHOD target VERSION". The target may contain blanks, as scanners send them; HTTP/0.9 has no version.
+const blanks = " \t"
+
+func fold(headers []rules.Header, line string) {
+	if len(headers) > 0 {
+		last := &headers[len(headers)-1]
+		last.Value = strings.Trim(last.Value+" "+strings.Trim(line, blanks), blanks)
+	}
+}
+
+// simpleVersion is what servers take a request line without a version for.
+const simpleVersion = "HTTP/0.9"
+
+// requestLine splits "METHOD target VERSION". Blanks before the method belong to it, and the target may contain blanks, as
+// scanners send them: the version is then only what starts with HTTP/.
 func requestLine(line string) (method, target, version string, ok bool) {
-	method, rest, ok := strings.Cut(line, " ")
-	if !ok || method == "" {
+	lead := len(line) - len(strings.TrimLeft(line, " "))
+	at := strings.IndexByte(line[lead:], ' ')
+	if at <= 0 {
 		return "", "", "", false
 	}
-	rest = strings.Trim(rest, " ")
-	if at := strings.LastIndexByte(rest, ' '); at >= 0 && strings.HasPrefix(rest[at+1:], "HTTP/") {
-		return method, strings.TrimRight(rest[:at], " "), rest[at+1:], true
+	method = line[:lead+at]
+	rest := strings.TrimLeft(line[lead+at:], " ")
+	at = strings.LastIndexByte(rest, ' ')
+	switch {
+	case at < 0:
+		target, version = rest, simpleVersion
+	case strings.HasPrefix(rest[at+1:], "HTTP/") || strings.IndexByte(rest, ' ') == at:
+		target, version = strings.TrimRight(rest[:at], " "), rest[at+1:]
+	default:
+		target, version = rest, simpleVersion
 	}
-	return method, rest, "", rest != ""
+	return method, target, version, target != ""
 }
 
 // statusLine splits "VERSION status reason".
@@ -71,4 +95,19 @@ func statusLine(line string) (version string, status string, ok bool) {
 	version, rest, ok := strings.Cut(line, " ")
 	status, _, _ = strings.Cut(strings.TrimLeft(rest, " "), " ")
 	return version, status, ok && strings.HasPrefix(version, "HTTP/")
+}
+
+// isNamed reports whether a header has a name; case is ignored.
+func isNamed(h *rules.Header, name string) bool {
+	return len(h.Name) == len(name) && strings.EqualFold(h.Name, name)
+}
+
+// value returns the value of the first header with a name, "" when there is none.
+func value(headers []rules.Header, name string) string {
+	for i := range headers {
+		if isNamed(&headers[i], name) {
+			return headers[i].Value
+		}
+	}
+	return ""
 }

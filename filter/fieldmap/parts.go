@@ -87,11 +87,10 @@ func (v *Values) unknown(t *rules.Transaction, rawRequest bool) (parts rules.Par
 		{t.ClientIP == "", rules.PartClient},
 		{t.ServerIP == "", rules.PartServer},
 		{!v.Has(RequestBody), rules.PartBody | rules.PartBodyEnd},
-		{t.RequestCut || v.untyped, rules.PartBodyEnd},
+		{v.untyped, rules.PartBodyEnd},
 		{t.ResponseStatus == 0, rules.PartStatus},
 		{v.Get(ResponseHead) == "" && !v.responseList.whole, rules.PartResponseHeader},
 		{t.ResponseBody == "", rules.PartResponseBody | rules.PartResponseEnd},
-		{t.ResponseCut, rules.PartResponseEnd},
 	} {
 		if p.unknown {
 			parts |= p.part

@@ -312,7 +312,7 @@ func (v *Values) takeHeaderItem(to *headerValues, a *action, item []byte) {
 // takeHeaderText reads header lines, or the values of headers between bars.
 func (v *Values) takeHeaderText(to *headerValues, a *action, text string) {
 	if a.names == nil && !a.guess {
-		h := head{a.escapes.undo(text, &v.scratch)}
+		h := newHead(a.escapes.undo(text, &v.scratch))
 		to.list, _ = h.headers(to.list)
 		return
 	}

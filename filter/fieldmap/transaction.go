@@ -29,12 +29,9 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 		return v.otherLog(t)
 	}
 	t.ServerName = serverName(t)
-	if body := v.Get(RequestBody); raw || body == "" || v.hasContentType(t) || v.typeOfBody(t, body) {
-		t.RequestBody = body
-	}
-	t.RequestCut = v.Has(RequestBody) && (isCut(t.RequestHeaders, t.RequestBody) || v.atLimit(v.Get(RequestBody)))
+	v.requestBody(t, raw && !t.RequestHeadCut || v.requestList.whole)
 	v.response(t)
-	t.Unknown = v.unknown(t, raw)
+	t.Unknown = v.unknown(t, raw) | unknownEnds(t)
 	return true
 }
 
@@ -43,14 +40,14 @@ func (v *Values) requestHead(t *rules.Transaction) bool {
 	if v.Get(RequestHead) == "" {
 		return false
 	}
-	h := head{v.Get(RequestHead)}
+	h := newHead(v.Get(RequestHead))
 	line, _ := h.line()
 	method, target, version, ok := requestLine(line)
 	if !ok {
 		return false
 	}
 	t.Method, t.URI, t.Protocol = method, target, version
-	t.RequestHeaders, _ = h.headers(t.RequestHeaders)
+	t.RequestHeaders, t.RequestHeadCut = h.headers(t.RequestHeaders)
 	return true
 }
 
@@ -66,13 +63,13 @@ func (v *Values) requestParts(t *rules.Transaction) {
 func (v *Values) response(t *rules.Transaction) {
 	status := v.Get(Status)
 	if raw := v.Get(ResponseHead); raw != "" {
-		h := head{raw}
+		h := newHead(raw)
 		line, _ := h.line()
 		if version, code, ok := statusLine(line); ok {
 			t.ResponseProtocol = version
 			status = code
 		}
-		t.ResponseHeaders, _ = h.headers(t.ResponseHeaders)
+		t.ResponseHeaders, t.ResponseHeadCut = h.headers(t.ResponseHeaders)
 		t.HasResponse = true
 	} else {
 		t.ResponseHeaders = v.slotHeaders(t.ResponseHeaders, asResponseHeader)
@@ -86,25 +83,8 @@ func (v *Values) response(t *rules.Transaction) {
 	if t.ResponseProtocol == "" {
 		t.ResponseProtocol = t.Protocol
 	}
-	t.ResponseBody = v.Get(ResponseBody)
+	v.responseBody(t, v.Get(ResponseHead) != "" && !t.ResponseHeadCut || v.responseList.whole)
 	t.HasResponse = t.HasResponse || t.ResponseBody != ""
-	t.ResponseCut = t.ResponseBody != "" && (isCut(t.ResponseHeaders, t.ResponseBody) || v.atLimit(t.ResponseBody))
-}
-
-// atLimit reports whether a body is as long as the source lets it be.
-func (v *Values) atLimit(body string) bool {
-	return v.source.bodyLimit > 0 && len(body) == v.source.bodyLimit
-}
-
-// isCut reports whether Content-Length promises more than the body has.
-func isCut(headers []rules.Header, body string) bool {
-	for i := range headers {
-		if len(headers[i].Name) == len("Content-Length") && strings.EqualFold(headers[i].Name, "Content-Length") {
-			n, ok := number(headers[i].Value, math.MaxInt64)
-			return ok && n > uint64(len(body))
-		}
-	}
-	return false
 }
 
 // serverName returns the host that the client asked for, without port and brackets.

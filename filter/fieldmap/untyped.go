@@ -1,7 +1,12 @@
 package fieldmap
 
 import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"net/http"
 	"strings"
+	"unsafe"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
@@ -22,9 +27,9 @@ func (v *Values) typeOfBody(t *rules.Transaction, body string) (typed bool) {
 	v.untyped = true
 	mediaType := ""
 	switch start := strings.TrimLeft(body, " \t\r\n"); {
-	case strings.HasPrefix(start, "{"), strings.HasPrefix(start, "["):
+	case startsJSON(start):
 		mediaType = "application/json"
-	case strings.HasPrefix(start, "<?xml"):
+	case strings.HasPrefix(start, "<?xml") && parsesXML(start):
 		mediaType = "text/xml"
 	case strings.HasPrefix(body, "--"):
 		mediaType = v.multipart(body)
@@ -39,12 +44,46 @@ func (v *Values) typeOfBody(t *rules.Transaction, body string) (typed bool) {
 	return true
 }
 
-// multipart returns the type of a body that begins with the boundary of its parts, "" when it does not.
+// startsJSON reports whether a text is a JSON object or array, or the start of one. What only begins like one would be hidden
+// from rules by a parser that gives up.
+func startsJSON(text string) bool {
+	if text == "" || text[0] != '{' && text[0] != '[' {
+		return false
+	}
+	var depth [64]byte
+	j := jsonCut{body: text, open: depth[:0]}
+	for {
+		if j.skipSpace(); j.at == len(text) {
+			return true
+		}
+		if _, cut, ok := j.step(); !ok || cut {
+			return ok
+		}
+	}
+}
+
+// parsesXML reports whether a text is XML as the engine reads it, or the start of it.
+func parsesXML(text string) bool {
+	keep, tail := closeXML(text)
+	d := xml.NewDecoder(io.MultiReader(strings.NewReader(text[:keep]), strings.NewReader(tail)))
+	d.Strict = false
+	d.AutoClose, d.Entity = xml.HTMLAutoClose, xml.HTMLEntity
+	for {
+		if _, err := d.Token(); err != nil {
+			var syntax *xml.SyntaxError
+			return errors.Is(err, io.EOF) || errors.As(err, &syntax) && syntax.Msg == "unexpected EOF"
+		}
+	}
+}
+
+// multipart returns the type of a body that begins with the boundary of its parts, "" when it does not. Nothing may stand behind
+// the last part: parsers pass over it.
 func (v *Values) multipart(body string) string {
 	line, rest, _ := strings.Cut(body[len("--"):], "\n")
 	boundary := strings.TrimSuffix(line, "\r")
 	const longest = 70 // RFC 2046
-	if boundary == "" || len(boundary) > longest || !isToken(boundary) || !strings.Contains(rest, ":") {
+	_, epilogue, _ := strings.Cut(rest, "--"+boundary+"--")
+	if boundary == "" || len(boundary) > longest || !isToken(boundary) || !strings.Contains(rest, ":") || strings.TrimSpace(epilogue) != "" {
 		return ""
 	}
 	return onScratch(&v.scratch, func(dst []byte) []byte { return append(append(dst, "multipart/form-data; boundary="...), boundary...) })
@@ -75,4 +114,15 @@ func (v *Values) withoutNUL(body string) string {
 		}
 		return dst
 	})
+}
+
+// typeOfResponse adds the Content-Type of a response whose source logs bodies without their type, if it is one that rules
+// inspect.
+func typeOfResponse(t *rules.Transaction, body string) {
+	const enough = 512 // bytes that DetectContentType looks at
+	start := body[:min(len(body), enough)]
+	guess, _, _ := strings.Cut(http.DetectContentType(unsafe.Slice(unsafe.StringData(start), len(start))), ";")
+	if strings.HasPrefix(guess, "text/") {
+		t.ResponseHeaders = append(t.ResponseHeaders, rules.Header{Name: "Content-Type", Value: guess})
+	}
 }
