@@ -25,23 +25,31 @@ func (v *Values) hasContentType(t *rules.Transaction) bool {
 // reading a text as a form finds fault with its line breaks.
 func (v *Values) typeOfBody(t *rules.Transaction, body string) (typed bool) {
 	v.untyped = true
-	mediaType := ""
-	switch start := strings.TrimLeft(body, " \t\r\n"); {
-	case startsJSON(start):
-		mediaType = "application/json"
-	case strings.HasPrefix(start, "<?xml") && parsesXML(start):
-		mediaType = "text/xml"
-	case strings.HasPrefix(body, "--"):
-		mediaType = v.multipart(body)
-	case isForm(body):
-		mediaType = "application/x-www-form-urlencoded"
-	}
+	mediaType := v.looksOf(body)
 	if mediaType == "" {
 		t.Arguments = append(t.Arguments, rules.Header{Name: bodyArgument, Value: v.withoutNUL(body)})
 		return false
 	}
 	t.RequestHeaders = append(t.RequestHeaders, rules.Header{Name: "Content-Type", Value: mediaType})
 	return true
+}
+
+// looksOf returns the type of a body, "" when it looks like none.
+func (v *Values) looksOf(body string) (mediaType string) {
+	if start := strings.TrimLeft(body, " \t\r\n"); startsJSON(start) {
+		return "application/json"
+	} else if strings.HasPrefix(start, "<?xml") && parsesXML(start) {
+		return "text/xml"
+	}
+	if strings.HasPrefix(body, "--") {
+		if mediaType = v.multipart(body); mediaType != "" {
+			return mediaType
+		}
+	}
+	if isForm(body) {
+		return "application/x-www-form-urlencoded"
+	}
+	return ""
 }
 
 // startsJSON reports whether a text is a JSON object or array, or the start of one. What only begins like one would be hidden
@@ -89,19 +97,31 @@ func (v *Values) multipart(body string) string {
 	return onScratch(&v.scratch, func(dst []byte) []byte { return append(append(dst, "multipart/form-data; boundary="...), boundary...) })
 }
 
-// isForm reports whether a text is name=value pairs as browsers write them: escaped, on one line.
+// isForm reports whether a text is a form as browsers write it, on one line that programs may end: name=value pairs, or any
+// escaped text.
 func isForm(body string) bool {
-	name, _, hasValue := strings.Cut(body, "=")
-	if !hasValue || name == "" {
+	body = strings.TrimRight(body, "\r\n")
+	if strings.ContainsAny(body, "\r\n") {
 		return false
 	}
-	for i := range len(body) {
-		if body[i] < ' ' {
-			return false
+	name, _, hasValue := strings.Cut(body, "=")
+	if !hasValue {
+		return hasEscape(body) && !strings.ContainsAny(body, " \t<>\"'")
+	}
+	return name != "" && !strings.ContainsFunc(name, func(c rune) bool { return c <= ' ' || strings.ContainsRune("<>\"'(){};", c) })
+}
+
+// hasEscape reports whether a text has a %XX.
+func hasEscape(s string) bool {
+	for i := 0; i+2 < len(s); i++ {
+		if s[i] == '%' && isHex(s[i+1]) && isHex(s[i+2]) {
+			return true
 		}
 	}
-	return !strings.ContainsAny(name, " <>\"'(){};")
+	return false
 }
+
+func isHex(c byte) bool { return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'f' }
 
 // withoutNUL replaces NUL bytes: they are normal in a binary body, and an attack in an argument.
 func (v *Values) withoutNUL(body string) string {
