@@ -8,11 +8,12 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// ownText names the memory of Values in which a text of one transaction is kept that is not a view of the record.
+// ownText names the memory of Values for one text of a transaction that is not a view of the record.
 type ownText uint8
 
 const (
 	requestUnchunked ownText = iota
+	requestBrackets          // that are open in a JSON body
 	requestClosed
 	responseUnchunked
 	responseDecoded

@@ -36,7 +36,7 @@ func (v *Values) typeOfBody(t *rules.Transaction, body string) (typed bool) {
 
 // looksOf returns the type of a body, "" when it looks like none.
 func (v *Values) looksOf(body string) (mediaType string) {
-	if start := strings.TrimLeft(body, " \t\r\n"); startsJSON(start) {
+	if start := strings.TrimLeft(body, " \t\r\n"); v.startsJSON(start) {
 		return "application/json"
 	} else if strings.HasPrefix(start, "<?xml") && parsesXML(start) {
 		return "text/xml"
@@ -54,12 +54,12 @@ func (v *Values) looksOf(body string) (mediaType string) {
 
 // startsJSON reports whether a text is a JSON object or array, or the start of one. What only begins like one would be hidden
 // from rules by a parser that gives up.
-func startsJSON(text string) bool {
+func (v *Values) startsJSON(text string) bool {
 	if text == "" || text[0] != '{' && text[0] != '[' {
 		return false
 	}
-	var depth [64]byte
-	j := jsonCut{body: text, open: depth[:0]}
+	j := jsonCut{body: text, open: v.own[requestBrackets][:0]}
+	defer func() { v.own[requestBrackets] = j.open }()
 	for {
 		if j.skipSpace(); j.at == len(text) {
 			return true
@@ -90,11 +90,22 @@ func (v *Values) multipart(body string) string {
 	line, rest, _ := strings.Cut(body[len("--"):], "\n")
 	boundary := strings.TrimSuffix(line, "\r")
 	const longest = 70 // RFC 2046
-	_, epilogue, _ := strings.Cut(rest, "--"+boundary+"--")
-	if boundary == "" || len(boundary) > longest || !isToken(boundary) || !strings.Contains(rest, ":") || strings.TrimSpace(epilogue) != "" {
+	if boundary == "" || len(boundary) > longest || !isToken(boundary) || !strings.Contains(rest, ":") ||
+		strings.TrimSpace(epilogue(rest, boundary)) != "" {
 		return ""
 	}
 	return onScratch(&v.scratch, func(dst []byte) []byte { return append(append(dst, "multipart/form-data; boundary="...), boundary...) })
+}
+
+// epilogue returns what stands behind the last part.
+func epilogue(body, boundary string) string {
+	for {
+		before, after, found := strings.Cut(body, boundary)
+		if rest, closes := strings.CutPrefix(after, "--"); !found || closes && strings.HasSuffix(before, "--") {
+			return rest
+		}
+		body = after
+	}
 }
 
 // isForm reports whether a text is a form as browsers write it, on one line that programs may end: name=value pairs, or any
