@@ -62,7 +62,7 @@ func (e *engine) rules() int {
 // close releases the compiled rules; the gate belongs to the engine with all rules.
 func (e *engine) close() error {
 	if e.gate != nil && e.exempt == nil {
-		e.gate.baseline.Close() //nolint:errcheck // it has nothing on disk that could fail to go away
+		e.gate.baseline.Close() // it has nothing on disk that could fail to go away
 	}
 	if closer, can := e.waf.(io.Closer); can {
 		return closer.Close()

@@ -64,7 +64,7 @@ func newGate(p *program, waf coraza.WAF, table *ruleTable) (g *gated, err error)
 		Baseline: state, Matched: matched, Fresh: freshState.Variables(),
 	})
 	if made == nil {
-		g.baseline.Close() //nolint:errcheck // it has nothing on disk that could fail to go away
+		g.baseline.Close() // it has nothing on disk that could fail to go away
 		return nil, err
 	}
 	g.Gate = made

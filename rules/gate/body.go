@@ -116,7 +116,7 @@ func (v *view) take(c collection, values []types.MatchData) {
 // release gives the processor's transaction back.
 func (v *view) release() {
 	if v.processor != nil {
-		v.processor.tx.Close() //nolint:errcheck // nothing was written to disk that could fail to go away
+		v.processor.tx.Close() // nothing was written to disk that could fail to go away
 		v.processor = nil
 	}
 }

@@ -120,7 +120,8 @@ func (a *automaton) match(value string) bool {
 	s := a.start.Load()
 	drops := 0
 	for i := 0; i < len(value); {
-		class, size := 0, 1
+		var class int
+		size := 1
 		if c := value[i]; c < utf8.RuneSelf {
 			class = int(a.ascii[c])
 		} else {
