@@ -20,8 +20,15 @@ type Explanation struct {
 	Verdict   *Verdict
 	Variables []Variable  // that have a value after the last phase, by name
 	Reasons   []Reason    // one for each match of the verdict
-	Matched   []int       // all rules that matched, those that only set things up or sum up among them
+	Matched   []Matched   // all rules that matched, those that only set things up or sum up among them
 	Sums      []Threshold // that decide whether the transaction alerts
+}
+
+// Matched is any rule that matched, with what it would write to an error log.
+type Matched struct {
+	ID            int
+	Message, Data string
+	Tags          []string
 }
 
 // Variable is one value that rules can read.
@@ -80,7 +87,7 @@ func (s *Set) explain(x *Explanation, e *engine, tx types.Transaction) {
 	texts := s.texts()
 	for _, m := range tx.MatchedRules() {
 		id := m.Rule().ID()
-		x.Matched = append(x.Matched, id)
+		x.Matched = append(x.Matched, Matched{id, strings.Clone(m.Message()), strings.Clone(m.Data()), m.Rule().Tags()})
 		if info := e.table.infos[id]; info != nil && info.isDetection() {
 			x.Reasons = append(x.Reasons, newReason(texts[id], m.MatchedDatas()))
 		}

@@ -65,7 +65,9 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 	root.SetHelpFunc(c.help)
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, add := range []func(*console, []string) *cobra.Command{newRun, newCheck, newRules, newMap, newCompare, newTune, newVersion} {
+	for _, add := range []func(*console, []string) *cobra.Command{
+		newRun, newCheck, newRules, newMap, newCompare, newTune, newTest, newVersion,
+	} {
 		root.AddCommand(add(c, args))
 	}
 	return root

@@ -1,6 +1,7 @@
 package ftw
 
 import (
+	"fmt"
 	"net/url"
 	"strconv"
 	"strings"
@@ -98,14 +99,17 @@ func escapeForm(data string) string {
 }
 
 // parseWire takes a request apart that the suite states byte for byte.
-func parseWire(wire string) Request {
+func parseWire(wire string) (Request, error) {
 	top, body, _ := strings.Cut(wire, "\r\n\r\n")
 	lines := strings.Split(top, "\r\n")
 	words := strings.SplitN(lines[0], " ", 3)
+	if len(words) < 3 {
+		return Request{}, fmt.Errorf("malformed request line %q (want METHOD TARGET VERSION)", lines[0])
+	}
 	r := Request{Method: words[0], URI: words[1], Version: words[2], Body: body}
 	for _, line := range lines[1:] {
 		name, value, _ := strings.Cut(line, ":")
 		r.Headers = append(r.Headers, Header{name, strings.TrimPrefix(value, " ")})
 	}
-	return r
+	return r, nil
 }

@@ -40,6 +40,16 @@ func (t *Test) StatesIDs() bool {
 	return false
 }
 
+// StatesRules reports whether the test says anything of rules: their ids, or patterns for the log.
+func (t *Test) StatesRules() bool {
+	for _, s := range t.Stages {
+		if s.Pattern+s.NotPattern != "" {
+			return true
+		}
+	}
+	return t.StatesIDs()
+}
+
 // Read returns all tests of the suite in a fixed order.
 func Read() ([]Test, error) {
 	files, err := fs.Glob(tests.FS, "*/*.yaml")
@@ -52,7 +62,7 @@ func Read() ([]Test, error) {
 		if err != nil {
 			return nil, fmt.Errorf("regression suite: %w", err)
 		}
-		found, err := parse(text)
+		found, err := Parse(text)
 		if err != nil {
 			return nil, fmt.Errorf("regression suite: %s: %w", file, err)
 		}
@@ -92,7 +102,8 @@ type output struct {
 	}
 }
 
-func parse(text []byte) ([]Test, error) {
+// Parse reads the tests of one file in FTW YAML.
+func Parse(text []byte) ([]Test, error) {
 	var d document
 	if err := yaml.Unmarshal(text, &d); err != nil {
 		return nil, err
@@ -122,7 +133,11 @@ func (in *input) request() (Request, error) {
 		if err != nil {
 			return Request{}, fmt.Errorf("encoded request: %w", err)
 		}
-		return parseWire(string(wire)), nil
+		r, err := parseWire(string(wire))
+		if err != nil {
+			return Request{}, fmt.Errorf("encoded request: %w", err)
+		}
+		return r, nil
 	}
 	r := Request{Method: or(in.Method, "GET"), URI: or(in.URI, "/"), Version: or(in.Version, "HTTP/1.1")}
 	for i := 0; i+1 < len(in.Headers.Content); i += 2 {

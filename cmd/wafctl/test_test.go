@@ -1,0 +1,60 @@
+package main
+
+import (
+	"encoding/xml"
+	"os"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRuleTestsAreRun(t *testing.T) {
+	report := filepath.Join(t.TempDir(), "report.xml")
+	got := wafctl(nil, nil, "test", byRules, "--junit", report, "testdata/ftw")
+	require.Equal(t, exitAlert, got.code, got.err)
+	golden(t, "test.txt", got.out)
+	golden(t, "test-verbose.txt", wafctl(nil, nil, "test", "-v", byRules, "testdata/ftw").out)
+
+	text, err := os.ReadFile(report)
+	require.NoError(t, err)
+	golden(t, "junit.xml", regexp.MustCompile(`time="[0-9.]+"`).ReplaceAllString(string(text), `time="0.001"`))
+	var parsed struct {
+		Suites []junitSuite `xml:"testsuite"`
+	}
+	require.NoError(t, xml.Unmarshal(text, &parsed))
+	require.Len(t, parsed.Suites, 2)
+	require.Equal(t, 3, parsed.Suites[0].Tests)
+	require.Equal(t, 1, parsed.Suites[0].Failures)
+	require.Equal(t, 1, parsed.Suites[1].Skipped)
+}
+
+func TestRuleTestsOfOneFilePass(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "one.test")
+	require.NoError(t, os.WriteFile(path, []byte(`{rule_id: 101, tests: [{test_id: 1, stages: [{input: {method: DELETE}, output: {log: {expect_ids: [101]}}}]}]}`), 0o600))
+	got := wafctl(nil, nil, "test", byRules, path)
+	require.Equal(t, result{out: "1 test: 1 passed, 0 failed, 0 skipped\n"}, got)
+}
+
+func TestFaultsOfRuleTestsAreTold(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"broken.yaml": "tests: [", "other.yaml": "services: {}", "wire.yaml": "{rule_id: 1, tests: [{test_id: 1, stages: [{input: {encoded_request: R0VU}}]}]}",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	got := wafctl(nil, nil, "test", byRules, dir)
+	require.Equal(t, exitError, got.code)
+	for _, want := range []string{
+		"read tests: " + dir + "/broken.yaml: ", "read tests: " + dir + "/other.yaml: no tests in it (want FTW YAML)",
+		"read tests: " + dir + `/wire.yaml: test 1: encoded request: `,
+	} {
+		require.Contains(t, got.err, want)
+	}
+	got = wafctl(nil, nil, "test", byRules, "missing", t.TempDir())
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, "read tests: lstat missing: no such file or directory")
+	require.Contains(t, got.err, "has no .yaml and .yml files")
+	require.Contains(t, wafctl(nil, nil, "test", byRules).err, "no tests (want folders or files)")
+}
