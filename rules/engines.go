@@ -8,9 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// maxEngines bounds how many forms of one rule set are compiled. A record whose form comes later is inspected with the form
-// that leaves out most, which is right for every record.
-const maxEngines = 32
+// maxEngines bounds how many forms of one rule set are compiled, at 2 MB each. A record whose form comes later is inspected with
+// the form that leaves out most, which is right for every record: there is one for HTTP and one for other logs.
+const maxEngines = 16
 
 // engines are the compiled forms of one rule set: the whole one, and those without the rules that need unknown parts. Forms
 // that leave out the same rules are one engine.
@@ -32,8 +32,24 @@ func (es *engines) start(p *program, c Config, whole *engine) {
 	for _, n := range es.needs {
 		es.judged |= n.parts
 	}
-	es.made = map[string]*engine{fmt.Sprint([]int(nil)): whole}
+	es.made = map[string]*engine{key(nil): whole}
 	es.byParts.Store(&map[Parts]*engine{0: whole})
+}
+
+// unjudged returns the unknown parts of a transaction that rules could judge wrongly: no rule judges a response or the end of
+// a body that is not there.
+func (t *Transaction) unjudged() Parts {
+	unknown := t.Unknown
+	if unknown&PartRequest != 0 {
+		return unknown
+	}
+	if !t.HasResponse {
+		unknown &^= PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd
+	}
+	if t.RequestBody == "" && !t.RequestCut {
+		unknown &^= PartBodyEnd
+	}
+	return unknown
 }
 
 // engine returns the form of the rules for records of which some parts are unknown.
@@ -60,17 +76,17 @@ func (es *engines) add(unknown Parts) (*engine, error) {
 		return e, nil
 	}
 	ids := leftOutIDs(es.needs, unknown)
-	if len(es.made) >= maxEngines-1 {
-		ids = leftOutIDs(es.needs, AllParts)
+	e, found := es.made[key(ids)]
+	if !found && len(es.made) >= maxEngines-2 {
+		ids = leftOutIDs(es.needs, AllParts&^PartRequest|unknown&PartRequest)
+		e, found = es.made[key(ids)]
 	}
-	key := fmt.Sprint(ids)
-	e, found := es.made[key]
 	if !found {
 		var err error
 		if e, err = es.whole.without(es.program, ids); err != nil {
 			return nil, fmt.Errorf("rules for records without %s: %w", unknown, err)
 		}
-		es.made[key] = e
+		es.made[key(ids)] = e
 	}
 	grown := make(map[Parts]*engine, len(known)+1)
 	for parts, e := range known {
@@ -80,6 +96,9 @@ func (es *engines) add(unknown Parts) (*engine, error) {
 	es.byParts.Store(&grown)
 	return e, nil
 }
+
+// key identifies a form by the rules that it leaves out.
+func key(ids []int) string { return fmt.Sprint(ids) }
 
 // leftOutIDs returns the rules that cannot judge a transaction of which parts are unknown. Of a record that is no HTTP
 // transaction, only rules that have something to look at are left.

@@ -67,7 +67,7 @@ type Threshold struct {
 
 // Explain inspects a transaction without gate and cache and keeps what can be known of it.
 func (s *Set) Explain(t *Transaction) (*Explanation, error) {
-	e, err := s.engine(t.Unknown)
+	e, err := s.engine(t.unjudged())
 	if err != nil {
 		return nil, err
 	}

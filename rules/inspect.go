@@ -18,7 +18,7 @@ func (s *Set) Inspect(t *Transaction) (*Verdict, error) { return s.find(t, true)
 func (s *Set) Pass(t *Transaction) (*Verdict, error) { return s.find(t, false) }
 
 func (s *Set) find(t *Transaction, matches bool) (*Verdict, error) {
-	e, err := s.engine(t.Unknown)
+	e, err := s.engine(t.unjudged())
 	if err != nil {
 		return nil, err
 	}

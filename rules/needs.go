@@ -141,7 +141,7 @@ var needTable = map[int]reason{
 
 // needs derives what the detection rules of a program need.
 func (p *program) needs(table *ruleTable) (all []need) {
-	var current *need
+	var chain []seclang.Rule
 	for _, d := range p.directives {
 		if !d.Is("SecRule") && !d.Is("SecAction") {
 			continue
@@ -150,31 +150,31 @@ func (p *program) needs(table *ruleTable) (all []need) {
 		if err != nil {
 			continue // accepted by the compiler, so its targets are unusual; it stays in all forms of the rules
 		}
-		if current == nil {
-			current = table.newNeed(r.ID())
+		if chain = append(chain, r); r.Chained() {
+			continue
 		}
-		current.addLink(&r)
-		if !r.Chained() {
-			if table.watched(current.rule.ID) {
-				all = append(all, *current)
-			}
-			current = nil
+		if info := table.infos[chain[0].ID()]; info != nil && table.watched(info.ID) {
+			all = append(all, newNeed(info, chain))
 		}
+		chain = chain[:0]
 	}
 	return all
 }
 
-func (t *ruleTable) newNeed(id int) *need {
-	n := &need{rule: t.infos[id]}
-	if listed, found := needTable[id]; found {
+func newNeed(info *RuleInfo, chain []seclang.Rule) need {
+	n := need{rule: info}
+	if listed, found := needTable[info.ID]; found {
 		n.add(listed.parts, listed.why)
+	}
+	for i := range chain {
+		n.addLink(&chain[i], chain)
 	}
 	return n
 }
 
 // addLink adds what one rule of a chain needs: parts whose absence its operator would take for a match, and parts that the
 // operator compares with.
-func (n *need) addLink(r *seclang.Rule) {
+func (n *need) addLink(r *seclang.Rule, chain []seclang.Rule) {
 	n.looks = append(n.looks, looksAt(r))
 	for _, t := range r.Targets {
 		if t.Exclude {
@@ -187,12 +187,23 @@ func (n *need) addLink(r *seclang.Rule) {
 		n.add(misleading(r, &t), "matches when "+name+" is not known")
 	}
 	for _, macro := range macroName.FindAllStringSubmatch(r.Operator.Argument, -1) {
-		parts := variableOf(strings.ToUpper(macro[1]), macro[2]).parts
+		name, key := strings.ToUpper(macro[1]), macro[2]
+		parts := variableOf(name, key).parts
 		if parts == PartHost {
 			parts = PartHostName // a comparison needs the name, however the header was written
 		}
-		n.add(parts, "compares with "+macro[0])
+		if !requires(chain, name, key) {
+			n.add(parts, "compares with "+macro[0])
+		}
 	}
+}
+
+// requires reports whether a chain only matches when a value of a collection is there.
+func requires(chain []seclang.Rule, variable, key string) bool {
+	return slices.ContainsFunc(chain, func(r seclang.Rule) bool {
+		return len(r.Targets) == 1 && !r.Targets[0].Count && r.Targets[0].Variable == variable && key != "" &&
+			strings.EqualFold(r.Targets[0].Key, key) && variableOf(variable, key).kind == collection
+	})
 }
 
 // looksAt returns the parts that a rule looks at, 0 when it looks at anything that is no part of the transaction.
@@ -244,7 +255,7 @@ func misleading(r *seclang.Rule, t *seclang.Target) Parts {
 	switch {
 	case t.Count:
 		if r.Operator.Matches("0") || t.Key == "" && !r.Operator.Grows() {
-			parts |= v.parts
+			parts |= v.parts.withEnds() // what stands behind a cut is not counted
 		}
 	case v.kind == text && (r.Operator.Matches(emptyTransformed(r)) || t.Variable == "REQUEST_PROTOCOL" && r.Operator.Matches(madeUpProtocol)):
 		parts |= v.parts

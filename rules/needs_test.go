@@ -25,7 +25,7 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 		920350: PartHost,
 		920430: PartProtocol,
 		920640: PartOtherHeaders,
-		920650: PartRequest | PartBody,
+		920650: PartRequest,
 		931130: PartHostName,
 		943110: PartHostName,
 		943120: PartReferer,
@@ -101,4 +101,38 @@ func TestGateIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
 
 	parsed.URI = "/login?a=../../etc/passwd"
 	require.False(t, e.ask(parsed).Clean)
+}
+
+func TestPartsThatAreNotThereMakeNoForm(t *testing.T) {
+	set := open(t, nil)
+	for _, unknown := range []Parts{PartStatus | PartResponseHeader, PartResponseBody | PartResponseEnd, PartBodyEnd} {
+		_, err := set.Inspect(&Transaction{Method: "GET", URI: "/", Protocol: "HTTP/1.1", Unknown: unknown})
+		require.NoError(t, err)
+	}
+	require.Len(t, set.engines.made, 1)
+	_, err := set.Inspect(&Transaction{Method: "POST", URI: "/", Protocol: "HTTP/1.1", RequestCut: true, Unknown: PartBodyEnd})
+	require.NoError(t, err)
+	require.Len(t, set.engines.made, 2)
+}
+
+func TestFormsOfARuleSetAreBounded(t *testing.T) {
+	set := open(t, nil)
+	es := &set.engines
+	for unknown := range Parts(4 * maxEngines) {
+		_, err := set.engine(unknown << 1)
+		require.NoError(t, err)
+		require.Less(t, len(es.made), maxEngines)
+	}
+	for _, c := range []struct{ unknown, least Parts }{
+		{AllParts &^ (PartRequest | PartReferer), AllParts &^ PartRequest},
+		{AllParts &^ PartClient, AllParts},
+	} {
+		e, err := set.engine(c.unknown)
+		require.NoError(t, err)
+		require.Same(t, es.made[key(leftOutIDs(es.needs, c.least))], e)
+	}
+	require.Len(t, es.made, maxEngines)
+	whole, err := set.engine(0)
+	require.NoError(t, err)
+	require.Same(t, es.whole, whole)
 }

@@ -51,3 +51,14 @@ func (p Parts) String() string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// withEnds adds the ends of the bodies that the parts have.
+func (p Parts) withEnds() Parts {
+	if p&PartBody != 0 {
+		p |= PartBodyEnd
+	}
+	if p&PartResponseBody != 0 {
+		p |= PartResponseEnd
+	}
+	return p
+}
