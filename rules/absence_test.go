@@ -1,0 +1,88 @@
+package rules
+
+import (
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// requests are attacks and clean requests with all that was sent.
+func requests() (all []*accesslog.Request) {
+	for _, a := range accesslog.Attacks() {
+		all = append(all, a.Request)
+	}
+	for i := range uint64(120) {
+		c := corpus.Clean(i)
+		all = append(all, accesslog.FromHead(c.RequestHead, c.RequestBody, c.Status))
+	}
+	return all
+}
+
+func whole(r *accesslog.Request) *Transaction {
+	t := &Transaction{
+		ClientIP: "192.0.2.1", ServerIP: "192.0.2.2", Method: r.Method, URI: r.Target, Protocol: r.Protocol, ServerName: r.Header("Host"),
+		RequestBody: r.Body, HasResponse: true, ResponseStatus: r.Status, ResponseProtocol: r.Protocol,
+		ResponseHeaders: []Header{{Name: "Content-Type", Value: "text/html"}}, ResponseBody: "<p>ok</p>",
+	}
+	for _, h := range r.Headers {
+		t.RequestHeaders = append(t.RequestHeaders, Header{Name: h.Name, Value: h.Value})
+	}
+	return t
+}
+
+// without takes parts out of a transaction, as a source does that does not log them.
+func (t *Transaction) without(parts Parts) {
+	t.Unknown = parts
+	if parts&PartProtocol != 0 {
+		t.Protocol = madeUpProtocol
+	}
+	if parts&PartHostName != 0 {
+		t.ServerName = ""
+	}
+	t.RequestHeaders = slices.DeleteFunc(t.RequestHeaders, func(h Header) bool {
+		if strings.EqualFold(h.Name, "Content-Type") && t.RequestBody != "" {
+			return false // it is made up from the looks of the body
+		}
+		return parts&partOfHeader(h.Name) != 0
+	})
+	if parts&PartBody != 0 {
+		t.RequestBody = ""
+	}
+	if parts&PartStatus != 0 {
+		t.HasResponse, t.ResponseStatus, t.ResponseHeaders, t.ResponseBody = false, 0, nil, ""
+	}
+}
+
+// TestWhatIsNotLoggedAddsNoMatch takes parts out of transactions: no rule may match then that does not match the whole one.
+func TestWhatIsNotLoggedAddsNoMatch(t *testing.T) {
+	set := open(t, setting.Map{"blocking_paranoia": "4"})
+	random := rand.New(rand.NewPCG(1, 2))
+	profiles := make([]Parts, 9)
+	for i := range profiles {
+		for _, part := range []Parts{PartProtocol, PartHost | PartHostName, PartUserAgent, PartReferer, PartCookie, PartOtherHeaders,
+			PartBody | PartBodyEnd, PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd} {
+			if random.IntN(2) == 0 {
+				profiles[i] |= part
+			}
+		}
+	}
+	lost := 0
+	for i, r := range requests() {
+		all, err := set.Inspect(whole(r))
+		require.NoError(t, err)
+		partial := whole(r)
+		partial.without(profiles[i%len(profiles)])
+		some, err := set.Inspect(partial)
+		require.NoError(t, err)
+		require.Subset(t, append(ids(all), 0), append(ids(some), 0), "%s %s without %s", r.Method, r.Target, partial.Unknown)
+		lost += len(ids(all)) - len(ids(some))
+	}
+	require.Positive(t, lost)
+}
