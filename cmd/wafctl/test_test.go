@@ -47,7 +47,7 @@ func TestFaultsOfRuleTestsAreTold(t *testing.T) {
 	got := wafctl(nil, nil, "test", byRules, dir)
 	require.Equal(t, exitError, got.code)
 	for _, want := range []string{
-		"read tests: " + dir + "/broken.yaml: ", "read tests: " + dir + "/other.yaml: no tests in it (want FTW YAML)",
+		"read tests: " + dir + "/broken.yaml: ", "read tests: " + dir + "/other.yaml: no rule_id in it (want FTW YAML)",
 		"read tests: " + dir + `/wire.yaml: test 1: encoded request: `,
 	} {
 		require.Contains(t, got.err, want)

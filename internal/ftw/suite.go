@@ -4,6 +4,7 @@ package ftw
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strconv"
@@ -104,9 +105,19 @@ type output struct {
 
 // Parse reads the tests of one file in FTW YAML.
 func Parse(text []byte) ([]Test, error) {
-	var d document
-	if err := yaml.Unmarshal(text, &d); err != nil {
+	var root yaml.Node
+	if err := yaml.Unmarshal(text, &root); err != nil {
 		return nil, err
+	}
+	if root.IsZero() {
+		return nil, nil // nothing but comments
+	}
+	var d document
+	if err := root.Decode(&d); err != nil {
+		return nil, err
+	}
+	if d.RuleID == "" {
+		return nil, errors.New("no rule_id in it (want FTW YAML)")
 	}
 	found := make([]Test, len(d.Tests))
 	for i, t := range d.Tests {
