@@ -128,7 +128,7 @@ func (w keyWriter) text(s string) {
 func (w keyWriter) number(n uint64) {
 	b := [8]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(n >> 32), byte(n >> 40), byte(n >> 48), byte(n >> 56)}
 	w.h[0].Write(b[:]) // a hash takes everything
-	w.h[1].Write(b[:]) //nolint:errcheck // a hash takes everything
+	w.h[1].Write(b[:]) // a hash takes everything
 }
 
 func (w keyWriter) flags(flags ...bool) {
