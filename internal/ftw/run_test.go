@@ -48,6 +48,7 @@ func TestCoreRuleSetSuite(t *testing.T) {
 		}
 	}
 	listed, levels := readExceptions(t, all), ruleLevels(t)
+	accusing := map[string]bool{}
 	var rows strings.Builder
 	rows.WriteString("paranoia\tform\tpassed\tlisted\tfailed\tidle\tdiffer\tper record\t\n")
 	for paranoia := 1; paranoia <= paranoiaLevels; paranoia++ {
@@ -57,13 +58,49 @@ func TestCoreRuleSetSuite(t *testing.T) {
 			for _, f := range r.forms {
 				r.report(t, &rows, f, listed)
 			}
+			for i, differs := range r.parts().differs {
+				accusing[tests[i].ID] = accusing[tests[i].ID] || differs
+			}
 			if whole && paranoia == paranoiaLevels {
 				require.Equal(t, plainPasses, r.passes(r.plain()))
 				require.GreaterOrEqual(t, r.passes(r.heads()), headsPass)
 			}
 		})
 	}
+	for id := range listed[accused] {
+		if whole && !accusing[id] {
+			t.Errorf("%s is listed as accused with its parts only, but is not", id)
+		}
+	}
 	t.Logf("%d of %d tests\n%s", len(tests), len(all), aligned(t, rows.String()))
+	if whole {
+		requireDocumented(t, rows.String())
+	}
+}
+
+// requireDocumented compares the results, times apart, with the table on the page for users; UPDATE_GOLDEN=1 writes it.
+func requireDocumented(t *testing.T, rows string) {
+	t.Helper()
+	const page, start, end = "../../docs/exactness.md", "<!-- suite -->\n", "<!-- /suite -->\n"
+	var table strings.Builder
+	for i, row := range strings.Split(strings.TrimSpace(rows), "\n") {
+		cells := strings.Split(strings.TrimSuffix(row, "\t"), "\t")
+		table.WriteString("| " + strings.Join(cells[:len(cells)-1], " | ") + " |\n")
+		if i == 0 {
+			table.WriteString(strings.Repeat("|---", len(cells)-1) + "|\n")
+		}
+	}
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	before, rest, found := strings.Cut(string(text), start)
+	require.True(t, found, page)
+	documented, after, found := strings.Cut(rest, end)
+	require.True(t, found, page)
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		require.NoError(t, os.WriteFile(page, []byte(before+start+table.String()+end+after), 0o644))
+		return
+	}
+	require.Equal(t, table.String(), documented)
 }
 
 // aligned returns rows of cells between tabs as a table.
