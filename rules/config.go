@@ -7,12 +7,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // Config says which rules are loaded and how they are set up.
 type Config struct {
 	Sources    []string // "crs", files, globs, directories; in load order
+	Packs      []string // the project's own packs of rules
 	Setup      []string // SecActions that set CRS variables, for the place before CRS reads them
 	Exclusions []string // directives that remove rules
 	Directives string   // SecLang text for the end
@@ -31,6 +33,8 @@ func Properties() []setting.Property {
 		table = append(table, s.describe())
 	}
 	return append(table,
+		setting.Property{Name: "rule_packs", Default: strings.Join(packs.Names, ","), Help: "packs of own rules: lateral-movement and/or " +
+			"sensitive-data, comma separated, or off"},
 		setting.Property{Name: "exclude_rules", Help: "rules to leave out: ids, id ranges and tag:NAME, comma separated"},
 		setting.Property{Name: "directives", Help: "SecLang text added at the end"},
 		setting.Property{Name: "cache_size", Default: "16M", Help: "memory for remembered verdicts; 0 remembers none"},
@@ -46,6 +50,7 @@ func ReadConfig(r *setting.Reader) Config {
 		Sources:    r.List("rules"),
 		Directives: r.Text("directives"),
 		Strict:     r.Bool("rules_strict"),
+		Packs:      readPacks(r),
 		Gate:       r.Bool("gate"),
 		CacheSize:  r.Size("cache_size"),
 	}

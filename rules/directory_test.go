@@ -182,7 +182,7 @@ func judged(t *testing.T) (all []*Transaction) {
 	return all
 }
 
-func fromCorpus(t *testing.T, r *corpus.Record) *Transaction {
+func fromCorpus(t testing.TB, r *corpus.Record) *Transaction {
 	t.Helper()
 	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(r.RequestHead)))
 	require.NoError(t, err)
@@ -279,7 +279,7 @@ func TestMainFileOfADirectory(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, c.files)
-			report := Check(config(t, setting.Map{"rules": dir}))
+			report := Check(config(t, setting.Map{"rules": dir, "rule_packs": "off"}))
 			base := 5 // rules of the engine's own configuration
 			if c.problem == "" {
 				require.Empty(t, append(report.Refused, report.Broken...))
@@ -343,7 +343,7 @@ func TestOlderRuleSetsAreRecognized(t *testing.T) {
 	}
 	dir := t.TempDir()
 	write(t, dir, rule("SecComponentSignature \"OWASP_CRS/3.3.5\"\n"))
-	set := open(t, setting.Map{"rules": dir, "blocking_paranoia": "2"})
+	set := open(t, setting.Map{"rules": dir, "blocking_paranoia": "2", "rule_packs": "off"})
 	require.Contains(t, set.Warnings()[0], ":1: OWASP CRS 3.3.5 is loaded as it is; it is no longer maintained")
 	v, err := set.Inspect(sample())
 	require.NoError(t, err)

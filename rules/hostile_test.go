@@ -147,7 +147,7 @@ SecRule ARGS "open
 		`18: SecFoo: unknown directive "secfoo"`,
 		`19: SecRule: expected terminating quote`,
 	}
-	c := config(t, setting.Map{"rules": dir})
+	c := config(t, setting.Map{"rules": dir, "rule_packs": "off"})
 	_, err := Open(c)
 	require.Error(t, err)
 	for _, line := range want {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
 // Inspect finds the verdict of the rules on a transaction, without those rules that need parts that are unknown. A panic
@@ -128,6 +130,7 @@ func runRequest(tx types.Transaction, t *Transaction) error {
 	for i := range t.RequestHeaders {
 		tx.AddRequestHeader(t.RequestHeaders[i].Name, t.RequestHeaders[i].Value)
 	}
+	giveRaw(tx, seclang.RawRequestBody, t.RequestBody, t.RequestHeaders)
 	tx.ProcessRequestHeaders()
 	if t.RequestBody != "" && tx.IsRequestBodyAccessible() {
 		if _, _, err := tx.ReadRequestBodyFrom(strings.NewReader(t.RequestBody)); err != nil {
@@ -144,6 +147,7 @@ func runResponse(tx types.Transaction, t *Transaction) error {
 	for i := range t.ResponseHeaders {
 		tx.AddResponseHeader(t.ResponseHeaders[i].Name, t.ResponseHeaders[i].Value)
 	}
+	giveRaw(tx, seclang.RawResponseBody, t.ResponseBody, t.ResponseHeaders)
 	tx.ProcessResponseHeaders(t.ResponseStatus, t.ResponseProtocol)
 	if t.ResponseBody != "" && tx.IsResponseBodyAccessible() && tx.IsResponseBodyProcessable() {
 		if _, _, err := tx.ReadResponseBodyFrom(strings.NewReader(t.ResponseBody)); err != nil {
@@ -176,14 +180,12 @@ func newMatch(info *RuleInfo, m types.MatchedRule) Match {
 	match := Match{Rule: info, Message: strings.Clone(m.Message()), Data: strings.Clone(m.Data())}
 	if all := m.MatchedDatas(); len(all) > 0 {
 		last := all[len(all)-1]
-		match.Variable = last.Variable().Name()
-		if last.Key() != "" {
-			match.Variable += ":" + last.Key()
-		}
+		match.Variable = shown(last.Variable().Name(), last.Key())
 		match.Value = strings.Clone(last.Value())
 		match.level = last.ChainLevel()
 		match.values = len(all)
 	}
+	match.conceal()
 	return match
 }
 
@@ -197,6 +199,8 @@ var crsScores = []struct{ variable, name string }{
 	{"php_injection_score", "php_injection"},
 	{"session_fixation_score", "session_fixation"},
 	{"http_violation_score", "http_violation"},
+	{"lateral_movement_score", "lateral_movement"},
+	{"sensitive_data_score", "sensitive_data"},
 	{"inbound_anomaly_score_pl1", "inbound_pl1"},
 	{"inbound_anomaly_score_pl2", "inbound_pl2"},
 	{"inbound_anomaly_score_pl3", "inbound_pl3"},

@@ -55,7 +55,7 @@ func readProgram(c Config) *program {
 	for _, source := range c.Sources {
 		p.addSource(source)
 	}
-	p.insertBefore(901000, 901999, "settings", p.settleCRS(c.Setup))
+	p.addPacks(c.Packs, p.settleCRS(c.Setup))
 	p.addText("exclude_rules", strings.Join(c.Exclusions, "\n"))
 	p.addText("directives", c.Directives)
 	p.settle()
@@ -98,28 +98,6 @@ func (p *program) addEmbeddedCRS() {
 		}
 		p.addText(file, string(text))
 	}
-}
-
-// insertBefore puts directives in front of the first rule whose id lies in a range, at the end when there is none.
-func (p *program) insertBefore(low, high int, name string, rows []string) {
-	if len(rows) == 0 {
-		return
-	}
-	added, err := seclang.Split(name, strings.Join(rows, "\n"))
-	if err != nil {
-		p.fail(err)
-	}
-	at := slices.IndexFunc(p.directives, func(d seclang.Directive) bool {
-		if !d.Is("SecRule") && !d.Is("SecAction") {
-			return false
-		}
-		r, err := seclang.ParseRule(d)
-		return err == nil && r.ID() >= low && r.ID() <= high
-	})
-	if at < 0 {
-		at = len(p.directives)
-	}
-	p.directives = slices.Insert(p.directives, at, added...)
 }
 
 // identity returns a hash over all that makes the rule set: the text in order and the data files.

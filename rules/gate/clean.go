@@ -77,6 +77,7 @@ func (s *scratch) judge(in *Input) {
 	g, v := s.gate, &s.view
 	s.judged = true
 	v.reset(&g.defaults)
+	v.raw(in)
 	if !v.request(in, &g.limits) || !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
 		return
 	}

@@ -21,6 +21,7 @@ type compiler struct {
 	flow   *flow
 	state  plugintypes.TransactionState // of the baseline
 	states *atomic.Int64                // bytes of the automata's states
+	own    func(operator, argument string) (expression string, isOwn bool)
 }
 
 // ignoredControls are ctl actions that do not change what matches.
@@ -197,6 +198,11 @@ func (p *compiler) fitsTX(c *chain, at int, g *target) bool {
 	if g.counts || g.key == "" && g.keyRx == nil {
 		return false
 	}
+	for name := range rawBodies {
+		if g.selects(name) {
+			return false
+		}
+	}
 	if g.keyRx == nil && isGroup(g.key) {
 		return true // a group that no rule of the chain has captured is noticed when it is read
 	}
@@ -269,7 +275,13 @@ func (p *compiler) operator(t *test, rule *seclang.Rule) bool {
 	case "unconditionalmatch", "nomatch", "eq", "ge", "gt", "le", "lt", "within", "strmatch", "ipmatch", "ipmatchfromfile", "ipmatchf",
 		"validatebyterange", "validateurlencoding", "validateutf8encoding", "detectsqli", "detectxss":
 	default:
-		return false
+		expression, isOwn := p.own(t.name, t.argument)
+		if !isOwn {
+			return false
+		}
+		if expression != "" {
+			t.literals = requiredLiterals(expression, false)
+		}
 	}
 	if t.negated {
 		t.literals = nil

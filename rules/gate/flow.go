@@ -99,7 +99,7 @@ func (f *flow) staticMacros(text string) bool {
 
 // static reports whether a TX variable goes the same way for every transaction on which no watched chain matches.
 func (f *flow) static(name string) bool {
-	if isGroup(name) || name == "json_request_body" || name == "json_response_body" {
+	if _, isBody := rawBodies[name]; isBody || isGroup(name) || name == "json_request_body" || name == "json_response_body" {
 		return false
 	}
 	for _, w := range f.writes {

@@ -51,6 +51,10 @@ type Rules struct {
 	Baseline   plugintypes.TransactionState     // a plain transaction after all phases; it must stay open as long as the gate
 	Matched    map[int]bool                     // ids of the rules that matched on it
 	Fresh      plugintypes.TransactionVariables // of a new transaction
+
+	// Own tells whether an operator is one of ours, which look at the value alone, and an expression that every value on which it
+	// matches meets, "" when there is none.
+	Own func(operator, argument string) (expression string, isOwn bool)
 }
 
 // Rule tells how one rule is gated.
@@ -80,7 +84,7 @@ func New(r Rules) (*Gate, error) {
 		return nil, err
 	}
 	f.findCounting(r.Blocking)
-	triggers := g.compile(f, &compiler{data: r.Data, steps: g.steps, flow: f, state: r.Baseline, states: &g.states})
+	triggers := g.compile(f, &compiler{data: r.Data, steps: g.steps, flow: f, state: r.Baseline, states: &g.states, own: r.Own})
 	g.triggers = f.numberTriggers(triggers)
 	g.steadyBodies = !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(f.entries[f.order[c]].rules) })
 	g.lanes = newLanes(g.triggers, g.steps)

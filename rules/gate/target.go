@@ -120,6 +120,9 @@ func newTargets(list []seclang.Target) ([]target, bool) {
 		if !found {
 			return nil, false
 		}
+		if body, isBody := rawBodies[strings.ToLower(t.Key)]; isBody && t.Variable == "TX" && !t.IsRegex {
+			known, t.Key = body, ""
+		}
 		var rx *regexp.Regexp
 		if t.IsRegex {
 			var err error

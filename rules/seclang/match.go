@@ -43,7 +43,8 @@ func (o *Operator) test(value string) (matched, sure bool) {
 	case "unconditionalmatch":
 		return true, true
 	case "nomatch", "pm", "pmf", "pmfromfile", "detectsqli", "detectxss", "ipmatch", "ipmatchf", "ipmatchfromfile",
-		"validatebyterange", "validateurlencoding", "validateutf8encoding", "verifycc", "verifyssn", "verifycpf":
+		"validatebyterange", "validateurlencoding", "validateutf8encoding", "verifycc", "verifyssn", "verifycpf", "verifysvnr", "cardnumber",
+		"nationalid", "distinctemails", "distinctphones":
 		return false, true
 	}
 	return false, false

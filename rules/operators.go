@@ -1,0 +1,156 @@
+package rules
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
+)
+
+// ownOperators are the operators that Coraza lacks: those with which ModSecurity checks digits, and ours for the packs. All look
+// at the value alone.
+var ownOperators = map[string]func(argument string) (sensitive.Finder, error){
+	// ModSecurity's: the argument is an expression, and what it finds must have the right check digits.
+	"verifyCC":   checked(sensitive.Luhn),
+	"verifySSN":  checked(isNationalID("us", "%s%s%s-%s%s-%s%s%s%s")),
+	"verifyCPF":  checked(isNationalID("br", "")),
+	"verifySVNR": checked(isNationalID("at", "")),
+
+	"cardNumber":     newCardFinder,
+	"nationalID":     newNationalIDFinder,
+	"distinctEmails": counting(sensitive.Emails),
+	"distinctPhones": counting(sensitive.Phones),
+}
+
+func init() {
+	for name, create := range ownOperators {
+		operators[strings.ToLower(name)] = name
+		plugins.RegisterOperator(name, func(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+			find, err := create(o.Arguments)
+			if err != nil {
+				return nil, fmt.Errorf("operator @%s: %w", name, err)
+			}
+			return finderOperator(find), nil
+		})
+	}
+}
+
+// finderOperator matches where a finder finds something, which it captures as TX:0.
+type finderOperator sensitive.Finder
+
+// Evaluate implements plugintypes.Operator.
+func (find finderOperator) Evaluate(tx plugintypes.TransactionState, value string) bool {
+	start, end := find(value)
+	if start < 0 {
+		return false
+	}
+	if tx.Capturing() {
+		tx.CaptureField(0, value[start:end])
+	}
+	return true
+}
+
+// checked makes finders of what an expression finds and a check accepts; the first group of the expression is what is checked.
+func checked(accept func(string) bool) func(string) (sensitive.Finder, error) {
+	return func(argument string) (sensitive.Finder, error) {
+		expression, err := regexp.Compile(argument)
+		if err != nil {
+			return nil, err
+		}
+		return func(text string) (start, end int) {
+			for _, at := range expression.FindAllStringSubmatchIndex(text, -1) {
+				if len(at) >= 4 && at[2] >= 0 {
+					at = at[2:]
+				}
+				if accept(text[at[0]:at[1]]) {
+					return at[0], at[1]
+				}
+			}
+			return -1, -1
+		}, nil
+	}
+}
+
+// isNationalID accepts texts whose digits are an id of a country, written in a layout of single digits or, without one, as they
+// follow each other.
+func isNationalID(country, layout string) func(string) bool {
+	find, _ := sensitive.NationalID(country)
+	return func(text string) bool {
+		var digits []any
+		for i := range len(text) {
+			if c := text[i]; '0' <= c && c <= '9' {
+				digits = append(digits, string(c))
+			}
+		}
+		plain := fmt.Sprint(digits...)
+		if layout != "" {
+			if strings.Count(layout, "%s") != len(digits) {
+				return false
+			}
+			plain = fmt.Sprintf(layout, digits...)
+		}
+		start, end := find(plain)
+		return start == 0 && end == len(plain)
+	}
+}
+
+func newCardFinder(argument string) (sensitive.Finder, error) {
+	kind, count, _ := strings.Cut(argument, " ")
+	switch {
+	case kind == "labelled" && count == "":
+		return sensitive.LabelledCard, nil
+	case kind == "any" && count == "":
+		return sensitive.BareCard, nil
+	case kind == "list":
+		return counting(sensitive.CardList)(count)
+	}
+	return nil, fmt.Errorf("unknown argument %q (want labelled, any, or list and a number)", argument)
+}
+
+// newNationalIDFinder reads a country and, perhaps, an expression that finds texts that may be ids.
+func newNationalIDFinder(argument string) (sensitive.Finder, error) {
+	country, expression, _ := strings.Cut(argument, " ")
+	find, known := sensitive.NationalID(country)
+	if !known {
+		return nil, fmt.Errorf("unknown country %q (want %s)", country, strings.Join(sensitive.Countries(), ", "))
+	}
+	if expression == "" {
+		return find, nil
+	}
+	return checked(func(text string) bool { start, _ := find(text); return start >= 0 })(expression)
+}
+
+// counting makes finders that take the least number of findings.
+func counting(finder func(least int) sensitive.Finder) func(string) (sensitive.Finder, error) {
+	return func(argument string) (sensitive.Finder, error) {
+		least, err := strconv.Atoi(argument)
+		if err != nil || least < 1 || least > sensitive.MaxDistinct {
+			return nil, fmt.Errorf("malformed number %q (want 1 to %d)", argument, sensitive.MaxDistinct)
+		}
+		return finder(least), nil
+	}
+}
+
+// requiredText returns an expression that every value meets on which one of our operators matches, "" when there is none. ok is
+// false for operators that are not ours.
+func requiredText(operator, argument string) (expression string, ok bool) {
+	for name := range ownOperators {
+		if !strings.EqualFold(name, operator) {
+			continue
+		}
+		switch {
+		case strings.HasPrefix(name, "verify"):
+			return argument, true
+		case name == "nationalID":
+			_, expression, _ := strings.Cut(argument, " ")
+			return expression, true
+		}
+		return "", true
+	}
+	return "", false
+}

@@ -1,0 +1,39 @@
+package rules
+
+import (
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// giveRaw gives rules a body as it was logged, under the name of a TX variable.
+func giveRaw(tx types.Transaction, name, body string, headers []Header) {
+	if state, can := tx.(plugintypes.TransactionState); can && body != "" && gate.HasText(lastValue(headers, "Content-Type")) {
+		state.Variables().TX().Set(name, []string{body})
+	}
+}
+
+// lastValue returns the value of the last header with a name, "" when there is none.
+func lastValue(headers []Header, name string) (value string) {
+	for i := range headers {
+		if equalFold(headers[i].Name, name) {
+			value = headers[i].Value
+		}
+	}
+	return value
+}
+
+// shown returns the name of a variable as alerts show it: bodies as they were logged are bodies.
+func shown(variable, key string) string {
+	switch {
+	case variable == "TX" && key == seclang.RawRequestBody:
+		return "REQUEST_BODY"
+	case variable == "TX" && key == seclang.RawResponseBody:
+		return "RESPONSE_BODY"
+	case key == "":
+		return variable
+	}
+	return variable + ":" + key
+}
