@@ -97,6 +97,12 @@ var variables = map[string]variable{
 	"XML":                     {PartBody, collection},
 }
 
+// rawBodies are the TX variables that come from the record and not from rules.
+var rawBodies = map[string]variable{
+	seclang.RawRequestBody:  {PartBody, collection},
+	seclang.RawResponseBody: {PartResponseBody, collection},
+}
+
 // variableOf returns what a target is made of. Variables that say nothing of the record have no parts.
 func variableOf(name, key string) variable {
 	switch name {
@@ -105,6 +111,9 @@ func variableOf(name, key string) variable {
 			return variable{parts: PartRequestHeaders}
 		}
 		return variable{parts: partOfHeader(key)}
+	}
+	if name == "TX" {
+		return rawBodies[strings.ToLower(key)]
 	}
 	if v, known := variables[name]; known {
 		return v

@@ -43,8 +43,8 @@ const (
 // there is no CRS.
 func (p *program) addPacks(names []string, settings []string) {
 	alone := len(names) > 0 && p.ruleBetween(firstBlocking, lastBlocking) < 0
-	if alone {
-		p.addText(packFile(packs.ScoringSetup), p.packText(packs.ScoringSetup))
+	if alone { // in front of the user's rules, which may set something else
+		p.insert(p.engineDirectives(), packFile(packs.ScoringSetup), p.packText(packs.ScoringSetup))
 	}
 	p.insertBefore(901000, 901999, "settings", strings.Join(settings, "\n"))
 	for _, name := range names {
@@ -70,15 +70,27 @@ func (p *program) packText(name string) string {
 
 // insertBefore puts text in front of the first rule whose id lies in a range, at the end when there is none.
 func (p *program) insertBefore(low, high int, name, text string) {
-	added, err := seclang.Split(name, text)
-	if err != nil {
-		p.fail(err)
-	}
 	at := p.ruleBetween(low, high)
 	if at < 0 {
 		at = len(p.directives)
 	}
+	p.insert(at, name, text)
+}
+
+func (p *program) insert(at int, name, text string) {
+	added, err := seclang.Split(name, text)
+	if err != nil {
+		p.fail(err)
+	}
 	p.directives = slices.Insert(p.directives, at, added...)
+}
+
+// engineDirectives returns the number of directives of the base configuration, which come first.
+func (p *program) engineDirectives() (n int) {
+	for n < len(p.directives) && p.directives[n].File == engineFile {
+		n++
+	}
+	return n
 }
 
 // ruleBetween returns the index of the first rule whose id lies in a range, -1 when there is none.

@@ -30,12 +30,12 @@ func writeRules(t *testing.T, text string) string {
 
 func TestRulesAreListed(t *testing.T) {
 	path := writeRules(t, ownRules)
-	got := wafctl(nil, nil, "rules", path)
+	got := wafctl(nil, nil, "rules", "--rule-packs", "off", path)
 	require.Equal(t, exitClean, got.code, got.err)
 	golden(t, "rules.txt", strings.ReplaceAll(got.out, filepath.Dir(path)+"/", ""))
-	golden(t, "rules-all.txt", wafctl(nil, nil, "rules", "--all", path).out)
+	golden(t, "rules-all.txt", wafctl(nil, nil, "rules", "--all", "--rule-packs", "off", path).out)
 
-	got = wafctl(nil, nil, "rules", "--output", "json", path)
+	got = wafctl(nil, nil, "rules", "--output", "json", "--rule-packs", "off", path)
 	decoder := json.NewDecoder(bytes.NewBufferString(got.out))
 	var last jsonRule
 	for decoder.More() {
@@ -65,7 +65,7 @@ func TestRulesAreChecked(t *testing.T) {
 	require.Regexp(t, `^[1-9]\d\d rules loaded, 0 skipped: .*OWASP_CRS/\S+\n$`, got.out)
 
 	path := writeRules(t, ownRules+"SecRule ARGS \"@rx (?=a)\" \"id:102,phase:2,deny\"\n")
-	got = wafctl(nil, nil, "rules", "--check", path)
+	got = wafctl(nil, nil, "rules", "--check", "--rule-packs", "off", path)
 	require.Equal(t, exitAlert, got.code, got.err)
 	golden(t, "rules-check.txt", strings.ReplaceAll(got.out, filepath.Dir(path)+"/", ""))
 

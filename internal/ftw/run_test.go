@@ -213,6 +213,7 @@ func suiteSettings(paranoia int) setting.Map {
 	return setting.Map{
 		"blocking_paranoia": fmt.Sprint(paranoia), "validate_utf8_encoding": "1", "arg_name_length": "100", "arg_length": "400",
 		"total_arg_length": "64000", "max_num_args": "255", "max_file_size": "64100", "combined_file_sizes": "65535",
+		"rule_packs": "off",
 	}
 }
 
