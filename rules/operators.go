@@ -102,14 +102,14 @@ func isNationalID(country, layout string) func(string) bool {
 func newCardFinder(argument string) (sensitive.Finder, error) {
 	kind, count, _ := strings.Cut(argument, " ")
 	switch {
-	case kind == "labelled" && count == "":
-		return sensitive.LabelledCard, nil
+	case kind == "labeled" && count == "":
+		return sensitive.LabeledCard, nil
 	case kind == "any" && count == "":
 		return sensitive.BareCard, nil
 	case kind == "list":
 		return counting(sensitive.CardList)(count)
 	}
-	return nil, fmt.Errorf("unknown argument %q (want labelled, any, or list and a number)", argument)
+	return nil, fmt.Errorf("unknown argument %q (want labeled, any, or list and a number)", argument)
 }
 
 // newNationalIDFinder reads a country and, perhaps, an expression that finds texts that may be ids.

@@ -280,7 +280,7 @@ func TestWhatRulesFindIsMaskedInTheirMatches(t *testing.T) {
 	last := v.Matches[len(v.Matches)-1]
 	require.Equal(t, 7110101, last.Rule.ID)
 	require.Equal(t, "RESPONSE_BODY", last.Variable)
-	require.Equal(t, "Matched \"Operator `CardNumber' with parameter `labelled' against variable `RESPONSE_BODY' (Value: `4111********1111' )",
+	require.Equal(t, "Matched \"Operator `CardNumber' with parameter `labeled' against variable `RESPONSE_BODY' (Value: `4111********1111' )",
 		last.Wording())
 	require.Contains(t, v.Scores, Score{"sensitive_data", 4})
 }

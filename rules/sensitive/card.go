@@ -10,9 +10,9 @@ const (
 	longestCard  = 19
 )
 
-// LabelledCard finds the number of a payment card that is written in groups, or that a word such as card stands in front
+// LabeledCard finds the number of a payment card that is written in groups, or that a word such as card stands in front
 // of: what is hardly ever another number.
-func LabelledCard(text string) (start, end int) {
+func LabeledCard(text string) (start, end int) {
 	return findCard(text, func(start, end int) bool { return isGrouped(text[start:end]) || hasCardLabel(text, start) })
 }
 

@@ -17,7 +17,7 @@ func found(find Finder, text string) string {
 	return text[start:end]
 }
 
-func TestLabelledCardsAreFound(t *testing.T) {
+func TestLabeledCardsAreFound(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"card":"4111111111111111"}`:                                     "4111111111111111",
 		`{"card":{"holder":"A","number":"5555555555554444"}}`:             "5555555555554444",
@@ -47,7 +47,7 @@ func TestLabelledCardsAreFound(t *testing.T) {
 		strings.Repeat("4111 ", 5000):                                     "",
 		strings.Repeat("x", 3000) + " 4111 1111 1111 1111 " + "and more.": "4111 1111 1111 1111",
 	} {
-		require.Equal(t, want, found(LabelledCard, text), "%.80s", text)
+		require.Equal(t, want, found(LabeledCard, text), "%.80s", text)
 	}
 	require.Equal(t, "4111111111111111", found(BareCard, `{"n":"4111111111111111"}`))
 	require.Empty(t, found(BareCard, `{"n":"4111111111111112"}`))
@@ -182,7 +182,7 @@ func TestMaskHidesTheMiddle(t *testing.T) {
 
 func TestFindersAllocateNothing(t *testing.T) {
 	text := strings.Repeat(`{"id":"8f0e","card":"4111111111111112","mail":"a@example.com","phone":"+49 170 1234567","n":123456789012345678},`, 20)
-	finders := []Finder{LabelledCard, BareCard, CardList(3), Emails(10), Phones(10)}
+	finders := []Finder{LabeledCard, BareCard, CardList(3), Emails(10), Phones(10)}
 	for _, code := range Countries() {
 		find, _ := NationalID(code)
 		finders = append(finders, find)
@@ -198,7 +198,7 @@ func FuzzFinders(f *testing.F) {
 	}
 	f.Add("4111 1111-1111 1111 +49170 (212) 555-0123 a@b.cd")
 	f.Fuzz(func(t *testing.T, text string) {
-		finders := []Finder{LabelledCard, BareCard, CardList(2), Emails(2), Phones(2)}
+		finders := []Finder{LabeledCard, BareCard, CardList(2), Emails(2), Phones(2)}
 		for _, code := range Countries() {
 			find, _ := NationalID(code)
 			finders = append(finders, find)
@@ -214,7 +214,7 @@ func FuzzFinders(f *testing.F) {
 
 func BenchmarkFinders(b *testing.B) {
 	body := strings.Repeat(`{"id":"8f0e1c22-77aa-4b5e-9f3d-2f6f0a9f1b77","name":"walnut desk","price":129.95,"at":"2024-05-30T07:16:48Z"},`, 92)
-	for name, find := range map[string]Finder{"card": LabelledCard, "bare": BareCard, "cards": CardList(3), "emails": Emails(10), "phones": Phones(10),
+	for name, find := range map[string]Finder{"card": LabeledCard, "bare": BareCard, "cards": CardList(3), "emails": Emails(10), "phones": Phones(10),
 		"cn": countries["cn"].find, "us": countries["us"].find, "it": countries["it"].find, "fr": countries["fr"].find} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(body)))
