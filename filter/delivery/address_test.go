@@ -10,8 +10,8 @@ import (
 
 func TestWrongDestinationsAreRefusedWithWhatIsAllowed(t *testing.T) {
 	const all = "syslog+udp://HOST[:514], syslog+tcp://HOST[:514], syslog+tls://HOST[:6514], gelf+udp://HOST[:12201], " +
-		"gelf+tcp://HOST[:12201], gelf+tls://HOST[:12201], forward://HOST[:24224], forward+tls://HOST[:24224], " +
-		"forward+unix:///PATH, file:///PATH or stdout"
+		"gelf+tcp://HOST[:12201], gelf+tls://HOST[:12201], json+udp://HOST[:12202], json+tcp://HOST[:12202], json+tls://HOST[:12202], " +
+		"forward://HOST[:24224], forward+tls://HOST[:24224], forward+unix:///PATH, file:///PATH or stdout"
 	const syslogNames = "facility, severity, app-name, hostname, procid, msgid, max or timeout"
 	for in, want := range map[string]string{
 		"":                             "no destination (want " + all + ")",

@@ -56,6 +56,9 @@ func TestEveryDestinationGetsEveryAlertInOrder(t *testing.T) {
 	_, gelfTCPBox := gelfTCPServer(t, gelfPlain)
 	gelfSecured := listenTLS(t, pair)
 	_, gelfTLSBox := gelfTCPServer(t, gelfSecured)
+	jsonUDP, jsonUDPBox := jsonUDPServer(t)
+	jsonTCP, jsonTCPBox := jsonServer(t, nil)
+	jsonTLS, jsonTLSBox := jsonServer(t, serverConfig(pair))
 	fwd := forwardTCPServer(t, &forwardServer{})
 	fwdSecured := listenTLS(t, pair)
 	fwdTLS := startForward(t, fwdSecured, &forwardServer{})
@@ -72,6 +75,9 @@ func TestEveryDestinationGetsEveryAlertInOrder(t *testing.T) {
 		"gelf+udp://" + gelfUDP.LocalAddr().String(),
 		"gelf+tcp://" + gelfPlain.Addr().String(),
 		"gelf+tls://" + gelfSecured.Addr().String() + "?ca=" + ca.file,
+		"json+udp://" + jsonUDP.LocalAddr().String(),
+		"json+tcp://" + jsonTCP.Addr().String(),
+		"json+tls://" + jsonTLS.Addr().String() + "?ca=" + ca.file,
 		"forward://" + fwd.Addr().String() + "?tag=alerts.$TAG",
 		"forward+tls://" + fwdSecured.Addr().String() + "?tag=waf&ca=" + ca.file,
 		"forward+unix://" + socket.Addr().String() + "?tag=waf",
@@ -88,6 +94,9 @@ func TestEveryDestinationGetsEveryAlertInOrder(t *testing.T) {
 	assert.Equal(t, want, gelfNumbers(gelfUDPBox.wait(t, 100)))
 	assert.Equal(t, want, gelfNumbers(gelfTCPBox.wait(t, 100)))
 	assert.Equal(t, want, gelfNumbers(gelfTLSBox.wait(t, 100)))
+	assert.Equal(t, want, jsonNumbers(t, jsonUDPBox.wait(t, 100)))
+	assert.Equal(t, want, jsonNumbers(t, jsonTCPBox.wait(t, 100)))
+	assert.Equal(t, want, jsonNumbers(t, jsonTLSBox.wait(t, 100)))
 	assert.Equal(t, want, forwardNumbers(fwd.now()), "what is acknowledged has arrived")
 	assert.Equal(t, "alerts.nano", fwd.now()[0].tag)
 	assert.Equal(t, want, forwardNumbers(fwdTLS.now()))

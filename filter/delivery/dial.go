@@ -23,7 +23,7 @@ func tcp(a *address) dialFunc {
 	}
 }
 
-var tlsOptions = optionGroup{of: "syslog+tls, gelf+tls and forward+tls", options: []setting.Property{
+var tlsOptions = optionGroup{of: "syslog+tls, gelf+tls, json+tls and forward+tls", options: []setting.Property{
 	{Name: "ca", Help: "file with the authorities of the receiver; unless set, the system's"},
 	{Name: "cert", Help: "file with our certificate, for receivers that ask for one"},
 	{Name: "key", Help: "file with the key of our certificate"},
