@@ -196,7 +196,10 @@ func (v *Verdict) bytes() int {
 	n := 200 + len(v.Scores)*40
 	for i := range v.Matches {
 		m := &v.Matches[i]
-		n += 128 + len(m.Message) + len(m.Data) + len(m.Variable) + len(m.Value)
+		n += 152 + len(m.Message) + len(m.Data) + len(m.Variable) + len(m.Value)
+		for _, other := range m.Others {
+			n += 16 + len(other)
+		}
 	}
 	return n
 }

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -181,12 +182,29 @@ func newMatch(info *RuleInfo, m types.MatchedRule) Match {
 	if all := m.MatchedDatas(); len(all) > 0 {
 		last := all[len(all)-1]
 		match.Variable = shown(last.Variable().Name(), last.Key())
+		match.Others = otherNames(all[:len(all)-1], match.Variable)
 		match.Value = strings.Clone(last.Value())
 		match.level = last.ChainLevel()
 		match.values = len(all)
 	}
 	match.conceal()
 	return match
+}
+
+// maxOthers bounds the variables that a match lists: one rule can match thousands of arguments.
+const maxOthers = 32
+
+func otherNames(all []types.MatchData, last string) (names []string) {
+	for _, data := range all {
+		name := shown(data.Variable().Name(), data.Key())
+		if name != last && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+		if len(names) == maxOthers {
+			break
+		}
+	}
+	return names
 }
 
 // crsScores are the sums that CRS keeps in TX variables, and their names in an alert.

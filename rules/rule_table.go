@@ -50,9 +50,11 @@ func (t *ruleTable) add(r *seclang.Rule, defaults map[int]string) *RuleInfo {
 	severity, _ := r.Action("severity")
 	version, _ := r.Action("ver")
 	revision, _ := r.Action("rev")
+	maturity, _ := r.Action("maturity")
+	accuracy, _ := r.Action("accuracy")
 	info := &RuleInfo{
 		ID: r.ID(), File: path.Base(r.File), Line: r.Line, Phase: phaseOf(r.Actions), Severity: types.RuleSeverityUnset,
-		Version: version, Revision: revision, Tags: r.All("tag"),
+		Version: version, Revision: revision, Maturity: maturity, Accuracy: accuracy, Tags: r.All("tag"),
 	}
 	if parsed, err := types.ParseRuleSeverity(severity); err == nil {
 		info.Severity = parsed

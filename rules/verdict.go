@@ -24,12 +24,13 @@ type Score struct {
 // Match is one detection rule that matched.
 type Match struct {
 	Rule     *RuleInfo
-	Message  string // msg with its variables expanded
-	Data     string // logdata with its variables expanded
-	Variable string // what matched last, for instance ARGS:t
-	Value    string // its value after the rule's transformations
-	values   int    // how many values matched
-	level    int    // place in the chain of the rule that matched last
+	Message  string   // msg with its variables expanded
+	Data     string   // logdata with its variables expanded
+	Variable string   // what matched last, for instance ARGS:t
+	Value    string   // its value after the rule's transformations
+	Others   []string // what matched before it, in a chain or of several values; each once
+	values   int      // how many values matched
+	level    int      // place in the chain of the rule that matched last
 }
 
 // RuleInfo is what a rule's text says of it.
@@ -41,6 +42,8 @@ type RuleInfo struct {
 	Severity types.RuleSeverity
 	Version  string
 	Revision string
+	Maturity string
+	Accuracy string
 	Tags     []string
 	chain    []test
 }
