@@ -3,26 +3,109 @@ package intake
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"net/netip"
 	"time"
+
+	"github.com/tinylib/msgp/msgp"
 )
+
+// Sent says where a text comes from and when it was received.
+type Sent struct {
+	From netip.Addr // the zero value where there is no sender to name
+	At   time.Time
+}
 
 // AppendEvents decodes the JSON objects of a text, one behind the other with or without blanks, commas not allowed, and
 // appends an event [[time, {}], object] for each. At the first byte that is not JSON it stops with a *SyntaxError; the
 // objects before it count.
 func (d *Decoder) AppendEvents(dst, text []byte, received time.Time) (out []byte, records int, err error) {
+	return d.AppendSent(dst, text, Sent{At: received})
+}
+
+// AppendSent is AppendEvents with the sender's address for the shape of records. Where that keeps what is no JSON, the text from
+// the object with the error on is one more record.
+func (d *Decoder) AppendSent(dst, text []byte, sent Sent) (out []byte, records int, err error) {
 	d.text, d.at = text, 0
 	if bytes.HasPrefix(text, byteOrderMark) {
 		d.at = len(byteOrderMark)
 	}
 	defer d.release()
 	for d.blanks(); d.at < len(text); d.blanks() {
-		start := len(dst)
-		if dst, err = d.object(appendHead(dst, received)); err != nil {
-			return dst[:start], records, err
+		start, from := len(dst), d.at
+		if dst, err = d.event(dst, sent); err == nil {
+			records++
+			continue
 		}
-		records++
+		dst = dst[:start]
+		if d.Shape.KeepInvalid {
+			dst = d.appendInvalid(dst, text[from:], behind(err, from), sent)
+			records++
+		}
+		return dst, records, err
 	}
 	return dst, records, nil
+}
+
+// behind returns err with its place counted from an offset on.
+func behind(err error, offset int) error {
+	var place *SyntaxError
+	if !errors.As(err, &place) {
+		return err
+	}
+	return &SyntaxError{place.Offset - offset, place.Want}
+}
+
+// event appends the event of the object at the current place. On an error dst has grown by a part of it.
+func (d *Decoder) event(dst []byte, sent Sent) ([]byte, error) {
+	dst = appendHead(dst, sent.At)
+	body := len(dst)
+	d.time = time.Time{}
+	dst, err := d.object(dst)
+	if err != nil {
+		return dst, err
+	}
+	if !d.time.IsZero() {
+		putTime(dst[body-timeBehind:], d.time)
+	}
+	return d.appendAddress(dst, body, sent), nil
+}
+
+// appendAddress adds the sender to the map that starts at body, whose header is as wide as container writes it.
+func (d *Decoder) appendAddress(dst []byte, body int, sent Sent) []byte {
+	if d.Shape.AddressKey == "" || !sent.From.IsValid() {
+		return dst
+	}
+	size := dst[body+1:]
+	binary.BigEndian.PutUint32(size, binary.BigEndian.Uint32(size)+1)
+	dst = msgp.AppendString(dst, d.Shape.AddressKey)
+	var text [64]byte
+	return msgp.AppendStringFromBytes(dst, sent.From.AppendTo(text[:0]))
+}
+
+// Keys of the record of a text that is no JSON.
+const (
+	rawKey   = "_raw"
+	errorKey = "_error"
+)
+
+func (d *Decoder) appendInvalid(dst, text []byte, reason error, sent Sent) []byte {
+	dst = appendHead(dst, sent.At)
+	body := len(dst)
+	dst = append(dst, map32, 0, 0, 0, 2)
+	dst = msgp.AppendString(dst, rawKey)
+	dst = msgp.AppendStringFromBytes(dst, text)
+	dst = msgp.AppendString(dst, errorKey)
+	dst = msgp.AppendString(dst, reason.Error())
+	return d.appendAddress(dst, body, sent)
+}
+
+// AppendInvalid appends the record of something that could not even be read as text, when the shape of records keeps such.
+func (d *Decoder) AppendInvalid(dst, sentBytes []byte, reason error, sent Sent) (out []byte, records int) {
+	if !d.Shape.KeepInvalid {
+		return dst, 0
+	}
+	return d.appendInvalid(dst, sentBytes, reason, sent), 1
 }
 
 // byteOrderMark is what some programs write before the first line.
@@ -38,10 +121,17 @@ func (d *Decoder) release() {
 	}
 }
 
+// timeBehind is how many bytes before the body of an event its time starts.
+const timeBehind = 9
+
 // appendHead appends what stands before the body of an event: array headers, an EventTime and empty metadata.
 func appendHead(dst []byte, t time.Time) []byte {
-	dst = append(dst, 0x92, 0x92, 0xd7, 0x00)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Unix()))
-	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Nanosecond()))
-	return append(dst, 0x80)
+	dst = append(dst, 0x92, 0x92, 0xd7, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0x80)
+	putTime(dst[len(dst)-timeBehind:], t)
+	return dst
+}
+
+func putTime(dst []byte, t time.Time) {
+	binary.BigEndian.PutUint32(dst, uint32(t.Unix()))
+	binary.BigEndian.PutUint32(dst[4:], uint32(t.Nanosecond()))
 }

@@ -6,7 +6,9 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
+	"time"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -28,14 +30,18 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("not JSON at byte %d (want %s)", e.Offset+1, e.Want)
 }
 
-// Decoder decodes JSON. It keeps memory from call to call and serves one goroutine at a time.
+// Decoder decodes JSON. It keeps memory from call to call and serves one goroutine at a time; its Shape is to be set before.
 //
 // It reads more than JSON where sources are known to write it and where refusing the record would hide an attack: control
 // characters inside strings, bytes that are not UTF-8, and the escape \xHH of nginx.
 type Decoder struct {
+	Shape   Shape
+	Untimed uint64 // records whose time could not be read, so far; they have the time of receipt
+
 	text    []byte
 	at      int
-	unquote []byte // the string that is being decoded, when it has escapes
+	unquote []byte    // the string that is being decoded, when it has escapes
+	time    time.Time // of the record that is being decoded, as far as it is known
 }
 
 // object appends the object at the current place as a msgpack map. On an error dst is what it was.
@@ -122,13 +128,18 @@ func (d *Decoder) container(dst []byte, depth int) ([]byte, error) {
 	}
 	for n := uint32(1); ; n++ {
 		var err error
+		key := len(dst)
 		if code == map32 {
 			if dst, err = d.key(dst); err != nil {
 				return dst, err
 			}
 		}
+		value := len(dst)
 		if dst, err = d.value(dst, depth); err != nil {
 			return dst, err
+		}
+		if depth == 1 {
+			dst = d.member(dst, key, value)
 		}
 		switch d.peek() {
 		case ',':
@@ -224,37 +235,55 @@ func appendNumber(dst, text []byte, whole bool) []byte {
 func (d *Decoder) string(dst []byte) ([]byte, error) {
 	d.at++
 	start := d.at
-	for ; d.at < len(d.text); d.at++ {
-		switch d.text[d.at] {
-		case '"':
-			dst = msgp.AppendStringFromBytes(dst, d.text[start:d.at])
-			d.at++
-			return dst, nil
-		case '\\':
-			return d.escapedString(dst, start)
-		}
+	d.at = special(d.text, start)
+	if d.at < len(d.text) && d.text[d.at] == '"' {
+		d.at++
+		return msgp.AppendStringFromBytes(dst, d.text[start:d.at-1]), nil
 	}
-	return dst, d.want("a closing double quote")
+	return d.escapedString(dst, start)
 }
 
-// escapedString appends a string whose first escape is at the current place.
+// escapedString appends a string whose first escape, or the end of the text, is at the current place.
 func (d *Decoder) escapedString(dst []byte, start int) ([]byte, error) {
-	d.unquote = append(d.unquote[:0], d.text[start:d.at]...)
-	for d.at < len(d.text) {
-		switch c := d.text[d.at]; c {
-		case '"':
+	d.unquote = d.unquote[:0]
+	for ; ; start, d.at = d.at, special(d.text, d.at) {
+		d.unquote = append(d.unquote, d.text[start:d.at]...)
+		if d.at == len(d.text) {
+			return dst, d.want("a closing double quote")
+		}
+		if d.text[d.at] == '"' {
 			d.at++
 			return msgp.AppendStringFromBytes(dst, d.unquote), nil
-		case '\\':
-			if err := d.escape(); err != nil {
-				return dst, err
-			}
-		default:
-			d.unquote = append(d.unquote, c)
-			d.at++
+		}
+		if err := d.escape(); err != nil {
+			return dst, err
 		}
 	}
-	return dst, d.want("a closing double quote")
+}
+
+// special returns the place of the first double quote or backslash from a place on, the length of the text when there is none.
+// It looks at eight bytes at a time: where x has a byte of zero, (x - ones) &^ x & highs has the highest bit of that byte set,
+// and none of those before it.
+func special(text []byte, at int) int {
+	const (
+		ones        = 0x0101010101010101
+		highs       = 0x80 * ones
+		quotes      = '"' * ones
+		backslashes = '\\' * ones
+	)
+	for ; at+8 <= len(text); at += 8 {
+		word := binary.LittleEndian.Uint64(text[at:])
+		q, s := word^quotes, word^backslashes
+		if found := ((q-ones)&^q | (s-ones)&^s) & highs; found != 0 {
+			return at + bits.TrailingZeros64(found)/8
+		}
+	}
+	for ; at < len(text); at++ {
+		if text[at] == '"' || text[at] == '\\' {
+			break
+		}
+	}
+	return at
 }
 
 // escapes holds what stands behind a backslash and what it means.
