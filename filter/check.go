@@ -32,9 +32,8 @@ type Summary struct {
 func (f *Filter) Check(chunk []byte) []Finding {
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	b.each(func(it *item, s *scratch) {
-		f.evaluate(it, s, f.rules.Inspect, func(it *item, a *alert.Alert) { it.summary = summarize(a) })
-	})
+	d := &demand{matches: true, write: func(it *item, a *alert.Alert) { it.summary = summarize(a) }}
+	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })
 	f.count(b)
 	found := make([]Finding, len(b.items), len(b.items)+1)
 	for i := range b.items {

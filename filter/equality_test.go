@@ -202,7 +202,7 @@ func requireSameAlert(t *testing.T, fast *Filter, event []byte, want Finding) {
 	defer scratches.Put(s)
 	var b batch
 	b.split(event)
-	fast.evaluate(&b.items[0], s, fast.judge, func(*item, *alert.Alert) {})
+	fast.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.Alert) {}})
 	if b.items[0].kind != want.Kind {
 		t.Fatalf("plain Coraza: %s\nthe pipeline finds kind %d, record %q", opinion(want), b.items[0].kind, event)
 	}

@@ -46,7 +46,11 @@ type batch struct {
 type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
+	identity    []byte // of the transaction, for the verdict cache
 }
+
+// size returns the bytes of memory that a scratch holds on to.
+func (s *scratch) size() int { return s.values.Size() + cap(s.identity) }
 
 var scratches = sync.Pool{New: func() any { return &scratch{} }}
 
@@ -110,14 +114,20 @@ func (b *batch) run(from, to int, work func(*item, *scratch)) {
 	for i := from; i < to; i++ {
 		work(&b.items[i], s)
 	}
-	if s.values.Size() < largeScratch {
+	if s.size() < largeScratch {
 		scratches.Put(s)
 	}
 }
 
-// evaluate finds out what an event is. When it alerts, write is called while the alert's views are valid. A panic anywhere
-// in it lets the record pass as it came.
-func (f *Filter) evaluate(it *item, s *scratch, judge judge, write func(*item, *alert.Alert)) {
+// demand says how much a verdict has to tell, and what becomes of an alert.
+type demand struct {
+	matches bool // all rules that match, even when the transaction is not blocked
+	// write is called with an alert while its views are valid.
+	write func(*item, *alert.Alert)
+}
+
+// evaluate finds out what an event is. A panic anywhere in it lets the record pass as it came.
+func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			*it = item{event: it.event, kind: Broken}
@@ -131,30 +141,61 @@ func (f *Filter) evaluate(it *item, s *scratch, judge judge, write func(*item, *
 		return
 	}
 	it.source = 1 + f.maps.Read(it.event.Meta, it.event.Body, &s.values)
-	if it.source == 0 || !s.values.Transaction(&s.transaction) {
+	if it.source == 0 || s.values.IsOther() {
 		it.kind = NotHTTP
 		return
 	}
-	verdict, err := judge(&s.transaction)
-	if err != nil {
-		it.kind = Broken
-		if f.counts.panics.Add(1) == 1 {
-			f.log(LevelError, fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err))
-		}
+	verdict, key := f.recall(s, d)
+	if verdict != nil && !f.alerts(verdict) {
+		it.kind, it.verdict = Clean, verdict
 		return
+	}
+	if !s.values.Transaction(&s.transaction) {
+		it.kind = NotHTTP
+		return
+	}
+	if verdict == nil {
+		var err error
+		if verdict, err = f.inspect(s, d, key); err != nil {
+			it.kind = Broken
+			if f.counts.panics.Add(1) == 1 {
+				f.log(LevelError, fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err))
+			}
+			return
+		}
 	}
 	it.verdict = verdict
 	if it.kind = Clean; !f.alerts(verdict) {
 		return
 	}
 	it.kind = Alert
-	write(it, &alert.Alert{
+	d.write(it, &alert.Alert{
 		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: f.rules.Name(),
 	})
 }
 
-// judge finds the verdict on a transaction.
-type judge func(*rules.Transaction) (*rules.Verdict, error)
+// recall returns the verdict that is remembered for the values, nil when there is none, and the key with which to remember one.
+func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
+	reads := f.rules.Reads()
+	if reads == nil {
+		return nil, rules.Key{}
+	}
+	s.identity = s.values.AppendIdentity(s.identity[:0], reads)
+	return f.rules.Recall(s.identity, d.matches)
+}
+
+// inspect has the rules judge the transaction, and remembers the verdict.
+func (f *Filter) inspect(s *scratch, d *demand, key rules.Key) (v *rules.Verdict, err error) {
+	if d.matches {
+		v, err = f.rules.Inspect(&s.transaction)
+	} else {
+		v, err = f.rules.Pass(&s.transaction)
+	}
+	if err == nil && f.rules.Reads() != nil {
+		f.rules.Remember(key, v)
+	}
+	return v, err
+}
 
 func (f *Filter) alerts(v *rules.Verdict) bool {
 	return v.Blocked || f.config.onMatch && len(v.Matches) > 0

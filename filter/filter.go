@@ -36,7 +36,6 @@ type Filter struct {
 	log     Logger
 	counts  counters
 	sources []atomic.Uint64 // records by field map, those of no map first
-	judge   judge           // decides as much as alerts of this configuration need
 	batches sync.Pool       // of *batch
 
 	evaluateInto func(*item, *scratch) // for alerts that go into the record; a closure for each chunk would cost an allocation
@@ -82,10 +81,8 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	}
 	f := &Filter{config: c, maps: maps, rules: set, log: log}
 	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))
-	if f.judge = set.Pass; c.onMatch {
-		f.judge = set.Inspect
-	}
-	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, f.judge, f.writeAlert) }
+	inLine := &demand{matches: c.onMatch, write: f.writeAlert}
+	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, inLine) }
 	f.batches.New = func() any { return &batch{} }
 	for _, warning := range set.Warnings() {
 		log(LevelWarn, warning)

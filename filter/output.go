@@ -99,9 +99,8 @@ func (o *Output) evaluate(chunk []byte, tag string) []delivery.Message {
 	f := o.filter
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	b.each(func(it *item, s *scratch) {
-		f.evaluate(it, s, f.judge, func(it *item, a *alert.Alert) { it.emit = f.emission(it, a) })
-	})
+	d := &demand{matches: f.config.onMatch, write: func(it *item, a *alert.Alert) { it.emit = f.emission(it, a) }}
+	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })
 	f.count(b)
 	var messages []delivery.Message
 	for i := range b.items {

@@ -2,16 +2,39 @@ package rules
 
 import (
 	"hash/maphash"
-	"strings"
 	"sync"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 )
 
-// cache remembers verdicts by all of a transaction that the rules look at. It holds a bounded number of bytes and is safe for
-// concurrent use. Transactions are told apart by a keyed hash of 128 bits.
+// Reads says what of a transaction the rules look at: what they do not look at makes no difference to the verdict. It is nil when
+// verdicts are not remembered.
+func (s *Set) Reads() *gate.Reads {
+	if s.cache == nil {
+		return nil
+	}
+	return s.engines.whole.gate.Reads()
+}
+
+// Recall returns the verdict that is remembered for an identity, nil when there is none, and the key with which to remember one.
+// An identity holds all that Reads tells of a transaction. With matches, a verdict that only says that the transaction passes
+// does not count. It must not be called when Reads is nil.
+func (s *Set) Recall(identity []byte, matches bool) (*Verdict, Key) {
+	k := s.cache.key(identity)
+	v := s.cache.get(k)
+	if v == nil || matches && v == &passVerdict {
+		return nil, k
+	}
+	s.speed.cached.Add(1)
+	return v, k
+}
+
+// Remember keeps a verdict for the transactions of a key as long as there is memory for it.
+func (s *Set) Remember(k Key, v *Verdict) { s.cache.put(k, v) }
+
+// cache remembers verdicts by what tells transactions apart. It holds a bounded number of bytes and is safe for concurrent use.
+// Identities are told apart by a keyed hash of 128 bits.
 type cache struct {
-	reads  *gate.Reads
 	seeds  [2]maphash.Seed
 	shards [cacheShards]shard
 	sets   uint64 // of each shard
@@ -36,13 +59,13 @@ type slot struct {
 }
 
 // newCache returns a cache of a size in bytes, nil for a size that holds nothing.
-func newCache(size int64, reads *gate.Reads) *cache {
+func newCache(size int64) *cache {
 	// Half of the memory is for slots, half for verdicts with matches, which point to memory of their own.
 	sets := uint64(size / 2 / cacheShards / cacheWays / slotBytes)
 	if sets == 0 {
 		return nil
 	}
-	c := &cache{reads: reads, seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, sets: sets}
+	c := &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, sets: sets}
 	for i := range c.shards {
 		c.shards[i].slots = make([]slot, sets*cacheWays)
 		c.shards[i].spare = int(size / 2 / cacheShards)
@@ -50,107 +73,15 @@ func newCache(size int64, reads *gate.Reads) *cache {
 	return c
 }
 
-// cacheKey tells transactions apart that the rules can tell apart.
-type cacheKey struct{ a, b uint64 }
+// Key is the place of an identity in the verdict cache.
+type Key struct{ a, b uint64 }
 
-var hashes = sync.Pool{New: func() any { return new([2]maphash.Hash) }}
-
-// key hashes what the rules can see of a transaction. Texts are written with their lengths, so that none runs into the next.
-func (c *cache) key(t *Transaction) cacheKey {
-	h := hashes.Get().(*[2]maphash.Hash)
-	defer hashes.Put(h)
-	h[0].SetSeed(c.seeds[0])
-	h[1].SetSeed(c.seeds[1])
-	w := keyWriter{h}
-	address, answers := c.reads.ClientAddress(t.ClientIP)
-	w.text(address)
-	w.number(answers)
-	if c.reads.Ports {
-		w.number(uint64(t.ClientPort)<<16 | uint64(t.ServerPort))
-	}
-	if c.reads.ServerAddress {
-		w.text(t.ServerIP)
-	}
-	w.text(t.Method)
-	w.text(t.URI)
-	w.text(t.Protocol)
-	w.text(t.ServerName)
-	w.headers(t.RequestHeaders)
-	w.headers(t.Arguments)
-	w.text(t.RequestBody)
-	w.number(uint64(t.Unknown))
-	w.flags(t.RequestCut, t.ResponseCut, t.HasResponse)
-	if t.HasResponse {
-		c.writeResponse(w, t)
-	}
-	return cacheKey{h[0].Sum64(), h[1].Sum64()}
+func (c *cache) key(identity []byte) Key {
+	return Key{maphash.Bytes(c.seeds[0], identity), maphash.Bytes(c.seeds[1], identity)}
 }
 
-func (c *cache) writeResponse(w keyWriter, t *Transaction) {
-	w.number(uint64(t.ResponseStatus))
-	w.text(t.ResponseProtocol)
-	w.text(t.ResponseBody)
-	if c.reads.AllResponse {
-		w.headers(t.ResponseHeaders)
-		return
-	}
-	for i := range t.ResponseHeaders {
-		h := &t.ResponseHeaders[i]
-		if c.seesResponseHeader(h.Name) {
-			w.number(uint64(i))
-			w.text(h.Name)
-			w.text(h.Value)
-		}
-	}
-}
-
-func (c *cache) seesResponseHeader(name string) bool {
-	if len(name) == len("Content-Type") && strings.EqualFold(name, "Content-Type") {
-		return true // it decides whether and how the body is read
-	}
-	for _, seen := range c.reads.ResponseHeaders {
-		if len(seen) == len(name) && strings.EqualFold(seen, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// keyWriter writes to both hashes.
-type keyWriter struct{ h *[2]maphash.Hash }
-
-func (w keyWriter) text(s string) {
-	w.number(uint64(len(s)))
-	w.h[0].WriteString(s) // a hash takes everything
-	w.h[1].WriteString(s) // a hash takes everything
-}
-
-func (w keyWriter) number(n uint64) {
-	b := [8]byte{byte(n), byte(n >> 8), byte(n >> 16), byte(n >> 24), byte(n >> 32), byte(n >> 40), byte(n >> 48), byte(n >> 56)}
-	w.h[0].Write(b[:]) // a hash takes everything
-	w.h[1].Write(b[:]) // a hash takes everything
-}
-
-func (w keyWriter) flags(flags ...bool) {
-	n := uint64(0)
-	for i, set := range flags {
-		if set {
-			n |= 1 << i
-		}
-	}
-	w.number(n)
-}
-
-func (w keyWriter) headers(list []Header) {
-	w.number(uint64(len(list)))
-	for i := range list {
-		w.text(list[i].Name)
-		w.text(list[i].Value)
-	}
-}
-
-// get returns the verdict of a transaction, nil when it is not remembered.
-func (c *cache) get(k cacheKey) *Verdict {
+// get returns the verdict for a key, nil when it is not remembered.
+func (c *cache) get(k Key) *Verdict {
 	s, set := c.place(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -166,7 +97,7 @@ func (c *cache) get(k cacheKey) *Verdict {
 }
 
 // put remembers a verdict. One with matches is only taken while there is memory for it.
-func (c *cache) put(k cacheKey, v *Verdict) {
+func (c *cache) put(k Key, v *Verdict) {
 	s, set := c.place(k)
 	cost := v.bytes()
 	s.mu.Lock()
@@ -182,7 +113,7 @@ func (c *cache) put(k cacheKey, v *Verdict) {
 	set[0] = slot{k.a, k.b, v}
 }
 
-func (c *cache) place(k cacheKey) (*shard, []slot) {
+func (c *cache) place(k Key) (*shard, []slot) {
 	s := &c.shards[k.a%cacheShards]
 	first := k.b % c.sets * cacheWays
 	return s, s.slots[first : first+cacheWays]

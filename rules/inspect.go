@@ -20,28 +20,12 @@ func (s *Set) Inspect(t *Transaction) (*Verdict, error) { return s.find(t, true)
 // the verdict on a transaction that is not blocked need not tell which rules matched.
 func (s *Set) Pass(t *Transaction) (*Verdict, error) { return s.find(t, false) }
 
+// find asks the gate, and the engine when the gate cannot tell.
 func (s *Set) find(t *Transaction, matches bool) (*Verdict, error) {
 	e, err := s.engine(t.unjudged())
 	if err != nil {
 		return nil, err
 	}
-	if s.cache == nil {
-		return s.judge(e, t, matches)
-	}
-	k := s.cache.key(t)
-	if v := s.cache.get(k); v != nil && !(matches && v == &passVerdict) {
-		s.speed.cached.Add(1)
-		return v, nil
-	}
-	v, err := s.judge(e, t, matches)
-	if err == nil {
-		s.cache.put(k, v)
-	}
-	return v, err
-}
-
-// judge asks the gate, and the engine when the gate cannot tell.
-func (s *Set) judge(e *engine, t *Transaction, matches bool) (*Verdict, error) {
 	a := e.ask(t)
 	switch {
 	case a.Clean:

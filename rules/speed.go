@@ -9,7 +9,7 @@ import (
 // startCache makes the verdict cache, if the rules allow one and it is given memory.
 func (s *Set) startCache(size int64) {
 	if g := s.engines.whole.gate; size > 0 && g != nil && g.Reads().Volatile == "" {
-		s.cache = newCache(size, g.Reads())
+		s.cache = newCache(size)
 	}
 }
 

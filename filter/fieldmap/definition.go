@@ -27,7 +27,7 @@ type definition struct {
 
 // ParseYAML reads a field map. The error joins all problems, each with file and line.
 func ParseYAML(path string, text []byte) (*Map, error) {
-	d := &definition{path: path, m: &Map{Path: path, root: &node{}}, empty: []string{"-"}, filled: map[string][]string{}}
+	d := &definition{path: path, m: newMap(path), empty: []string{"-"}, filled: map[string][]string{}}
 	var document yaml.Node
 	if len(text) > maxDefinition {
 		return nil, fmt.Errorf("%s: larger than %d bytes", path, maxDefinition)

@@ -27,8 +27,12 @@ func (h *head) line() (string, bool) {
 	if h.rest == "" {
 		return "", false
 	}
-	line, rest, hasEnd := strings.Cut(h.rest, "\n")
-	h.rest = rest
+	line, hasEnd := h.rest, false
+	if at := strings.IndexByte(line, '\n'); at >= 0 {
+		line, h.rest, hasEnd = line[:at], line[at+1:], true
+	} else {
+		h.rest = ""
+	}
 	line = strings.TrimSuffix(line, "\r")
 	h.ended = line == "" && hasEnd
 	return line, line != ""

@@ -14,7 +14,8 @@ func ParseKeyFile(path, text string) (*Map, error) {
 	if problems != nil {
 		return nil, errors.Join(problems...)
 	}
-	m := &Map{Name: path, Title: "key file", Path: path, root: &node{}, bodyLimit: nano().bodyLimit}
+	m := newMap(path)
+	m.Name, m.Title, m.bodyLimit = path, "key file", nano().bodyLimit
 	for _, e := range nano().entries {
 		if key, given := keys[e.action.field]; given {
 			e.keys = []string{key}

@@ -11,6 +11,7 @@ type Map struct {
 	Title string // the source in one line
 	Path  string // of the file that it came from, "" for built-in maps
 
+	identity  uint64 // a number that no other map has
 	entries   []entry
 	root      *node
 	slots     []slotTarget
@@ -18,6 +19,9 @@ type Map struct {
 	detects   uint64 // conditions that a record of this source meets, as bits
 	bodyLimit int    // bytes at which the source cuts bodies, 0 when it does not or that is not known
 }
+
+// newMap returns an empty map. path is that of its file.
+func newMap(path string) *Map { return &Map{Path: path, identity: lastIdentity.Add(1), root: &node{}} }
 
 // entry is one line of a map: a target and the keys that it is read from, the first alternative first.
 type entry struct {

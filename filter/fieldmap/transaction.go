@@ -15,7 +15,7 @@ const defaultVersion = "HTTP/1.1"
 // protocol, or no method or request target. The raw heads are the authority; parsed parts serve where they are missing.
 func (v *Values) Transaction(t *rules.Transaction) bool {
 	t.Reset()
-	if v.Has(Protocol7) && !strings.EqualFold(v.Get(Protocol7), "http") {
+	if v.IsOther() {
 		return false
 	}
 	t.Arguments = v.appendArguments(t.Arguments)
