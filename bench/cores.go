@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -23,7 +24,7 @@ func printCores(runs, records int) error {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	var chunk []byte
 	for i := range records {
-		chunk = append(chunk, event(attack(1<<43+uint64(i)))...)
+		chunk = append(chunk, event(corpus.Attack(1<<43+uint64(i)))...)
 	}
 	cores := runtime.NumCPU()
 	var one, all []time.Duration

@@ -18,11 +18,11 @@ var recordSets = []recordSet{
 	{"clean, repeated", "500", 1, func(i uint64) corpus.Record { r := corpus.Clean(i % repeated); return r.Again(i) }},
 	{"99 % clean, 1 % attacks", "15", 1, func(i uint64) corpus.Record {
 		if i%100 == 50 {
-			return attack(i)
+			return corpus.Attack(i)
 		}
 		return corpus.Clean(1<<40 + i)
 	}},
-	{"attacks only", "1", 1, func(i uint64) corpus.Record { return attack(1<<41 + i) }},
+	{"attacks only", "1", 1, func(i uint64) corpus.Record { return corpus.Attack(1<<41 + i) }},
 	{"10 kB forms, clean", "10", 25, form},
 	{"10 kB JSON, clean", "10", 25, document},
 }

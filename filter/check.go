@@ -18,6 +18,9 @@ type Finding struct {
 // Summary is what one line about an alert says. Its texts are as the record has them: they may hold anything.
 type Summary struct {
 	Rule       *rules.Match // that names the alert
+	Severity   int          // of the most severe match, in syslog's numbers
+	Time       string       // of the transaction as the record writes it, "" when it does not tell
+	Status     int          // of the response, 0 when it is not known
 	ClientIP   string
 	ClientPort string
 	ServerIP   string
@@ -49,6 +52,9 @@ func summarize(a *alert.Alert) *Summary {
 	t := a.Transaction
 	return &Summary{
 		Rule:       a.Rule(),
+		Severity:   a.Severity(),
+		Time:       strings.Clone(a.Values.Get(fieldmap.Time)),
+		Status:     t.ResponseStatus,
 		ClientIP:   strings.Clone(t.ClientIP),
 		ClientPort: strings.Clone(a.Values.Get(fieldmap.ClientPort)),
 		ServerIP:   strings.Clone(t.ServerIP),

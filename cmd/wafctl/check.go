@@ -51,7 +51,7 @@ The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors, 
 				e := explainer{console: c, filter: w, to: lineWriter(c), asJSON: output == "json", line: line}
 				return e.explain(cmd.Context(), names)
 			}
-			var to report = newTable(c, len(names) > 1)
+			var to findings = newTable(c, len(names) > 1)
 			if output == "json" {
 				to = newJSONLines(c, len(names) > 1)
 			}
@@ -83,8 +83,8 @@ func wantFiles(names []string) error {
 // open returns the filter that the flags describe.
 func (f *flags) open(c *console) (*filter.Filter, error) { return filter.New(f, c.log(false)) }
 
-// report writes what was found, record by record in input order.
-type report interface {
+// findings writes what was found, record by record in input order.
+type findings interface {
 	record(file string, r *checked) error
 	end(counts filter.Counts) error
 }
@@ -97,7 +97,7 @@ type inputs struct {
 	broken  int // lines that are no records
 }
 
-func check(ctx context.Context, c *console, f *filter.Filter, names []string, to report) error {
+func check(ctx context.Context, c *console, f *filter.Filter, names []string, to findings) error {
 	in := inputs{console: c, names: names}
 	err := in.each(ctx, &evaluation{filter: f}, to.record)
 	if err := errors.Join(to.end(f.Counts()), err); err != nil {

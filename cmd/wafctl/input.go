@@ -29,10 +29,13 @@ var (
 	zstdMagic = []byte{0x28, 0xb5, 0x2f, 0xfd}
 )
 
+// stdinName is what messages call the standard input.
+const stdinName = "standard input"
+
 // openInput opens a file; "-" is stdin.
 func openInput(name string, stdin io.Reader) (*input, error) {
 	if name == "-" {
-		return decompress(&input{Reader: stdin, name: "standard input", close: func() {}})
+		return decompress(&input{Reader: stdin, name: stdinName, close: func() {}})
 	}
 	file, err := os.Open(name)
 	if err != nil {

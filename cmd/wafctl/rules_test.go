@@ -82,7 +82,7 @@ func TestVersionNamesEngineAndRules(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, command := range []string{"", "run", "check", "rules", "map", "compare", "tune", "test", "version"} {
+	for _, command := range []string{"", "run", "check", "report", "rules", "map", "compare", "tune", "test", "version"} {
 		got := wafctl(nil, nil, strings.Fields(command+" --help")...)
 		require.Equal(t, exitClean, got.code)
 		require.Empty(t, got.err)

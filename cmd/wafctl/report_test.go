@@ -1,0 +1,68 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/net/html"
+)
+
+func TestReportIsAPageAboutTheAlerts(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.html")
+	hostile := `{"BEGIN_TIME":"2024-05-30 07:20:00","METHOD":"GET","URL":"/?q=<script>alert(1)</script>","DOMAIN":"<img src=x>","SRC_IP":"\"><b>","L7_PROTOCOL":"http"}`
+	records := strings.Join([]string{nanoSample(t), clean, dns, hostile}, "\n")
+	got := wafctl(strings.NewReader(records), nil, "report", "-o", path, "--exclude-rules", "920350", "-")
+	require.Equal(t, exitClean, got.code, got.err)
+	require.Regexp(t, `report\.html: 2 alerts in 4 records, \d+ kB\n$`, got.out)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	page := string(text)
+	for _, want := range []string{
+		"<h1>2 alerts</h1>", "2024-05-30 07:16:48 to 2024-05-30 07:20:00", "1 more are not HTTP", "<code>exclude_rules 920350</code>",
+		"932160", "Remote Command Execution: Unix Shell Code Found", "192.168.1.105", "GET /?t=../../etc/passwd", "standard input:1",
+		"GET /?q=&lt;script&gt;alert(1)&lt;/script&gt;", "&lt;img src=x&gt;", "4xx",
+	} {
+		require.Contains(t, page, want)
+	}
+	root, err := html.Parse(strings.NewReader(page))
+	require.NoError(t, err)
+	for n := range root.Descendants() {
+		require.NotContains(t, []string{"script", "img", "a", "link", "iframe", "object", "form"}, n.Data)
+	}
+}
+
+func TestReportGoesToTheStandardOutput(t *testing.T) {
+	got := wafctl(strings.NewReader(clean+"\n{\n"), nil, "report", "-o", "-", "-")
+	require.Equal(t, exitError, got.code, "a line is no record")
+	require.True(t, strings.HasPrefix(got.out, "<!DOCTYPE html>\n"))
+	require.True(t, strings.HasSuffix(got.out, "</html>\n"))
+	require.Contains(t, got.out, "Nothing alerts")
+	require.Contains(t, got.err, "1 line could not be read")
+}
+
+func TestReportThatCannotBeWrittenIsAnError(t *testing.T) {
+	got := wafctl(strings.NewReader(clean), nil, "report", "-o", t.TempDir(), "-")
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, "write report: ")
+}
+
+func TestTimesOfLogsAreRead(t *testing.T) {
+	noon := time.Date(2024, 5, 30, 12, 0, 1, 0, time.UTC)
+	for _, text := range []string{
+		"2024-05-30 12:00:01", "2024-05-30 12:00:01.000", "2024-05-30T12:00:01Z", "2024-05-30T14:00:01.000+02:00", "2024-05-30T12:00:01.000000+0000",
+		"2024-05-30T12:00:01", "30/May/2024:14:00:01 +0200", "[30/May/2024:12:00:01 +0000]", "2024/05/30 12:00:01", "1717070401", "1717070401.000",
+		"1717070401000", "1717070401000000", "1717070401000000000",
+	} {
+		got, err := readTime(text)
+		require.NoError(t, err, text)
+		require.True(t, noon.Equal(got), "%s: %s", text, got)
+	}
+	for _, text := range []string{"", "yesterday", "12:00", "1", "-5", "NaN", "Inf", "1e300", "99999999999999999999"} {
+		_, err := readTime(text)
+		require.Error(t, err, text)
+	}
+}

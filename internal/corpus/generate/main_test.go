@@ -1,0 +1,32 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestRecordsAreTheSameInEveryRunAndInTheOrderOfTime(t *testing.T) {
+	var first, second bytes.Buffer
+	require.NoError(t, write(&first, 3000, 10, 100))
+	require.NoError(t, write(&second, 3000, 10, 100))
+	require.Equal(t, first.String(), second.String())
+	attacks, time := 0, ""
+	urls := map[string]bool{}
+	for line := range bytes.Lines(first.Bytes()) {
+		var record map[string]string
+		require.NoError(t, json.Unmarshal(line, &record))
+		require.Greater(t, record["BEGIN_TIME"], time)
+		time = record["BEGIN_TIME"]
+		if bytes.Contains(line, []byte(`"SRC_IP":"198.51.100.`)) {
+			attacks++
+			require.Contains(t, record["RSP_HEADER"], "HTTP/1.1 "+record["RETCODE"]+" ")
+		} else {
+			urls[record["URL"]] = true
+		}
+	}
+	require.Equal(t, 30, attacks)
+	require.LessOrEqual(t, len(urls), 100)
+}

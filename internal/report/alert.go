@@ -1,0 +1,70 @@
+// Package report counts alerts and writes a page about them: one HTML file with charts that needs no network, no scripts and
+// no other file.
+package report
+
+import (
+	"time"
+	"unicode/utf8"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
+)
+
+// Alert is what a digest takes of one alert. Its texts may hold anything.
+type Alert struct {
+	Time        time.Time // of the transaction, zero when it is not known
+	Source      string    // who asked
+	Destination string    // who was asked
+	Method      string
+	Host        string
+	URI         string
+	Status      int // of the response, 0 when it is not known
+	Outcome     string
+	Severity    int // of the most severe match, in syslog's numbers
+	Score       int
+	Matched     string // what the naming rule found, in words
+	Place       string // of the record: file:line
+	Rule        Rule   // that names the alert
+	Rules       []Rule // all that matched
+}
+
+// Rule is a rule that matched.
+type Rule struct {
+	ID       int
+	Severity int
+	Message  string
+	Class    string // of attacks, for instance sqli
+}
+
+// Severities are the names of syslog's numbers.
+var Severities = [...]string{"emergency", "alert", "critical", "error", "warning", "notice", "info", "debug"}
+
+// level returns the place of a severity in Severities.
+func level(severity int) int { return min(max(severity, 0), len(Severities)-1) }
+
+// Lengths in bytes to which texts are cut before they are kept.
+const (
+	maxName   = 100 // of addresses, classes, outcomes
+	maxText   = 200 // of messages
+	maxDetail = 500 // of what a sample shows
+)
+
+// shown returns a text as people can read all of it, in at most some bytes and a sign that there was more.
+func shown(text string, limit int) string {
+	whole := visible.Text(cut(text, limit))
+	if short := cut(whole, limit); len(short) < len(whole) || len(text) > limit {
+		return short + "…"
+	}
+	return whole
+}
+
+// cut returns the start of a text without half a character at its end.
+func cut(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	end := limit
+	for end > limit-utf8.UTFMax && end > 0 && !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end]
+}
