@@ -1,0 +1,96 @@
+{{- define "waf.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+
+{{- define "waf.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 63 | trimSuffix "-" -}}
+{{- else if contains (include "waf.name" .) .Release.Name -}}
+{{- .Release.Name | trunc 63 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name (include "waf.name" .) | trunc 63 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "waf.selector" -}}
+app.kubernetes.io/name: {{ include "waf.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "waf.labels" -}}
+{{ include "waf.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{- end -}}
+
+{{- define "waf.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "waf.fullname" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "waf.image" -}}
+{{- if .Values.image.digest -}}
+{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Folders in the container. */ -}}
+{{- define "waf.rulesDir" -}}/etc/fluent-bit-waf/rules{{- end -}}
+{{- define "waf.fieldMapsDir" -}}/etc/fluent-bit-waf/field-maps{{- end -}}
+{{- define "waf.tlsDir" -}}/etc/fluent-bit-waf/tls{{- end -}}
+
+{{- /* Port of a syslog or GELF destination: dict "kind" and "to". */ -}}
+{{- define "waf.port" -}}
+{{- $syslog := ternary 6514 514 (eq (default "udp" .to.protocol) "tls") -}}
+{{- default (ternary $syslog 12201 (eq .kind "syslog")) .to.port | int -}}
+{{- end -}}
+
+{{- /* One destination as alert_to takes it: dict "kind" and "to". Commas, & and % in options are escaped. */ -}}
+{{- define "waf.destination" -}}
+{{- $options := list -}}
+{{- range $name := list "ca" "cert" "key" -}}
+{{- with index $.to $name -}}
+{{- $options = append $options (printf "%s=%s/%s" $name (include "waf.tlsDir" $) .) -}}
+{{- end -}}
+{{- end -}}
+{{- range $name, $value := .to.options -}}
+{{- $options = append $options (printf "%s=%s" $name (toString $value | replace "%" "%25" | replace "&" "%26" | replace "," "%2C")) -}}
+{{- end -}}
+{{- printf "%s+%s://%s:%s" .kind (default "udp" .to.protocol) (required (printf "destinations.%s needs a host" .kind) .to.host) (include "waf.port" .) -}}
+{{- with $options }}?{{ join "&" . }}{{ end -}}
+{{- end -}}
+
+{{- define "waf.alertTo" -}}
+{{- $all := list -}}
+{{- range $kind := list "syslog" "gelf" -}}
+{{- range index $.Values.destinations $kind -}}
+{{- range $name, $_ := pick . "ca" "cert" "key" -}}
+{{- if not $.Values.tls.secret }}{{ fail (printf "destinations.%s: %s needs tls.secret" $kind $name) }}{{ end -}}
+{{- end -}}
+{{- $all = append $all (include "waf.destination" (dict "kind" $kind "to" .)) -}}
+{{- end -}}
+{{- end -}}
+{{- $all = concat $all .Values.destinations.others -}}
+{{- join "," (default (list "stdout") $all) -}}
+{{- end -}}
+
+{{- /* Properties of the plugin as a map: those that follow from other values, and above them .Values.properties. */ -}}
+{{- define "waf.properties" -}}
+{{- $properties := dict -}}
+{{- if .Values.rules -}}
+{{- $_ := set $properties "rules" (printf "%s%s" (ternary "crs," "" .Values.coreRuleSet) (include "waf.rulesDir" .)) -}}
+{{- end -}}
+{{- if .Values.fieldMaps -}}
+{{- $maps := list -}}
+{{- range $name, $_ := .Values.fieldMaps }}{{ $maps = append $maps (printf "%s/%s" (include "waf.fieldMapsDir" $) $name) }}{{ end -}}
+{{- $_ := set $properties "field_map" (printf "%s,auto" (join "," $maps)) -}}
+{{- end -}}
+{{- range $name, $value := .Values.properties }}{{ $_ := set $properties $name (toString $value) }}{{ end -}}
+{{- toYaml $properties -}}
+{{- end -}}

@@ -1,0 +1,97 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
+)
+
+// configMaps returns the data of the ConfigMaps of a rendered chart by the last part of their names.
+func configMaps(t *testing.T, file string) map[string]map[string]string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, "build", file))
+	require.NoError(t, err)
+	all := map[string]map[string]string{}
+	for documents := yaml.NewDecoder(bytes.NewReader(text)); ; {
+		var object struct {
+			Kind     string
+			Metadata struct{ Name string }
+			Data     map[string]string
+		}
+		err := documents.Decode(&object)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		require.NoError(t, err)
+		if object.Kind == "ConfigMap" {
+			all[strings.TrimPrefix(object.Metadata.Name, "fluent-bit-waf-")] = object.Data
+		}
+	}
+}
+
+// mount lays files down as Kubernetes mounts a ConfigMap: behind links, so that they can change together.
+func mount(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	version := filepath.Join(dir, "..2026_11_22_16_00_00.1")
+	require.NoError(t, os.MkdirAll(version, 0o755))
+	require.NoError(t, os.Symlink(filepath.Base(version), filepath.Join(dir, "..data")))
+	for name, text := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(version, name), []byte(text), 0o644))
+		require.NoError(t, os.Symlink(filepath.Join("..data", name), filepath.Join(dir, name)))
+	}
+}
+
+// TestChartPipelines runs what the chart makes of values as a pod does, with free ports and a receiver of this machine.
+func TestChartPipelines(t *testing.T) {
+	for _, file := range []string{"kubernetes/fluent-bit-waf.yaml", "tools/chart/testdata/destinations.yaml"} {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			maps := configMaps(t, file)
+			onEach(t, func(t *testing.T, f fluentBit) {
+				syslog, err := net.ListenPacket("udp", "127.0.0.1:0")
+				require.NoError(t, err)
+				defer syslog.Close()
+				dir, nanoPort, httpPort := t.TempDir(), freePort(t), freePort(t)
+				for _, name := range []string{"rules", "field-maps"} {
+					if maps[name] != nil {
+						mount(t, filepath.Join(dir, name), maps[name])
+					}
+				}
+				var config map[string]map[string]any
+				require.NoError(t, yaml.Unmarshal([]byte(maps["pipeline"]["pipeline.yaml"]), &config))
+				config["service"]["http_port"] = httpPort
+				config["service"]["http_listen"] = "127.0.0.1"
+				input := config["pipeline"]["inputs"].([]any)[0].(map[string]any)
+				input["port"], input["listen"] = nanoPort, "127.0.0.1"
+				output := config["pipeline"]["outputs"].([]any)[0].(map[string]any)
+				output["alert_to"] = "syslog+udp://" + syslog.LocalAddr().String()
+				text, err := yaml.Marshal(config)
+				require.NoError(t, err)
+
+				p := f.launch(t, dir, strings.ReplaceAll(string(text), "/etc/fluent-bit-waf", dir), "-e", plugin())
+				p.waitReady(1)
+				sendUDP(t, nanoPort, clean(t, 1), sample(t))
+				assert.Contains(t, receive(t, syslog), `"rule_id":"932`)
+				for _, probe := range []string{"/", "/api/v1/health", "/api/v2/metrics/prometheus"} {
+					answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", httpPort, probe))
+					require.NoError(t, err)
+					answer.Body.Close()
+					assert.Equal(t, http.StatusOK, answer.StatusCode, probe)
+				}
+				p.stop()
+			})
+		})
+	}
+}
