@@ -95,6 +95,8 @@ type inputs struct {
 	names   []string
 	alerts  int
 	broken  int // lines that are no records
+
+	progress *progress
 }
 
 func check(ctx context.Context, c *console, f *filter.Filter, names []string, to findings) error {
@@ -111,6 +113,8 @@ func check(ctx context.Context, c *console, f *filter.Filter, names []string, to
 
 // each evaluates all records of all files. What cannot be read is told, and the error says so at the end.
 func (in *inputs) each(ctx context.Context, e *evaluation, do func(file string, r *checked) error) error {
+	in.progress = newProgress(in.console, in.names, e.filter.Counts)
+	defer in.progress.end()
 	var problems []error
 	for _, name := range in.names {
 		if err := in.one(ctx, e, name, do); err != nil {
@@ -127,7 +131,7 @@ func (in *inputs) each(ctx context.Context, e *evaluation, do func(file string, 
 const maxToldLines = 10
 
 func (in *inputs) one(ctx context.Context, e *evaluation, name string, do func(file string, r *checked) error) error {
-	from, err := openInput(name, in.console.in)
+	from, err := openInput(name, in.console.in, in.progress)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,9 @@ import (
 	"io"
 	"os"
 	"sync"
+	"time"
 
+	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
@@ -16,20 +18,68 @@ type console struct {
 	out, err io.Writer
 	width    int  // of the terminal that out is, in columns; 0 when it is none
 	color    bool // out may be colored
+	barWidth int  // of the terminal that err is, in columns; 0 when it is none and shows no progress
+	barDelay time.Duration
 
-	mu sync.Mutex // held while a line is written to err
+	mu  sync.Mutex // held while something is written to err, or to out where that is a terminal
+	bar *progressbar.ProgressBar
 }
 
 func newConsole() *console {
-	c := &console{in: os.Stdin, out: os.Stdout, err: os.Stderr}
-	if fd := int(os.Stdout.Fd()); term.IsTerminal(fd) {
-		c.color = os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"
-		c.width = defaultWidth
-		if width, _, err := term.GetSize(fd); err == nil && width > 0 {
-			c.width = width
-		}
+	c := &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, barDelay: barDelay}
+	dumb := os.Getenv("TERM") == "dumb"
+	if c.width = widthOf(os.Stdout); c.width > 0 {
+		c.color = os.Getenv("NO_COLOR") == "" && !dumb
+		c.out = &screen{c, os.Stdout}
+	}
+	if !dumb {
+		c.barWidth = widthOf(os.Stderr)
 	}
 	return c
+}
+
+// widthOf returns the width of a terminal in columns, 0 of what is none.
+func widthOf(file *os.File) int {
+	fd := int(file.Fd())
+	if !term.IsTerminal(fd) {
+		return 0
+	}
+	if width, _, err := term.GetSize(fd); err == nil && width > 0 {
+		return width
+	}
+	return defaultWidth
+}
+
+// screen is a terminal that shows a progress bar below what is written to it.
+type screen struct {
+	console *console
+	to      io.Writer
+}
+
+func (s *screen) Write(text []byte) (int, error) {
+	s.console.mu.Lock()
+	defer s.console.mu.Unlock()
+	s.console.clearBar()
+	n, err := s.to.Write(text)
+	if bar := s.console.bar; bar != nil {
+		bar.RenderBlank() //nolint:errcheck // there is no one else to tell
+	}
+	return n, err
+}
+
+// clearBar makes room for a line; the bar comes back with its next picture. The caller holds the lock.
+func (c *console) clearBar() {
+	if c.bar != nil {
+		c.bar.Clear() //nolint:errcheck // there is no one else to tell
+	}
+}
+
+// setBar says which bar is on the terminal, nil for none: the one before is taken away.
+func (c *console) setBar(bar *progressbar.ProgressBar) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.clearBar()
+	c.bar = bar
 }
 
 // defaultWidth is that of a terminal that does not tell.
@@ -59,6 +109,7 @@ func (c *console) paint(color, text string) string {
 func (c *console) say(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.clearBar()
 	io.WriteString(c.err, "wafctl: "+printable(line)+"\n") //nolint:errcheck // there is no one else to tell
 }
 

@@ -49,7 +49,7 @@ func (e *explainer) explain(ctx context.Context, names []string) error {
 }
 
 func (e *explainer) input(ctx context.Context, name string) error {
-	in, err := openInput(name, e.console.in)
+	in, err := openInput(name, e.console.in, nil)
 	if err != nil {
 		return err
 	}

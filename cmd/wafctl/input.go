@@ -32,10 +32,10 @@ var (
 // stdinName is what messages call the standard input.
 const stdinName = "standard input"
 
-// openInput opens a file; "-" is stdin.
-func openInput(name string, stdin io.Reader) (*input, error) {
+// openInput opens a file; "-" is stdin. The progress is told what is read, unless it is nil.
+func openInput(name string, stdin io.Reader, p *progress) (*input, error) {
 	if name == "-" {
-		return decompress(&input{Reader: stdin, name: stdinName, close: func() {}})
+		return decompress(&input{Reader: p.meter(stdin), name: stdinName, close: func() {}})
 	}
 	file, err := os.Open(name)
 	if err != nil {
@@ -45,7 +45,7 @@ func openInput(name string, stdin io.Reader) (*input, error) {
 		file.Close()
 		return nil, fmt.Errorf("read records: %s is a directory (want a file, or - for standard input)", name)
 	}
-	return decompress(&input{Reader: file, name: name, close: func() { file.Close() }})
+	return decompress(&input{Reader: p.meter(file), name: name, close: func() { file.Close() }})
 }
 
 func decompress(in *input) (*input, error) {

@@ -131,7 +131,7 @@ func (m *mapper) files(ctx context.Context, names []string) error {
 }
 
 func (m *mapper) file(ctx context.Context, name string) error {
-	in, err := openInput(name, m.console.in)
+	in, err := openInput(name, m.console.in, nil)
 	if err != nil {
 		return err
 	}
