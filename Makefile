@@ -16,6 +16,8 @@ BENCH_RECORDS ?= 200
 BENCH_FLAGS   ?=
 
 export CGO_ENABLED := 1
+# Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
+export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
 .PHONY: build test ftw lint tools generate bench gobench fuzz e2e run clean help
 

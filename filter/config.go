@@ -2,6 +2,7 @@ package filter
 
 import (
 	"strconv"
+	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
@@ -16,13 +17,16 @@ type config struct {
 	emitRecord     bool // emit a copy of the record instead of the flat alert
 	emitLimit      int64
 	includePayload bool
-	alertsOnly     bool   // clean HTTP records are dropped
-	trusted        string // records with this key have a verdict already; "" when none is believed
+	alertsOnly     bool          // clean HTTP records are dropped
+	reloadInterval time.Duration // between two looks at the rule files, 0 for none
+	trusted        string        // records with this key have a verdict already; "" when none is believed
 }
 
 // Properties are the settings of the filter in the order in which help lists them.
 func Properties() []setting.Property {
 	return append(rules.Properties(),
+		setting.Property{Name: "reload_interval", Default: "off", Help: "how often to look whether rule files have changed, for instance " +
+			"10s; changed rules take over while records flow, and broken ones leave those of before in use"},
 		setting.Property{Name: "field_map", Default: "auto", Help: "which keys hold what of a transaction: auto (by the keys of each " +
 			"record), a built-in map such as nano, nginx or envoy, the path of a YAML map or key file, or several, comma separated"},
 		setting.Property{Name: "alert_on", Default: "score", Values: []string{"score", "match"},
@@ -51,6 +55,7 @@ func readConfig(r *setting.Reader) config {
 		emitLimit:      r.Size("emit_limit"),
 		includePayload: r.Bool("include_payload"),
 		alertsOnly:     r.Word("keep") == "alerts",
+		reloadInterval: r.Interval("reload_interval"),
 	}
 	if c.alertKey == "off" {
 		c.alertKey = ""

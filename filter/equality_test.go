@@ -202,6 +202,7 @@ func requireSameAlert(t *testing.T, fast *Filter, event []byte, want Finding) {
 	defer scratches.Put(s)
 	var b batch
 	b.split(event)
+	s.rules = fast.set()
 	fast.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.Alert) {}})
 	if b.items[0].kind != want.Kind {
 		t.Fatalf("plain Coraza: %s\nthe pipeline finds kind %d, record %q", opinion(want), b.items[0].kind, event)
@@ -251,13 +252,13 @@ func compareMutations(t *testing.T, fast, plain *Filter, n int) {
 		clean += requireEqual(t, fast, plain, events)
 		all += len(events)
 	}
-	t.Logf("%d of %d records clean, gate and cache: %+v", clean, all, fast.rules.Speed())
+	t.Logf("%d of %d records clean, gate and cache: %+v", clean, all, fast.set().Speed())
 }
 
 // One rule that always runs makes the gate useless.
 func TestGateUnderstandsTheCoreRuleSet(t *testing.T) {
 	for _, paranoia := range []string{"1", "2"} {
 		f := newFilter(t, setting.Map{"blocking_paranoia": paranoia})
-		require.Empty(t, f.rules.Notes())
+		require.Empty(t, f.set().Notes())
 	}
 }

@@ -40,6 +40,7 @@ type item struct {
 type batch struct {
 	items  []item
 	broken []byte // bytes at the end that are no event
+	rules  *loaded
 }
 
 // scratch is the memory that one goroutine needs for evaluating records one after the other.
@@ -47,6 +48,7 @@ type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
 	identity    []byte // of the transaction, for the verdict cache
+	rules       *rules.Set
 }
 
 // size returns the bytes of memory that a scratch holds on to.
@@ -75,11 +77,14 @@ func (b *batch) split(chunk []byte) {
 func (f *Filter) getBatch(chunk []byte) *batch {
 	b := f.batches.Get().(*batch)
 	b.split(chunk)
+	b.rules = f.use()
 	return b
 }
 
 func (f *Filter) putBatch(b *batch) {
 	clear(b.items) // views of the chunk must not outlive the call
+	b.rules.done()
+	b.rules = nil
 	f.batches.Put(b)
 }
 
@@ -111,9 +116,11 @@ func (b *batch) each(work func(*item, *scratch)) {
 
 func (b *batch) run(from, to int, work func(*item, *scratch)) {
 	s := scratches.Get().(*scratch)
+	s.rules = b.rules.set
 	for i := from; i < to; i++ {
 		work(&b.items[i], s)
 	}
+	s.rules = nil
 	if s.size() < largeScratch {
 		scratches.Put(s)
 	}
@@ -170,29 +177,29 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 	}
 	it.kind = Alert
 	d.write(it, &alert.Alert{
-		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: f.rules.Name(),
+		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(),
 	})
 }
 
 // recall returns the verdict that is remembered for the values, nil when there is none, and the key with which to remember one.
 func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
-	reads := f.rules.Reads()
+	reads := s.rules.Reads()
 	if reads == nil {
 		return nil, rules.Key{}
 	}
 	s.identity = s.values.AppendIdentity(s.identity[:0], reads)
-	return f.rules.Recall(s.identity, d.matches)
+	return s.rules.Recall(s.identity, d.matches)
 }
 
 // inspect has the rules judge the transaction, and remembers the verdict.
 func (f *Filter) inspect(s *scratch, d *demand, key rules.Key) (v *rules.Verdict, err error) {
 	if d.matches {
-		v, err = f.rules.Inspect(&s.transaction)
+		v, err = s.rules.Inspect(&s.transaction)
 	} else {
-		v, err = f.rules.Pass(&s.transaction)
+		v, err = s.rules.Pass(&s.transaction)
 	}
-	if err == nil && f.rules.Reads() != nil {
-		f.rules.Remember(key, v)
+	if err == nil && s.rules.Reads() != nil {
+		s.rules.Remember(key, v)
 	}
 	return v, err
 }

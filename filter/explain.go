@@ -39,7 +39,7 @@ func (f *Filter) Explain(event []byte) (x *Explanation, err error) {
 		return x, nil
 	}
 	x.Transaction = &s.transaction
-	if x.Rules, err = f.rules.Explain(x.Transaction); err != nil {
+	if x.Rules, err = f.set().Explain(x.Transaction); err != nil {
 		return nil, err
 	}
 	if x.Kind = Clean; f.alerts(x.Rules.Verdict) {

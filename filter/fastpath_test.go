@@ -50,9 +50,9 @@ func TestCleanRecordsThatTheCacheAnswersAllocateNothing(t *testing.T) {
 	for i := range chunks {
 		chunks[i] = browserEvent(1, false)
 	}
-	before := f.rules.Speed()
+	before := f.set().Speed()
 	require.Zero(t, allocations(t, f, chunks))
-	require.EqualValues(t, len(chunks), f.rules.Speed().Cached-before.Cached)
+	require.EqualValues(t, len(chunks), f.set().Speed().Cached-before.Cached)
 }
 
 // gateAllocations bounds what a record costs of which two values are new to the gate: libinjection's check for XSS allocates for
@@ -70,9 +70,9 @@ func TestCleanRecordsThatTheGateAnswersAllocateOnlyInCoraza(t *testing.T) {
 			for i := range chunks {
 				chunks[i] = browserEvent(1+i, form)
 			}
-			before := f.rules.Speed()
+			before := f.set().Speed()
 			require.LessOrEqual(t, allocations(t, f, chunks), float64(gateAllocations))
-			require.EqualValues(t, len(chunks), f.rules.Speed().Gated-before.Gated)
+			require.EqualValues(t, len(chunks), f.set().Speed().Gated-before.Gated)
 		})
 	}
 }
@@ -92,9 +92,9 @@ func TestRecordsThatAreNotHTTPAllocateNothing(t *testing.T) {
 func TestFiltersWithTheSameRulesShareOneSet(t *testing.T) {
 	first := newFilter(t, setting.Map{"emit_tag": "alert.$TAG"})
 	for range 7 {
-		require.Same(t, first.rules, newFilter(t, setting.Map{"alert_on": "match", "field_map": "nano"}).rules)
+		require.Same(t, first.set(), newFilter(t, setting.Map{"alert_on": "match", "field_map": "nano"}).set())
 	}
-	require.NotSame(t, first.rules, newFilter(t, setting.Map{"anomaly_inbound": "7"}).rules)
+	require.NotSame(t, first.set(), newFilter(t, setting.Map{"anomaly_inbound": "7"}).set())
 }
 
 // heap returns the bytes of live objects.
@@ -121,6 +121,6 @@ func TestMemoryStaysFlatOverRecordsThatAllDiffer(t *testing.T) {
 		now := heap()
 		grown, last = append(grown, now-last), now
 	}
-	require.Zero(t, f.rules.Speed().Cached)
+	require.Zero(t, f.set().Speed().Cached)
 	require.Less(t, slices.Min(grown), int64(records*perRecord), "bytes in each round: %v", grown)
 }

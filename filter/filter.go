@@ -32,7 +32,9 @@ type Logger func(level Level, line string)
 type Filter struct {
 	config  config
 	maps    *fieldmap.Choice
-	rules   *rules.Set
+	name    string // of the instance, "" when nothing is kept of it
+	current atomic.Pointer[loaded]
+	reloads reloads
 	log     Logger
 	counts  counters
 	sources []atomic.Uint64 // records by field map, those of no map first
@@ -60,7 +62,8 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	if err != nil {
 		reader.Problem("field_map", err)
 	}
-	set, err := rules.Open(ruleConfig)
+	watch := rules.NewWatch(ruleConfig)
+	set, err := watch.Open()
 	if err != nil {
 		if set = keptRules(name); set == nil || reader.Err() != nil {
 			reader.Problem("rules", err)
@@ -79,38 +82,40 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	if err := keepRules(name, set); err != nil {
 		log(LevelWarn, fmt.Sprintf("closing the rules of before: %v", err))
 	}
-	f := &Filter{config: c, maps: maps, rules: set, log: log}
+	f := &Filter{config: c, maps: maps, name: name, log: log}
+	f.current.Store(newLoaded(set))
 	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))
 	inLine := &demand{matches: c.onMatch, write: f.writeAlert}
 	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, inLine) }
 	f.batches.New = func() any { return &batch{} }
-	for _, warning := range set.Warnings() {
-		log(LevelWarn, warning)
-	}
-	for _, note := range set.Notes() {
-		log(LevelWarn, note)
-	}
-	log(LevelInfo, fmt.Sprintf("%d rules loaded: %s", set.Rules(), set.Name()))
+	f.tellRules(set)
+	f.watchRules(watch)
 	return f, nil
 }
 
 // Close releases the rules. The Filter must not be used after it.
-func (f *Filter) Close() error { return f.rules.Close() }
+func (f *Filter) Close() error {
+	f.reloads.end()
+	return f.current.Load().release()
+}
+
+// set returns the current rules for a caller that knows that they are not swapped.
+func (f *Filter) set() *rules.Set { return f.current.Load().set }
 
 // Rules returns the rules that are loaded, in load order.
-func (f *Filter) Rules() []rules.Loaded { return f.rules.List() }
+func (f *Filter) Rules() []rules.Loaded { return f.set().List() }
 
 // Gates tells of every rule that can alert how the gate proves that it does not match.
-func (f *Filter) Gates() []gate.Rule { return f.rules.Gates() }
+func (f *Filter) Gates() []gate.Rule { return f.set().Gates() }
 
 // Notes tell what makes inspection slow, and why.
-func (f *Filter) Notes() []string { return f.rules.Notes() }
+func (f *Filter) Notes() []string { return f.set().Notes() }
 
 // RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
-func (f *Filter) RuleSet() string { return f.rules.Name() }
+func (f *Filter) RuleSet() string { return f.set().Name() }
 
 // Warnings returns what was left out of the rules and why, each with file and line.
-func (f *Filter) Warnings() []string { return f.rules.Warnings() }
+func (f *Filter) Warnings() []string { return f.set().Warnings() }
 
 // IsEmitTag reports whether records under a tag are taken for alerts of this filter, and not evaluated.
 func (f *Filter) IsEmitTag(tag string) bool { return f.config.emitTag.isOwn(tag) }

@@ -52,15 +52,20 @@ func sourcesText(counts []SourceCount) string {
 // FieldMaps returns the field maps in the order in which they are tried.
 func (f *Filter) FieldMaps() []*fieldmap.Map { return f.maps.Maps() }
 
+// CompareRules tells what is different in the rules of another filter.
+func (f *Filter) CompareRules(other *Filter) rules.Difference {
+	return rules.Compare(f.set(), other.set())
+}
+
 // LeftOut returns the detection rules that do not run for records of a field map, even when these have all keys, and those that
 // have nothing to look at in them.
 func (f *Filter) LeftOut(m *fieldmap.Map) (left []rules.LeftOut, idle []rules.Loaded) {
-	left = f.rules.LeftOut(m.Unknown())
+	left = f.set().LeftOut(m.Unknown())
 	isLeft := map[int]bool{}
 	for _, l := range left {
 		isLeft[l.ID] = true
 	}
-	for _, l := range f.rules.Idle(m.Absent()) {
+	for _, l := range f.set().Idle(m.Absent()) {
 		if !isLeft[l.ID] {
 			idle = append(idle, l)
 		}

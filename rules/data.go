@@ -94,6 +94,7 @@ func (p *program) readDataFile(from, name string) ([]byte, error) {
 		r.root = file.root
 	}
 	for _, candidate := range r.candidates(filepath.Dir(from), name) {
+		p.files.note(filepath.Dir(candidate))
 		if exists(candidate) {
 			return p.files.read(candidate)
 		}

@@ -15,6 +15,9 @@ var mainNames = []string{"main.conf", "modsecurity.conf", "modsec.conf", "securi
 // addDirectory adds the rules of a directory as ModSecurity would load them: from its main file, or all its files when none
 // of them includes others.
 func (p *program) addDirectory(dir string) {
+	for _, pattern := range layout {
+		p.files.note(filepath.Join(dir, filepath.Dir(pattern)))
+	}
 	files, err := filepath.Glob(filepath.Join(escapeMeta(dir), "*.conf"))
 	if err != nil || len(files) == 0 {
 		files = ordered(dir)

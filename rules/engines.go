@@ -97,6 +97,20 @@ func (es *engines) add(unknown Parts) (*engine, error) {
 	return e, nil
 }
 
+// Prepare readies a set for taking the place of another: it has to inspect a plain transaction, and makes the forms of the
+// rules that the other has needed so far, so that no record has to wait for them.
+func (s *Set) Prepare(like *Set) error {
+	if _, err := s.Inspect(&plain); err != nil {
+		return err
+	}
+	for unknown := range *like.engines.byParts.Load() {
+		if _, err := s.engine(unknown); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // key identifies a form by the rules that it leaves out.
 func key(ids []int) string { return fmt.Sprint(ids) }
 

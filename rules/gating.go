@@ -59,7 +59,7 @@ func newGate(p *program, waf coraza.WAF, table *ruleTable) (g *gated, err error)
 		matched[m.Rule().ID()] = true
 	}
 	made, err := gate.New(gate.Rules{
-		Directives: p.directives, Data: p.programFiles(), Count: counter.RulesCount(), Watched: table.watched,
+		Yield: p.yield, Directives: p.directives, Data: p.programFiles(), Count: counter.RulesCount(), Watched: table.watched,
 		Blocking: func(id int) bool { return table.blocking[id] },
 		Baseline: state, Matched: matched, Fresh: freshState.Variables(), Own: requiredText,
 	})

@@ -27,6 +27,7 @@ type place struct {
 
 // addGlob adds the files that match a pattern, in the order of their names.
 func (p *program) addGlob(pattern string) {
+	p.files.note(filepath.Dir(pattern))
 	files, err := filepath.Glob(pattern)
 	if err != nil {
 		p.fail(fmt.Errorf("malformed glob %q: %w", pattern, err))
@@ -42,6 +43,7 @@ func (p *program) addGlob(pattern string) {
 
 // addPath adds a file or a directory.
 func (p *program) addPath(name string) {
+	p.files.note(name)
 	info, err := os.Stat(name)
 	switch {
 	case err != nil:
@@ -104,6 +106,9 @@ func (p *program) include(d *seclang.Directive, r *reading, stack []string) {
 	if len(stack) > maxIncludeDepth {
 		p.fail(fmt.Errorf("%s: includes are nested more than %d deep", d.Place(), maxIncludeDepth))
 		return
+	}
+	for _, candidate := range r.candidates(filepath.Dir(d.File), unquoted(d.Args)) {
+		p.files.note(filepath.Dir(candidate))
 	}
 	files, err := r.find(d)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/corazawaf/coraza/v3"
 
@@ -32,9 +33,10 @@ func (p *program) probe() *probes {
 	failures := make([]error, len(all))
 	var next atomic.Int64
 	var group sync.WaitGroup
-	for range runtime.GOMAXPROCS(0) {
+	for range p.workers() {
 		group.Go(func() {
 			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				p.yield()
 				if text := probeText(&all[i], datasets); text != "" {
 					results[i], failures[i] = files.compile(text, path.Dir(all[i].directives[0].File))
 				}
@@ -52,6 +54,27 @@ func (p *program) probe() *probes {
 	}
 	p.replace(all)
 	return ps
+}
+
+// workers returns how many rules are compiled at the same time.
+func (p *program) workers() int {
+	if p.yields {
+		return 1
+	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// slice is how long compiling runs before it lets others run, where records flow. While all threads of Go are busy, a record
+// would otherwise wait until the scheduler interrupts one, after ten milliseconds for each chunk; and compiling has to go on
+// where records keep all threads busy.
+const slice = 2 * time.Millisecond
+
+// yield lets others run, between one rule and the next.
+func (p *program) yield() {
+	if p.yields && time.Since(p.yielded) > slice {
+		runtime.Gosched()
+		p.yielded = time.Now()
+	}
 }
 
 // probeText returns what must be parsed to try a unit, "" when it can only be judged together with other rules.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/debuglog"
+	"github.com/corazawaf/coraza/v3/experimental"
+	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
@@ -51,7 +53,7 @@ func (f programFiles) compile(text, folder string) (coraza.WAF, error) {
 // folder, so that names of data files resolve.
 func (p *program) config(log debuglog.Logger) coraza.WAFConfig {
 	f := p.programFiles()
-	config := coraza.NewWAFConfig()
+	config := experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig(), func(types.RuleMetadata) { p.yield() })
 	if log != nil {
 		config = config.WithDebugLogger(log)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"syscall"
 )
 
@@ -17,10 +18,11 @@ const (
 	maxDirectives = 200_000
 )
 
-// files counts what a program has read.
+// files counts what a program has read, and remembers where it has looked.
 type files struct {
 	readings int
 	bytes    int64
+	seen     traces
 }
 
 // read returns the content of a file that is no device, pipe or directory, within the bounds of the rule set.
@@ -28,6 +30,7 @@ func (f *files) read(name string) ([]byte, error) {
 	if f.readings++; f.readings > maxRuleFiles {
 		return nil, fmt.Errorf("%s: more than %d files are read", name, maxRuleFiles)
 	}
+	f.note(name)
 	// O_NONBLOCK: opening a pipe that nobody writes to must not wait.
 	file, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
@@ -38,6 +41,8 @@ func (f *files) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, withoutOperation(err)
 	}
+	f.seen[name] = traceOf(info)
+	f.note(filepath.Dir(name))
 	switch {
 	case info.IsDir():
 		return nil, fmt.Errorf("%s: is a directory, not a file", name)

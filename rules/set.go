@@ -28,26 +28,48 @@ var registry = struct {
 	sets map[string]*Set
 }{sets: map[string]*Set{}}
 
+// compiling is held while a set is compiled: two that have the same content are compiled once, and two that differ do not
+// need the memory of both at the same time.
+var compiling sync.Mutex
+
 // Open reads and compiles the rules of a configuration, or shares the set that has the same content. The error joins all
 // problems, each with file and line. Every set must be closed by each of its openers.
-func Open(c Config) (*Set, error) {
-	p := readProgram(c)
-	id := p.identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize)
-	registry.mu.Lock()
-	defer registry.mu.Unlock()
-	if s, found := registry.sets[id]; found && len(p.problems) == 0 {
-		s.users++
+func Open(c Config) (*Set, error) { return readProgram(c).compiled(c) }
+
+// compiled is Open of rules that were read.
+func (p *program) compiled(c Config) (*Set, error) {
+	key := p.identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize)
+	if s := p.shared(key); s != nil {
+		return s, nil
+	}
+	compiling.Lock()
+	defer compiling.Unlock()
+	if s := p.shared(key); s != nil {
 		return s, nil
 	}
 	e, err := newEngine(p, &c)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{id: p.identity(), key: id, name: p.name(), warnings: p.warnings, users: 1}
+	s := &Set{id: p.identity(), key: key, name: p.name(), warnings: p.warnings, users: 1}
 	s.engines.start(p, c, e)
 	s.startCache(c.CacheSize)
-	registry.sets[id] = s
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	registry.sets[key] = s
 	return s, nil
+}
+
+// shared returns the open set of a key, opened once more; nil when there is none, or the program has problems.
+func (p *program) shared(key string) *Set {
+	registry.mu.Lock()
+	defer registry.mu.Unlock()
+	s := registry.sets[key]
+	if s == nil || len(p.problems) > 0 {
+		return nil
+	}
+	s.users++
+	return s
 }
 
 // Share opens the set once more. Both are to be closed.
@@ -60,13 +82,21 @@ func (s *Set) Share() *Set {
 
 // Close gives the set back. The compiled rules are released with the last user.
 func (s *Set) Close() error {
+	if !s.leave() {
+		return nil
+	}
+	return s.engines.close()
+}
+
+// leave takes one user away and reports whether it was the last; from then on nobody finds the set.
+func (s *Set) leave() (last bool) {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	if s.users--; s.users > 0 {
-		return nil
+		return false
 	}
 	delete(registry.sets, s.key)
-	return s.engines.close()
+	return true
 }
 
 // ID returns the hash of everything that makes the rule set.

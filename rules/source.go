@@ -11,6 +11,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 
@@ -38,6 +39,8 @@ type program struct {
 	rejected []rejection // rules that cannot be used: they refuse the rule set or, without rules_strict, are left out
 	skipped  int         // rules that are in the text and not in the program
 
+	yields   bool // records flow while it is compiled, and come first
+	yielded  time.Time
 	compiles bool // every rule was compiled apart
 	crs3     bool // the rules are those of CRS 3, which has other names for some variables
 }
@@ -50,7 +53,7 @@ type readFile struct {
 
 // readProgram reads everything that a configuration names. All problems are collected in the program.
 func readProgram(c Config) *program {
-	p := &program{data: map[string][]byte{}, read: map[string]readFile{}}
+	p := &program{data: map[string][]byte{}, read: map[string]readFile{}, files: files{seen: traces{}}}
 	p.addText(engineFile, engineText)
 	for _, source := range c.Sources {
 		p.addSource(source)

@@ -25,6 +25,7 @@ func newRules(c *console, args []string) *cobra.Command {
 		checkOnly bool
 		all       bool
 		gates     bool
+		diff      bool
 	)
 	cmd := &cobra.Command{
 		Use:   "rules [flags] [SOURCE…]",
@@ -35,16 +36,30 @@ directories of SecLang that are given as SOURCE, which are the same as --rules.
 With --field-map the rules are listed that are left out for its records, and why: a rule that judges what a source does
 not log would take it for something that was not sent.
 
+With --diff two sources are loaded with the same settings, and the rules are listed that were added, removed or changed
+in the second one, and the directives that differ. The exit code is then 0 when nothing differs, and 1 when something does.
+
 With --check nothing is listed. Everything in the rules that cannot be used is told with its file and line, and the
 last line says how many rules are loaded and how many are skipped. The exit code is then 0 when everything is used, 1
 when something is left out or broken, and 2 when the rules are refused whatever --rules-strict says.`,
 		Example: `  wafctl rules --exclude-rules tag:attack-xss
   wafctl rules --output json | jq -r 'select(.paranoia == 2) | .id'
   wafctl rules --field-map nginx
+  wafctl rules --diff /etc/modsecurity.old /etc/modsecurity.d
   wafctl rules --check /etc/modsecurity.d`,
 		RunE: func(cmd *cobra.Command, sources []string) error {
 			settings := setting.NewReader(&f, rulesFlags)
 			output := settings.Word("output")
+			if diff {
+				var problem error
+				if len(sources) != 2 {
+					problem = fmt.Errorf("--diff: %s given (want OLD and NEW)", count(len(sources), "source"))
+				}
+				if err := f.usage(cmd, args, settings.Err(), problem); err != nil {
+					return err
+				}
+				return diffRules(c, &f, sources, output == "json")
+			}
 			if len(sources) > 0 {
 				f.values["rules"] = strings.Join(sources, ",")
 			}
@@ -77,7 +92,8 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 	strict(cmd)
 	cmd.Flags().BoolVar(&checkOnly, "check", false, "tell what cannot be used instead of listing")
 	cmd.Flags().BoolVar(&gates, "gate", false, "tell for every rule how the gate proves that it does not match, or why it always runs")
-	cmd.MarkFlagsMutuallyExclusive("check", "gate")
+	cmd.Flags().BoolVar(&diff, "diff", false, "tell which rules and settings differ between two sources, OLD and NEW")
+	cmd.MarkFlagsMutuallyExclusive("check", "gate", "diff")
 	cmd.Flags().BoolVar(&all, "all", false, "list rules that set things up or sum up scores, too; with --field-map those with nothing to look at")
 	f.add(cmd.Flags(), rulesFlags)
 	f.addJudging(cmd.Flags())

@@ -75,6 +75,27 @@ func TestRulesAreChecked(t *testing.T) {
 	require.Contains(t, got.err, `unknown source "missing"`)
 }
 
+func TestDifferencesOfRulesAreTold(t *testing.T) {
+	before := writeRules(t, ownRules)
+	after := writeRules(t, strings.ReplaceAll(strings.Replace(ownRules, "@streq on", "@streq yes", 1), "id:101", "id:102")+"SecArgumentsLimit 10\n")
+	got := wafctl(nil, nil, "rules", "--diff", before, after)
+	require.Equal(t, exitAlert, got.code, got.err)
+	golden(t, "rules-diff.txt", got.out)
+	got = wafctl(nil, nil, "rules", "--diff", "--output", "json", before, after)
+	require.Equal(t, exitAlert, got.code, got.err)
+	golden(t, "rules-diff.json", got.out)
+
+	got = wafctl(nil, nil, "rules", "--diff", before, before)
+	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, "no rule differs\n", got.out)
+	got = wafctl(nil, nil, "rules", "--diff", before)
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, "--diff: 1 source given (want OLD and NEW)")
+	got = wafctl(nil, nil, "rules", "--diff", before, "missing")
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, `missing: --rules: unknown source "missing"`)
+}
+
 func TestVersionNamesEngineAndRules(t *testing.T) {
 	got := wafctl(nil, nil, "version")
 	require.Equal(t, exitClean, got.code)

@@ -16,6 +16,7 @@ import (
 
 // compiler turns the text of rules into chains that can be run.
 type compiler struct {
+	yield  func()        // called between one rule and the next
 	data   fs.ReadFileFS // data files by the path under which operators look for them
 	steps  *steps
 	flow   *flow

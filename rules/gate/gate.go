@@ -43,6 +43,7 @@ type Gate struct {
 
 // Rules is what the gate is derived from.
 type Rules struct {
+	Yield      func()                           // called between one rule and the next
 	Directives []seclang.Directive              // of the rule set, in the order in which the engine reads them
 	Data       fs.ReadFileFS                    // the files that operators read
 	Count      int                              // how many rules the engine has, markers included
@@ -84,7 +85,7 @@ func New(r Rules) (*Gate, error) {
 		return nil, err
 	}
 	f.findCounting(r.Blocking)
-	triggers := g.compile(f, &compiler{data: r.Data, steps: g.steps, flow: f, state: r.Baseline, states: &g.states, own: r.Own})
+	triggers := g.compile(f, &compiler{yield: r.Yield, data: r.Data, steps: g.steps, flow: f, state: r.Baseline, states: &g.states, own: r.Own})
 	g.triggers = f.numberTriggers(triggers)
 	g.steadyBodies = !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(f.entries[f.order[c]].rules) })
 	g.lanes = newLanes(g.triggers, g.steps)
@@ -149,6 +150,7 @@ func bodyRules(entries []entry) func(id int, tag string) bool {
 func (g *Gate) compile(f *flow, p *compiler) []trigger {
 	var triggers []trigger
 	for _, e := range f.entries {
+		p.yield()
 		c := e.chain
 		switch {
 		case c == nil || c.dead:

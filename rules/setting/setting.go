@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Property describes one setting to users: the host's config map, the flags of wafctl and the reference are made from it.
@@ -131,6 +132,27 @@ func (r *Reader) Size(name string) int64 {
 		r.Problem(name, err)
 	}
 	return n
+}
+
+// shortestInterval keeps a mistaken unit from turning an interval into a loop.
+const shortestInterval = 100 * time.Millisecond
+
+// Interval returns a time written as Fluent Bit or Go do: 30, 30s, 500ms, 5m; 0 for off.
+func (r *Reader) Interval(name string) time.Duration {
+	v := strings.ToLower(r.Text(name))
+	switch v {
+	case "", "0", "off":
+		return 0
+	}
+	d, err := time.ParseDuration(v)
+	if seconds, plain := strconv.ParseUint(v, 10, 31); plain == nil {
+		d, err = time.Duration(seconds)*time.Second, nil
+	}
+	if err != nil || d < shortestInterval {
+		r.Problem(name, fmt.Errorf("malformed interval %q (want off, or a time such as 10s or 5m of at least %s)", v, shortestInterval))
+		return 0
+	}
+	return d
 }
 
 // List returns the comma separated parts of a value without surrounding blanks and empty parts.

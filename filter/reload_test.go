@@ -1,0 +1,254 @@
+package filter
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// quick is an interval at which tests need not wait long.
+const quick = "100ms"
+
+// journal is a log that can be read while it is written.
+type journal struct {
+	mu    sync.Mutex
+	lines []string
+}
+
+func (j *journal) log(level Level, line string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.lines = append(j.lines, fmt.Sprint(level, " ", line))
+}
+
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return strings.Join(j.lines, "\n")
+}
+
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	require.Eventually(t, done, 30*time.Second, 5*time.Millisecond, what)
+}
+
+// ruleFor is a rule that alerts on a path.
+func ruleFor(path string) string {
+	return fmt.Sprintf("SecRule REQUEST_URI \"@contains /%s\" \"id:1,phase:1,deny,severity:CRITICAL\"\n", path)
+}
+
+func writeFile(t *testing.T, name, text string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(name, []byte(text), 0o644))
+}
+
+func TestChangedRulesTakeOverAndBrokenOnesDoNot(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "own.conf")
+	writeFile(t, file, ruleFor("one"))
+	var log journal
+	forget(t, "waf.0")
+	f, err := NewNamed("waf.0", setting.Map{"rules": file, "reload_interval": quick}, log.log)
+	require.NoError(t, err)
+	alerts := func(path string) bool { return process(f, clean("/"+path), "nano").Changed }
+	require.True(t, alerts("one"))
+
+	writeFile(t, file, ruleFor("two"))
+	eventually(t, "the new rule", func() bool { return alerts("two") })
+	require.False(t, alerts("one"))
+	eventually(t, "a line in the log", func() bool { return strings.Contains(log.String(), "3 rules were reloaded in ") })
+	require.Contains(t, log.String(), "3 compared with those of before: 1 changed (1)")
+
+	writeFile(t, file, "SecRule broken")
+	eventually(t, "an error in the log", func() bool { return strings.Contains(log.String(), "STAY IN USE") })
+	require.Contains(t, log.String(), "1 reload of rules: "+file+":1")
+	require.True(t, alerts("two"))
+
+	writeFile(t, file, ruleFor("two"))
+	eventually(t, "no change", func() bool { return strings.Contains(log.String(), "say the same as before") })
+	require.NoError(t, os.Remove(file))
+	eventually(t, "another error", func() bool { return strings.Count(log.String(), "STAY IN USE") == 2 })
+	require.True(t, alerts("two"))
+
+	writeFile(t, file, ruleFor("three"))
+	eventually(t, "the last rule", func() bool { return alerts("three") })
+	eventually(t, "the count", func() bool { return f.reloads.done.Load() == 2 })
+	require.EqualValues(t, 2, f.reloads.failed.Load())
+	require.EqualValues(t, 1, f.reloads.unchanged.Load())
+	require.NoError(t, f.Close())
+
+	writeFile(t, file, "SecRule broken")
+	f, err = NewNamed("waf.0", setting.Map{"rules": file}, log.log)
+	require.NoError(t, err)
+	require.True(t, alerts("three"), "the last good rules of an instance are those of its last reload")
+	require.NoError(t, f.Close())
+}
+
+func TestFiltersWhoseRulesChangeTogetherShareTheNewSet(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "own.conf")
+	writeFile(t, file, ruleFor("one"))
+	filters := make([]*Filter, 3)
+	for i := range filters {
+		filters[i] = newFilter(t, setting.Map{"rules": file, "reload_interval": quick})
+	}
+	writeFile(t, file, ruleFor("two"))
+	for _, f := range filters {
+		eventually(t, "the new rule", func() bool { return f.reloads.done.Load() == 1 })
+		require.Same(t, filters[0].set(), f.set())
+	}
+}
+
+func TestReloadIntervalIsChecked(t *testing.T) {
+	for _, text := range []string{"soon", "-1s", "1ms", "10 parsecs"} {
+		_, err := New(setting.Map{"reload_interval": text}, discard)
+		require.ErrorContains(t, err, `property reload_interval: malformed interval "`+text+`" (want off, or a time such as 10s`)
+	}
+	var log journal
+	f, err := New(setting.Map{"reload_interval": "10"}, log.log)
+	require.NoError(t, err)
+	require.Contains(t, log.String(), "no rule is from a file")
+	require.NoError(t, f.Close())
+}
+
+// coreRules writes the Core Rule Set into a directory with a file of own rules at its end, and returns the property and the file.
+func coreRules(t *testing.T) (property, own string) {
+	t.Helper()
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, coreruleset.FS))
+	own = filepath.Join(dir, "own.conf")
+	writeFile(t, own, ruleFor("0"))
+	return strings.Join([]string{
+		filepath.Join(dir, "@crs-setup.conf.example"), filepath.Join(dir, "@owasp_crs", "*.conf"), own,
+	}, ","), own
+}
+
+// longestWait is how long records may wait for a reload.
+const longestWait = 50 * time.Millisecond
+
+// The machine may be busy with other things for longer than a record may wait, so the best of some reloads counts.
+func TestNoRecordIsLostOrWaitsLongForAReload(t *testing.T) {
+	const attempts = 6
+	property, own := coreRules(t)
+	f := newFilter(t, setting.Map{"rules": property, "reload_interval": quick})
+	attack := clean("/?f=../../etc/passwd")
+	var longest []time.Duration
+	sent, alerts := 0, 0
+	var out Outcome
+	for attempt := range attempts {
+		before := f.reloads.done.Load()
+		writeFile(t, own, ruleFor(fmt.Sprint(attempt+1)))
+		var wait time.Duration
+		for f.reloads.done.Load() == before {
+			chunk := browserEvent(sent, sent%2 == 0)
+			if sent%50 == 0 {
+				chunk = attack
+			}
+			start := time.Now()
+			f.Process(chunk, "nano", &out)
+			wait = max(wait, time.Since(start))
+			sent++
+			if out.Changed {
+				alerts++
+			}
+			time.Sleep(200 * time.Microsecond)
+			require.Less(t, sent, 1_000_000, "no reload")
+		}
+		longest = append(longest, wait)
+		if wait < longestWait && attempt >= 1 {
+			break
+		}
+	}
+	t.Logf("%d records; longest wait of one in each reload: %v", sent, longest)
+	require.Less(t, slices.Min(longest), longestWait, "in each reload: %v", longest)
+	counts := f.Counts()
+	require.EqualValues(t, sent, counts.Records)
+	require.EqualValues(t, sent-alerts, counts.Clean)
+	require.EqualValues(t, alerts, counts.Alerts)
+	require.Equal(t, (sent+49)/50, alerts, "every attack is found, whatever the rules are")
+}
+
+// A rule set takes some 15 MB; what stays of each would show after a few.
+func TestFiftyReloadsLeaveNothingBehind(t *testing.T) {
+	const reloads, grows = 50, 4 << 20
+	dir := t.TempDir()
+	data := filepath.Join(dir, "words.data")
+	own := filepath.Join(dir, "own.conf")
+	many := func(n int) string {
+		var b strings.Builder
+		b.WriteString(`SecRule ARGS "@pmFromFile words.data" "id:1,phase:2,deny,severity:2"` + "\n")
+		for i := range 60 {
+			fmt.Fprintf(&b, "SecRule ARGS:a%d \"@rx (?:select|union|%d).{1,50}from%d\" \"id:%d,phase:2,deny,severity:2\"\n", i, n, n, 100+i)
+		}
+		return b.String()
+	}
+	change := func(n int) {
+		text := many(n)
+		if n%3 == 0 {
+			text += "SecRule ARGS \"@rx (?=broken)\" \"id:9,phase:2,deny\"\n"
+		}
+		writeFile(t, data, strings.Repeat(fmt.Sprintf("word%d\n", n), 100))
+		writeFile(t, own, text)
+	}
+	change(1)
+	f := newFilter(t, setting.Map{"rules": own, "reload_interval": "24h"})
+	reload := func(n int) {
+		change(n)
+		process(f, browserEvent(n, true), "nano")
+		f.reload(f.reloads.watch)
+	}
+	for n := range 6 {
+		reload(2 + n)
+	}
+	before, goroutines := heap(), runtime.NumGoroutine()
+	for n := range reloads {
+		reload(8 + n)
+	}
+	grown := heap() - before
+	t.Logf("%d bytes more after %d reloads", grown, reloads)
+	require.EqualValues(t, 19, f.reloads.failed.Load())
+	require.EqualValues(t, 6+reloads-19, f.reloads.done.Load())
+	require.Less(t, grown, int64(grows))
+	require.Equal(t, goroutines, runtime.NumGoroutine())
+}
+
+func TestReloadsWhileManyThreadsEvaluate(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "own.conf")
+	writeFile(t, file, ruleFor("0"))
+	f := newFilter(t, setting.Map{"rules": file, "reload_interval": "24h"})
+	stop := make(chan struct{})
+	var group sync.WaitGroup
+	for range 4 {
+		group.Go(func() {
+			var out Outcome
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					f.Process(clean(fmt.Sprint("/", i%20)), "nano", &out)
+				}
+			}
+		})
+	}
+	for n := range 5 {
+		writeFile(t, file, ruleFor(fmt.Sprint(n+1)))
+		f.reload(f.reloads.watch)
+		require.NoError(t, f.reloads.last.Load().err)
+	}
+	close(stop)
+	group.Wait()
+	counts := f.Counts()
+	require.EqualValues(t, counts.Records, counts.Clean+counts.Alerts)
+	require.Zero(t, counts.Panics)
+	require.Positive(t, counts.Alerts)
+}
