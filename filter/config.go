@@ -20,6 +20,7 @@ type config struct {
 	alertsOnly     bool          // clean HTTP records are dropped
 	reloadInterval time.Duration // between two looks at the rule files, 0 for none
 	trusted        string        // records with this key have a verdict already; "" when none is believed
+	profile        bool          // where the time goes is kept
 }
 
 // Properties are the settings of the filter in the order in which help lists them.

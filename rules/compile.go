@@ -42,7 +42,11 @@ func leftOutWarnings(rejected []error) (warnings []string) {
 // assemble builds the WAF of a program whose rules are known to compile one by one. Its patterns are those of the engines
 // that are open and have them too.
 func (p *program) assemble() (coraza.WAF, error) {
-	waf, err := coraza.NewWAF(p.config(nil))
+	var log debuglog.Logger
+	if p.profile != nil {
+		log = ruleLog{profile: p.profile}
+	}
+	waf, err := coraza.NewWAF(p.config(log))
 	if err == nil {
 		return waf, nil
 	}

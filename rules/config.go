@@ -21,6 +21,7 @@ type Config struct {
 	Strict     bool     // a directive that cannot be used refuses the rule set
 	CacheSize  int64    // bytes for remembered verdicts, 0 remembers none
 	Gate       bool     // the engine only judges transactions that the gate cannot prove to be clean
+	Profile    bool     // where the time goes is kept, for Set.Profile; it costs some time itself
 }
 
 // Properties are the settings of a rule set in the order in which help lists them.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync/atomic"
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
@@ -16,9 +17,10 @@ import (
 type engine struct {
 	waf     coraza.WAF
 	table   *ruleTable
-	gate    *gated       // what is known of the rules, nil when nothing is; all engines of a set share it
-	exempt  *gate.Exempt // rules that this engine leaves out
-	ungated string       // why the engine judges every transaction, "" when the gate decides which
+	gate    *gated        // what is known of the rules, nil when nothing is; all engines of a set share it
+	exempt  *gate.Exempt  // rules that this engine leaves out
+	spared  atomic.Uint64 // transactions that the gate has proven to be clean, counted for a profile
+	ungated string        // why the engine judges every transaction, "" when the gate decides which
 }
 
 // newEngine compiles a program. Patterns are shared with all engines that are open.

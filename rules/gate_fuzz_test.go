@@ -156,7 +156,7 @@ func checkGate(t *testing.T, seed uint64) (asked, sure int) {
 	for range 25 {
 		tx := m.transaction()
 		asked++
-		a := e.ask(tx)
+		a := e.ask(tx, true)
 		if !a.Clean && !a.Passes {
 			checkIdle(t, seed, e, tx, a)
 			continue

@@ -71,8 +71,9 @@ func newGate(p *program, waf coraza.WAF, table *ruleTable) (g *gated, err error)
 	return g, err
 }
 
-// ask asks the gate. A panic in it leaves the answer to the engine.
-func (e *engine) ask(t *Transaction) (a gate.Answer) {
+// ask asks the gate; with matches for a transaction that the engine also judges when it passes. A panic in it leaves the answer
+// to the engine.
+func (e *engine) ask(t *Transaction, matches bool) (a gate.Answer) {
 	if e.ungated != "" || t.Unknown&PartRequest != 0 || len(t.Arguments) > 0 {
 		return gate.Answer{}
 	}
@@ -82,7 +83,7 @@ func (e *engine) ask(t *Transaction) (a gate.Answer) {
 		}
 	}()
 	in := t.input()
-	in.Exempt = e.exempt
+	in.Exempt, in.Matches = e.exempt, matches
 	return e.gate.Ask(&in)
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -26,7 +27,7 @@ func (s *Set) find(t *Transaction, matches bool) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := e.ask(t)
+	a := s.ask(e, t, matches)
 	switch {
 	case a.Clean:
 		s.speed.gated.Add(1)
@@ -36,7 +37,7 @@ func (s *Set) find(t *Transaction, matches bool) (*Verdict, error) {
 		return &passVerdict, nil
 	}
 	s.speed.judged.Add(1)
-	v, err := e.inspectWithout(a.Idle, t)
+	v, err := s.judge(e, a.Idle, t)
 	if err != nil {
 		return nil, err
 	}
@@ -45,6 +46,20 @@ func (s *Set) find(t *Transaction, matches bool) (*Verdict, error) {
 	}
 	e.learn(a, v)
 	return v, nil
+}
+
+func (s *Set) ask(e *engine, t *Transaction, matches bool) gate.Answer {
+	if s.profile != nil {
+		return s.profile.ask(e, t, matches)
+	}
+	return e.ask(t, matches)
+}
+
+func (s *Set) judge(e *engine, idle []int, t *Transaction) (*Verdict, error) {
+	if s.profile != nil {
+		return s.profile.inspect(e, idle, t)
+	}
+	return e.inspectWithout(idle, t)
 }
 
 // cleanVerdict is that of every transaction on which no rule matches that can alert. passVerdict is that of transactions that

@@ -95,14 +95,14 @@ func TestGateIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
 	}
 	whole, err := set.engine(0)
 	require.NoError(t, err)
-	require.False(t, whole.ask(parsed).Clean)
+	require.False(t, whole.ask(parsed, true).Clean)
 	e, err := set.engine(parsed.Unknown)
 	require.NoError(t, err)
 	require.Same(t, whole.gate, e.gate)
-	require.True(t, e.ask(parsed).Clean)
+	require.True(t, e.ask(parsed, true).Clean)
 
 	parsed.URI = "/login?a=../../etc/passwd"
-	require.False(t, e.ask(parsed).Clean)
+	require.False(t, e.ask(parsed, true).Clean)
 }
 
 func TestPartsThatAreNotThereMakeNoForm(t *testing.T) {

@@ -16,7 +16,8 @@ type Set struct {
 	name     string
 	warnings []string
 	speed    speed
-	users    int // guarded by registry.mu
+	profile  *profile // where the time goes, nil when nobody wants to know
+	users    int      // guarded by registry.mu
 
 	textsOnce sync.Once
 	textsByID map[int]string // of the rules, made when one is explained
@@ -38,7 +39,7 @@ func Open(c Config) (*Set, error) { return readProgram(c).compiled(c) }
 
 // compiled is Open of rules that were read.
 func (p *program) compiled(c Config) (*Set, error) {
-	key := p.identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize)
+	key := p.identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize, c.Profile)
 	if s := p.shared(key); s != nil {
 		return s, nil
 	}
@@ -47,11 +48,17 @@ func (p *program) compiled(c Config) (*Set, error) {
 	if s := p.shared(key); s != nil {
 		return s, nil
 	}
+	if c.Profile {
+		p.profile = &profile{}
+	}
 	e, err := newEngine(p, &c)
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{id: p.identity(), key: key, name: p.name(), warnings: p.warnings, users: 1}
+	s := &Set{id: p.identity(), key: key, name: p.name(), warnings: p.warnings, users: 1, profile: p.profile}
+	if s.profile != nil {
+		s.profile.rules.Clear() // of the plain transaction from which the gate has learned
+	}
 	s.engines.start(p, c, e)
 	s.startCache(c.CacheSize)
 	registry.mu.Lock()

@@ -39,7 +39,8 @@ type program struct {
 	rejected []rejection // rules that cannot be used: they refuse the rule set or, without rules_strict, are left out
 	skipped  int         // rules that are in the text and not in the program
 
-	yields   bool // records flow while it is compiled, and come first
+	profile  *profile // collects times of the rules, unless nil
+	yields   bool     // records flow while it is compiled, and come first
 	yielded  time.Time
 	compiles bool // every rule was compiled apart
 	crs3     bool // the rules are those of CRS 3, which has other names for some variables

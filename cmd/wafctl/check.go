@@ -14,7 +14,7 @@ import (
 
 var checkFlags = []setting.Property{
 	{Name: "output", Default: "table", Values: []string{"table", "json"},
-		Help: "table prints one line an alert and a summary, json one object a record"},
+		Help: "table prints one line an alert and a summary, json one object a record, with --profile one in all"},
 }
 
 func newCheck(c *console, args []string) *cobra.Command {
@@ -22,6 +22,8 @@ func newCheck(c *console, args []string) *cobra.Command {
 		f       flags
 		explain bool
 		line    int
+		profile bool
+		all     bool
 	)
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE…|-",
@@ -32,20 +34,31 @@ may be compressed with gzip or zstd; - is the standard input. Files of any size 
 With --explain each record is explained instead: every variable as the rules see it, each matched rule with its text
 and what its transformations made of the value, and the scores.
 
+With --profile the rules are timed: how long each took in all its runs, and how often the gate spared it.
+
 The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors, lines that are not JSON among them.`,
 		Example: `  wafctl check records.ndjson
   zcat nano-*.gz | wafctl check --blocking-paranoia 2 --output json -
   wafctl check --explain --line 17 records.ndjson
+  wafctl check --profile --gate off --cache-size 0 records.ndjson
   wafctl check --rules crs,/etc/waf/own.conf --exclude-rules 920350,tag:attack-xss records.ndjson.zst`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			settings := setting.NewReader(&f, checkFlags)
 			output := settings.Word("output")
-			w, err := f.open(c)
+			open := filter.New
+			if profile {
+				open = filter.NewProfiled
+			}
+			w, err := open(&f, c.log(false))
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.usage(cmd, args, settings.Err(), err, wantFiles(names), wantLine(line, explain)); err != nil {
+			if err := f.usage(cmd, args, settings.Err(), err, wantFiles(names), wantMode(line, all, explain, profile)); err != nil {
 				return err
+			}
+			if profile {
+				p := profiling{console: c, filter: w, asJSON: output == "json", all: all}
+				return p.run(cmd.Context(), names)
 			}
 			if explain {
 				e := explainer{console: c, filter: w, to: lineWriter(c), asJSON: output == "json", line: line}
@@ -62,15 +75,28 @@ The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors, 
 	f.add(cmd.Flags(), checkFlags)
 	cmd.Flags().BoolVar(&explain, "explain", false, "explain each record")
 	cmd.Flags().IntVar(&line, "line", 0, "explain only the record in this `line`")
+	cmd.Flags().BoolVar(&profile, "profile", false, "tell where the time goes, rule by rule, instead of what alerts")
+	cmd.Flags().BoolVar(&all, "all", false, "with --profile list all rules")
 	f.addJudging(cmd.Flags())
 	return cmd
 }
 
-func wantLine(line int, explain bool) error {
-	if line < 0 || line > 0 && !explain {
-		return &setting.Problem{Noun: "flag", Name: "line", Err: errors.New("goes with --explain (want the number of a line, from 1)")}
+// wantMode refuses flags that do not go together.
+func wantMode(line int, all, explain, profile bool) error {
+	problem := func(flag, text string) error {
+		return &setting.Problem{Noun: "flag", Name: flag, Err: errors.New(text)}
 	}
-	return nil
+	var problems []error
+	if line < 0 || line > 0 && !explain {
+		problems = append(problems, problem("line", "goes with --explain (want the number of a line, from 1)"))
+	}
+	if all && !profile {
+		problems = append(problems, problem("all", "goes with --profile"))
+	}
+	if explain && profile {
+		problems = append(problems, problem("profile", "does not go with --explain (want one of them)"))
+	}
+	return errors.Join(problems...)
 }
 
 func wantFiles(names []string) error {

@@ -32,6 +32,7 @@ type evaluation struct {
 	filter *filter.Filter
 	other  *filter.Filter // checks the same records, unless nil
 	keep   bool           // alerts keep their events
+	calm   bool           // one block at a time: its records use all cores, and no more
 }
 
 // block is a run of lines, its records once they are checked, and the word that they are.
@@ -47,6 +48,9 @@ func (e *evaluation) run(ctx context.Context, in io.Reader, each func(*checked) 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	workers := runtime.GOMAXPROCS(0)
+	if e.calm {
+		workers = 1
+	}
 	work := make(chan *block)
 	inOrder := make(chan *block, 2*workers)
 	failed := make(chan error, 1)

@@ -46,7 +46,7 @@ type Answer struct {
 	Clean  bool // it is certain that no rule that can alert matches
 	Passes bool // it is certain that no rule that blocks matches; rules that only count may match
 	// Idle are the ids of rules that are certain not to match, and that leave nothing behind when they do not. The engine need
-	// not run them for this transaction. It is empty when the transaction is certain to pass.
+	// not run them for this transaction. It is empty when the engine has nothing to judge.
 	Idle  []int
 	marks marks
 }
@@ -63,7 +63,8 @@ func (g *Gate) Ask(in *Input) Answer {
 	if judge {
 		a.marks = marks{}
 	}
-	if a.Passes = a.Clean || !judge && g.learned.knows(s.marks); !a.Passes {
+	a.Passes = a.Clean || !judge && g.learned.knows(s.marks)
+	if !a.Clean && (!a.Passes || in.Matches) {
 		a.Idle = s.idle()
 	}
 	if cap(s.view.arena.buf) < largeArena {
@@ -263,7 +264,7 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 		}
 		innocent = false
 		s.fired.set(tr.number)
-		if c := tr.chain; (!s.judged || c.diverts()) && !in.Exempt.has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
+		if c := tr.chain; (!s.judged || c.diverts()) && !in.Exempt.Has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
 			s.suspect(c)
 		}
 	}

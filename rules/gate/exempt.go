@@ -22,4 +22,5 @@ func (g *Gate) Exempt(ids []int) *Exempt {
 
 func (x *Exempt) hasDirect(place int) bool { return x != nil && x.direct[place] }
 
-func (x *Exempt) has(id int) bool { return x != nil && x.ids[id] }
+// Has reports whether a rule is exempt. A nil Exempt has none.
+func (x *Exempt) Has(id int) bool { return x != nil && x.ids[id] }

@@ -25,6 +25,7 @@ type Input struct {
 	ResponseHeaders        []Header
 	ResponseBody           string
 	Exempt                 *Exempt // rules that the engine leaves out, nil for none
+	Matches                bool    // the engine judges the transaction also when it passes
 }
 
 // pair is one value of a collection.
