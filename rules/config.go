@@ -2,9 +2,6 @@ package rules
 
 import (
 	"errors"
-	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
@@ -36,7 +33,8 @@ func Properties() []setting.Property {
 	return append(table,
 		setting.Property{Name: "rule_packs", Default: strings.Join(packs.Names, ","), Help: "packs of own rules: lateral-movement and/or " +
 			"sensitive-data, comma separated, or off"},
-		setting.Property{Name: "exclude_rules", Help: "rules to leave out: ids, id ranges and tag:NAME, comma separated"},
+		setting.Property{Name: "exclude_rules", Help: "rules to leave out: ids, id ranges and " +
+			"tag:NAME, comma separated; with a target, such as 942100:ARGS:q, the rules only do not look at that"},
 		setting.Property{Name: "directives", Help: "SecLang text added at the end"},
 		setting.Property{Name: "cache_size", Default: "16M", Help: "memory for remembered verdicts; 0 remembers none"},
 		setting.Property{Name: "gate", Default: "on", Help: "off has the engine judge every transaction, also those that are certain " +
@@ -76,29 +74,4 @@ func ReadConfig(r *setting.Reader) Config {
 		r.Problem("rules", errors.New("empty list (want crs, files, globs or directories)"))
 	}
 	return c
-}
-
-var tagName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_./-]*$`)
-
-// exclusion turns "942100", "942100-942199" or "tag:attack-sqli" into a directive.
-func exclusion(part string) (string, error) {
-	if tag, isTag := strings.CutPrefix(part, "tag:"); isTag {
-		if tag = strings.TrimSpace(tag); !tagName.MatchString(tag) {
-			return "", fmt.Errorf("malformed tag %q (want letters, digits, and _ . / -)", tag)
-		}
-		return "SecRuleRemoveByTag " + tag, nil
-	}
-	low, high, isRange := strings.Cut(part, "-")
-	first, err := strconv.ParseUint(strings.TrimSpace(low), 10, 31)
-	last := first
-	if err == nil && isRange {
-		last, err = strconv.ParseUint(strings.TrimSpace(high), 10, 31)
-	}
-	if err != nil || first == 0 || last < first {
-		return "", fmt.Errorf("malformed rule %q (want an id, a range of ids such as 942100-942199, or tag:NAME)", part)
-	}
-	if isRange {
-		return fmt.Sprintf("SecRuleRemoveById %d-%d", first, last), nil
-	}
-	return fmt.Sprintf("SecRuleRemoveById %d", first), nil
 }

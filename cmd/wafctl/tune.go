@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -15,8 +16,9 @@ import (
 )
 
 var tuneFlags = []setting.Property{
-	{Name: "output", Default: "table", Values: []string{"table", "seclang", "json"},
-		Help: "table explains the exclusions, seclang prints them for a rule file, json one object an exclusion"},
+	{Name: "output", Default: "table", Values: []string{"table", "seclang", "property", "json"},
+		Help: "table explains the exclusions, seclang prints them for a rule file, property as a value of exclude_rules, json one object " +
+			"an exclusion"},
 }
 
 func newTune(c *console, args []string) *cobra.Command {
@@ -33,7 +35,8 @@ Exclusions let attacks through, too. Read each one, and prefer a fix where a rec
 The exit code is 0 when nothing alerts, 1 when exclusions are proposed, and 2 on errors.`,
 		Example: `  wafctl tune clean.ndjson.gz
   wafctl tune --output seclang clean.ndjson > exclusions.conf
-  wafctl check --rules crs,exclusions.conf clean.ndjson`,
+  wafctl check --rules crs,exclusions.conf clean.ndjson
+  wafctl check --exclude-rules "$(wafctl tune --output property clean.ndjson)" clean.ndjson`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			settings := setting.NewReader(&f, tuneFlags)
 			output := settings.Word("output")
@@ -87,7 +90,8 @@ func (t *tuning) run(ctx context.Context, names []string, output string) error {
 	if err != nil {
 		return err
 	}
-	result := tuned{records: t.filter.Counts().Records, alerts: len(t.alerts), remaining: len(remaining), exclusions: exclusions}
+	result := tuned{records: t.filter.Counts().Records, alerts: len(t.alerts), remaining: len(remaining), exclusions: exclusions,
+		before: t.settings["exclude_rules"]}
 	if err := result.write(t.console, output); err != nil {
 		return err
 	}
@@ -285,6 +289,14 @@ func (x *exclusion) directive() string {
 		return fmt.Sprintf("SecRuleRemoveById %d", x.rule)
 	}
 	return fmt.Sprintf(`SecRuleUpdateTargetById %d "!%s"`, x.rule, x.target)
+}
+
+// property returns the exclusion as a part of exclude_rules.
+func (x *exclusion) property() string {
+	if x.target == "" {
+		return strconv.Itoa(x.rule)
+	}
+	return strconv.Itoa(x.rule) + ":" + x.target
 }
 
 // choose finds a small set of exclusions with which none of the alerts is left: again and again the place where most of

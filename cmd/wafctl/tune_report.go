@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +15,7 @@ type tuned struct {
 	alerts     int // before
 	remaining  int // with the exclusions
 	exclusions []exclusion
+	before     string // exclude_rules as it is set
 }
 
 func (t *tuned) write(c *console, output string) error {
@@ -27,6 +27,8 @@ func (t *tuned) write(c *console, output string) error {
 		}
 	case "seclang":
 		t.seclang(to)
+	case "property":
+		fmt.Fprintln(to, t.property())
 	default:
 		t.table(c, to)
 	}
@@ -41,12 +43,13 @@ type jsonExclusion struct {
 	Alerts    int    `json:"alerts"`
 	Removes   int    `json:"removes"`
 	Directive string `json:"directive"`
+	Property  string `json:"property"` // part of exclude_rules
 }
 
 func (t *tuned) json(to *bufio.Writer) error {
 	encoder := jsoniter.NewEncoder(to)
 	for _, x := range t.exclusions {
-		if err := encoder.Encode(jsonExclusion{x.rule, x.target, mend(x.message), x.alerts, x.removes, x.directive()}); err != nil {
+		if err := encoder.Encode(jsonExclusion{x.rule, x.target, mend(x.message), x.alerts, x.removes, x.directive(), x.property()}); err != nil {
 			return err
 		}
 	}
@@ -80,11 +83,17 @@ func (t *tuned) table(c *console, to *bufio.Writer) {
 	fmt.Fprintf(to, "\nREMOVES: alerts that come back without this exclusion. ALERTS: those in which the rule matched there.\n")
 	fmt.Fprintf(to, "\n%s\n\n", c.paint(bold, "As SecLang, for a file behind the rules (--rules crs,exclusions.conf)"))
 	t.seclang(to)
-	var ids []int
-	for _, x := range t.exclusions {
-		ids = append(ids, x.rule)
+	fmt.Fprintf(to, "\n%s\n\n  exclude_rules: '%s'\n", c.paint(bold, "As a property, without a file"), t.property())
+}
+
+// property returns the value of exclude_rules with the exclusions behind those that are set.
+func (t *tuned) property() string {
+	var parts []string
+	if t.before != "" {
+		parts = append(parts, t.before)
 	}
-	slices.Sort(ids)
-	fmt.Fprintf(to, "\n%s\n\n  exclude_rules %s\n", c.paint(bold, "Wider, without a file: the whole rules as a property"),
-		strings.ReplaceAll(strings.Trim(fmt.Sprint(slices.Compact(ids)), "[]"), " ", ","))
+	for _, x := range t.exclusions {
+		parts = append(parts, x.property())
+	}
+	return strings.Join(parts, ",")
 }

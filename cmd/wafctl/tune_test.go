@@ -36,12 +36,17 @@ func TestTuneProposesWhatRemovesTheAlerts(t *testing.T) {
 	got = wafctl(strings.NewReader(falseAlarms()), nil, "check", rules+","+path, "-")
 	require.Equal(t, exitClean, got.code, got.out+got.err)
 
+	got = wafctl(strings.NewReader(falseAlarms()), nil, "tune", rules, "--output", "property", "--exclude-rules", "900999", "-")
+	require.Equal(t, `900999,100:ARGS:q,101:ARGS:/^a\x5b0\x5d\x7c$/,101:ARGS:q,103:ARGS`+"\n", got.out)
+	got = wafctl(strings.NewReader(falseAlarms()), nil, "check", rules, "--exclude-rules", strings.TrimSpace(got.out), "-")
+	require.Equal(t, exitClean, got.code, got.out+got.err)
+
 	got = wafctl(strings.NewReader(falseAlarms()), nil, "tune", rules, "--output", "json", "-")
 	lines := bufio.NewScanner(strings.NewReader(got.out))
 	require.True(t, lines.Scan())
 	var first jsonExclusion
 	require.NoError(t, json.Unmarshal(lines.Bytes(), &first))
-	require.Equal(t, jsonExclusion{100, "ARGS:q", "SQL", 3, 3, `SecRuleUpdateTargetById 100 "!ARGS:q"`}, first)
+	require.Equal(t, jsonExclusion{100, "ARGS:q", "SQL", 3, 3, `SecRuleUpdateTargetById 100 "!ARGS:q"`, "100:ARGS:q"}, first)
 }
 
 func TestTuneHasNothingToSayOfCleanRecords(t *testing.T) {
