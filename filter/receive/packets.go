@@ -1,0 +1,174 @@
+package receive
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/net/ipv4"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+)
+
+const (
+	batchLength = 64      // datagrams that are read at a time
+	maxDatagram = 1 << 16 // bytes, a little more than UDP can carry
+	// flushSize is how many bytes of events are decoded before they go to the queue.
+	flushSize = 256 << 10
+	// lastLook is for how long nothing may arrive behind the deadline before a socket is taken to be empty.
+	lastLook = 5 * time.Millisecond
+	// overtime is how long it may take to read what the kernel has at the deadline.
+	overtime = 3 * time.Second
+)
+
+// reader decodes what arrives at one socket or connection.
+type reader struct {
+	*Receiver
+	decoder  intake.Decoder
+	unpacker intake.Unpacker
+	events   []byte
+	records  int
+	untimed  uint64 // what the decoder had counted when it was last asked
+}
+
+func (r *Receiver) newReader() *reader {
+	return &reader{
+		Receiver: r,
+		decoder:  intake.Decoder{Shape: r.settings.Shape},
+		unpacker: intake.Unpacker{Limit: r.settings.MaxMessage, Base64: r.settings.Base64},
+	}
+}
+
+// readPackets reads a socket until its deadline, and from there on for as long as the kernel has something.
+func (r *Receiver) readPackets(s *socket) {
+	in := r.newReader()
+	messages := make([]ipv4.Message, batchLength)
+	for i := range messages {
+		messages[i].Buffers = [][]byte{make([]byte, maxDatagram)}
+		messages[i].OOB = make([]byte, controlSize)
+	}
+	idle := false
+	for {
+		n, err := s.batch.ReadBatch(messages, 0)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if idle || r.late() {
+				return
+			}
+			idle = true
+			s.conn.SetReadDeadline(time.Now().Add(lastLook)) //nolint:errcheck // the socket is closed then
+			continue
+		}
+		idle = false
+		if err != nil {
+			r.tell.once("receive on " + s.conn.LocalAddr().String() + ": " + err.Error())
+			time.Sleep(10 * time.Millisecond)
+			continue
+		}
+		now := time.Now()
+		for i := range messages[:n] {
+			m := &messages[i]
+			in.datagram(m.Buffers[0][:m.N], sender(m.Addr), now)
+			if len(in.events) >= flushSize {
+				in.flush()
+			}
+		}
+		if drops, told := toldDrops(messages[n-1].OOB[:messages[n-1].NN]); told {
+			r.counters.kernelDrops.Add(s.drops.advance(drops))
+		}
+		in.flush()
+	}
+}
+
+// datagram takes what one sender has sent at once.
+func (in *reader) datagram(data []byte, from netip.Addr, now time.Time) {
+	c := &in.counters
+	c.datagrams.Add(1)
+	c.bytes.Add(uint64(len(data)))
+	if !allowed(in.settings.Allow, from) {
+		c.denied.Add(1)
+		return
+	}
+	if !in.rates.may(from, now) {
+		c.limited.Add(1)
+		return
+	}
+	if intake.IsChunk(data) {
+		whole, chunks, fate := in.chunks.Add(from, data, now)
+		switch fate {
+		case intake.ChunkRepeated:
+			c.chunksRepeated.Add(1)
+		case intake.ChunkRefused:
+			c.chunksRefused.Add(1)
+		case intake.ChunkCompletes:
+			c.messages.Add(1)
+			c.messageChunks.Add(uint64(chunks))
+			in.message(whole, from, now)
+		}
+		return
+	}
+	in.message(data, from, now)
+}
+
+// message takes a whole message in any of its forms.
+func (in *reader) message(data []byte, from netip.Addr, now time.Time) {
+	text, err := in.unpacker.Text(data)
+	if err != nil {
+		in.invalid(data, err, from, now)
+		return
+	}
+	in.text(text, from, now)
+}
+
+func (in *reader) invalid(data []byte, reason error, from netip.Addr, now time.Time) {
+	events, records := in.decoder.AppendInvalid(in.events, data, reason, intake.Sent{From: from, At: now})
+	in.events = events
+	in.records += records
+	in.counters.invalid.Add(1)
+	in.tell.invalid(reason)
+}
+
+// text takes JSON objects.
+func (in *reader) text(text []byte, from netip.Addr, now time.Time) {
+	events, records, err := in.decoder.AppendSent(in.events, text, intake.Sent{From: from, At: now})
+	in.events = events
+	in.records += records
+	if err != nil {
+		in.counters.invalid.Add(1)
+		in.tell.invalid(err)
+	} else if records == 0 {
+		in.counters.empty.Add(1)
+	}
+}
+
+// flush hands over what was decoded.
+func (in *reader) flush() {
+	in.count()
+	in.Queue.Put(in.events, in.records)
+	in.reset()
+}
+
+// flushWait is flush that waits for room.
+func (in *reader) flushWait() {
+	in.count()
+	in.Queue.PutWait(in.events, in.records)
+	in.reset()
+}
+
+func (in *reader) count() {
+	in.counters.records.Add(uint64(in.records))
+	in.counters.untimed.Add(in.decoder.Untimed - in.untimed)
+	in.untimed = in.decoder.Untimed
+}
+
+func (in *reader) reset() {
+	in.records = 0
+	if cap(in.events) > 4*flushSize {
+		in.events = nil
+	}
+	in.events = in.events[:0]
+}

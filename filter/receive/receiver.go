@@ -1,0 +1,127 @@
+// Package receive is the intake for what probes send: UDP and TCP sockets, whose datagrams and lines are decoded into msgpack
+// events and wait in a queue of bounded size. Nothing is lost without being counted, in the kernel's buffers either.
+package receive
+
+import (
+	"errors"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+)
+
+// Receiver is an open intake. Its queue is to be emptied by its owner.
+type Receiver struct {
+	Queue *Queue
+
+	settings Settings
+	counters counters
+	chunks   intake.Chunks
+	rates    *rates
+	tell     *teller
+
+	sockets   []*socket
+	listeners []net.Listener
+	group     sync.WaitGroup // of all goroutines that read
+	watching  sync.WaitGroup
+	end       chan struct{}
+
+	mu          sync.Mutex
+	connections map[net.Conn]struct{}
+	ending      bool
+	deadline    time.Time // once it is ending
+}
+
+// Open opens all places and starts to receive, or returns all problems with the places. What the operator should know while it
+// runs goes to warn, at a limited rate, which may be called by several goroutines.
+func Open(s Settings, warn func(line string)) (*Receiver, error) {
+	r := &Receiver{
+		Queue:       NewQueue(s.QueueLimit, s.DropOldest),
+		settings:    s,
+		rates:       newRates(s.SourceRate),
+		tell:        &teller{warn: warn},
+		end:         make(chan struct{}),
+		connections: map[net.Conn]struct{}{},
+	}
+	r.chunks.Gone = func(n int) { r.counters.chunksGone.Add(uint64(n)) }
+	var problems []error
+	for _, place := range s.Places {
+		problems = append(problems, r.open(place))
+	}
+	if err := errors.Join(problems...); err != nil {
+		r.closeAll()
+		return nil, err
+	}
+	for _, s := range r.sockets {
+		r.group.Go(func() { r.readPackets(s) })
+	}
+	for _, l := range r.listeners {
+		r.group.Go(func() { r.accept(l) })
+	}
+	r.watching.Go(r.watch)
+	return r, nil
+}
+
+func (r *Receiver) open(place Place) error {
+	if place.Network == "tcp" {
+		listener, err := net.Listen("tcp", place.Address)
+		if err == nil {
+			r.listeners = append(r.listeners, listener)
+		}
+		return err
+	}
+	sockets, err := openSockets(place, r.settings.Sockets, r.settings.ReceiveBuffer, r.tell.warn)
+	r.sockets = append(r.sockets, sockets...)
+	return err
+}
+
+// Places says where records are awaited, with the ports that the system has chosen.
+func (r *Receiver) Places() (all []Place) {
+	for _, s := range r.sockets {
+		place := Place{"udp", s.conn.LocalAddr().String()}
+		if len(all) == 0 || all[len(all)-1] != place {
+			all = append(all, place)
+		}
+	}
+	for _, l := range r.listeners {
+		all = append(all, Place{"tcp", l.Addr().String()})
+	}
+	return all
+}
+
+// Close ends the intake: no connection is accepted any more, and for the time of patience what the kernel has is still read.
+// Then everything that was received is in the queue, which is not closed, and counts are final.
+func (r *Receiver) Close(patience time.Duration) {
+	for _, l := range r.listeners {
+		l.Close()
+	}
+	deadline := time.Now().Add(patience)
+	r.mu.Lock()
+	r.ending, r.deadline = true, deadline
+	for _, s := range r.sockets {
+		s.conn.SetReadDeadline(deadline) //nolint:errcheck // it is closed then
+	}
+	for conn := range r.connections {
+		conn.SetReadDeadline(deadline) //nolint:errcheck // it has ended then
+	}
+	r.mu.Unlock()
+	r.group.Wait()
+	close(r.end)
+	r.watching.Wait()
+	r.closeAll()
+}
+
+// late reports whether it is long after the deadline: senders do not stop.
+func (r *Receiver) late() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return time.Since(r.deadline) > overtime
+}
+
+func (r *Receiver) closeAll() {
+	closeSockets(r.sockets)
+	for _, l := range r.listeners {
+		l.Close()
+	}
+}

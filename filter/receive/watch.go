@@ -1,0 +1,109 @@
+package receive
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// watchEvery is how often the kernel's counters are read.
+	watchEvery = time.Second
+	// tellEvery is how often losses are told, in watchEvery.
+	tellEvery = 10
+)
+
+// watch follows what the kernel drops and which messages stay incomplete, and tells of losses now and then.
+func (r *Receiver) watch() {
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	var told Counts
+	for n := 1; ; n++ {
+		select {
+		case now := <-ticker.C:
+			r.chunks.Expire(now)
+			r.readKernelDrops()
+			// The first losses are told at once, the others every so often.
+			if n%tellEvery == 0 || told == (Counts{}) {
+				told = r.tellLosses(told)
+			}
+		case <-r.end:
+			r.readKernelDrops()
+			r.tellLosses(told)
+			return
+		}
+	}
+}
+
+func (r *Receiver) readKernelDrops() {
+	if len(r.sockets) == 0 {
+		return
+	}
+	drops, err := kernelDrops()
+	if err != nil {
+		r.tell.once(fmt.Sprintf("datagrams that the kernel drops cannot be counted in full: %v", err))
+		return
+	}
+	for _, s := range r.sockets {
+		if now, found := drops[s.inode]; found {
+			r.counters.kernelDrops.Add(s.drops.advance(now))
+		}
+	}
+}
+
+// tellLosses tells what was lost since counts were told, and returns the counts that are told now. Without losses these stay.
+func (r *Receiver) tellLosses(told Counts) Counts {
+	now := r.Counts()
+	var parts []string
+	for _, loss := range []struct {
+		now, told uint64
+		text      string
+	}{
+		{now.KernelDrops, told.KernelDrops, "datagrams dropped by the kernel (a larger receive_buffer helps against bursts)"},
+		{now.QueueDrops, told.QueueDrops, "records dropped because the pipeline is slower than the senders (queue_limit)"},
+		{now.Invalid, told.Invalid, "messages not JSON"},
+		{now.Denied, told.Denied, "datagrams and connections of senders that allow does not have"},
+		{now.Limited, told.Limited, "messages above source_rate"},
+		{now.ChunksGone, told.ChunksGone, "GELF chunks of messages that stayed incomplete"},
+		{now.ChunksRefused, told.ChunksRefused, "GELF chunks refused"},
+		{now.TooLong, told.TooLong, "lines longer than max_message"},
+	} {
+		if more := loss.now - loss.told; more > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", more, loss.text))
+		}
+	}
+	if len(parts) == 0 {
+		return told
+	}
+	r.tell.warn("lost or left out since the last such line: " + strings.Join(parts, ", "))
+	return now
+}
+
+// teller warns of single events, at most one every so often. It may be used by several goroutines.
+type teller struct {
+	warn func(string)
+	mu   sync.Mutex
+	last time.Time
+	held int
+}
+
+const onceEvery = 10 * time.Second
+
+// once warns, unless it has just done so.
+func (t *teller) once(line string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if time.Since(t.last) < onceEvery {
+		t.held++
+		return
+	}
+	if t.held > 0 {
+		line += fmt.Sprintf(" (and %d more like this before)", t.held)
+	}
+	t.last, t.held = time.Now(), 0
+	t.warn(line)
+}
+
+// invalid tells what is wrong with a message that is not JSON; its text stays out of the log.
+func (t *teller) invalid(reason error) { t.once("a message is invalid: " + reason.Error()) }
