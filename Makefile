@@ -21,10 +21,11 @@ export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -
 
 .PHONY: build test ftw lint tools generate bench gobench fuzz e2e run clean help
 
-build: ## the plugin (build/out/out_waf.so and its link) and wafctl
+build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
 	rm -f $(OUT)/out_waf.h
 	ln -sf out_waf.so $(OUT)/flb-filter_waf.so
+	$(CC) -O2 -Wall -Wextra -fPIC -fvisibility=hidden -D_GNU_SOURCE -shared -s -o $(OUT)/in_nano.so plugin/nano/in_nano.c -ldl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(OUT)/wafctl ./cmd/wafctl
 
 test: ## everything that needs no Fluent Bit

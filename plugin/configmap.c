@@ -17,9 +17,14 @@ static const struct property output_properties[] = {
 #include "output_properties.inc"
 };
 
+static const struct property input_properties[] = {
+#include "input_properties.inc"
+};
+
 enum {
     FILTER_COUNT = sizeof(filter_properties) / sizeof(filter_properties[0]),
-    OUTPUT_COUNT = sizeof(output_properties) / sizeof(output_properties[0])
+    OUTPUT_COUNT = sizeof(output_properties) / sizeof(output_properties[0]),
+    INPUT_COUNT = sizeof(input_properties) / sizeof(input_properties[0])
 };
 
 /* The value block is where the two layouts differ; the host fills it in copies of the elements. */
@@ -43,6 +48,7 @@ struct element_raw ELEMENT(5); /* 5.1: the raw text of the value as well */
 static struct element filter_map[FILTER_COUNT + 1];
 static struct element_raw filter_map_raw[FILTER_COUNT + 1];
 static struct element_raw output_map_raw[OUTPUT_COUNT + 1];
+static struct element_raw input_map_raw[INPUT_COUNT + 1];
 
 static int host_has_raw(void)
 {
@@ -83,4 +89,13 @@ void *waf_output_config_map(void)
     }
     fill_raw(output_map_raw, output_properties, OUTPUT_COUNT);
     return output_map_raw;
+}
+
+void *waf_input_config_map(void)
+{
+    if (!host_has_raw()) {
+        return NULL;
+    }
+    fill_raw(input_map_raw, input_properties, INPUT_COUNT);
+    return input_map_raw;
 }

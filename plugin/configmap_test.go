@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -20,6 +21,7 @@ func TestConfigMapsListThePropertiesOfPackageFilter(t *testing.T) {
 	for file, table := range map[string][]setting.Property{
 		"filter_properties.inc": filter.Properties(),
 		"output_properties.inc": filter.OutputProperties(),
+		"input_properties.inc":  receive.InputProperties(),
 	} {
 		want := configMap(table)
 		if *update {

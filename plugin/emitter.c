@@ -4,7 +4,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 
 /*
  * A classic filter, and a processor of an input without a thread of its own, run on the engine's thread and send through an
@@ -24,15 +23,6 @@ enum { MOST_INPUTS = 4096 };
 
 static const char *const missing =
     "this host lacks the functions behind it; Fluent Bit 2.2 to 5.1 have them in builds with the emitter input";
-
-/* Inputs name their threads "flb-in-<name>-w<number>", in all versions. */
-static int on_input_thread(void)
-{
-    static const char prefix[] = "flb-in-";
-    char name[17] = "";
-
-    return prctl(PR_GET_NAME, name) == 0 && strncmp(name, prefix, sizeof(prefix) - 1) == 0;
-}
 
 /* The chunk storage of all emitters: in memory, one for the process, never destroyed because the host's inputs refer to it. */
 static pthread_once_t storage_once = PTHREAD_ONCE_INIT;
@@ -77,7 +67,7 @@ static const char *start_input(void **input, const char *alias, const char *limi
 struct waf_emitter_opened waf_emitter_open(const char *alias, const char *limit, void *config)
 {
     struct waf_emitter_opened opened = {NULL, NULL};
-    int inlined = on_input_thread();
+    int inlined = waf_on_input_thread();
     void *input = NULL;
 
     if (waf_host.input_get_instance == NULL || (inlined ? waf_host.input_append_skip_stages == NULL : !has_emitter())) {
@@ -133,7 +123,7 @@ int waf_emit(struct waf_emitter *emitter, const char *tag, size_t tag_len, const
     if (!is_input(emitter, input, config)) {
         return WAF_EMIT_NO_INPUT;
     }
-    if (on_input_thread()) {
+    if (waf_on_input_thread()) {
         if (waf_host.input_append_skip_stages != NULL) {
             answer = waf_host.input_append_skip_stages(input, SIZE_MAX, tag, tag_len, data, size);
         }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 struct waf_host waf_host;
@@ -30,6 +31,7 @@ __attribute__((constructor)) static void load(void)
     look_up(&waf_host.filter_set_context, "flb_filter_set_context");
     look_up(&waf_host.filter_name, "flb_filter_name");
     look_up(&waf_host.output_name, "flb_output_name");
+    look_up(&waf_host.input_name, "flb_input_name");
     look_up(&waf_host.log_print, "flb_log_print");
     look_up(&waf_host.worker_get, "flb_worker_get");
     look_up(&waf_host.worker_log_level, "flb_worker_log_level");
@@ -50,6 +52,7 @@ __attribute__((constructor)) static void load(void)
     look_up(&waf_host.sched_ctx_get, "flb_sched_ctx_get");
     look_up(&waf_host.sched_timer_cb_create, "flb_sched_timer_cb_create");
     look_up(&waf_host.sched_timer_invalidate, "flb_sched_timer_invalidate");
+    look_up(&waf_host.input_append_records, "flb_input_log_append_records");
     look_up(&waf_host.input_append_skip_stages, "flb_input_log_append_skip_processor_stages");
 
     filter_waf_plugin.config_map = waf_filter_config_map();
@@ -95,6 +98,15 @@ int waf_forked(const char *who)
     return 1;
 }
 
+/* Inputs name their threads "flb-in-<name>-w<number>", in all versions. */
+int waf_on_input_thread(void)
+{
+    static const char prefix[] = "flb-in-";
+    char name[17] = "";
+
+    return prctl(PR_GET_NAME, name) == 0 && strncmp(name, prefix, sizeof(prefix) - 1) == 0;
+}
+
 void *waf_copy(const void *data, size_t size)
 {
     void *copy = malloc(size == 0 ? 1 : size);
@@ -119,7 +131,7 @@ const char *waf_filter_name(void *ins)
 
 const char *waf_output_name(void *start)
 {
-    void *ins = ((struct waf_output_start *) start)->ins;
+    void *ins = ((struct waf_proxy_start *) start)->ins;
     const char *name = waf_host.output_name == NULL || ins == NULL ? NULL : waf_host.output_name(ins);
 
     return name == NULL ? "waf" : name;

@@ -18,6 +18,9 @@ enum { WAF_LOG_ERROR = 1, WAF_LOG_WARN = 2, WAF_LOG_INFO = 3, WAF_LOG_DEBUG = 4 
 /* What cb_filter answers. */
 enum { WAF_FILTER_MODIFIED = 1, WAF_FILTER_NOTOUCH = 2 };
 
+/* The kind of a timer of the host that runs until it is invalidated. */
+enum { WAF_TIMER_REPEATING = 4 };
+
 /* What a flush answers beside the numbers of fluent-bit-go: it is under way. */
 enum { WAF_NOT_YET = -1 };
 
@@ -46,8 +49,8 @@ struct waf_filter_plugin {
     char spare[512];
 };
 
-/* What a Go-proxy output fills in; hosts before 5.1 give less of it. */
-struct waf_output_def {
+/* What a Go-proxy plugin fills in; hosts before 5.1 give less of it. */
+struct waf_proxy_def {
     int type;
     int proxy;
     int flags;
@@ -57,8 +60,8 @@ struct waf_output_def {
     void *config_map;
 };
 
-/* The head of what a Go-proxy output gets at its start. */
-struct waf_output_start {
+/* The head of what a Go-proxy plugin gets at its start. */
+struct waf_proxy_start {
     void *unused;
     void *api;
     void *ins;
@@ -71,6 +74,7 @@ struct waf_host {
     void (*filter_set_context)(void *ins, void *context);
     const char *(*filter_name)(void *ins);
     const char *(*output_name)(void *ins);
+    const char *(*input_name)(void *ins);
 
     void (*log_print)(int level, const char *file, int line, const char *fmt, ...);
     void *(*worker_get)(void);
@@ -94,6 +98,7 @@ struct waf_host {
     void *(*sched_ctx_get)(void);
     int (*sched_timer_cb_create)(void *sched, int type, int ms, void (*cb)(void *config, void *data), void *data, void **timer);
     void (*sched_timer_invalidate)(void *timer);
+    int (*input_append_records)(void *input, size_t records, const char *tag, size_t tag_len, const void *data, size_t size);
     int (*input_append_skip_stages)(void *input, size_t stage, const char *tag, size_t tag_len, const void *data, size_t size);
 };
 
@@ -114,12 +119,23 @@ void *waf_copy(const void *data, size_t size);
 const char *waf_filter_property(const char *key, void *ins);
 const char *waf_filter_name(void *ins);
 const char *waf_output_name(void *start);
+const char *waf_input_name(void *start);
+
+/* The instance that a Go-proxy input is started for. */
+void *waf_input_instance(void *start);
+
+/* Appends msgpack events to an input, with the tag of the input. Returns 0 when the host has taken a copy of them. */
+int waf_input_append(void *ins, size_t records, const void *data, size_t size);
+
+/* 1 on the thread that an input has for itself. */
+int waf_on_input_thread(void);
 
 /* configmap.c: the tables of properties in the layout of the host. */
 void *waf_filter_config_map(void);
 
 /* NULL for hosts that take none for Go-proxy outputs, which is before 5.1. */
 void *waf_output_config_map(void);
+void *waf_input_config_map(void);
 
 /* signals.c: puts Go's SIGSEGV and SIGFPE handlers back when the host has replaced them. Cheap enough for every chunk. */
 void waf_keep_signals(void);

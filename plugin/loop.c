@@ -20,7 +20,7 @@ struct waiter {
     void *data;
 };
 
-enum { TIMER_REPEATING = 4, TIMER_MILLISECONDS = 20 };
+enum { TIMER_MILLISECONDS = 20 };
 
 struct waf_loop *waf_loop_open(void)
 {
@@ -61,7 +61,7 @@ int waf_loop_until(const struct waf_loop *loop, int (*done)(void *), void *data)
     struct waiter self = {waf_host.coro_get(), waf_host.co_active(), done, data};
     void *timer = NULL;
 
-    if (waf_host.sched_timer_cb_create(waf_host.sched_ctx_get(), TIMER_REPEATING, TIMER_MILLISECONDS, ask, &self, &timer) != 0) {
+    if (waf_host.sched_timer_cb_create(waf_host.sched_ctx_get(), WAF_TIMER_REPEATING, TIMER_MILLISECONDS, ask, &self, &timer) != 0) {
         return -1;
     }
     waf_host.co_switch(loop->main);

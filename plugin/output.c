@@ -11,8 +11,6 @@
 
 enum { FLB_ERROR = 0, FLB_OK = 1 };
 
-static const char sibling[] = "flb-filter_waf.so";
-
 static int reloading;
 
 WAF_EXPORT int FLBPluginPreRegister(int hot_reloading)
@@ -35,32 +33,41 @@ static void *config_at_start(void)
 }
 
 /*
- * Registers the filter of this same file, so that one -e is enough. The loader tells native plugins from Go-proxy ones by their
- * file names, hence the detour over the link.
+ * Registers the filter of this same file and the input that lies beside it, so that one -e is enough. The loader tells native
+ * plugins from Go-proxy ones by their file names, hence the detour over the link.
  */
-static void register_filter(void)
+static void register_sibling(const char *name, const char *kind, void *config)
 {
-    char path[4096];
+    char path[4096], line[256];
     const char *slash;
     Dl_info self;
     int length;
-    void *config = config_at_start();
 
-    if (reloading) {
-        waf_log(WAF_LOG_INFO, "[output:waf] hot reload: the filter waf comes along only where the configuration lists "
-                              "flb-filter_waf.so beside out_waf.so");
-    }
-    if (config == NULL || dladdr((void *) &waf_host, &self) == 0) {
+    if (dladdr((void *) &waf_host, &self) == 0) {
         return;
     }
     slash = strrchr(self.dli_fname, '/');
     length = slash == NULL ? 0 : (int) (slash - self.dli_fname) + 1;
-    if (snprintf(path, sizeof(path), "%.*s%s", length, self.dli_fname, sibling) >= (int) sizeof(path)
-        || access(path, R_OK) != 0) {
-        waf_log(WAF_LOG_INFO, "[output:waf] no flb-filter_waf.so beside out_waf.so: only the output is registered");
+    if (snprintf(path, sizeof(path), "%.*s%s", length, self.dli_fname, name) >= (int) sizeof(path) || access(path, R_OK) != 0) {
+        snprintf(line, sizeof(line), "[output:waf] no %s beside out_waf.so: the %s is not registered", name, kind);
+        waf_log(WAF_LOG_INFO, line);
         return;
     }
     waf_host.plugin_load_router(path, config);
+}
+
+static void register_siblings(void)
+{
+    void *config = config_at_start();
+
+    if (reloading) {
+        waf_log(WAF_LOG_INFO, "[output:waf] hot reload: the filter waf and the input nano come along only where the configuration "
+                              "lists flb-filter_waf.so and in_nano.so beside out_waf.so");
+    }
+    if (config != NULL) {
+        register_sibling("flb-filter_waf.so", "filter waf", config);
+        register_sibling("in_nano.so", "input nano", config);
+    }
 }
 
 WAF_EXPORT int FLBPluginRegister(void *def)
@@ -69,9 +76,9 @@ WAF_EXPORT int FLBPluginRegister(void *def)
     void *map = waf_output_config_map();
 
     if (map != NULL) {
-        ((struct waf_output_def *) def)->config_map = map;
+        ((struct waf_proxy_def *) def)->config_map = map;
     }
-    register_filter();
+    register_siblings();
     return answer;
 }
 

@@ -28,6 +28,7 @@ type Counts struct {
 	ChunksGone     uint64 // GELF chunks whose message stayed incomplete
 	Messages       uint64 // GELF messages that were put together from chunks
 	MessageChunks  uint64 // the chunks of these
+	Panics         uint64 // messages at which a decoder panicked; they are Invalid as well
 	Untimed        uint64 // records whose time_key could not be read
 	QueueBytes     int64  // now
 	Connections    int64  // now
@@ -35,7 +36,7 @@ type Counts struct {
 
 // counters are Counts while they change.
 type counters struct {
-	datagrams, lines, bytes, records, invalid, empty, tooLong, kernelDrops, denied, limited, refused, untimed atomic.Uint64
+	datagrams, lines, bytes, records, invalid, empty, tooLong, kernelDrops, denied, limited, refused, untimed, panics atomic.Uint64
 
 	chunksRepeated, chunksRefused, chunksGone, messages, messageChunks atomic.Uint64
 
@@ -50,7 +51,7 @@ func (r *Receiver) Counts() Counts {
 		Invalid: c.invalid.Load(), Empty: c.empty.Load(), TooLong: c.tooLong.Load(), KernelDrops: c.kernelDrops.Load(),
 		QueueDrops: r.Queue.dropped.Load(), Denied: c.denied.Load(), Limited: c.limited.Load(), Refused: c.refused.Load(),
 		ChunksRepeated: c.chunksRepeated.Load(), ChunksRefused: c.chunksRefused.Load(), ChunksGone: c.chunksGone.Load(),
-		Messages: c.messages.Load(), MessageChunks: c.messageChunks.Load(), Untimed: c.untimed.Load(),
+		Messages: c.messages.Load(), MessageChunks: c.messageChunks.Load(), Panics: c.panics.Load(), Untimed: c.untimed.Load(),
 		QueueBytes: r.Queue.Bytes(), Connections: c.connections.Load(),
 	}
 }

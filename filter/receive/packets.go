@@ -15,7 +15,7 @@ import (
 const (
 	batchLength = 64      // datagrams that are read at a time
 	maxDatagram = 1 << 16 // bytes, a little more than UDP can carry
-	// flushSize is how many bytes of events are decoded before they go to the queue.
+	// flushSize is how many bytes of events are decoded before they go to the queue, unless batches are smaller.
 	flushSize = 256 << 10
 	// lastLook is for how long nothing may arrive behind the deadline before a socket is taken to be empty.
 	lastLook = 5 * time.Millisecond
@@ -28,6 +28,7 @@ type reader struct {
 	*Receiver
 	decoder  intake.Decoder
 	unpacker intake.Unpacker
+	enough   int // bytes of events that go to the queue together
 	events   []byte
 	records  int
 	untimed  uint64 // what the decoder had counted when it was last asked
@@ -36,6 +37,7 @@ type reader struct {
 func (r *Receiver) newReader() *reader {
 	return &reader{
 		Receiver: r,
+		enough:   min(flushSize, r.settings.Batch/2),
 		decoder:  intake.Decoder{Shape: r.settings.Shape},
 		unpacker: intake.Unpacker{Limit: r.settings.MaxMessage, Base64: r.settings.Base64},
 	}
@@ -73,7 +75,7 @@ func (r *Receiver) readPackets(s *socket) {
 		for i := range messages[:n] {
 			m := &messages[i]
 			in.datagram(m.Buffers[0][:m.N], sender(m.Addr), now)
-			if len(in.events) >= flushSize {
+			if len(in.events) >= in.enough {
 				in.flush()
 			}
 		}
@@ -87,6 +89,7 @@ func (r *Receiver) readPackets(s *socket) {
 // datagram takes what one sender has sent at once.
 func (in *reader) datagram(data []byte, from netip.Addr, now time.Time) {
 	c := &in.counters
+	defer in.recovered(data, from, now, len(in.events), in.records)
 	c.datagrams.Add(1)
 	c.bytes.Add(uint64(len(data)))
 	if !allowed(in.settings.Allow, from) {
@@ -123,6 +126,17 @@ func (in *reader) message(data []byte, from netip.Addr, now time.Time) {
 	}
 	in.text(text, from, now)
 }
+
+// recovered is to be deferred with what was there before data was taken. A panic of a decoder makes an invalid message of it.
+func (in *reader) recovered(data []byte, from netip.Addr, now time.Time, events, records int) {
+	if cause := recover(); cause != nil {
+		in.counters.panics.Add(1)
+		in.events, in.records = in.events[:events], records
+		in.invalid(data, errPanic, from, now)
+	}
+}
+
+var errPanic = errors.New("recovered from a panic of the decoder")
 
 func (in *reader) invalid(data []byte, reason error, from netip.Addr, now time.Time) {
 	events, records := in.decoder.AppendInvalid(in.events, data, reason, intake.Sent{From: from, At: now})

@@ -16,6 +16,7 @@ type Queue struct {
 	abandoned bool
 
 	limit      int64
+	batch      int // bytes of a batch, unless a single message has more
 	dropOldest bool
 	waiting    atomic.Int64  // records in the batches
 	dropped    atomic.Uint64 // records
@@ -28,14 +29,15 @@ type Batch struct {
 }
 
 const (
-	// batchSize is how many bytes a batch has at most, unless a single message has more.
-	batchSize = 1 << 20
-	maxSpare  = 8
+	// DefaultBatch is how many bytes of events a batch has at most without being told.
+	DefaultBatch = 1 << 20
+	maxSpare     = 8
 )
 
-// NewQueue returns a queue for limit bytes of events. When it is full, Put drops the oldest records or those it is to take.
-func NewQueue(limit int64, dropOldest bool) *Queue {
-	q := &Queue{limit: limit, dropOldest: dropOldest}
+// NewQueue returns a queue for limit bytes of events in batches of some bytes. When it is full, Put drops the oldest records or
+// those it is to take.
+func NewQueue(limit int64, batch int, dropOldest bool) *Queue {
+	q := &Queue{limit: limit, batch: batch, dropOldest: dropOldest}
 	q.changed.L = &q.mu
 	return q
 }
@@ -87,7 +89,7 @@ func (q *Queue) isFull(more int) bool { return q.bytes > 0 && q.bytes+int64(more
 
 func (q *Queue) add(events []byte, records int) {
 	last := len(q.batches) - 1
-	if last < 0 || len(q.batches[last].Events)+len(events) > batchSize {
+	if last < 0 || len(q.batches[last].Events)+len(events) > q.batch {
 		q.batches = append(q.batches, Batch{Events: q.memory(len(events))})
 		last++
 	}
@@ -105,7 +107,7 @@ func (q *Queue) memory(size int) []byte {
 		q.spare = q.spare[:n]
 		return memory[:0]
 	}
-	return make([]byte, 0, max(size, batchSize/16))
+	return make([]byte, 0, max(size, q.batch/16))
 }
 
 func (q *Queue) dropFirst() {
@@ -124,7 +126,7 @@ func (q *Queue) shift() Batch {
 
 func (q *Queue) free(b Batch) {
 	q.bytes -= int64(len(b.Events))
-	if len(q.spare) < maxSpare && cap(b.Events) <= 2*batchSize {
+	if len(q.spare) < maxSpare && cap(b.Events) <= 2*q.batch {
 		q.spare = append(q.spare, b.Events)
 	}
 	q.changed.Broadcast()

@@ -5,6 +5,7 @@ package receive
 import (
 	"errors"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +37,11 @@ type Receiver struct {
 // Open opens all places and starts to receive, or returns all problems with the places. What the operator should know while it
 // runs goes to warn, at a limited rate, which may be called by several goroutines.
 func Open(s Settings, warn func(line string)) (*Receiver, error) {
+	if s.Batch == 0 {
+		s.Batch = DefaultBatch
+	}
 	r := &Receiver{
-		Queue:       NewQueue(s.QueueLimit, s.DropOldest),
+		Queue:       NewQueue(s.QueueLimit, s.Batch, s.DropOldest),
 		settings:    s,
 		rates:       newRates(s.SourceRate),
 		tell:        &teller{warn: warn},
@@ -88,6 +92,11 @@ func (r *Receiver) Places() (all []Place) {
 		all = append(all, Place{"tcp", l.Addr().String()})
 	}
 	return all
+}
+
+// Holds reports whether one of the places is one that this intake was opened for.
+func (r *Receiver) Holds(places []Place) bool {
+	return slices.ContainsFunc(r.settings.Places, func(p Place) bool { return slices.Contains(places, p) })
 }
 
 // Close ends the intake: no connection is accepted any more, and for the time of patience what the kernel has is still read.

@@ -19,6 +19,7 @@ type Settings struct {
 	Sockets       int   // of each UDP place
 	ReceiveBuffer int64 // bytes, of each socket
 	QueueLimit    int64 // bytes of records that may wait
+	Batch         int   // bytes of the batches in which they are taken; 0 is DefaultBatch
 	DropOldest    bool  // makes room for new records; otherwise these are left out
 	Base64        bool  // datagrams may be base64 as a whole
 	MaxMessage    int   // bytes of a decompressed message or a line
@@ -41,6 +42,25 @@ const maxSockets = 64
 
 // maxAutomaticSockets is how many it has without being told.
 const maxAutomaticSockets = 4
+
+// InputProperties are those of the input nano.
+func InputProperties() []setting.Property {
+	return append([]setting.Property{{Name: "listen_on", Default: "udp://127.0.0.1:15155",
+		Help: "where records arrive: udp://HOST:PORT and tcp://HOST:PORT, several with commas"}}, Properties()...)
+}
+
+// ReadInput reads InputProperties.
+func ReadInput(r *setting.Reader) Settings {
+	s := ReadSettings(r)
+	for _, text := range r.List("listen_on") {
+		place, err := ReadPlace(text)
+		if err != nil {
+			r.Problem("listen_on", err)
+		}
+		s.Places = append(s.Places, place)
+	}
+	return s
+}
 
 // Properties are the settings of an intake, but for the places where it listens, which each program calls by a name of its own.
 func Properties() []setting.Property {
@@ -96,7 +116,7 @@ func ReadSettings(r *setting.Reader) Settings {
 		}
 		s.Allow = append(s.Allow, network)
 	}
-	if s.QueueLimit < batchSize {
+	if s.QueueLimit < DefaultBatch {
 		r.Problem("queue_limit", fmt.Errorf("too small: %d bytes (want at least 1M)", s.QueueLimit))
 	}
 	return s

@@ -91,16 +91,21 @@ func (r *Receiver) Stream(stream io.Reader, from netip.Addr) {
 func (in *reader) block(block intake.Block, from netip.Addr) {
 	now := time.Now()
 	for _, line := range block.All() {
-		in.counters.lines.Add(1)
-		in.counters.bytes.Add(uint64(len(line)))
-		if !in.rates.may(from, now) {
-			in.counters.limited.Add(1)
-			continue
-		}
-		in.text(line, from, now)
-		if len(in.events) >= flushSize {
+		in.line(line, from, now)
+		if len(in.events) >= in.enough {
 			in.flushWait()
 		}
 	}
 	in.flushWait()
+}
+
+func (in *reader) line(line []byte, from netip.Addr, now time.Time) {
+	defer in.recovered(line, from, now, len(in.events), in.records)
+	in.counters.lines.Add(1)
+	in.counters.bytes.Add(uint64(len(line)))
+	if !in.rates.may(from, now) {
+		in.counters.limited.Add(1)
+		return
+	}
+	in.text(line, from, now)
 }

@@ -1,0 +1,278 @@
+package main
+
+// #include "host.h"
+import "C"
+
+import (
+	"fmt"
+	"runtime/cgo"
+	"strings"
+	"sync"
+	"time"
+	"unsafe"
+
+	"github.com/fluent/fluent-bit-go/input"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// source is one input nano of a pipeline. Apart from the receiver it is used on the thread of the host's event loop only.
+type source struct {
+	guard
+	ins      unsafe.Pointer
+	receiver *receive.Receiver
+	key      string    // of the settings that the receiver has
+	hold     time.Time // from when on records are not handed over, zero for never
+	refused  limiter
+	taken    uint64 // records that the host has taken
+}
+
+const (
+	// turn is for how long records are handed over at a time; meanwhile the event loop does nothing else.
+	turn = 50 * time.Millisecond
+	// lastWords is for how long records are handed over after the host has asked for a pause: when it shuts down, the pause is all
+	// that tells, and it goes on for a second at least.
+	lastWords = 500 * time.Millisecond
+	// parkTime is how long a receiver outlives its pipeline in a hot reload.
+	parkTime = 15 * time.Second
+	// ringSlots is how many batches fit between the thread of an input and the engine's.
+	ringSlots = 1024
+	// smallestBatch keeps enough records together for the filter to work on.
+	smallestBatch = 64 << 10
+)
+
+// inputProperties reads what the host has for the input that is being initialized.
+type inputProperties struct{ start unsafe.Pointer }
+
+func (p inputProperties) Get(name string) string { return input.FLBPluginConfigKey(p.start, name) }
+
+//export wafInputRegister
+func wafInputRegister(def unsafe.Pointer) C.int {
+	return C.int(input.FLBPluginRegister(def, "nano", "Receive records of Nano probes, and GELF, over UDP and TCP"))
+}
+
+//export wafInputUnregister
+func wafInputUnregister(def unsafe.Pointer) { input.FLBPluginUnregister(def) }
+
+// wafInputOpen starts an input and returns its handle; 0 refuses the start, with the reasons in the log.
+//
+//export wafInputOpen
+func wafInputOpen(start unsafe.Pointer, threaded C.int) (handle C.uintptr_t) {
+	name := C.GoString(C.waf_input_name(start))
+	s := &source{guard: guard{log: pluginLogger("input", "nano", name)}, ins: C.waf_input_instance(start)}
+	defer s.recovered("start", func() { handle = 0 })
+	r := setting.NewReader(inputProperties{start}, receive.InputProperties())
+	settings := receive.ReadInput(r)
+	if err := r.Err(); err != nil {
+		s.log(filter.LevelError, err.Error())
+		return 0
+	}
+	if threaded != 0 {
+		settings.Batch = int(min(max(settings.QueueLimit/ringSlots, smallestBatch), receive.DefaultBatch))
+	}
+	s.key = describeSettings(r, settings.Batch)
+	if err := s.open(settings); err != nil {
+		s.log(filter.LevelError, err.Error())
+		return 0
+	}
+	return C.uintptr_t(cgo.NewHandle(s))
+}
+
+// describeSettings tells whether two inputs have the same settings.
+func describeSettings(r *setting.Reader, batch int) string {
+	var b strings.Builder
+	for _, p := range receive.InputProperties() {
+		fmt.Fprintf(&b, "%s=%q ", p.Name, r.Text(p.Name))
+	}
+	fmt.Fprintf(&b, "batch=%d", batch)
+	return b.String()
+}
+
+// open takes over what a reload has left, or opens the places anew.
+func (s *source) open(settings receive.Settings) (err error) {
+	if s.receiver = parked.take(s.key); s.receiver != nil {
+		s.log(filter.LevelInfo, fmt.Sprintf("receives on from %s, with %d records from before the reload", placeList(s.receiver),
+			s.receiver.Queue.Waiting()))
+		return nil
+	}
+	left := parked.replace(settings.Places)
+	if s.receiver, err = receive.Open(settings, func(line string) { s.log(filter.LevelWarn, line) }); err != nil {
+		return err
+	}
+	for _, former := range left {
+		for b, ok := former.Queue.Take(); ok; b, ok = former.Queue.Take() {
+			s.receiver.Queue.Put(b.Events, b.Records)
+		}
+	}
+	s.log(filter.LevelInfo, "receives from "+placeList(s.receiver))
+	return nil
+}
+
+func placeList(r *receive.Receiver) string {
+	var all []string
+	for _, p := range r.Places() {
+		all = append(all, p.String())
+	}
+	return strings.Join(all, ", ")
+}
+
+func sourceOf(handle C.uintptr_t) *source { return cgo.Handle(handle).Value().(*source) }
+
+// wafInputHandOver hands over to the host what has been received.
+//
+//export wafInputHandOver
+func wafInputHandOver(handle C.uintptr_t) {
+	s := sourceOf(handle)
+	defer s.recovered("hand over", func() {})
+	now := time.Now()
+	if !s.hold.IsZero() && now.After(s.hold) {
+		return
+	}
+	for s.handOver() && time.Since(now) < turn {
+	}
+}
+
+// handOver hands over one batch. It reports false when there is none, or the host does not take it.
+func (s *source) handOver() bool {
+	b, ok := s.receiver.Queue.Take()
+	if !ok {
+		return false
+	}
+	// The host copies what it takes.
+	answer := C.waf_input_append(s.ins, C.size_t(b.Records), unsafe.Pointer(unsafe.SliceData(b.Events)), C.size_t(len(b.Events)))
+	if answer != 0 {
+		s.receiver.Queue.Return(b)
+		if n, now := s.refused.may(); now {
+			s.log(filter.LevelWarn, fmt.Sprintf("the pipeline takes no records at the moment (asked %d times); they wait within queue_limit", n))
+		}
+		return false
+	}
+	s.taken += uint64(b.Records)
+	s.receiver.Queue.Done(b)
+	return true
+}
+
+// wafInputPause is the host's wish for no more records: its memory limit is reached, it shuts down, or it reloads. In a reload
+// records wait for the next pipeline.
+//
+//export wafInputPause
+func wafInputPause(handle C.uintptr_t, reloading C.int) {
+	s := sourceOf(handle)
+	defer s.recovered("pause", func() {})
+	s.hold = time.Now()
+	if reloading == 0 {
+		s.hold = s.hold.Add(lastWords)
+	}
+}
+
+//export wafInputResume
+func wafInputResume(handle C.uintptr_t) {
+	sourceOf(handle).hold = time.Time{}
+}
+
+// wafInputClose ends an input. In a reload its receiver goes on until the next pipeline takes it over.
+//
+//export wafInputClose
+func wafInputClose(handle C.uintptr_t, reloading C.int) {
+	h := cgo.Handle(handle)
+	s := h.Value().(*source)
+	defer s.recovered("exit", func() {})
+	h.Delete()
+	if reloading != 0 {
+		s.log(filter.LevelInfo, s.summary())
+		parked.put(s.key, s.receiver, s.log)
+		return
+	}
+	closeReceiver(s.receiver)
+	s.log(filter.LevelInfo, s.summary())
+	warnOfLeft(s.receiver, s.log)
+}
+
+func closeReceiver(r *receive.Receiver) {
+	r.Queue.Abandon()
+	r.Close(0)
+}
+
+func warnOfLeft(r *receive.Receiver, log filter.Logger) {
+	if n := r.Queue.Waiting(); n > 0 {
+		log(filter.LevelWarn, fmt.Sprintf("%d records came too late for this pipeline and are dropped", n))
+	}
+}
+
+func (s *source) summary() string {
+	c := s.receiver.Counts()
+	return fmt.Sprintf("datagrams %d, lines %d, records %d: handed over %d, waiting %d, dropped by the kernel %d, by the queue %d; "+
+		"invalid %d, denied %d, limited %d", c.Datagrams, c.Lines, c.Records, s.taken, s.receiver.Queue.Waiting(), c.KernelDrops,
+		c.QueueDrops, c.Invalid, c.Denied, c.Limited)
+}
+
+// parked holds receivers between two pipelines: a hot reload ends the old one before it starts the new one, and meanwhile the
+// sockets stay open.
+var parked = lot{receivers: map[string]*parkedReceiver{}}
+
+type lot struct {
+	mu        sync.Mutex
+	receivers map[string]*parkedReceiver
+}
+
+type parkedReceiver struct {
+	*receive.Receiver
+	timer *time.Timer
+}
+
+func (l *lot) put(key string, r *receive.Receiver, log filter.Logger) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.receivers[key] = &parkedReceiver{r, time.AfterFunc(parkTime, func() {
+		if r := l.take(key); r != nil {
+			log(filter.LevelWarn, "no input has taken over what was received for the one before the reload")
+			closeReceiver(r)
+			warnOfLeft(r, log)
+		}
+	})}
+}
+
+func (l *lot) take(key string) *receive.Receiver {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.receivers[key]
+	if p == nil {
+		return nil
+	}
+	p.timer.Stop()
+	delete(l.receivers, key)
+	return p.Receiver
+}
+
+// replace closes the receivers that hold one of the places, and returns them: their queues may still hold records.
+func (l *lot) replace(places []receive.Place) (closed []*receive.Receiver) {
+	for _, key := range l.keys() {
+		if r := l.takeAt(key, places); r != nil {
+			closeReceiver(r)
+			closed = append(closed, r)
+		}
+	}
+	return closed
+}
+
+func (l *lot) keys() (all []string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for key := range l.receivers {
+		all = append(all, key)
+	}
+	return all
+}
+
+// takeAt takes a receiver when it holds one of the places.
+func (l *lot) takeAt(key string, places []receive.Place) *receive.Receiver {
+	l.mu.Lock()
+	p := l.receivers[key]
+	l.mu.Unlock()
+	if p == nil || !p.Holds(places) {
+		return nil
+	}
+	return l.take(key)
+}
