@@ -14,12 +14,13 @@ BENCH         ?= .
 BENCH_RUNS    ?= 5
 BENCH_RECORDS ?= 200
 BENCH_FLAGS   ?=
+UDP_FLAGS     ?=
 
 export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw lint tools generate bench gobench fuzz e2e run clean help
+.PHONY: build test ftw lint tools generate bench bench-udp gobench fuzz e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -58,6 +59,10 @@ bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECO
 	build/work/bench -runs $(BENCH_RUNS) -records $(BENCH_RECORDS) $(BENCH_FLAGS) \
 		$$(test ! -x build/work/modsecurity || echo -modsecurity build/work/modsecurity)
 
+bench-udp: build ## datagrams through a real Fluent Bit: its input udp and the input nano in turn (BENCH_RUNS=5, UDP_FLAGS=-v)
+	$(GO) build -o build/work/udp ./bench/udp
+	build/work/udp -runs $(BENCH_RUNS) $(UDP_FLAGS)
+
 gobench: ## Go benchmarks of single packages (BENCH=pattern, BENCHTIME=1s)
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
@@ -79,4 +84,4 @@ clean: ## build outputs
 	rm -rf build/out build/work
 
 help: ## this list
-	@sed -nE 's/^([a-z0-9]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | sed 's/\$$\$$/$$/g' | column -ts '|'
+	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | sed 's/\$$\$$/$$/g' | column -ts '|'

@@ -27,7 +27,7 @@ func TestRegisteringTheOutputRegistersTheFilterAsWell(t *testing.T) {
 			h.do("unregister")
 			require.Equal(t, "0 0 type 2 proxy 11 name waf filter left out", h.do("register", "1"),
 				"on a reload the host's configuration is not to be had")
-			require.Contains(t, strings.Join(h.log, "\n"), "lists flb-filter_waf.so beside out_waf.so")
+			require.Contains(t, strings.Join(h.log, "\n"), "lists flb-filter_waf.so and in_nano.so beside out_waf.so")
 			h.do("unregister")
 		})
 	}

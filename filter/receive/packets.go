@@ -2,12 +2,11 @@ package receive
 
 import (
 	"errors"
-	"net"
 	"net/netip"
-	"os"
 	"time"
 
 	"golang.org/x/net/ipv4"
+	"golang.org/x/sys/unix"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 )
@@ -17,9 +16,15 @@ const (
 	maxDatagram = 1 << 16 // bytes, a little more than UDP can carry
 	// flushSize is how many bytes of events are decoded before they go to the queue, unless batches are smaller.
 	flushSize = 256 << 10
-	// lastLook is for how long nothing may arrive behind the deadline before a socket is taken to be empty.
+	// After fewer than fewDatagrams a socket is left alone for a while: waking up for each costs more than decoding it. It is as
+	// long as the kernel's buffer can hold what comes at gatherRate, in bytes a second, and not worth it below shortestGather.
+	fewDatagrams   = batchLength / 2
+	gatherRate     = 800 << 20
+	shortestGather = time.Millisecond
+	longestGather  = 10 * time.Millisecond
+	// lastLook is how often an empty socket is looked at until the deadline.
 	lastLook = 5 * time.Millisecond
-	// overtime is how long it may take to read what the kernel has at the deadline.
+	// overtime is how long after the deadline it may take to read what the kernel has.
 	overtime = 3 * time.Second
 )
 
@@ -43,7 +48,7 @@ func (r *Receiver) newReader() *reader {
 	}
 }
 
-// readPackets reads a socket until its deadline, and from there on for as long as the kernel has something.
+// readPackets reads a socket until the end, and then for as long as the kernel has something.
 func (r *Receiver) readPackets(s *socket) {
 	in := r.newReader()
 	messages := make([]ipv4.Message, batchLength)
@@ -51,38 +56,70 @@ func (r *Receiver) readPackets(s *socket) {
 		messages[i].Buffers = [][]byte{make([]byte, maxDatagram)}
 		messages[i].OOB = make([]byte, controlSize)
 	}
-	idle := false
 	for {
 		n, err := s.batch.ReadBatch(messages, 0)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			if idle || r.late() {
+		if errors.Is(err, unix.EAGAIN) {
+			if r.ended(s) {
 				return
 			}
-			idle = true
-			s.conn.SetReadDeadline(time.Now().Add(lastLook)) //nolint:errcheck // the socket is closed then
 			continue
 		}
-		idle = false
 		if err != nil {
-			r.tell.once("receive on " + s.conn.LocalAddr().String() + ": " + err.Error())
-			time.Sleep(10 * time.Millisecond)
-			continue
+			r.tell.once("receive on " + s.LocalAddr().String() + ": " + err.Error())
+			time.Sleep(longestGather)
+			n = 0
 		}
-		now := time.Now()
-		for i := range messages[:n] {
-			m := &messages[i]
-			in.datagram(m.Buffers[0][:m.N], sender(m.Addr), now)
-			if len(in.events) >= in.enough {
-				in.flush()
-			}
+		in.packets(s, messages[:n])
+		if n < fewDatagrams {
+			time.Sleep(s.gather)
 		}
-		if drops, told := toldDrops(messages[n-1].OOB[:messages[n-1].NN]); told {
-			r.counters.kernelDrops.Add(s.drops.advance(drops))
+		if r.late() {
+			return
 		}
-		in.flush()
+	}
+}
+
+// ended waits until an empty socket has something, and reports whether it need not be read any more.
+func (r *Receiver) ended(s *socket) bool {
+	if r.ending.Load() {
+		patience := time.Until(r.deadline)
+		time.Sleep(min(patience, lastLook))
+		return patience <= 0
+	}
+	if err := s.await(r.wake); err != nil {
+		r.tell.once("wait for " + s.LocalAddr().String() + ": " + err.Error())
+		time.Sleep(longestGather)
+	}
+	return false
+}
+
+// packets takes what was read from a socket at once.
+func (in *reader) packets(s *socket, messages []ipv4.Message) {
+	if len(messages) == 0 {
+		return
+	}
+	now := time.Now()
+	for i := range messages {
+		m := &messages[i]
+		in.datagram(m.Buffers[0][:m.N], sender(m.Addr), now)
+		if len(in.events) >= in.enough {
+			in.flush()
+		}
+	}
+	last := &messages[len(messages)-1]
+	if drops, told := toldDrops(last.OOB[:last.NN]); told {
+		in.counters.kernelDrops.Add(s.drops.advance(drops))
+	}
+	in.flush()
+}
+
+// gatherTime is for how long a socket with a receive buffer of so many bytes may be left alone.
+func gatherTime(buffer int64) time.Duration {
+	switch t := time.Duration(buffer * int64(time.Second) / gatherRate); {
+	case t < shortestGather:
+		return 0
+	default:
+		return min(t, longestGather)
 	}
 }
 

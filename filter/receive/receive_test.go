@@ -49,7 +49,7 @@ func open(t *testing.T, properties setting.Map, places ...string) *intakeTest {
 	})
 	require.NoError(t, err)
 	t.Cleanup(func() {
-		if !in.ending {
+		if !in.ending.Load() {
 			in.Queue.Abandon()
 			in.Close(0)
 		}

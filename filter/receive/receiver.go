@@ -3,11 +3,16 @@
 package receive
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"net"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 )
@@ -27,11 +32,12 @@ type Receiver struct {
 	group     sync.WaitGroup // of all goroutines that read
 	watching  sync.WaitGroup
 	end       chan struct{}
+	wake      int // descriptor that is readable from the end on
 
+	ending      atomic.Bool
+	deadline    time.Time // set before ending
 	mu          sync.Mutex
-	connections map[net.Conn]struct{}
-	ending      bool
-	deadline    time.Time // once it is ending
+	connections map[net.Conn]struct{} // nil from the end on
 }
 
 // Open opens all places and starts to receive, or returns all problems with the places. What the operator should know while it
@@ -47,6 +53,10 @@ func Open(s Settings, warn func(line string)) (*Receiver, error) {
 		tell:        &teller{warn: warn},
 		end:         make(chan struct{}),
 		connections: map[net.Conn]struct{}{},
+	}
+	var err error
+	if r.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
 	}
 	r.chunks.Gone = func(n int) { r.counters.chunksGone.Add(uint64(n)) }
 	var problems []error
@@ -83,7 +93,7 @@ func (r *Receiver) open(place Place) error {
 // Places says where records are awaited, with the ports that the system has chosen.
 func (r *Receiver) Places() (all []Place) {
 	for _, s := range r.sockets {
-		place := Place{"udp", s.conn.LocalAddr().String()}
+		place := Place{"udp", s.LocalAddr().String()}
 		if len(all) == 0 || all[len(all)-1] != place {
 			all = append(all, place)
 		}
@@ -105,15 +115,14 @@ func (r *Receiver) Close(patience time.Duration) {
 	for _, l := range r.listeners {
 		l.Close()
 	}
-	deadline := time.Now().Add(patience)
+	r.deadline = time.Now().Add(patience)
+	r.ending.Store(true)
+	unix.Write(r.wake, binary.NativeEndian.AppendUint64(nil, 1)) //nolint:errcheck // it has room for far more
 	r.mu.Lock()
-	r.ending, r.deadline = true, deadline
-	for _, s := range r.sockets {
-		s.conn.SetReadDeadline(deadline) //nolint:errcheck // it is closed then
-	}
 	for conn := range r.connections {
-		conn.SetReadDeadline(deadline) //nolint:errcheck // it has ended then
+		conn.SetReadDeadline(r.deadline) //nolint:errcheck // it has ended then
 	}
+	r.connections = nil
 	r.mu.Unlock()
 	r.group.Wait()
 	close(r.end)
@@ -122,14 +131,11 @@ func (r *Receiver) Close(patience time.Duration) {
 }
 
 // late reports whether it is long after the deadline: senders do not stop.
-func (r *Receiver) late() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return time.Since(r.deadline) > overtime
-}
+func (r *Receiver) late() bool { return r.ending.Load() && time.Since(r.deadline) > overtime }
 
 func (r *Receiver) closeAll() {
 	closeSockets(r.sockets)
+	unix.Close(r.wake) //nolint:errcheck // nothing is lost
 	for _, l := range r.listeners {
 		l.Close()
 	}

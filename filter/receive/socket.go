@@ -2,25 +2,59 @@ package receive
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"syscall"
+	"time"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
 	"golang.org/x/sys/unix"
 )
 
-// socket is one UDP socket. Only the goroutine that reads it and, once that has ended, the one that closes it touch drops.
+// socket is one UDP socket. Go's runtime does not watch it: it would wake up for each datagram.
 type socket struct {
-	conn  *net.UDPConn
-	batch interface {
+	*net.UDPConn // closed, for its address and what package ipv4 asks of a connection
+	fd           int
+	batch        interface {
 		ReadBatch(messages []ipv4.Message, flags int) (int, error)
 	}
-	inode uint64
-	drops dropCounter
+	inode  uint64
+	gather time.Duration // see gatherTime
+	drops  dropCounter
 }
+
+// SyscallConn lets package ipv4 read the socket; a call that would have to wait fails with EAGAIN.
+func (s *socket) SyscallConn() (syscall.RawConn, error) { return descriptor(s.fd), nil }
+
+// Close closes the socket.
+func (s *socket) Close() error { return unix.Close(s.fd) }
+
+// await waits until the socket has something, or the other descriptor is readable.
+func (s *socket) await(other int) error {
+	_, err := unix.Poll([]unix.PollFd{{Fd: int32(s.fd), Events: unix.POLLIN}, {Fd: int32(other), Events: unix.POLLIN}}, -1)
+	if errors.Is(err, unix.EINTR) {
+		return nil
+	}
+	return err
+}
+
+// descriptor is a syscall.RawConn that never waits.
+type descriptor int
+
+func (d descriptor) Control(f func(fd uintptr)) error {
+	f(uintptr(d))
+	return nil
+}
+
+func (d descriptor) Read(f func(fd uintptr) bool) error {
+	f(uintptr(d))
+	return nil
+}
+
+func (d descriptor) Write(f func(fd uintptr) bool) error { return d.Read(f) }
 
 // openSockets opens the sockets of a place. Each has its own receive buffer; the kernel shares senders out between them.
 func openSockets(place Place, n int, buffer int64, warn func(string)) ([]*socket, error) {
@@ -36,9 +70,12 @@ func openSockets(place Place, n int, buffer int64, warn func(string)) ([]*socket
 			return nil, err
 		}
 		all = append(all, s)
-		address = s.conn.LocalAddr().String() // with the port that the system has chosen
+		address = s.LocalAddr().String() // with the port that the system has chosen
 	}
 	given, err := growBuffers(all, buffer)
+	for _, s := range all {
+		s.gather = gatherTime(given)
+	}
 	switch {
 	case err != nil:
 		warn(fmt.Sprintf("receive buffer of %s: %v", place, err))
@@ -65,70 +102,60 @@ func openSocket(address string, shared bool) (*socket, error) {
 				err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 			}
 		})
-		if controlled != nil {
-			return controlled
-		}
-		return err
+		return errors.Join(controlled, err)
 	}}
 	conn, err := config.ListenPacket(context.Background(), "udp", address)
 	if err != nil {
 		return nil, err
 	}
-	s := &socket{conn: conn.(*net.UDPConn)}
-	if s.conn.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Is4() {
-		s.batch = ipv4.NewPacketConn(s.conn)
-	} else {
-		s.batch = ipv6.NewPacketConn(s.conn)
-	}
-	if s.inode, err = inode(s.conn); err != nil {
-		conn.Close()
+	defer conn.Close()
+	s := &socket{UDPConn: conn.(*net.UDPConn)}
+	if err := s.detach(); err != nil {
 		return nil, fmt.Errorf("listen on %s: %w", address, err)
+	}
+	if s.LocalAddr().(*net.UDPAddr).AddrPort().Addr().Is4() {
+		s.batch = ipv4.NewPacketConn(s)
+	} else {
+		s.batch = ipv6.NewPacketConn(s)
 	}
 	return s, nil
 }
 
-func closeSockets(all []*socket) {
-	for _, s := range all {
-		s.conn.Close()
-	}
-}
-
-// control calls f with the descriptor of a socket.
-func control(conn *net.UDPConn, f func(fd int) error) error {
-	raw, err := conn.SyscallConn()
+// detach makes a descriptor of the connection's socket that outlives the connection.
+func (s *socket) detach() error {
+	raw, err := s.UDPConn.SyscallConn()
 	if err != nil {
 		return err
 	}
-	if controlled := raw.Control(func(fd uintptr) { err = f(int(fd)) }); controlled != nil {
-		return controlled
+	controlled := raw.Control(func(fd uintptr) { s.fd, err = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0) })
+	if err := errors.Join(controlled, err); err != nil {
+		return err
 	}
-	return err
+	var stat unix.Stat_t
+	if err := unix.Fstat(s.fd, &stat); err != nil {
+		unix.Close(s.fd) //nolint:errcheck // nothing is lost
+		return err
+	}
+	s.inode = stat.Ino
+	return nil
 }
 
-func inode(conn *net.UDPConn) (n uint64, err error) {
-	err = control(conn, func(fd int) error {
-		var stat unix.Stat_t
-		err := unix.Fstat(fd, &stat)
-		n = stat.Ino
-		return err
-	})
-	return n, err
+func closeSockets(all []*socket) {
+	for _, s := range all {
+		s.Close() //nolint:errcheck // nothing is written to it
+	}
 }
 
 // growBuffers asks for receive buffers and returns what the smallest has now. The kernel keeps as much again for its own
 // bookkeeping and tells the sum of both.
 func growBuffers(all []*socket, bytes int64) (given int64, err error) {
 	for _, s := range all {
-		var now int
-		err := control(s.conn, func(fd int) (err error) {
-			if unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, int(bytes)) != nil { // not privileged
-				if err = unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, int(bytes)); err != nil {
-					return err
-				}
+		if unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, int(bytes)) != nil { // not privileged
+			if err := unix.SetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF, int(bytes)); err != nil {
+				return 0, err
 			}
-			now, err = unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
-			return err
-		})
+		}
+		now, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_RCVBUF)
 		if err != nil {
 			return 0, err
 		}

@@ -49,7 +49,7 @@ func (r *Receiver) accept(listener net.Listener) {
 func (r *Receiver) admit(conn net.Conn) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.ending || len(r.connections) >= maxConnections {
+	if r.connections == nil || len(r.connections) >= maxConnections {
 		return false
 	}
 	r.connections[conn] = struct{}{}

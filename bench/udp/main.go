@@ -1,0 +1,247 @@
+// Command udp measures, against a real Fluent Bit, how many datagrams a second Fluent Bit's own input udp and the input nano take
+// before the first is lost, what a record costs, and what becomes of bursts. Everything runs on this machine, the sender included,
+// so the figures are those of a machine that does both. The two inputs take turns.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+// plan is what is measured with.
+type plan struct {
+	fluentBit string
+	plugin    string
+	runs      int
+	length    time.Duration // of one run
+	parts     []string
+	verbose   bool
+}
+
+func main() {
+	var p plan
+	flag.StringVar(&p.fluentBit, "fluent-bit", "", "path of Fluent Bit; unless set, $FLUENT_BIT, PATH, or the newest of /opt/fluent-bit*")
+	flag.StringVar(&p.plugin, "plugin", "build/out/out_waf.so", "path of the plugin")
+	flag.IntVar(&p.runs, "runs", 3, "runs of which the median is told")
+	flag.DurationVar(&p.length, "length", 3*time.Second, "for how long one run sends")
+	flag.BoolVar(&p.verbose, "v", false, "print each run")
+	parts := flag.String("parts", "rates,cost,bursts,gelf", "what to measure")
+	flag.Parse()
+	p.parts = strings.Split(*parts, ",")
+	if err := p.measure(); err != nil {
+		fmt.Fprintln(os.Stderr, "udp:", err)
+		os.Exit(1)
+	}
+}
+
+func (p *plan) measure() (err error) {
+	if p.fluentBit, err = findFluentBit(p.fluentBit); err != nil {
+		return err
+	}
+	if p.plugin, err = filepath.Abs(p.plugin); err != nil {
+		return err
+	}
+	version, err := exec.Command(p.fluentBit, "--version").Output()
+	if err != nil {
+		return fmt.Errorf("%s --version: %w", p.fluentBit, err)
+	}
+	first, _, _ := strings.Cut(string(version), "\n")
+	fmt.Printf("%s, %s, %d cores, sender included; medians of %d runs of %s\n\n", first, runtime.GOARCH, runtime.NumCPU(), p.runs, p.length)
+	measures := map[string]func() error{"rates": p.rates, "cost": p.cost, "bursts": p.bursts, "gelf": p.compressed}
+	for _, name := range p.parts {
+		measure, known := measures[name]
+		if !known {
+			return fmt.Errorf("unknown part %q (want rates, cost, bursts or gelf)", name)
+		}
+		if err := measure(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func findFluentBit(given string) (string, error) {
+	if given == "" {
+		given = os.Getenv("FLUENT_BIT")
+	}
+	if given != "" {
+		return given, nil
+	}
+	if path, err := exec.LookPath("fluent-bit"); err == nil {
+		return path, nil
+	}
+	found, err := filepath.Glob("/opt/fluent-bit*/bin/fluent-bit")
+	if err != nil || len(found) == 0 {
+		return "", fmt.Errorf("no Fluent Bit in $FLUENT_BIT, PATH and /opt/fluent-bit*")
+	}
+	slices.Sort(found)
+	return found[len(found)-1], nil
+}
+
+// set-ups that are compared.
+var (
+	inUDP    = setup{name: "in_udp", input: "udp"}
+	nano     = setup{name: "nano", input: "nano"}
+	nanoOff  = setup{name: "nano, threaded off", input: "nano", more: "\n      threaded: off"}
+	udpWAF   = setup{name: "in_udp + waf", input: "udp", filter: true}
+	nanoWAF  = setup{name: "nano + waf", input: "nano", filter: true}
+	nanoGELF = setup{name: "nano", input: "nano"}
+)
+
+// rates looks for the rate at which in_udp begins to lose, and for what nano does at multiples of it.
+func (p *plan) rates() error {
+	fmt.Println("Rates, datagrams a second")
+	fmt.Println()
+	fmt.Println("| size | in_udp loses from | nano at 4 times | threaded off | nano + waf at 2 times | in_udp + waf at 2 times |")
+	fmt.Println("|---|---|---|---|---|---|")
+	for _, size := range []int{1_000, 4_000, 60_000} {
+		traffic, err := repeated(size)
+		if err != nil {
+			return err
+		}
+		onset, err := p.onset(inUDP, traffic)
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("| %s | %s |", kilo(size), grouped(onset))
+		for _, s := range []struct {
+			setup
+			times int
+		}{{nano, 4}, {nanoOff, 4}, {nanoWAF, 2}, {udpWAF, 2}} {
+			r, err := p.median(s.setup, traffic, onset*s.times)
+			if err != nil {
+				return err
+			}
+			line += " " + r.loss() + " |"
+		}
+		fmt.Println(line)
+	}
+	fmt.Println()
+	return nil
+}
+
+// onset climbs until a rate loses more than one datagram in a thousand, twice in a row.
+func (p *plan) onset(s setup, t *traffic) (int, error) {
+	for rate := max(500, 4_000_000/(t.size+1_000)); ; rate = rate * 5 / 4 {
+		lossy := 0
+		for range 2 {
+			r, err := p.run(s, t, rate)
+			if err != nil {
+				return 0, err
+			}
+			if r.lost() <= r.sent/1000 {
+				break
+			}
+			lossy++
+		}
+		if lossy == 2 {
+			return rate, nil
+		}
+	}
+}
+
+// cost compares what a record costs at a rate that both inputs take.
+func (p *plan) cost() error {
+	fmt.Println("CPU time of Fluent Bit by record, at a rate that loses nothing, in microseconds")
+	fmt.Println()
+	fmt.Println("| size | rate | in_udp | nano | nano, threaded off | in_udp + waf | nano + waf |")
+	fmt.Println("|---|---|---|---|---|---|---|")
+	for _, c := range []struct{ size, rate int }{{1_000, 8_000}, {4_000, 4_000}, {60_000, 500}} {
+		traffic, err := repeated(c.size)
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("| %s | %s |", kilo(c.size), grouped(c.rate))
+		results, err := p.alternate([]setup{inUDP, nano, nanoOff, udpWAF, nanoWAF}, traffic, c.rate)
+		if err != nil {
+			return err
+		}
+		for _, r := range results {
+			line += fmt.Sprintf(" %.1f |", r.microseconds())
+		}
+		fmt.Println(line)
+	}
+	fmt.Println()
+	return nil
+}
+
+// burst is how many datagrams are sent as fast as they can be.
+const burst = 100_000
+
+func (p *plan) bursts() error {
+	fmt.Printf("Bursts of %s datagrams, as fast as the sender can\n\n", grouped(burst))
+	fmt.Println("| size | in_udp | nano | nano, receive_buffer 64M |")
+	fmt.Println("|---|---|---|---|")
+	large := setup{name: "nano, 64M", input: "nano", more: "\n      receive_buffer: 64M\n      queue_limit: 512M"}
+	for _, size := range []int{1_000, 4_000} {
+		traffic, err := repeated(size)
+		if err != nil {
+			return err
+		}
+		traffic.total = burst
+		results, err := p.alternate([]setup{inUDP, nano, large}, traffic, 0)
+		if err != nil {
+			return err
+		}
+		line := "| " + kilo(size) + " |"
+		for _, r := range results {
+			line += " " + r.loss() + " |"
+		}
+		fmt.Println(line)
+	}
+	fmt.Println()
+	return nil
+}
+
+// compressed sends GELF messages, compressed and in chunks, which in_udp cannot read.
+func (p *plan) compressed() error {
+	traffic, err := gelf(60_000, 4)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("GELF messages of 60 kB, gzip, in %d chunks each (in_udp reads neither)\n\n", traffic.parts)
+	fmt.Println("| messages a second | nano | CPU by message, µs |")
+	fmt.Println("|---|---|---|")
+	for _, rate := range []int{500, 1_000, 2_000} {
+		r, err := p.median(nanoGELF, traffic, rate)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("| %s | %s | %.0f |\n", grouped(rate), r.loss(), r.microseconds())
+	}
+	return nil
+}
+
+// alternate runs the set-ups in turn and returns the median of each.
+func (p *plan) alternate(all []setup, t *traffic, rate int) ([]result, error) {
+	runs := make([][]result, len(all))
+	for range p.runs {
+		for n, s := range all {
+			r, err := p.run(s, t, rate)
+			if err != nil {
+				return nil, err
+			}
+			runs[n] = append(runs[n], r)
+		}
+	}
+	medians := make([]result, len(all))
+	for n := range all {
+		medians[n] = median(runs[n])
+	}
+	return medians, nil
+}
+
+func (p *plan) median(s setup, t *traffic, rate int) (result, error) {
+	all, err := p.alternate([]setup{s}, t, rate)
+	if err != nil {
+		return result{}, err
+	}
+	return all[0], nil
+}
