@@ -39,6 +39,8 @@ lint: tools ## formatting, vet and golangci-lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	CGO_CFLAGS=-Werror $(GO) vet -tags $(TAGS),e2e ./...
 	$(GOLANGCI) run --allow-parallel-runners --build-tags $(TAGS),e2e ./...
+	cd build/tools && $(GOLANGCI) run --allow-parallel-runners ./...
+	@! command -v shellcheck >/dev/null || shellcheck .ci/run $$(git ls-files '*.sh')
 
 tools: ## golangci-lint in the pinned version
 	@$(GOLANGCI) version --short 2>/dev/null | grep -qx $(GOLANGCI_WANT) || \
@@ -82,6 +84,8 @@ run: build ## the pipeline on UDP 127.0.0.1:15155, with one sample replayed; ONC
 
 clean: ## build outputs
 	rm -rf build/out build/work
+
+include build/ship.mk
 
 help: ## this list
 	@sed -nE 's/^([a-z0-9-]+):.*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | sed 's/\$$\$$/$$/g' | column -ts '|'

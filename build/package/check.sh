@@ -1,0 +1,102 @@
+#!/bin/sh
+# Tries what build/package/package.sh has made: build/package/check.sh DIRECTORY
+#
+# Installs, uses, removes and purges the package of this machine's architecture, below a temporary root, and inspects those of the
+# others. As another user than root the package is unpacked only.
+set -eu
+
+fail() {
+    echo "check: $*" >&2
+    exit 1
+}
+
+out=$(cd "$1" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+target=$work/root
+here=$(dpkg --print-architecture)
+
+# What the plugin asks of glibc must be in the version that the package depends on.
+libc_wanted() {
+    readelf --dyn-syms --wide "$1" | sed -nE 's/.*@(GLIBC_)([0-9.]+).*/\2/p' | sort -Vu | tail -1
+}
+
+inspect() {
+    deb=$1
+    arch=$(dpkg-deb --field "$deb" Architecture)
+    files=$work/$arch
+    dpkg-deb --extract "$deb" "$files"
+    object=$files/usr/lib/fluent-bit-waf/out_waf.so
+    case $arch in
+    amd64) machine="X86-64" ;;
+    arm64) machine="AArch64" ;;
+    *) fail "$deb: architecture $arch" ;;
+    esac
+    for program in "$object" "$files/usr/bin/wafctl"; do
+        readelf --file-header "$program" | grep -q "Machine:.*$machine" || fail "$program is not for $arch"
+    done
+    readelf --program-headers "$files/usr/bin/wafctl" | grep -q INTERP && fail "wafctl of $arch is not static"
+    for symbol in FLBPluginRegister FLBPluginInit FLBPluginFlushCtx FLBPluginExitCtx filter_waf_plugin; do
+        readelf --dyn-syms --wide "$object" | grep -qE " (FUNC|OBJECT) +GLOBAL +DEFAULT +[0-9]+ $symbol\$" ||
+            fail "out_waf.so of $arch does not export $symbol"
+    done
+    wanted=$(libc_wanted "$object")
+    has=$(dpkg-deb --field "$deb" Depends | sed -nE 's/.*libc6 \(>= ([0-9.]+)\).*/\1/p')
+    dpkg --compare-versions "$wanted" le "$has" || fail "out_waf.so of $arch needs glibc $wanted, its package $has"
+    [ "$(readlink "$files/usr/lib/fluent-bit-waf/flb-filter_waf.so")" = out_waf.so ] || fail "flb-filter_waf.so of $arch is no link"
+    dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's#^\./##' | grep -v '/$' | sort >"$work/deb.list"
+    tar -tzf "$out"/fluent-bit-waf_*_linux_"$arch".tar.gz | grep -v '/$' | sort >"$work/tar.list"
+    cmp -s "$work/deb.list" "$work/tar.list" || fail "package and tarball of $arch have other files"
+    grep -q '"bomFormat": "CycloneDX"' "$out"/fluent-bit-waf_*_linux_"$arch".cdx.json || fail "no list of what is inside for $arch"
+    echo "check: $arch: glibc $wanted, $(wc -l <"$work/deb.list") files, $(wc -c <"$deb") bytes"
+}
+
+in_target() { dpkg --root="$target" --force-depends --no-triggers --log=/dev/null "$@"; }
+
+use() {
+    "$1/usr/bin/wafctl" version
+    code=0
+    "$1/usr/bin/wafctl" check "$root/testdata/nano-sample.json" >/dev/null || code=$?
+    [ $code = 1 ] || fail "wafctl check ended with $code, not with 1 for an alert"
+    gzip -dc "$1/usr/share/man/man1/wafctl.1.gz" | grep -q '^.SS wafctl run' || fail "no manual"
+    bit=${FLUENT_BIT:-$(command -v fluent-bit || find /opt -path '/opt/fluent-bit*/bin/fluent-bit' 2>/dev/null | sort | tail -1)}
+    if [ -z "$bit" ]; then
+        echo "check: NO FLUENT BIT FOUND: the installed plugin was not loaded"
+        return
+    fi
+    (cd "$work" && "$bit" -e "$1/usr/lib/fluent-bit-waf/out_waf.so" -c "$1/etc/fluent-bit-waf/nano-syslog.yaml" --dry-run >"$work/log" 2>&1) ||
+        fail "Fluent Bit does not take the installed plugin: $(cat "$work/log")"
+    echo "check: $bit loads the installed plugin and takes the installed configuration"
+}
+
+install_and_remove() {
+    mkdir -p "$target/var/lib/dpkg/info" "$target/var/lib/dpkg/updates"
+    : >"$target/var/lib/dpkg/status"
+    in_target -i "$1" >/dev/null 2>"$work/dpkg" || fail "install: $(cat "$work/dpkg")"
+    use "$target"
+    echo '# changed here' >>"$target/etc/fluent-bit-waf/nano-syslog.yaml"
+    in_target --force-confdef -i "$1" >/dev/null 2>&1 || fail "install again"
+    grep -q '# changed here' "$target/etc/fluent-bit-waf/nano-syslog.yaml" || fail "an upgrade overwrites the configuration"
+    in_target -r fluent-bit-waf >/dev/null
+    if [ -e "$target/usr/lib/fluent-bit-waf" ] || [ -e "$target/usr/bin/wafctl" ]; then
+        fail "remove leaves programs"
+    fi
+    [ -e "$target/etc/fluent-bit-waf/nano-syslog.yaml" ] || fail "remove takes the configuration"
+    in_target -P fluent-bit-waf >/dev/null
+    left=$(find "$target" -path "$target/var" -prune -o ! -type d -print)
+    [ -z "$left" ] || fail "purge leaves $left"
+    echo "check: installed, used, removed and purged"
+}
+
+(cd "$out" && sha256sum --quiet -c SHA256SUMS) || fail "checksums"
+for deb in "$out"/*.deb; do
+    inspect "$deb"
+done
+deb=$(ls "$out"/*_"$here".deb)
+if [ "$(id -u)" = 0 ]; then
+    install_and_remove "$deb"
+else
+    use "$work/$here"
+    echo "check: NOT ROOT: unpacked and used, not installed"
+fi
