@@ -13,6 +13,7 @@ type Config struct {
 	Sources    []string // "crs", files, globs, directories; in load order
 	Packs      []string // the project's own packs of rules
 	Setup      []string // SecActions that set CRS variables, for the place before CRS reads them
+	Engine     []string // directives that set the engine up
 	Exclusions []string // directives that remove rules
 	Directives string   // SecLang text for the end
 	Strict     bool     // a directive that cannot be used refuses the rule set
@@ -28,6 +29,9 @@ func Properties() []setting.Property {
 			"SecLang, in order, comma separated"},
 	}
 	for _, s := range crsSettings {
+		table = append(table, s.describe()...)
+	}
+	for _, s := range engineSettings {
 		table = append(table, s.describe())
 	}
 	return append(table,
@@ -60,6 +64,11 @@ func ReadConfig(r *setting.Reader) Config {
 	for _, s := range crsSettings {
 		if action := s.read(r, embedded); action != "" {
 			c.Setup = append(c.Setup, action)
+		}
+	}
+	for _, s := range engineSettings {
+		if directive := s.read(r); directive != "" {
+			c.Engine = append(c.Engine, directive)
 		}
 	}
 	for _, part := range r.List("exclude_rules") {

@@ -10,6 +10,7 @@ import (
 // crsSetting is one CRS variable under the name that users of modsecurity-crs-docker know.
 type crsSetting struct {
 	property string
+	older    string // name of the property in the time of CRS 3, "" when it was the same
 	variable string // TX variable that CRS reads
 	ruleID   int    // of the rule in crs-setup.conf that sets it
 	low      int    // smallest number; numbers only
@@ -36,40 +37,48 @@ const maxNumber = 1 << 30
 const settingIDs = 7_000_000
 
 var crsSettings = []crsSetting{
-	{"blocking_paranoia", "blocking_paranoia_level", 900000, 1, 4, bare, "1", "CRS paranoia level of the rules that count"},
-	{"detection_paranoia", "detection_paranoia_level", 900001, 1, 4, bare, "",
+	{"blocking_paranoia", "paranoia", "blocking_paranoia_level", 900000, 1, 4, bare, "1", "CRS paranoia level of the rules that count"},
+	{"detection_paranoia", "executing_paranoia", "detection_paranoia_level", 900001, 1, 4, bare, "",
 		"CRS paranoia level of the rules that run; those above blocking_paranoia are listed but do not count"},
-	{"anomaly_inbound", "inbound_anomaly_score_threshold", 900110, 1, maxNumber, bare, "5", "score from which a request alerts"},
-	{"anomaly_outbound", "outbound_anomaly_score_threshold", 900111, 1, maxNumber, bare, "4", "score from which a response alerts"},
-	{"reporting_level", "reporting_level", 900115, 0, 5, bare, "", "CRS reporting level"},
-	{"enforce_bodyproc_urlencoded", "enforce_bodyproc_urlencoded", 900010, 0, 1, bare, "",
+	{"anomaly_inbound", "", "inbound_anomaly_score_threshold", 900110, 1, maxNumber, bare, "5", "score from which a request alerts"},
+	{"anomaly_outbound", "", "outbound_anomaly_score_threshold", 900111, 1, maxNumber, bare, "4", "score from which a response alerts"},
+	{"reporting_level", "", "reporting_level", 900115, 0, 5, bare, "", "CRS reporting level"},
+	{"enforce_bodyproc_urlencoded", "", "enforce_bodyproc_urlencoded", 900010, 0, 1, bare, "",
 		"1 reads bodies without a known Content-Type as forms"},
-	{"allowed_methods", "allowed_methods", 900200, 0, 0, bare, "", "HTTP methods that are no violation, separated by blanks"},
-	{"allowed_request_content_type", "allowed_request_content_type", 900220, 0, 0, inBars, "",
+	{"allowed_methods", "", "allowed_methods", 900200, 0, 0, bare, "", "HTTP methods that are no violation, separated by blanks"},
+	{"allowed_request_content_type", "", "allowed_request_content_type", 900220, 0, 0, inBars, "",
 		"request media types that are no violation"},
-	{"allowed_http_versions", "allowed_http_versions", 900230, 0, 0, bare, "", "HTTP versions that are no violation"},
-	{"restricted_extensions", "restricted_extensions", 900240, 0, 0, slashAfter, "", "file extensions that are a violation"},
-	{"restricted_headers_basic", "restricted_headers_basic", 900250, 0, 0, inSlashes, "", "request headers that are a violation"},
-	{"restricted_headers_extended", "restricted_headers_extended", 900255, 0, 0, inSlashes, "",
+	{"allowed_http_versions", "", "allowed_http_versions", 900230, 0, 0, bare, "", "HTTP versions that are no violation"},
+	{"restricted_extensions", "", "restricted_extensions", 900240, 0, 0, slashAfter, "", "file extensions that are a violation"},
+	{"restricted_headers_basic", "", "restricted_headers_basic", 900250, 0, 0, inSlashes, "", "request headers that are a violation"},
+	{"restricted_headers_extended", "", "restricted_headers_extended", 900255, 0, 0, inSlashes, "",
 		"request headers that are a violation at paranoia 2 and above"},
-	{"allowed_request_content_type_charset", "allowed_request_content_type_charset", 900280, 0, 0, inBars, "",
+	{"static_extensions", "", "static_extensions", 900260, 0, 0, inSlashes, "", "file extensions that CRS 3 takes for static; CRS 4 has no such list"},
+	{"allowed_request_content_type_charset", "", "allowed_request_content_type_charset", 900280, 0, 0, inBars, "",
 		"request charsets that are no violation"},
-	{"max_num_args", "max_num_args", 900300, 1, maxNumber, bare, "", "largest number of arguments"},
-	{"arg_name_length", "arg_name_length", 900310, 1, maxNumber, bare, "", "largest length of an argument's name"},
-	{"arg_length", "arg_length", 900320, 1, maxNumber, bare, "", "largest length of an argument's value"},
-	{"total_arg_length", "total_arg_length", 900330, 1, maxNumber, bare, "", "largest length of all arguments together"},
-	{"max_file_size", "max_file_size", 900340, 1, maxNumber, bare, "", "largest size of an uploaded file in bytes"},
-	{"combined_file_sizes", "combined_file_sizes", 900350, 1, maxNumber, bare, "", "largest size of all uploaded files in bytes"},
-	{"validate_utf8_encoding", "crs_validate_utf8_encoding", 900950, 0, 1, bare, "", "1 alerts on invalid UTF-8"},
+	{"max_num_args", "", "max_num_args", 900300, 1, maxNumber, bare, "", "largest number of arguments"},
+	{"arg_name_length", "", "arg_name_length", 900310, 1, maxNumber, bare, "", "largest length of an argument's name"},
+	{"arg_length", "", "arg_length", 900320, 1, maxNumber, bare, "", "largest length of an argument's value"},
+	{"total_arg_length", "", "total_arg_length", 900330, 1, maxNumber, bare, "", "largest length of all arguments together"},
+	{"max_file_size", "", "max_file_size", 900340, 1, maxNumber, bare, "", "largest size of an uploaded file in bytes"},
+	{"combined_file_sizes", "", "combined_file_sizes", 900350, 1, maxNumber, bare, "", "largest size of all uploaded files in bytes"},
+	{"validate_utf8_encoding", "", "crs_validate_utf8_encoding", 900950, 0, 1, bare, "", "1 alerts on invalid UTF-8"},
 }
 
-func (s crsSetting) describe() setting.Property {
-	return setting.Property{Name: s.property, Default: s.def, Help: s.help}
+func (s crsSetting) describe() []setting.Property {
+	all := []setting.Property{{Name: s.property, Default: s.def, Help: s.help}}
+	if s.older != "" {
+		all = append(all, setting.Property{Name: s.older, Help: "older name of " + s.property})
+	}
+	return all
 }
 
 // read returns the SecAction that sets the variable, "" when nothing is to be set. A default is only
 // written for the embedded CRS: a user's own crs-setup.conf keeps its values unless a property overrules them.
 func (s crsSetting) read(r *setting.Reader, withDefaults bool) string {
+	if s.older != "" && r.Given(s.older) && !r.Given(s.property) {
+		s.property = s.older
+	}
 	if !r.Given(s.property) && (!withDefaults || s.def == "") {
 		return ""
 	}

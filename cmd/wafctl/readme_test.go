@@ -22,7 +22,9 @@ const readme = "../../README.md"
 var crsDetails = []string{
 	"detection_paranoia", "enforce_bodyproc_urlencoded", "reporting_level", "restricted_extensions", "restricted_headers_basic",
 	"restricted_headers_extended", "allowed_request_content_type_charset", "max_num_args", "arg_name_length", "arg_length",
-	"total_arg_length", "max_file_size", "combined_file_sizes", "validate_utf8_encoding",
+	"total_arg_length", "max_file_size", "combined_file_sizes", "validate_utf8_encoding", "static_extensions", "paranoia",
+	"executing_paranoia", "modsec_req_body_access", "modsec_req_body_limit", "modsec_req_body_json_depth_limit",
+	"modsec_arguments_limit", "modsec_resp_body_access", "modsec_resp_body_limit", "modsec_resp_body_mimetype",
 }
 
 func TestReadmeIsCurrent(t *testing.T) {
