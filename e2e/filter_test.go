@@ -147,6 +147,7 @@ func TestChunksOfManyRecords(t *testing.T) {
 		f.flood(t, 2000, fromFile+`
   filters:
     - name: waf
+      inspect_budget: off
       match: nano
       emit_tag: alert
       include_payload: off`)
@@ -161,6 +162,7 @@ func TestProcessorOfAnInput(t *testing.T) {
       processors:
         logs:
           - name: waf
+            inspect_budget: off
             emit_tag: alert
             include_payload: off`)
 			})
@@ -175,6 +177,7 @@ func TestProcessorOfAnOutputMarksButCannotEmit(t *testing.T) {
       processors:
         logs:
           - name: waf
+            inspect_budget: off
             emit_tag: alert
 `))
 		sendUDP(t, port, sample(t))
@@ -189,9 +192,11 @@ func TestTwoFiltersWithDifferentRules(t *testing.T) {
 		port := freePort(t)
 		p := f.start(t, withUDP(port, `
     - name: waf
+      inspect_budget: off
       match: '*'
       alert_key: strict
     - name: waf
+      inspect_budget: off
       match: '*'
       alert_key: lax
       exclude_rules: 930000-932999
@@ -239,6 +244,7 @@ func TestBadSettingsRefuseTheStart(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		p := f.launch(t, t.TempDir(), withUDP(freePort(t), `
     - name: waf
+      inspect_budget: off
       match: '*'
       alert_on: sometimes
       emit_limit: much
@@ -255,6 +261,7 @@ func TestUnknownPropertyRefusesTheStart(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		p := f.launch(t, t.TempDir(), withUDP(freePort(t), `
     - name: waf
+      inspect_budget: off
       match: '*'
       paranoia_level: 4
 `, toFile("'*'", "all")), "-e", plugin())
@@ -268,6 +275,7 @@ func TestDaemonModeIsRefused(t *testing.T) {
 		dir := t.TempDir()
 		p := f.launch(t, dir, strings.Replace(withUDP(freePort(t), `
     - name: waf
+      inspect_budget: off
       match: '*'
 `, toFile("'*'", "all")), "flush: 0.2", "flush: 0.2\n  daemon: on\n  log_file: "+filepath.Join(dir, "daemon.log"), 1), "-e", plugin())
 		require.NoError(t, p.end(), "the process that forks")

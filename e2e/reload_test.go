@@ -32,6 +32,7 @@ plugins:
       rules: own.conf
       alert_on: match
       emit_tag: alert
+      inspect_budget: off
 `, toFile("alert", "alerts")+toFile("nano.*", "all")+`
     - name: waf
       match: nano.*
@@ -132,6 +133,7 @@ func TestPanicAfterFluentBitsOwnSignalsLetsRecordsPass(t *testing.T) {
 		p := f.launch(t, t.TempDir(), strings.Replace(withUDP(port, `
     - name: waf
       match: '*'
+      inspect_budget: off
 `, toFile("'*'", "all")), "tag: nano.east", "tag: fault.nil", 1), "-e", object)
 		p.waitReady(1)
 		sendUDP(t, port, sample(t))

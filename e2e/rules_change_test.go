@@ -40,6 +40,7 @@ func TestRulesChangeWhileRecordsFlow(t *testing.T) {
       match: nano.*
       rules: crs,`+dir+`/own.conf
       reload_interval: 100ms
+      inspect_budget: off
 `, toFile("nano.*", "all")), "name: udp", "name: tcp", 1)
 		p := f.launch(t, dir, strings.Replace(yaml, "chunk_size: 64", "chunk_size: 64\n      buffer_size: 64", 1), "-e", plugin())
 		p.waitReady(1)

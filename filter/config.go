@@ -21,6 +21,7 @@ type config struct {
 	reloadInterval time.Duration // between two looks at the rule files, 0 for none
 	trusted        string        // records with this key have a verdict already; "" when none is believed
 	profile        bool          // where the time goes is kept
+	budget         time.Duration // for inspecting one chunk; 0 inspects everything
 }
 
 // Properties are the settings of the filter in the order in which help lists them.
@@ -39,6 +40,8 @@ func Properties() []setting.Property {
 			Help: "msa emits the flat alert, record a copy of the record with its alert map"},
 		setting.Property{Name: "emit_limit", Default: "10M", Help: "memory limit of the emitter"},
 		setting.Property{Name: "include_payload", Default: "on", Help: "heads and bodies in the flat alert"},
+		setting.Property{Name: "inspect_budget", Default: "50ms", Help: "time for inspecting one chunk, 1ms to 1m, or off; records that " +
+			"are not inspected in time pass on, and are counted"},
 		setting.Property{Name: "keep", Default: "all", Values: []string{"all", "alerts"},
 			Help: "alerts drops clean HTTP records; records that are not HTTP stay"},
 	)
@@ -58,6 +61,7 @@ func readConfig(r *setting.Reader) config {
 		alertsOnly:     r.Word("keep") == "alerts",
 		reloadInterval: r.Interval("reload_interval"),
 	}
+	c.budget = r.Duration("inspect_budget", time.Millisecond, time.Minute)
 	if c.alertKey == "off" {
 		c.alertKey = ""
 	}

@@ -12,7 +12,8 @@ type Counts struct {
 	Alerts  uint64 // HTTP transactions with an alert
 	NotHTTP uint64 // records that are no HTTP transactions
 	Broken  uint64 // bytes or transactions that could not be read or inspected; they pass as they came
-	Skipped uint64 // records under the filter's own emit tag, or with a trusted verdict
+	Skipped uint64 // records under the filter's own emit tag, with a trusted verdict, or late
+	Late    uint64 // HTTP transactions that were not inspected because inspect_budget was used up
 	Emitted uint64 // alerts that the host took
 	Failed  uint64 // alerts that the host did not take
 	Panics  uint64 // panics caught
@@ -21,7 +22,7 @@ type Counts struct {
 }
 
 type counters struct {
-	records, clean, alerts, notHTTP, broken, skipped, emitted, failed, panics atomic.Uint64
+	records, clean, alerts, notHTTP, broken, skipped, late, emitted, failed, panics atomic.Uint64
 }
 
 // Counts returns the counters as they stand.
@@ -29,15 +30,15 @@ func (f *Filter) Counts() Counts {
 	c := &f.counts
 	return Counts{
 		Records: c.records.Load(), Clean: c.clean.Load(), Alerts: c.alerts.Load(), NotHTTP: c.notHTTP.Load(),
-		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
+		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Late: c.late.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
 		Panics: c.panics.Load(), Sources: f.sourceCounts(),
 	}
 }
 
 // String writes the counters for a log line.
 func (c Counts) String() string {
-	return fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d; alerts emitted %d, failed %d%s",
-		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Emitted, c.Failed, sourcesText(c.Sources))
+	return fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d (%d of them late); alerts emitted %d, failed %d%s",
+		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Late, c.Emitted, c.Failed, sourcesText(c.Sources))
 }
 
 // EmitTaken counts an alert that the host took.

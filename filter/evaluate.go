@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
@@ -23,6 +24,9 @@ const (
 	Alert               // an HTTP transaction with an alert
 	Broken              // could not be read or inspected
 	Skipped             // not to be evaluated
+	Late                // an HTTP transaction that was not inspected because inspect_budget was used up
+
+	waiting // to be judged by the engine
 )
 
 // item is one event of a chunk and what was found.
@@ -34,6 +38,13 @@ type item struct {
 	body    []byte         // replaces the event's body, nil keeps it
 	emit    *Emit          // alert for the emit tag
 	summary *Summary       // of an alert, for Check
+	pending pending        // of a waiting item
+}
+
+// pending is what is known of a transaction that waits for the engine.
+type pending struct {
+	key   rules.Key
+	rules rules.Case
 }
 
 // batch holds the events of one chunk while it is evaluated.
@@ -41,13 +52,16 @@ type batch struct {
 	items  []item
 	broken []byte // bytes at the end that are no event
 	rules  *loaded
+
+	deadline time.Time // when inspection has to end, zero when it may take as long as it wants
 }
 
 // scratch is the memory that one goroutine needs for evaluating records one after the other.
 type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
-	identity    []byte // of the transaction, for the verdict cache
+	identity    []byte    // of the transaction, for the verdict cache
+	deadline    time.Time // of the batch
 	rules       *rules.Set
 }
 
@@ -63,6 +77,7 @@ const largeScratch = 64 << 10
 func (b *batch) split(chunk []byte) {
 	b.items = b.items[:0]
 	b.broken = nil
+	b.deadline = time.Time{}
 	for len(chunk) > 0 {
 		event, rest, err := record.Next(chunk)
 		if err != nil {
@@ -116,10 +131,14 @@ func (b *batch) each(work func(*item, *scratch)) {
 
 func (b *batch) run(from, to int, work func(*item, *scratch)) {
 	s := scratches.Get().(*scratch)
-	s.rules = b.rules.set
+	s.rules, s.deadline = b.rules.set, b.deadline
 	for i := from; i < to; i++ {
 		work(&b.items[i], s)
 	}
+	s.putBack()
+}
+
+func (s *scratch) putBack() {
 	s.rules = nil
 	if s.size() < largeScratch {
 		scratches.Put(s)
@@ -135,14 +154,7 @@ type demand struct {
 
 // evaluate finds out what an event is. A panic anywhere in it lets the record pass as it came.
 func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			*it = item{event: it.event, kind: Broken}
-			if f.counts.panics.Add(1) == 1 {
-				f.log(LevelError, fmt.Sprintf("panic while evaluating a record, which passes unchanged: %v\n%s", cause, debug.Stack()))
-			}
-		}
-	}()
+	defer f.recovered(it)
 	if it.event.Time.Group || f.config.trusted != "" && record.Has(it.event.Body, f.config.trusted) {
 		it.kind = Skipped
 		return
@@ -162,15 +174,15 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 		return
 	}
 	if verdict == nil {
-		var err error
-		if verdict, err = f.inspect(s, d, key); err != nil {
-			it.kind = Broken
-			if f.counts.panics.Add(1) == 1 {
-				f.log(LevelError, fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err))
-			}
+		if verdict = f.inspect(it, s, d, key); verdict == nil {
 			return
 		}
 	}
+	f.decide(it, s, d, verdict)
+}
+
+// decide takes a verdict on the transaction, and has an alert written.
+func (f *Filter) decide(it *item, s *scratch, d *demand, verdict *rules.Verdict) {
 	it.verdict = verdict
 	if it.kind = Clean; !f.alerts(verdict) {
 		return
@@ -179,6 +191,18 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 	d.write(it, &alert.Alert{
 		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(),
 	})
+}
+
+// recovered, deferred, makes an item whose evaluation panics one that passes as it came.
+func (f *Filter) recovered(it *item) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	*it = item{event: it.event, kind: Broken}
+	if f.counts.panics.Add(1) == 1 {
+		f.log(LevelError, fmt.Sprintf("panic while evaluating a record, which passes unchanged: %v\n%s", cause, debug.Stack()))
+	}
 }
 
 // recall returns the verdict that is remembered for the values, nil when there is none, and the key with which to remember one.
@@ -191,17 +215,56 @@ func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
 	return s.rules.Recall(s.identity, d.matches)
 }
 
-// inspect has the rules judge the transaction, and remembers the verdict.
-func (f *Filter) inspect(s *scratch, d *demand, key rules.Key) (v *rules.Verdict, err error) {
-	if d.matches {
-		v, err = s.rules.Inspect(&s.transaction)
-	} else {
-		v, err = s.rules.Pass(&s.transaction)
+// inspect finds the verdict on the transaction, and remembers it. It returns nil and says in the item why there is none: the
+// engine failed, the deadline has passed, or there is one and the transaction has to wait for the engine.
+func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.Verdict {
+	unhurried := s.deadline.IsZero()
+	if !unhurried && time.Now().After(s.deadline) {
+		it.kind = Late
+		return nil
 	}
-	if err == nil && s.rules.Reads() != nil {
+	p := pending{key, s.rules.Case(&s.transaction, d.matches)}
+	if unhurried {
+		if err := s.rules.Compile(&p.rules); err != nil {
+			return f.failed(it, err)
+		}
+	}
+	if p.rules.Compiled() && (unhurried || size(&s.transaction) <= largeTransaction) {
+		if verdict := s.rules.Gate(&p.rules, &s.transaction); verdict != nil {
+			s.remember(key, verdict)
+			return verdict
+		}
+	}
+	if !unhurried {
+		it.kind, it.pending = waiting, p
+		return nil
+	}
+	return f.judge(it, s, &p)
+}
+
+// judge has the engine find the verdict on the transaction, and remembers it. It returns nil when the engine fails.
+func (f *Filter) judge(it *item, s *scratch, p *pending) *rules.Verdict {
+	verdict, err := s.rules.Judge(&p.rules, &s.transaction)
+	if err != nil {
+		return f.failed(it, err)
+	}
+	s.remember(p.key, verdict)
+	return verdict
+}
+
+// failed makes an item that the engine could not judge one that passes as it came.
+func (f *Filter) failed(it *item, err error) *rules.Verdict {
+	it.kind = Broken
+	if f.counts.panics.Add(1) == 1 {
+		f.log(LevelError, fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err))
+	}
+	return nil
+}
+
+func (s *scratch) remember(key rules.Key, v *rules.Verdict) {
+	if s.rules.Reads() != nil {
 		s.rules.Remember(key, v)
 	}
-	return v, err
 }
 
 func (f *Filter) alerts(v *rules.Verdict) bool {
@@ -210,7 +273,7 @@ func (f *Filter) alerts(v *rules.Verdict) bool {
 
 // count adds the kinds of a batch to the counters.
 func (f *Filter) count(b *batch) {
-	var kinds [Skipped + 1]uint64
+	var kinds [Late + 1]uint64
 	for i := range b.items {
 		kinds[b.items[i].kind]++
 	}
@@ -219,6 +282,10 @@ func (f *Filter) count(b *batch) {
 	if b.broken != nil {
 		n++
 		kinds[Broken]++
+	}
+	if late := kinds[Late]; late > 0 {
+		kinds[Skipped] += late
+		f.tellLate(late)
 	}
 	for i, counter := range [...]*atomic.Uint64{NotHTTP: &c.notHTTP, Clean: &c.clean, Alert: &c.alerts, Broken: &c.broken, Skipped: &c.skipped} {
 		if kinds[i] > 0 {

@@ -39,8 +39,10 @@ type Filter struct {
 	counts  counters
 	sources []atomic.Uint64 // records by field map, those of no map first
 	batches sync.Pool       // of *batch
+	judging sync.WaitGroup  // engine runs that may outlive their call
 
-	evaluateInto func(*item, *scratch) // for alerts that go into the record; a closure for each chunk would cost an allocation
+	inLine       *demand               // for alerts that go into the record
+	evaluateInto func(*item, *scratch) // with it; a closure for each chunk would cost an allocation
 }
 
 // New returns a filter, or all problems of its configuration as one error.
@@ -94,8 +96,8 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	f := &Filter{config: c, maps: maps, name: name, log: log}
 	f.current.Store(newLoaded(set))
 	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))
-	inLine := &demand{matches: c.onMatch, write: f.writeAlert}
-	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, inLine) }
+	f.inLine = &demand{matches: c.onMatch, write: f.writeAlert}
+	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, f.inLine) }
 	f.batches.New = func() any { return &batch{} }
 	f.tellRules(set)
 	f.watchRules(watch)
@@ -105,7 +107,16 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 // Close releases the rules. The Filter must not be used after it.
 func (f *Filter) Close() error {
 	f.reloads.end()
-	return f.current.Load().release()
+	l := f.current.Load()
+	if engineRuns.overdue.Load() == 0 {
+		return l.release()
+	}
+	go func() { // engine runs go on that nothing can end
+		if err := l.release(); err != nil {
+			f.log(LevelWarn, err.Error())
+		}
+	}()
+	return nil
 }
 
 // set returns the current rules for a caller that knows that they are not swapped.

@@ -3,6 +3,7 @@ package filter
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -17,9 +18,12 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
+// newFilter returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
 func newFilter(t testing.TB, settings setting.Map) *Filter {
 	t.Helper()
-	f, err := New(settings, func(level Level, line string) { t.Log(level, line) })
+	all := setting.Map{"inspect_budget": "off"}
+	maps.Copy(all, settings)
+	f, err := New(all, func(level Level, line string) { t.Log(level, line) })
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	return f
@@ -271,6 +275,7 @@ func TestCheckFindsWhatEachRecordIs(t *testing.T) {
 	require.Equal(t, 932160, found[0].Alert.Rule.Rule.ID)
 	found[0].Alert.Rule = nil
 	require.Equal(t, &Summary{
+		Severity: 2, Time: "2024-05-30 07:16:48.917", Status: 403,
 		ClientIP: "192.168.1.105", ClientPort: "46152", ServerIP: "192.168.1.55", ServerPort: "80",
 		Method: "GET", Host: "192.168.1.55", URI: "/?t=../../etc/passwd",
 	}, found[0].Alert)

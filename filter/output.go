@@ -25,7 +25,7 @@ type Output struct {
 
 // Properties that only one of filter and output has.
 var (
-	onlyFilter = []string{"emit_tag", "emit_limit", "keep"}
+	onlyFilter = []string{"emit_tag", "emit_limit", "inspect_budget", "keep"}
 	onlyOutput = []setting.Property{
 		{Name: "alert_to", Help: "where alerts go, comma separated: " + destinationForms()},
 		{Name: "trust_verdicts", Default: "off", Help: "on leaves out records that have an alert_key map already"},
@@ -56,6 +56,7 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 		}
 	}
 	c := readConfig(reader)
+	c.budget = 0 // an output does not hold the pipeline up
 	o := &Output{log: log}
 	if reader.Bool("trust_verdicts") {
 		c.trusted = cmp.Or(c.alertKey, recordKey)

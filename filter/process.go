@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
@@ -50,12 +52,23 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 		f.count(b)
 		return
 	}
-	b.each(f.evaluateInto)
+	f.evaluateBatch(b)
 	f.count(b)
 	f.assemble(b, chunk, out)
 	if f.config.emitTag != nil {
 		f.collectEmits(b, tag, out)
 	}
+}
+
+// evaluateBatch evaluates all events within the budget.
+func (f *Filter) evaluateBatch(b *batch) {
+	if f.config.budget == 0 {
+		b.each(f.evaluateInto)
+		return
+	}
+	b.deadline = time.Now().Add(f.config.budget)
+	b.each(f.evaluateInto)
+	f.judgeWaiting(b, f.inLine)
 }
 
 // writeAlert writes the alert into the item: the record's new body, and the event for the emit tag.
@@ -118,12 +131,19 @@ func appendContinued(dst []byte, it *item, body []byte, keep bool) []byte {
 	}
 }
 
+// notInspected is what stands in the place of a verdict in a record that is late.
+var notInspected = msgp.AppendString(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "inspected"), "none")
+
 // continued returns the body with which an event continues, nil when it is the one that came, and whether it continues. A
 // verdict that came from outside is not believed: it is removed from clean records.
 func (f *Filter) continued(it *item) (body []byte, keep bool) {
 	switch it.kind {
 	case Alert:
 		return it.body, true
+	case Late:
+		if f.config.alertKey != "" {
+			return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, notInspected), true
+		}
 	case Clean:
 		if f.config.alertsOnly {
 			return nil, false

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -49,7 +50,9 @@ func sample(t *testing.T, url string) []byte {
 // processed is what package filter makes of a chunk without any host.
 func processed(t *testing.T, properties setting.Map, chunk []byte, tag string) filter.Outcome {
 	t.Helper()
-	f, err := filter.New(properties, func(filter.Level, string) {})
+	all := setting.Map{"inspect_budget": "off"}
+	maps.Copy(all, properties)
+	f, err := filter.New(all, func(filter.Level, string) {})
 	require.NoError(t, err)
 	var o filter.Outcome
 	f.Process(chunk, tag, &o)
@@ -100,7 +103,7 @@ func TestFilterReturnsWhatPackageFilterMakesOfAChunk(t *testing.T) {
 		}
 		require.Equal(t, "0", h.do("exit", "0"))
 		require.Contains(t, strings.Join(h.log, "\n"),
-			"3 [filter:waf:waf.0] records 6: clean 2, alerts 1, not http 2, broken 1, skipped 0")
+			"3 [filter:waf:waf.0] records 6: clean 2, alerts 1, not http 2, broken 1, skipped 0 (0 of them late)")
 	})
 }
 

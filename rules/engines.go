@@ -52,19 +52,28 @@ func (t *Transaction) unjudged() Parts {
 	return unknown
 }
 
-// engine returns the form of the rules for records of which some parts are unknown.
-func (s *Set) engine(unknown Parts) (*engine, error) {
-	es := &s.engines
+// form returns the parts that make a difference to the form of the rules.
+func (es *engines) form(unknown Parts) Parts {
 	if unknown&PartRequest == 0 {
 		unknown &= es.judged
 	}
-	if unknown == 0 {
-		return es.whole, nil
+	return unknown
+}
+
+// compiled returns the form of the rules for records of which some parts are unknown, nil when it is not compiled yet.
+func (s *Set) compiled(unknown Parts) *engine {
+	if unknown = s.engines.form(unknown); unknown == 0 {
+		return s.engines.whole
 	}
-	if e, found := (*es.byParts.Load())[unknown]; found {
+	return (*s.engines.byParts.Load())[unknown]
+}
+
+// engine returns what compiled returns, and compiles it when need be.
+func (s *Set) engine(unknown Parts) (*engine, error) {
+	if e := s.compiled(unknown); e != nil {
 		return e, nil
 	}
-	return es.add(unknown)
+	return s.engines.add(s.engines.form(unknown))
 }
 
 // add makes the engine for unknown parts, or finds the one that leaves out the same rules.

@@ -23,28 +23,74 @@ func (s *Set) Pass(t *Transaction) (*Verdict, error) { return s.find(t, false) }
 
 // find asks the gate, and the engine when the gate cannot tell.
 func (s *Set) find(t *Transaction, matches bool) (*Verdict, error) {
-	e, err := s.engine(t.unjudged())
-	if err != nil {
+	c := s.Case(t, matches)
+	if err := s.Compile(&c); err != nil {
 		return nil, err
 	}
-	a := s.ask(e, t, matches)
+	if v := s.Gate(&c, t); v != nil {
+		return v, nil
+	}
+	return s.Judge(&c, t)
+}
+
+// Case is what is known of a transaction while its verdict is found in steps. It does not refer to the transaction's memory.
+type Case struct {
+	matches bool
+	form    Parts   // that are unknown
+	engine  *engine // nil when it is not compiled yet
+	asked   bool
+	answer  gate.Answer
+}
+
+// Case begins finding the verdict on a transaction: that of Inspect when matches are wanted, else that of Pass.
+func (s *Set) Case(t *Transaction, matches bool) Case {
+	form := t.unjudged()
+	return Case{matches: matches, form: form, engine: s.compiled(form)}
+}
+
+// Compiled reports whether the form of the rules that the case needs is compiled.
+func (c *Case) Compiled() bool { return c.engine != nil }
+
+// Compile compiles the form of the rules that a case needs, which takes parts of a second for the first case of a form.
+func (s *Set) Compile(c *Case) (err error) {
+	if c.engine == nil {
+		c.engine, err = s.engine(c.form)
+	}
+	return err
+}
+
+// Gate returns the verdict on the transaction of a compiled case when it is certain without running the rules, nil when it is not.
+// It takes microseconds for a common transaction.
+func (s *Set) Gate(c *Case, t *Transaction) *Verdict {
+	c.asked, c.answer = true, s.ask(c.engine, t, c.matches)
 	switch {
-	case a.Clean:
+	case c.answer.Clean:
 		s.speed.gated.Add(1)
-		return &cleanVerdict, nil
-	case a.Passes && !matches:
+		return &cleanVerdict
+	case c.answer.Passes && !c.matches:
 		s.speed.gated.Add(1)
-		return &passVerdict, nil
+		return &passVerdict
+	}
+	return nil
+}
+
+// Judge finds the verdict on the transaction of a compiled case, or one equal to it, by running the rules, unless the gate has not
+// been asked and is certain. It takes milliseconds, and more for a large transaction.
+func (s *Set) Judge(c *Case, t *Transaction) (*Verdict, error) {
+	if !c.asked {
+		if v := s.Gate(c, t); v != nil {
+			return v, nil
+		}
 	}
 	s.speed.judged.Add(1)
-	v, err := s.judge(e, a.Idle, t)
+	v, err := s.judge(c.engine, c.answer.Idle, t)
 	if err != nil {
 		return nil, err
 	}
 	if v.Clean() {
 		return &cleanVerdict, nil
 	}
-	e.learn(a, v)
+	c.engine.learn(c.answer, v)
 	return v, nil
 }
 

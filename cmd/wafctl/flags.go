@@ -34,9 +34,11 @@ func (f *flags) add(to *pflag.FlagSet, table []setting.Property) {
 	}
 }
 
-// writing are the properties that say how alerts are written, and what a program that runs on and on does besides. Commands that only judge take them, so that the same flags
-// serve everywhere, and do not show them.
-var writing = []string{"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "keep", "reload_interval"}
+// writing are the properties that say how alerts are written, and what a program that runs on and on does besides. Commands that
+// only judge take them, so that the same flags serve everywhere, and do not show them.
+var writing = []string{
+	"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "inspect_budget", "keep", "reload_interval",
+}
 
 // addJudging makes flags of the filter's properties for a command that writes no records. A property whose name the command
 // uses for a flag of its own is left out.

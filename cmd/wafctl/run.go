@@ -89,6 +89,9 @@ func (r *collector) openFilter(f *flags) (err error) {
 	if strings.TrimSpace(f.values["emit_tag"]) == "" {
 		f.values["emit_tag"] = defaultEmitTag
 	}
+	if f.values["inspect_budget"] == "" {
+		f.values["inspect_budget"] = "off" // there is no pipeline that it would hold up
+	}
 	if r.filter, err = filter.New(f, r.console.log(true)); err != nil {
 		return err
 	}

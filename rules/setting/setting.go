@@ -5,6 +5,7 @@ package setting
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -139,6 +140,11 @@ const shortestInterval = 100 * time.Millisecond
 
 // Interval returns a time written as Fluent Bit or Go do: 30, 30s, 500ms, 5m; 0 for off.
 func (r *Reader) Interval(name string) time.Duration {
+	return r.Duration(name, shortestInterval, math.MaxInt64)
+}
+
+// Duration is Interval for a time from low to high.
+func (r *Reader) Duration(name string, low, high time.Duration) time.Duration {
 	v := strings.ToLower(r.Text(name))
 	switch v {
 	case "", "0", "off":
@@ -148,8 +154,12 @@ func (r *Reader) Interval(name string) time.Duration {
 	if seconds, plain := strconv.ParseUint(v, 10, 31); plain == nil {
 		d, err = time.Duration(seconds)*time.Second, nil
 	}
-	if err != nil || d < shortestInterval {
-		r.Problem(name, fmt.Errorf("malformed interval %q (want off, or a time such as 10s or 5m of at least %s)", v, shortestInterval))
+	if err != nil || d < low || d > high {
+		limits := fmt.Sprintf("at least %s", low)
+		if high < math.MaxInt64 {
+			limits = fmt.Sprintf("%s to %s", low, high)
+		}
+		r.Problem(name, fmt.Errorf("malformed interval %q (want off, or a time such as 10s or 5m of %s)", v, limits))
 		return 0
 	}
 	return d

@@ -1,0 +1,195 @@
+package filter
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// largeTransaction is the size in bytes from which even the gate may take milliseconds.
+const largeTransaction = 16 << 10
+
+func size(t *rules.Transaction) int {
+	return len(t.URI) + len(t.RequestBody) + len(t.ResponseBody)
+}
+
+// engineRuns bounds how many transactions the engine judges at a time for calls with a deadline, in the whole process: one that
+// takes longer than its call goes on, since nothing can end it, and must not keep more than its share of the machine busy.
+var engineRuns = struct {
+	slots   chan struct{}
+	overdue atomic.Int32 // slots that calls hold which have returned
+}{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
+
+// round is the work of the engine for the waiting items of one batch. It has copies of their events, because the chunk is gone
+// when the call returns before the engine.
+type round struct {
+	filter *Filter
+	demand *demand
+	rules  *loaded
+	jobs   []job
+	next   atomic.Int32
+	done   chan *job // takes all jobs without waiting
+	ended  chan struct{}
+
+	mu      sync.Mutex
+	running int // jobs that have a slot
+	over    bool
+}
+
+// job is one waiting item.
+type job struct {
+	at   int // in the batch
+	item item
+	err  error // why there can be no verdict
+}
+
+// judgeWaiting has the engine judge the waiting items until the deadline of the batch. Those that are not judged by then are late.
+func (f *Filter) judgeWaiting(b *batch, d *demand) {
+	r := &round{filter: f, demand: d, rules: b.rules}
+	for i := range b.items {
+		if b.items[i].kind == waiting {
+			r.jobs = append(r.jobs, job{at: i, item: b.items[i].copied()})
+		}
+	}
+	if len(r.jobs) == 0 {
+		return
+	}
+	if r.compile() {
+		b.deadline = time.Now().Add(f.config.budget) // compiling happens once, and is not inspection
+	}
+	if int(engineRuns.overdue.Load()) < cap(engineRuns.slots) {
+		r.run(b)
+	}
+	for i := range b.items {
+		if b.items[i].kind == waiting {
+			b.items[i].kind = Late
+		}
+	}
+}
+
+// compile compiles the forms of the rules that jobs need, and reports whether that was to be done. A form that does not compile
+// is an error of each job.
+func (r *round) compile() (done bool) {
+	for i := range r.jobs {
+		if c := &r.jobs[i].item.pending.rules; !c.Compiled() {
+			if err := r.rules.set.Compile(c); err != nil {
+				r.jobs[i].err = err
+			}
+			done = true
+		}
+	}
+	return done
+}
+
+// copied returns a waiting item with an event of its own.
+func (it *item) copied() item {
+	event, _, _ := record.Next(append([]byte(nil), it.event.Raw...)) // it has been read before
+	return item{event: event, source: it.source, pending: it.pending}
+}
+
+// run starts the engine and takes what it has found until the deadline.
+func (r *round) run(b *batch) {
+	r.done, r.ended = make(chan *job, len(r.jobs)), make(chan struct{})
+	for range min(len(r.jobs), cap(engineRuns.slots)) {
+		go r.work()
+	}
+	timer := time.NewTimer(time.Until(b.deadline))
+	defer timer.Stop()
+	for range r.jobs {
+		select {
+		case j := <-r.done:
+			b.items[j.at] = j.item.withEvent(b.items[j.at].event)
+		case <-timer.C:
+			r.giveUp()
+			return
+		}
+	}
+}
+
+// withEvent returns the item with the event that its copy was made of.
+func (it item) withEvent(e record.Event) item {
+	it.event = e
+	return it
+}
+
+// giveUp keeps jobs from starting, and notes those that run as overdue.
+func (r *round) giveUp() {
+	close(r.ended)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = true
+	engineRuns.overdue.Add(int32(r.running))
+}
+
+// work takes jobs until there are none, or the deadline has passed.
+func (r *round) work() {
+	for {
+		i := int(r.next.Add(1)) - 1
+		if i >= len(r.jobs) {
+			return
+		}
+		select {
+		case engineRuns.slots <- struct{}{}:
+		case <-r.ended:
+			return
+		}
+		if r.begin() {
+			r.filter.judgeAlone(&r.jobs[i], r.rules.set, r.demand)
+			r.done <- &r.jobs[i]
+			r.end()
+		}
+		<-engineRuns.slots
+	}
+}
+
+func (r *round) begin() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over {
+		return false
+	}
+	r.running++
+	r.rules.users.Add(1) // the call that waits has them still
+	return true
+}
+
+func (r *round) end() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.running--
+	if r.over {
+		engineRuns.overdue.Add(-1)
+	}
+	r.rules.done()
+}
+
+// judgeAlone evaluates an item whose event is its own.
+func (f *Filter) judgeAlone(j *job, set *rules.Set, d *demand) {
+	it := &j.item
+	defer f.recovered(it)
+	if j.err != nil {
+		f.failed(it, j.err)
+		return
+	}
+	s := scratches.Get().(*scratch)
+	defer s.putBack()
+	s.rules = set
+	f.maps.Read(it.event.Meta, it.event.Body, &s.values)
+	s.values.Transaction(&s.transaction)
+	if verdict := f.judge(it, s, &it.pending); verdict != nil {
+		f.decide(it, s, d, verdict)
+	}
+}
+
+// tellLate counts records that were not inspected, and says so in the log once.
+func (f *Filter) tellLate(n uint64) {
+	if f.counts.late.Add(n) == n {
+		f.log(LevelWarn, fmt.Sprintf("records pass without inspection because it would take longer than inspect_budget (%v) for one "+
+			"chunk; they are counted", f.config.budget))
+	}
+}
