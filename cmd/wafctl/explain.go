@@ -10,6 +10,7 @@ import (
 	"time"
 
 	jsoniter "github.com/json-iterator/go"
+	"github.com/mattn/go-runewidth"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
@@ -161,9 +162,15 @@ func (e *explainer) section(title string) {
 	fmt.Fprintf(e.to, "\n%s\n", e.console.paint(bold, title))
 }
 
+// Widths of the names in lists of names and values; those that are longer push their value to the right.
+const (
+	minItemName = 32
+	maxItemName = 44
+)
+
 // item writes a name and its value, indented, the value as long as it is.
 func (e *explainer) item(name, value string) {
-	fmt.Fprintf(e.to, "  %-32s  %s\n", printable(name), printable(value))
+	fmt.Fprintf(e.to, "  %-*s  %s\n", minItemName, printable(name), printable(value))
 }
 
 func (e *explainer) transaction(t *rules.Transaction) {
@@ -187,9 +194,15 @@ func (e *explainer) variables(all []rules.Variable) {
 		notes bool
 	}{{"Variables", false}, {"Variables that rules have set", true}} {
 		e.section(part.title)
+		width := minItemName
 		for i := range all {
 			if v := &all[i]; (v.Name == "TX") == part.notes {
-				e.item(v.Label(), v.Value)
+				width = max(width, min(runewidth.StringWidth(printable(v.Label())), maxItemName))
+			}
+		}
+		for i := range all {
+			if v := &all[i]; (v.Name == "TX") == part.notes {
+				fmt.Fprintf(e.to, "  %s  %s\n", runewidth.FillRight(printable(v.Label()), width), printable(v.Value))
 			}
 		}
 	}

@@ -91,7 +91,7 @@ func (t *tuning) run(ctx context.Context, names []string, output string) error {
 		return err
 	}
 	result := tuned{records: t.filter.Counts().Records, alerts: len(t.alerts), remaining: len(remaining), exclusions: exclusions,
-		before: t.settings["exclude_rules"]}
+		before: t.settings["exclude_rules"], settings: settingsOf(exclusions, t.filter.Rules())}
 	if err := result.write(t.console, output); err != nil {
 		return err
 	}

@@ -3,10 +3,16 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
 	jsoniter "github.com/json-iterator/go"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // tuned is the outcome of a tuning.
@@ -15,7 +21,24 @@ type tuned struct {
 	alerts     int // before
 	remaining  int // with the exclusions
 	exclusions []exclusion
-	before     string // exclude_rules as it is set
+	before     string                   // exclude_rules as it is set
+	settings   map[int]setting.Property // by rule: what says which values are no violation of it
+}
+
+// settingsOf finds properties that say what rules take for a violation: where one fits, it is better than an exclusion.
+func settingsOf(exclusions []exclusion, loaded []rules.Loaded) map[int]setting.Property {
+	found := map[int]setting.Property{}
+	for _, rule := range loaded {
+		if !slices.ContainsFunc(exclusions, func(x exclusion) bool { return x.rule == rule.ID }) {
+			continue
+		}
+		for _, p := range filter.Properties() {
+			if strings.Contains(strings.ToLower(rule.Text), "%{tx."+p.Name+"}") {
+				found[rule.ID] = p
+			}
+		}
+	}
+	return found
 }
 
 func (t *tuned) write(c *console, output string) error {
@@ -43,13 +66,14 @@ type jsonExclusion struct {
 	Alerts    int    `json:"alerts"`
 	Removes   int    `json:"removes"`
 	Directive string `json:"directive"`
-	Property  string `json:"property"` // part of exclude_rules
+	Property  string `json:"property"`          // part of exclude_rules
+	Setting   string `json:"setting,omitempty"` // property that fits better
 }
 
 func (t *tuned) json(to *bufio.Writer) error {
 	encoder := jsoniter.NewEncoder(to)
 	for _, x := range t.exclusions {
-		if err := encoder.Encode(jsonExclusion{x.rule, x.target, mend(x.message), x.alerts, x.removes, x.directive(), x.property()}); err != nil {
+		if err := encoder.Encode(jsonExclusion{x.rule, x.target, mend(x.message), x.alerts, x.removes, x.directive(), x.property(), t.settings[x.rule].Name}); err != nil {
 			return err
 		}
 	}
@@ -81,9 +105,21 @@ func (t *tuned) table(c *console, to *bufio.Writer) {
 		g.row(cell{text: grouped(x.removes)}, cell{text: grouped(x.alerts)}, cell{text: strconv.Itoa(x.rule)}, cell{text: target}, cell{text: x.message})
 	}
 	fmt.Fprintf(to, "\nREMOVES: alerts that come back without this exclusion. ALERTS: those in which the rule matched there.\n")
+	t.hints(c, to)
 	fmt.Fprintf(to, "\n%s\n\n", c.paint(bold, "As SecLang, for a file behind the rules (--rules crs,exclusions.conf)"))
 	t.seclang(to)
 	fmt.Fprintf(to, "\n%s\n\n  exclude_rules: '%s'\n", c.paint(bold, "As a property, without a file"), t.property())
+}
+
+// hints names the settings that fit better than an exclusion.
+func (t *tuned) hints(c *console, to *bufio.Writer) {
+	if len(t.settings) == 0 {
+		return
+	}
+	fmt.Fprintf(to, "\n%s\n\n", c.paint(bold, "A setting fits better than an exclusion"))
+	for _, rule := range slices.Sorted(maps.Keys(t.settings)) {
+		fmt.Fprintf(to, "  %-7d  %s: %s\n", rule, t.settings[rule].Name, t.settings[rule].Help)
+	}
 }
 
 // property returns the value of exclude_rules with the exclusions behind those that are set.

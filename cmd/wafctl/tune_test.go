@@ -46,12 +46,19 @@ func TestTuneProposesWhatRemovesTheAlerts(t *testing.T) {
 	require.True(t, lines.Scan())
 	var first jsonExclusion
 	require.NoError(t, json.Unmarshal(lines.Bytes(), &first))
-	require.Equal(t, jsonExclusion{100, "ARGS:q", "SQL", 3, 3, `SecRuleUpdateTargetById 100 "!ARGS:q"`, "100:ARGS:q"}, first)
+	require.Equal(t, jsonExclusion{100, "ARGS:q", "SQL", 3, 3, `SecRuleUpdateTargetById 100 "!ARGS:q"`, "100:ARGS:q", ""}, first)
 }
 
 func TestTuneHasNothingToSayOfCleanRecords(t *testing.T) {
 	got := wafctl(strings.NewReader(clean+"\n"+dns), nil, "tune", "-")
 	require.Equal(t, result{out: "2 records, 0 alerts: nothing to exclude\n"}, got)
+}
+
+func TestTuneNamesTheSettingThatFitsBetter(t *testing.T) {
+	put := `{"METHOD":"PUT","URL":"/a","DOMAIN":"shop.example","AGENT":"curl"}`
+	got := wafctl(strings.NewReader(put), nil, "tune", "-")
+	require.Contains(t, got.out, "A setting fits better than an exclusion\n\n  911100   allowed_methods: HTTP methods that are no violation")
+	require.Contains(t, wafctl(strings.NewReader(put), nil, "tune", "--output", "json", "-").out, `"setting":"allowed_methods"`)
 }
 
 func TestTuneOfAnyMatchLeavesNone(t *testing.T) {
