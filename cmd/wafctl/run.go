@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -54,6 +55,7 @@ the end of the standard input when that is the only source, what was received is
 	}
 	strict(cmd)
 	f.add(cmd.Flags(), runFlags)
+	f.add(cmd.Flags(), receive.Properties())
 	f.add(cmd.Flags(), filter.Properties())
 	return cmd
 }
@@ -63,7 +65,6 @@ type collector struct {
 	console  *console
 	filter   *filter.Filter
 	tag      string
-	queue    *queue
 	intakes  *intakes
 	outboxes []*outbox
 	stream   *stream
@@ -71,13 +72,11 @@ type collector struct {
 
 // openCollector opens everything that the flags name, or returns all problems with it.
 func openCollector(c *console, f *flags) (r *collector, err error) {
-	settings := setting.NewReader(f, append(runFlags, filter.Properties()...))
+	settings := setting.NewReader(f, slices.Concat(runFlags, receive.Properties(), filter.Properties()))
 	settings.Noun = "flag"
-	r = &collector{console: c, tag: settings.Text("tag"), queue: newQueue()}
+	r = &collector{console: c, tag: settings.Text("tag")}
 	problems := []error{r.openFilter(f), r.openOutputs(f, settings)}
-	if r.intakes, err = listen(settings.List("listen"), c, r.queue); err != nil {
-		problems = append(problems, err)
-	}
+	r.intakes = listen(settings, c)
 	if err := errors.Join(append(problems, settings.Err())...); err != nil {
 		r.close()
 		return nil, err
@@ -150,7 +149,7 @@ func (r *collector) run(ctx context.Context) error {
 	processed := make(chan error)
 	go func() { processed <- r.process(cancel) }()
 	r.intakes.run(ctx)
-	r.queue.close()
+	r.intakes.Queue.Close()
 	for _, o := range r.outboxes {
 		close(o.ending)
 	}
@@ -172,17 +171,14 @@ func (r *collector) greet() {
 // process runs what arrives through the filter until nothing more comes. When records cannot be written it asks for the end,
 // and goes on with the alerts.
 func (r *collector) process(end func()) (failed error) {
-	var (
-		outcome filter.Outcome
-		chunk   []byte
-		more    bool
-	)
+	var outcome filter.Outcome
 	for {
-		if chunk, more = r.queue.take(chunk); !more {
+		batch, more := r.intakes.Queue.Wait()
+		if !more {
 			return failed
 		}
-		r.filter.Process(chunk, r.tag, &outcome)
-		continued := chunk
+		r.filter.Process(batch.Events, r.tag, &outcome)
+		continued := batch.Events
 		if outcome.Changed {
 			continued = outcome.Data
 		}
@@ -196,6 +192,7 @@ func (r *collector) process(end func()) (failed error) {
 				o.put(alerts)
 			}
 		}
+		r.intakes.Queue.Done(batch)
 	}
 }
 
@@ -213,11 +210,7 @@ func messages(emits []filter.Emit) []delivery.Message {
 // finish waits for the destinations and prints the totals. The error tells of alerts that were not delivered.
 func (r *collector) finish() error {
 	c := r.filter.Counts()
-	line := "received " + count(r.intakes.received.Load(), "record")
-	if n := r.intakes.malformed.Load(); n > 0 {
-		line += ", and " + grouped(n) + " not JSON"
-	}
-	r.console.say(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", line, count(c.Alerts, "alert"), grouped(c.Clean),
+	r.console.say(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", r.intakes.summary(), count(c.Alerts, "alert"), grouped(c.Clean),
 		grouped(c.NotHTTP), grouped(c.Broken)))
 	var problems []error
 	for _, o := range r.outboxes {

@@ -116,7 +116,7 @@ func syslogReceiver(t *testing.T) (address string, lines <-chan string) {
 	return socket.LocalAddr().String(), received
 }
 
-func receive(t *testing.T, lines <-chan string) string {
+func nextLine(t *testing.T, lines <-chan string) string {
 	t.Helper()
 	select {
 	case line := <-lines:
@@ -158,7 +158,7 @@ func TestAlertsReachSyslog(t *testing.T) {
 			}
 			_, err := io.WriteString(to, nanoSample(t))
 			require.NoError(t, err)
-			line := receive(t, lines)
+			line := nextLine(t, lines)
 			require.Regexp(t, `^<\d+>1 2\d{3}-\S+ \S+ \S+ \S+ \S+ - \{"rule_id":"932160","alert_engine":"modsecurity","time":"2024-05-30 07:16:48",`, line)
 			if network == "stdin" {
 				feed.Close()
@@ -220,12 +220,24 @@ func TestOutputHasEveryRecordInOrderWithItsVerdict(t *testing.T) {
 
 func TestWhatIsNotJSONIsCountedAndToldNowAndThen(t *testing.T) {
 	in := strings.Repeat("not json\n", 500) + `{"a":1} and more` + "\n" + clean
-	r := start(t, strings.NewReader(in), "--listen", "-", "--output", "stdout", "--alert-to", "off")
-	require.Equal(t, exitClean, r.ended())
-	require.Contains(t, r.err.String(), "wafctl: warning: standard input is not JSON at byte 1 (want an object)\n")
-	require.Less(t, strings.Count(r.err.String(), "not JSON at byte"), 20)
-	require.Contains(t, r.err.String(), "received 2 records, and 501 not JSON: 0 alerts, 1 clean, 1 not HTTP, 0 broken\n")
-	require.Equal(t, `{"a":1}`+"\n"+clean+"\n", r.out.String())
+	for policy, want := range map[string]struct{ summary, out string }{
+		"keep": {
+			summary: "received 503 records, 501 not JSON: 0 alerts, 1 clean, 502 not HTTP, 0 broken\n",
+			out: strings.Repeat(`{"_raw":"not json","_error":"not JSON at byte 1 (want an object)"}`+"\n", 500) + `{"a":1}` + "\n" +
+				`{"_raw":"and more","_error":"not JSON at byte 1 (want an object)"}` + "\n" + clean + "\n",
+		},
+		"drop": {
+			summary: "received 2 records, 501 not JSON: 0 alerts, 1 clean, 1 not HTTP, 0 broken\n",
+			out:     `{"a":1}` + "\n" + clean + "\n",
+		},
+	} {
+		r := start(t, strings.NewReader(in), "--listen", "-", "--output", "stdout", "--alert-to", "off", "--invalid", policy)
+		require.Equal(t, exitClean, r.ended())
+		require.Contains(t, r.err.String(), "wafctl: warning: a message is invalid: not JSON at byte 1 (want an object)\n")
+		require.Less(t, strings.Count(r.err.String(), "not JSON at byte"), 20)
+		require.Contains(t, r.err.String(), want.summary)
+		require.Equal(t, want.out, r.out.String())
+	}
 }
 
 func TestDestinationThatIsDownHoldsUpNoOther(t *testing.T) {
@@ -239,7 +251,7 @@ func TestDestinationThatIsDownHoldsUpNoOther(t *testing.T) {
 	for range 20 {
 		_, err := io.WriteString(conn, nanoSample(t))
 		require.NoError(t, err)
-		receive(t, lines)
+		nextLine(t, lines)
 	}
 	require.Equal(t, exitError, r.end())
 	text := r.err.String()
