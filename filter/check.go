@@ -35,7 +35,7 @@ type Summary struct {
 func (f *Filter) Check(chunk []byte) []Finding {
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	d := &demand{matches: true, write: func(it *item, a *alert.Alert) { it.summary = summarize(a) }}
+	d := &demand{matches: true, write: func(it *item, v *alert.View) { it.summary = summarize(v) }}
 	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })
 	f.count(b)
 	found := make([]Finding, len(b.items), len(b.items)+1)
@@ -48,17 +48,17 @@ func (f *Filter) Check(chunk []byte) []Finding {
 	return found
 }
 
-func summarize(a *alert.Alert) *Summary {
-	t := a.Transaction
+func summarize(v *alert.View) *Summary {
+	t := v.Transaction
 	return &Summary{
-		Rule:       a.Rule(),
-		Severity:   a.Severity(),
-		Time:       strings.Clone(a.Values.Get(fieldmap.Time)),
+		Rule:       v.Rule(),
+		Severity:   v.Severity(),
+		Time:       strings.Clone(v.Values.Get(fieldmap.Time)),
 		Status:     t.ResponseStatus,
 		ClientIP:   strings.Clone(t.ClientIP),
-		ClientPort: strings.Clone(a.Values.Get(fieldmap.ClientPort)),
+		ClientPort: strings.Clone(v.Values.Get(fieldmap.ClientPort)),
 		ServerIP:   strings.Clone(t.ServerIP),
-		ServerPort: strings.Clone(a.Values.Get(fieldmap.ServerPort)),
+		ServerPort: strings.Clone(v.Values.Get(fieldmap.ServerPort)),
 		Method:     strings.Clone(t.Method),
 		Host:       strings.Clone(t.ServerName),
 		URI:        strings.Clone(t.URI),

@@ -1,9 +1,14 @@
 package filter
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -14,7 +19,7 @@ type config struct {
 	onMatch        bool   // any detection rule alerts, not only a reached threshold
 	alertKey       string // key of the map added to a matching record, "" adds nothing
 	emitTag        *tagTemplate
-	emitRecord     bool // emit a copy of the record instead of the flat alert
+	emitFormat     alert.Format
 	emitLimit      int64
 	includePayload bool
 	alertsOnly     bool          // clean HTTP records are dropped
@@ -22,6 +27,8 @@ type config struct {
 	trusted        string        // records with this key have a verdict already; "" when none is believed
 	profile        bool          // where the time goes is kept
 	budget         time.Duration // for inspecting one chunk; 0 inspects everything
+	redactor       *redact.Redactor
+	flood          flood.Settings
 }
 
 // Properties are the settings of the filter in the order in which help lists them.
@@ -36,14 +43,20 @@ func Properties() []setting.Property {
 		setting.Property{Name: "alert_key", Default: "waf", Help: "key of the map added to a matching record; off adds nothing"},
 		setting.Property{Name: "emit_tag", Help: "when set, an alert is emitted under this tag; $TAG and $TAG[n] expand; " +
 			"the original continues"},
-		setting.Property{Name: "emit_format", Default: "msa", Values: []string{"msa", "record"},
-			Help: "msa emits the flat alert, record a copy of the record with its alert map"},
+		setting.Property{Name: "emit_format", Default: string(alert.MSA), Values: alert.Formats(),
+			Help: "msa emits the flat alert, record a copy of the record with its alert map, the others an alert of their standard"},
 		setting.Property{Name: "emit_limit", Default: "10M", Help: "memory limit of the emitter"},
-		setting.Property{Name: "include_payload", Default: "on", Help: "heads and bodies in the flat alert"},
+		setting.Property{Name: "include_payload", Default: "on", Help: "heads and bodies in alerts, where the format has a place for them"},
 		setting.Property{Name: "inspect_budget", Default: "50ms", Help: "time for inspecting one chunk, 1ms to 1m, or off; records that " +
 			"are not inspected in time pass on, and are counted"},
 		setting.Property{Name: "keep", Default: "all", Values: []string{"all", "alerts"},
 			Help: "alerts drops clean HTTP records; records that are not HTTP stay"},
+		setting.Property{Name: "redact", Default: "on", Help: "takes credentials, cookies, passwords, tokens and card numbers out of alerts"},
+		setting.Property{Name: "redact_names", Help: "further headers, arguments and fields whose values are taken out, comma separated"},
+		setting.Property{Name: "redact_pattern", Help: "regular expression (RE2) that finds what else is taken out: its first group, if it has one"},
+		setting.Property{Name: "flood_window", Default: "off", Help: "time such as 60s in which repeats of an alert, from the same source to the " +
+			"same destination with the same rules, are summed up in one; off gives every alert"},
+		setting.Property{Name: "alert_limit", Default: "off", Help: "alerts that go out in a second; what is beyond is counted, and told; off sets no limit"},
 	)
 }
 
@@ -55,7 +68,7 @@ func readConfig(r *setting.Reader) config {
 		fieldMap:       r.Text("field_map"),
 		onMatch:        r.Word("alert_on") == "match",
 		alertKey:       r.Text("alert_key"),
-		emitRecord:     r.Word("emit_format") == "record",
+		emitFormat:     alert.Format(r.Word("emit_format")),
 		emitLimit:      r.Size("emit_limit"),
 		includePayload: r.Bool("include_payload"),
 		alertsOnly:     r.Word("keep") == "alerts",
@@ -65,6 +78,8 @@ func readConfig(r *setting.Reader) config {
 	if c.alertKey == "off" {
 		c.alertKey = ""
 	}
+	c.redactor = readRedactor(r)
+	c.flood = readFlood(r)
 	if text := r.Text("emit_tag"); text != "" {
 		template, err := parseTag(text)
 		if err != nil {
@@ -73,6 +88,37 @@ func readConfig(r *setting.Reader) config {
 		c.emitTag = template
 	}
 	return c
+}
+
+// readRedactor returns what takes secrets out, nil when nothing does.
+func readRedactor(r *setting.Reader) *redact.Redactor {
+	redactor, err := redact.New(r.List("redact_names"), r.Text("redact_pattern"))
+	if err != nil {
+		r.Problem("redact_pattern", err)
+	}
+	if !r.Bool("redact") {
+		return nil
+	}
+	return redactor
+}
+
+// The bounds of flood control.
+const (
+	longestWindow = 24 * time.Hour
+	highestLimit  = 1_000_000
+)
+
+func readFlood(r *setting.Reader) (s flood.Settings) {
+	if text := strings.ToLower(r.Text("flood_window")); text != "off" && text != "0" {
+		var err error
+		if s.Window, err = time.ParseDuration(text); err != nil || s.Window < time.Second || s.Window > longestWindow {
+			r.Problem("flood_window", fmt.Errorf("malformed time %q (want off, or 1s to 24h)", text))
+		}
+	}
+	if text := strings.ToLower(r.Text("alert_limit")); text != "off" {
+		s.Limit = r.Int("alert_limit", 0, highestLimit)
+	}
+	return s
 }
 
 // Emitter says what the host needs to know for emitting: whether alerts are emitted at all, and the memory limit in

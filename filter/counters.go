@@ -5,7 +5,8 @@ import (
 	"sync/atomic"
 )
 
-// Counts tells what became of all records of a filter. Records is the sum of Clean, Alerts, NotHTTP, Broken and Skipped.
+// Counts tells what became of all records of a filter. Records is the sum of Clean, Alerts, NotHTTP, Broken and Skipped. Where
+// alerts are emitted, Alerts is the sum of Emitted, Failed and Suppressed.
 type Counts struct {
 	Records uint64 // records seen
 	Clean   uint64 // HTTP transactions without an alert
@@ -18,11 +19,15 @@ type Counts struct {
 	Failed  uint64 // alerts that the host did not take
 	Panics  uint64 // panics caught
 
+	Suppressed uint64 // alerts that flood control has summed up or left out
+	Summaries  uint64 // summaries and notices about these that the host took; they are in no other counter
+
 	Sources []SourceCount // records by the field map that was used; those that were not read are in none
 }
 
 type counters struct {
 	records, clean, alerts, notHTTP, broken, skipped, late, emitted, failed, panics atomic.Uint64
+	suppressed, summaries                                                           atomic.Uint64
 }
 
 // Counts returns the counters as they stand.
@@ -31,21 +36,36 @@ func (f *Filter) Counts() Counts {
 	return Counts{
 		Records: c.records.Load(), Clean: c.clean.Load(), Alerts: c.alerts.Load(), NotHTTP: c.notHTTP.Load(),
 		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Late: c.late.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
-		Panics: c.panics.Load(), Sources: f.sourceCounts(),
+		Panics: c.panics.Load(), Suppressed: c.suppressed.Load(), Summaries: c.summaries.Load(), Sources: f.sourceCounts(),
 	}
 }
 
 // String writes the counters for a log line.
 func (c Counts) String() string {
-	return fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d (%d of them late); alerts emitted %d, failed %d%s",
-		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Late, c.Emitted, c.Failed, sourcesText(c.Sources))
+	text := fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d (%d of them late); alerts emitted %d, failed %d",
+		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Late, c.Emitted, c.Failed)
+	if c.Suppressed > 0 {
+		text += fmt.Sprintf(", suppressed %d, told in %d summaries", c.Suppressed, c.Summaries)
+	}
+	return text + sourcesText(c.Sources)
 }
 
 // EmitTaken counts an alert that the host took.
-func (f *Filter) EmitTaken() { f.counts.emitted.Add(1) }
+func (f *Filter) EmitTaken(e *Emit) {
+	if e.Summary {
+		f.counts.summaries.Add(1)
+		return
+	}
+	f.counts.emitted.Add(1)
+}
 
-// EmitFailed counts an alert that the host did not take, and says so in the log once.
-func (f *Filter) EmitFailed() {
+// EmitFailed counts an alert that the host did not take, and says so in the log once. The alerts that a summary stands for are
+// counted already.
+func (f *Filter) EmitFailed(e *Emit) {
+	if e.Summary {
+		f.log(LevelWarn, "a summary was not taken by the pipeline; what it stands for is counted as suppressed")
+		return
+	}
 	if f.counts.failed.Add(1) == 1 {
 		f.log(LevelWarn, "an alert was not taken by the pipeline; its record continues (more are counted, not logged)")
 	}

@@ -203,7 +203,7 @@ func requireSameAlert(t *testing.T, fast *Filter, event []byte, want Finding) {
 	var b batch
 	b.split(event)
 	s.rules = fast.set()
-	fast.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.Alert) {}})
+	fast.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.View) {}})
 	if b.items[0].kind != want.Kind {
 		t.Fatalf("plain Coraza: %s\nthe pipeline finds kind %d, record %q", opinion(want), b.items[0].kind, event)
 	}

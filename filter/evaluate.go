@@ -149,7 +149,7 @@ func (s *scratch) putBack() {
 type demand struct {
 	matches bool // all rules that match, even when the transaction is not blocked
 	// write is called with an alert while its views are valid.
-	write func(*item, *alert.Alert)
+	write func(*item, *alert.View)
 }
 
 // evaluate finds out what an event is. A panic anywhere in it lets the record pass as it came.
@@ -188,7 +188,7 @@ func (f *Filter) decide(it *item, s *scratch, d *demand, verdict *rules.Verdict)
 		return
 	}
 	it.kind = Alert
-	d.write(it, &alert.Alert{
+	d.write(it, &alert.View{
 		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(),
 	})
 }
@@ -201,7 +201,8 @@ func (f *Filter) recovered(it *item) {
 	}
 	*it = item{event: it.event, kind: Broken}
 	if f.counts.panics.Add(1) == 1 {
-		f.log(LevelError, fmt.Sprintf("panic while evaluating a record, which passes unchanged: %v\n%s", cause, debug.Stack()))
+		line := fmt.Sprintf("panic while evaluating a record, which passes unchanged: %v\n%s", cause, debug.Stack())
+		f.log(LevelError, f.config.redactor.Line(line))
 	}
 }
 
@@ -256,7 +257,7 @@ func (f *Filter) judge(it *item, s *scratch, p *pending) *rules.Verdict {
 func (f *Filter) failed(it *item, err error) *rules.Verdict {
 	it.kind = Broken
 	if f.counts.panics.Add(1) == 1 {
-		f.log(LevelError, fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err))
+		f.log(LevelError, f.config.redactor.Line(fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err)))
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
@@ -38,6 +39,7 @@ type Filter struct {
 	log     Logger
 	counts  counters
 	sources []atomic.Uint64 // records by field map, those of no map first
+	flood   *flood.Control  // nil when every alert goes out
 	batches sync.Pool       // of *batch
 	judging sync.WaitGroup  // engine runs that may outlive their call
 
@@ -93,7 +95,7 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	if err := keepRules(name, set); err != nil {
 		log(LevelWarn, fmt.Sprintf("closing the rules of before: %v", err))
 	}
-	f := &Filter{config: c, maps: maps, name: name, log: log}
+	f := &Filter{config: c, maps: maps, name: name, log: log, flood: flood.New(c.flood)}
 	f.current.Store(newLoaded(set))
 	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))
 	f.inLine = &demand{matches: c.onMatch, write: f.writeAlert}
@@ -104,8 +106,11 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	return f, nil
 }
 
-// Close releases the rules. The Filter must not be used after it.
+// Close releases the rules. The Filter must not be used after it. What flood control has not told by then, it says in the log.
 func (f *Filter) Close() error {
+	if n := f.flood.Waiting(); n > 0 {
+		f.log(LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
+	}
 	f.reloads.end()
 	l := f.current.Load()
 	if engineRuns.overdue.Load() == 0 {

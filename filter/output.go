@@ -18,9 +18,12 @@ import (
 // Output evaluates chunks as a Filter does, and delivers the alerts itself. Its methods may be called from several threads at
 // once.
 type Output struct {
-	filter   *Filter
-	delivery *delivery.Delivery
-	log      Logger
+	filter    *Filter
+	delivery  *delivery.Delivery
+	log       Logger
+	decisions decisions // of chunks whose delivery has failed
+	summaries summaries
+	demand    demand
 }
 
 // Properties that only one of filter and output has.
@@ -71,6 +74,11 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 		}
 		return nil, err
 	}
+	o.demand = demand{matches: c.onMatch, write: func(it *item, v *alert.View) {
+		secrets := o.filter.secrets(v)
+		it.emit = o.filter.emission(v, alert.New(v, secrets), secrets)
+	}}
+	o.summaries.start(o)
 	return o, nil
 }
 
@@ -78,15 +86,21 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 // error it is to be called again with the same chunk, and then gives each destination only what that has not taken yet. It never
 // fails because of a record. The chunk is borrowed for the call.
 func (o *Output) Flush(ctx context.Context, chunk []byte, tag string) error {
-	messages := o.evaluate(chunk, tag)
-	if len(messages) == 0 {
+	emits := o.evaluate(chunk, tag)
+	if len(emits) == 0 {
 		return nil
 	}
-	if err := o.delivery.Deliver(ctx, batchName(chunk, tag), messages); err != nil {
-		o.filter.counts.failed.Add(uint64(len(messages)))
-		return err
+	name := batchName(chunk, tag)
+	sent := o.decisions.of(name, emits, o.filter.offer)
+	o.filter.counts.suppressed.Add(uint64(len(emits) - len(sent)))
+	if len(sent) > 0 {
+		if err := o.delivery.Deliver(ctx, name, sent); err != nil {
+			o.filter.counts.failed.Add(uint64(len(sent)))
+			return err
+		}
+		o.filter.counts.emitted.Add(uint64(len(sent)))
 	}
-	o.filter.counts.emitted.Add(uint64(len(messages)))
+	o.decisions.forget(name)
 	return nil
 }
 
@@ -96,30 +110,30 @@ func batchName(chunk []byte, tag string) string {
 	return string(sum[:]) + tag
 }
 
-func (o *Output) evaluate(chunk []byte, tag string) []delivery.Message {
+// evaluate returns the alerts of a chunk in record order.
+func (o *Output) evaluate(chunk []byte, tag string) (emits []*Emit) {
 	f := o.filter
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	d := &demand{matches: f.config.onMatch, write: func(it *item, a *alert.Alert) { it.emit = f.emission(it, a) }}
-	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })
+	b.each(func(it *item, s *scratch) { f.evaluate(it, s, &o.demand) })
 	f.count(b)
-	var messages []delivery.Message
 	for i := range b.items {
 		if e := b.items[i].emit; e != nil {
 			e.Tag = tag
-			messages = append(messages, e.Message())
+			emits = append(emits, e)
 		}
 	}
-	return messages
+	return emits
 }
 
 // Counts returns the counters as they stand. A chunk that is flushed again is counted again; its alerts count as failed in each
 // attempt that did not reach all destinations.
 func (o *Output) Counts() Counts { return o.filter.Counts() }
 
-// Close ends the deliveries that are under way and releases the rules, and says in the log what was delivered. The Output
+// Close delivers the summaries that are left, ends the deliveries that are under way and releases the rules, and says in the log what was delivered. The Output
 // must not be used after it.
 func (o *Output) Close() error {
+	o.summaries.end(o)
 	err := errors.Join(o.delivery.Close(), o.filter.Close())
 	for _, s := range o.delivery.Stats() {
 		o.log(LevelInfo, fmt.Sprintf("%s: delivered %d, failed attempts %d, shortened %d", s.Destination, s.Delivered, s.Failures, s.Shortened))

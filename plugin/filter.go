@@ -133,7 +133,7 @@ func (i *instance) emit(e filter.Emit, input, config unsafe.Pointer) {
 	switch C.waf_emit(i.emitter, (*C.char)(unsafe.Pointer(unsafe.StringData(e.Tag))), C.size_t(len(e.Tag)),
 		unsafe.Pointer(unsafe.SliceData(e.Event)), C.size_t(len(e.Event)), input, config) {
 	case C.WAF_EMIT_TAKEN:
-		i.filter.EmitTaken()
+		i.filter.EmitTaken(&e)
 		return
 	case C.WAF_EMIT_NO_INPUT:
 		i.noInput.Do(func() {
@@ -141,7 +141,7 @@ func (i *instance) emit(e filter.Emit, input, config unsafe.Pointer) {
 				"alerts are counted as not emitted")
 		})
 	}
-	i.filter.EmitFailed()
+	i.filter.EmitFailed(&e)
 }
 
 // wafFilterClose ends an instance.

@@ -54,6 +54,11 @@ type test struct{ name, argument string }
 // Severity returns the severity in ModSecurity's numbers, 0 emergency to 7 debug.
 func (m *Match) Severity() int { return m.Rule.Severity.Int() }
 
+// Notice returns a match that stands for no rule.
+func Notice(severity int, message string) Match {
+	return Match{Rule: &RuleInfo{Severity: types.RuleSeverity(severity)}, Message: message}
+}
+
 // Clean reports whether no detection rule matched.
 func (v *Verdict) Clean() bool { return len(v.Matches) == 0 && !v.Blocked }
 

@@ -38,6 +38,7 @@ func (f *flags) add(to *pflag.FlagSet, table []setting.Property) {
 // only judge take them, so that the same flags serve everywhere, and do not show them.
 var writing = []string{
 	"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "inspect_budget", "keep", "reload_interval",
+	"redact", "redact_names", "redact_pattern", "flood_window", "alert_limit",
 }
 
 // addJudging makes flags of the filter's properties for a command that writes no records. A property whose name the command

@@ -8,7 +8,9 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -146,6 +148,9 @@ func (r *collector) run(ctx context.Context) error {
 	for _, o := range r.outboxes {
 		go o.deliver()
 	}
+	ending := make(chan struct{})
+	var summarizing sync.WaitGroup
+	summarizing.Go(func() { r.summarize(ending) })
 	processed := make(chan error)
 	go func() { processed <- r.process(cancel) }()
 	r.intakes.run(ctx)
@@ -154,6 +159,8 @@ func (r *collector) run(ctx context.Context) error {
 		close(o.ending)
 	}
 	err := <-processed
+	close(ending)
+	summarizing.Wait()
 	return errors.Join(err, r.finish(), r.stream.end())
 }
 
@@ -187,10 +194,35 @@ func (r *collector) process(end func()) (failed error) {
 				end()
 			}
 		}
-		if alerts := messages(outcome.Emits); len(alerts) > 0 {
-			for _, o := range r.outboxes {
-				o.put(alerts)
-			}
+		r.send(outcome.Emits)
+	}
+}
+
+// send puts alerts into all outboxes.
+func (r *collector) send(emits []filter.Emit) {
+	if len(emits) == 0 {
+		return
+	}
+	alerts := messages(emits)
+	for _, o := range r.outboxes {
+		o.put(alerts)
+	}
+	for i := range emits {
+		r.filter.EmitTaken(&emits[i])
+	}
+}
+
+// summarize sends summaries of suppressed alerts when they are due, also when no records come, and the rest once ending is closed.
+func (r *collector) summarize(ending <-chan struct{}) {
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+			r.send(r.filter.Summaries(false))
+		case <-ending:
+			r.send(r.filter.Summaries(true))
+			return
 		}
 		r.intakes.Queue.Done(batch)
 	}
@@ -212,6 +244,9 @@ func (r *collector) finish() error {
 	c := r.filter.Counts()
 	r.console.say(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", r.intakes.summary(), count(c.Alerts, "alert"), grouped(c.Clean),
 		grouped(c.NotHTTP), grouped(c.Broken)))
+	if c.Suppressed > 0 {
+		r.console.say(count(c.Suppressed, "alert") + " suppressed by flood control, told in " + count(c.Summaries, "more alert"))
+	}
 	var problems []error
 	for _, o := range r.outboxes {
 		taken, lost := o.close()

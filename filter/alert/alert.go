@@ -1,110 +1,171 @@
-// Package alert writes verdicts in the formats that receivers read. An alert is built as a msgpack map; JSON is made from it.
 package alert
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
-	"strings"
-
-	"github.com/tinylib/msgp/msgp"
+	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// Engine names what gives the verdicts.
-const Engine = "coraza"
-
-// Alert is one transaction with a verdict, and the record that it came from. It is a view, valid as long as its record.
+// Alert is what may be told of one transaction with a verdict. It shares no memory with the record, and its texts have no
+// secrets in them.
 type Alert struct {
-	Event       *record.Event
-	Values      *fieldmap.Values
-	Transaction *rules.Transaction
-	Verdict     *rules.Verdict
-	RuleSet     string // name and version of the rules
+	UID     string    // the same for the same record and rules
+	Time    time.Time // of the event
+	Begin   string    // of the transaction, as the record says it; "" when it does not
+	RuleSet string    // name and version of the rules
+
+	Matches   []rules.Match // matches of detection rules, in the order in which they matched
+	Severity  int           // of the most severe match in syslog's numbers, 0 emergency to 7 debug
+	Score     int
+	Scores    []rules.Score
+	Outcome   Outcome
+	Reason    string   // for the outcome
+	Inspected []string // parts of the transaction that the rules saw
+	Truncated bool     // a part was cut before it was logged
+	Redacted  []string // kinds of secrets that were taken out
+
+	HTTP           bool // the record is one of HTTP
+	ClientIP       string
+	ClientPort     string
+	ServerIP       string
+	ServerPort     string
+	Forward        string
+	Method         string
+	URI            string // as sent
+	Protocol       string // for instance HTTP/1.1; "" when the record does not say it
+	Domain         string // as the record has it, perhaps with a port
+	ServerName     string // without one
+	UserAgent      string
+	Referer        string
+	Status         string
+	Sensor         string
+	Message        string // the operator's label
+	Source         string // the source's label
+	Geo            string
+	RequestHeaders []rules.Header // with the payload only, as the next four
+	ReplyHeaders   []rules.Header
+	RequestHead    string
+	RequestBody    string
+	ReplyHead      string
+	ReplyBody      string
+
+	Place   Place
+	Network []Pair // what the source says of the network
+
+	Repeats *Repeats // of an alert that stands for several
+	Notice  bool     // it tells of alerts that were not sent; there is no transaction
+
+	notice rules.Match // stands for the rule of a notice
 }
 
-// Rule returns the match that names the alert: that of the last detection rule, as ModSecurity for Anylog does. A verdict
-// that blocks without a detection rule has an empty one.
+// Repeats tells how many transactions an alert stands for.
+type Repeats struct {
+	Count       int
+	First, Last time.Time // of their events
+}
+
+// New makes an alert of a view, without heads and bodies. A nil pass leaves secrets in.
+func New(v *View, secrets *redact.Pass) *Alert {
+	t, fields := v.Transaction, v.Values
+	a := &Alert{
+		UID: v.uid(), Time: time.Unix(v.Event.Time.Seconds, v.Event.Time.Nanoseconds), RuleSet: v.RuleSet,
+		Matches: make([]rules.Match, len(v.Verdict.Matches)), Severity: mostSevere(v.Verdict.Matches),
+		Score: v.Verdict.Score(), Scores: v.Verdict.Scores, Inspected: v.inspected(), Truncated: t.Truncated(),
+		HTTP: t.Unknown&rules.PartRequest == 0, Method: t.Method, Protocol: t.Protocol, Status: v.status(),
+		ClientIP: fields.Get(fieldmap.ClientIP), ClientPort: fields.Get(fieldmap.ClientPort),
+		ServerIP: fields.Get(fieldmap.ServerIP), ServerPort: fields.Get(fieldmap.ServerPort), Begin: fields.Get(fieldmap.Time),
+		Forward: secrets.Text(fields.Get(fieldmap.Forward)), URI: secrets.Text(t.URI), Domain: secrets.Text(v.domain()),
+		ServerName: secrets.Text(t.ServerName), UserAgent: secrets.Text(v.header("User-Agent", fieldmap.UserAgent)),
+		Referer: secrets.Text(v.header("Referer", fieldmap.Referer)), Sensor: secrets.Text(fields.Get(fieldmap.Sensor)),
+		Message: secrets.Text(fields.Get(fieldmap.Message)), Source: secrets.Text(fields.Get(fieldmap.Source)),
+		Geo: secrets.Text(fields.Get(fieldmap.Geo)),
+	}
+	a.Outcome, a.Reason = outcomeOf(v)
+	for i := range a.Matches {
+		a.Matches[i] = cleanMatch(&v.Verdict.Matches[i], secrets)
+	}
+	a.readPlace(v.Event.Body, secrets)
+	a.Redacted = secrets.Found()
+	clones(&a.Begin, &a.ClientIP, &a.ClientPort, &a.ServerIP, &a.ServerPort, &a.Forward, &a.Method, &a.URI, &a.Protocol, &a.Domain,
+		&a.ServerName, &a.UserAgent, &a.Referer, &a.Status, &a.Sensor, &a.Message, &a.Source, &a.Geo)
+	return a
+}
+
+// AddPayload adds heads and bodies of the view that the alert was made of.
+func (a *Alert) AddPayload(v *View, secrets *redact.Pass) {
+	a.RequestHeaders = cleanHeaders(v.Transaction.RequestHeaders, secrets)
+	a.ReplyHeaders = cleanHeaders(v.Transaction.ResponseHeaders, secrets)
+	a.RequestHead = secrets.Text(v.Values.Get(fieldmap.RequestHead))
+	a.RequestBody = secrets.Text(v.Values.Get(fieldmap.RequestBody))
+	a.ReplyHead = secrets.Text(v.Values.Get(fieldmap.ResponseHead))
+	a.ReplyBody = secrets.Text(v.Values.Get(fieldmap.ResponseBody))
+	a.Redacted = secrets.Found()
+	clones(&a.RequestHead, &a.RequestBody, &a.ReplyHead, &a.ReplyBody)
+}
+
+func cleanHeaders(headers []rules.Header, secrets *redact.Pass) []rules.Header {
+	all := make([]rules.Header, len(headers))
+	for i := range headers {
+		all[i] = rules.Header{Name: secrets.Text(headers[i].Name), Value: secrets.Header(headers[i].Name, headers[i].Value)}
+		clones(&all[i].Name, &all[i].Value)
+	}
+	return all
+}
+
+// uid names the alert: receivers that get one twice, because a delivery was repeated, can tell.
+func (v *View) uid() string {
+	h := sha256.New()
+	h.Write(v.Event.Raw) // a hash takes everything
+	for i := range v.Verdict.Matches {
+		h.Write(strconv.AppendInt([]byte{','}, int64(v.Verdict.Matches[i].Rule.ID), 10))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
+func (v *View) status() string {
+	if given := v.Values.Get(fieldmap.Status); given != "" || v.Transaction.ResponseStatus == 0 {
+		return given
+	}
+	return strconv.Itoa(v.Transaction.ResponseStatus)
+}
+
+// Rule returns the match that names the alert; that of a notice has no rule.
 func (a *Alert) Rule() *rules.Match {
-	if n := len(a.Verdict.Matches); n > 0 {
-		return &a.Verdict.Matches[n-1]
+	if a.Notice {
+		return &a.notice
 	}
-	return &unnamed
+	return naming(a.Matches)
 }
 
-var unnamed = rules.Match{Rule: &rules.RuleInfo{Severity: 2}, Message: "Blocked without a detection rule"}
-
-// Severity returns the severity of the alert in syslog's and ModSecurity's numbers: that of its most severe match.
-func (a *Alert) Severity() int {
-	most := a.Rule().Severity()
-	for i := range a.Verdict.Matches {
-		most = min(most, a.Verdict.Matches[i].Severity())
-	}
-	return most
+// Categories returns the kinds of attacks that the rules have found, each once.
+func (a *Alert) Categories() []string {
+	return a.each(func(r *rules.RuleInfo) []string { return []string{r.Category()} })
 }
 
-// Inspected lists the parts of the transaction that the rules saw; of a record that is none of HTTP those are its fields.
-func (a *Alert) Inspected() string {
-	t := a.Transaction
-	if t.Unknown&rules.PartRequest != 0 {
-		return "fields"
+// each collects what rules say, each text once and in the order of the matches.
+func (a *Alert) each(say func(*rules.RuleInfo) []string) (all []string) {
+	seen := map[string]bool{"": true}
+	for i := range a.Matches {
+		for _, text := range say(a.Matches[i].Rule) {
+			if !seen[text] {
+				seen[text] = true
+				all = append(all, text)
+			}
+		}
 	}
-	parts := make([]string, 1, 4)
-	parts[0] = "uri"
-	if len(t.RequestHeaders) > 0 {
-		parts = append(parts, "headers")
-	}
-	if t.RequestBody != "" || a.Values.Get(fieldmap.RequestBody) != "" { // a body of unknown type is an argument
-		parts = append(parts, "body")
-	}
-	if t.HasResponse {
-		parts = append(parts, "response")
-	}
-	return strings.Join(parts, ",")
+	return all
 }
 
-// AppendMap appends the map that the filter adds to a record.
-func (a *Alert) AppendMap(dst []byte) []byte {
-	m := a.Rule()
-	dst = msgp.AppendMapHeader(dst, 16)
-	dst = msgp.AppendBool(msgp.AppendString(dst, "alert"), true)
-	dst = appendPair(dst, "rule_id", strconv.Itoa(m.Rule.ID))
-	dst = a.appendIDs(msgp.AppendString(dst, "rule_ids"))
-	dst = appendPair(dst, "msg", m.Message)
-	dst = appendPair(dst, "severity", m.Rule.Severity.String())
-	dst = msgp.AppendInt(msgp.AppendString(dst, "severity_number"), m.Severity())
-	dst = msgp.AppendInt(msgp.AppendString(dst, "score"), a.Verdict.Score())
-	dst = a.appendScores(msgp.AppendString(dst, "scores"))
-	dst = appendPair(dst, "matched", m.Wording())
-	dst = appendPair(dst, "data", m.Data)
-	dst = msgp.AppendString(dst, "tags")
-	dst = msgp.AppendArrayHeader(dst, uint32(len(m.Rule.Tags)))
-	for _, tag := range m.Rule.Tags {
-		dst = msgp.AppendString(dst, tag)
+// ruleIDs returns the ids of the rules that matched, in order.
+func (a *Alert) ruleIDs() []string {
+	ids := make([]string, len(a.Matches))
+	for i := range a.Matches {
+		ids[i] = strconv.Itoa(a.Matches[i].Rule.ID)
 	}
-	dst = msgp.AppendInt(msgp.AppendString(dst, "phase"), m.Rule.Phase)
-	dst = appendPair(dst, "inspected", a.Inspected())
-	dst = msgp.AppendBool(msgp.AppendString(dst, "truncated"), a.Transaction.Truncated())
-	return appendPair(appendPair(dst, "engine", Engine), "rule_set", a.RuleSet)
-}
-
-func (a *Alert) appendIDs(dst []byte) []byte {
-	dst = msgp.AppendArrayHeader(dst, uint32(len(a.Verdict.Matches)))
-	for i := range a.Verdict.Matches {
-		dst = msgp.AppendString(dst, strconv.Itoa(a.Verdict.Matches[i].Rule.ID))
-	}
-	return dst
-}
-
-func (a *Alert) appendScores(dst []byte) []byte {
-	dst = msgp.AppendMapHeader(dst, uint32(len(a.Verdict.Scores)))
-	for _, s := range a.Verdict.Scores {
-		dst = msgp.AppendInt(msgp.AppendString(dst, s.Name), s.Value)
-	}
-	return dst
-}
-
-func appendPair(dst []byte, key, value string) []byte {
-	return msgp.AppendString(msgp.AppendString(dst, key), value)
+	return ids
 }

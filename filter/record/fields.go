@@ -112,6 +112,9 @@ func ReadArray(b []byte) (i Items, isArray bool) {
 	return Items{left: n, rest: rest}, err == nil
 }
 
+// Len returns the number of values that are left.
+func (i *Items) Len() int { return int(i.left) }
+
 // Next reads the next value. It reports false at the end and when the bytes are broken.
 func (i *Items) Next() bool {
 	if i.left == 0 {

@@ -1,0 +1,91 @@
+package alert
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// Outcome is what has become of an attack, as far as the log tells it.
+type Outcome string
+
+// The outcomes.
+const (
+	Blocked         Outcome = "blocked"          // a device in front of the application has refused the request
+	Attempted       Outcome = "attempted"        // nothing tells that it has succeeded
+	LikelySucceeded Outcome = "likely succeeded" // the application has answered, and its answer gives something away
+)
+
+// refusals are the statuses with which devices refuse requests, whatever else is in the answer: forbidden, not acceptable, too
+// many requests, and nginx's closed connection.
+var refusals = []int{403, 406, 429, 444}
+
+// ordinary are failures that applications and gateways answer with behind a protecting device, too: not logged in, not found,
+// gone, and no answer from the application.
+var ordinary = []int{401, 404, 410, 502, 504}
+
+// guards are what protecting devices call themselves in the Server header. Content delivery networks are none of them: they put
+// their names on what the application answers.
+var guards = []string{
+	"waf", "firewall", "mod_security", "modsecurity", "coraza", "imperva", "barracuda", "fortiweb", "wallarm", "safeline", "yunsuo",
+	"safedog", "ddos-guard", "wordfence", "naxsi",
+}
+
+// marks are response headers that protecting devices add when they refuse a request.
+var marks = []string{
+	"cf-mitigated", "x-sucuri-block", "x-amzn-waf-action", "x-waf-event-info", "x-wallarm-waf-check", "x-datadome", "x-denied-reason",
+	"x-deny-reason", "x-protected-by", "x-firewall-block", "x-waf-block",
+}
+
+// outcomeOf tells what has become of an attack, and why it is thought so.
+func outcomeOf(v *View) (Outcome, string) {
+	t := v.Transaction
+	status := t.ResponseStatus
+	if slices.Contains(refusals, status) {
+		return Blocked, fmt.Sprintf("the request was refused with status %d", status)
+	}
+	if status >= 400 && !slices.Contains(ordinary, status) {
+		if guard := protector(t.ResponseHeaders); guard != "" {
+			return Blocked, fmt.Sprintf("status %d from a protecting device, by its response header %s", status, guard)
+		}
+	}
+	leak := responseMatch(v.Verdict.Matches)
+	switch {
+	case status == 0:
+		return Attempted, "the log does not tell the status of the response"
+	case status >= 200 && status < 300 && leak != nil:
+		return LikelySucceeded, fmt.Sprintf("status %d, and rule %d matched in the response", status, leak.Rule.ID)
+	case leak != nil:
+		return Attempted, fmt.Sprintf("status %d is no success, though rule %d matched in the response", status, leak.Rule.ID)
+	case status >= 200 && status < 300:
+		return Attempted, fmt.Sprintf("status %d, and nothing in the response shows that it succeeded", status)
+	default:
+		return Attempted, fmt.Sprintf("status %d, which no protecting device is known to have sent", status)
+	}
+}
+
+// responseMatch returns the first match of a rule about the response, nil when there is none.
+func responseMatch(matches []rules.Match) *rules.Match {
+	for i := range matches {
+		if matches[i].Rule.Response() {
+			return &matches[i]
+		}
+	}
+	return nil
+}
+
+// protector returns the name of the response header by which a protecting device is known, "" when there is none.
+func protector(headers []rules.Header) string {
+	for i := range headers {
+		name, value := strings.ToLower(headers[i].Name), strings.ToLower(headers[i].Value)
+		if slices.Contains(marks, name) {
+			return name
+		}
+		if name == "server" && slices.ContainsFunc(guards, func(guard string) bool { return strings.Contains(value, guard) }) {
+			return name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,76 @@
+package redact
+
+import "github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
+
+// A number of a payment card has so many digits.
+const (
+	shortestCard = 13
+	longestCard  = 19
+)
+
+// cards adds the numbers of payment cards, in one piece or in groups with one blank, dash, dot, plus sign or percent escape of
+// these between them. Any number with the first digits and the check digit of a card counts.
+func (s *scanner) cards() {
+	var groups []span
+	for at := 0; at < len(s.text); {
+		if !isDigit(s.text[at]) {
+			at += escapeLength(s.text[at:])
+			continue
+		}
+		start := at
+		for at < len(s.text) && isDigit(s.text[at]) {
+			at++
+		}
+		if n := len(groups); n > 0 && !isSeparator(s.text[groups[n-1].end:start]) {
+			s.cardsIn(groups)
+			groups = groups[:0]
+		}
+		groups = append(groups, span{start, at, Card})
+	}
+	s.cardsIn(groups)
+}
+
+// cardsIn adds the numbers that some groups of digits in a row form.
+func (s *scanner) cardsIn(groups []span) {
+	for first := range groups {
+		var digits []byte
+		for last := first; last < len(groups) && len(digits) <= longestCard; last++ {
+			digits = append(digits, s.text[groups[last].start:groups[last].end]...)
+			if len(digits) >= shortestCard && len(digits) <= longestCard && isIssued(string(digits)) && sensitive.Luhn(string(digits)) {
+				s.add(groups[first].start, groups[last].end, Card)
+			}
+		}
+	}
+}
+
+// isIssued reports whether a number can be that of a card by its first digits and its length.
+func isIssued(digits string) bool {
+	switch n := len(digits); digits[0] {
+	case '4':
+		return n == 13 || n >= 16
+	case '3':
+		return n >= 14 && digits[1] != '1' && digits[1] != '2' && digits[1] != '3'
+	case '2', '5', '6':
+		return n >= 16
+	default:
+		return n >= 16 && digits[:2] == "81"
+	}
+}
+
+func isSeparator(text string) bool {
+	switch text {
+	case " ", "-", ".", "+", "%20", "%2D", "%2d", "%2B", "%2b", "\u00a0":
+		return true
+	}
+	return false
+}
+
+// escapeLength returns 3 for a percent escape, whose digits are no part of a number, and 1 for another byte.
+func escapeLength(text string) int {
+	if len(text) >= 3 && text[0] == '%' && isHex(text[1]) && isHex(text[2]) {
+		return 3
+	}
+	return 1
+}
+
+func isHex(c byte) bool { c = lower(c); return isDigit(c) || 'a' <= c && c <= 'f' }

@@ -1,0 +1,106 @@
+package redact
+
+import (
+	"strings"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+)
+
+// maxDepth bounds how deep a record is read; what lies deeper is left out.
+const maxDepth = 64
+
+// AppendValue appends a msgpack value without secrets: texts are cleaned, and what stands under the name of a secret is taken
+// out whole, whatever its type.
+func (p *Pass) AppendValue(dst, value []byte) []byte {
+	if p == nil {
+		return append(dst, value...)
+	}
+	return p.appendValue(dst, value, "", 0)
+}
+
+// appendValue appends a value that stands under a key.
+func (p *Pass) appendValue(dst, value []byte, key string, depth int) []byte {
+	if depth == maxDepth {
+		return msgp.AppendNil(dst)
+	}
+	if text, isText := record.Text(value); isText {
+		return msgp.AppendString(dst, p.under(key, text))
+	}
+	if pairs, isMap := record.ReadMap(value); isMap {
+		return p.appendMap(dst, pairs, key, depth)
+	}
+	if items, isArray := record.ReadArray(value); isArray {
+		dst = msgp.AppendArrayHeader(dst, uint32(items.Len()))
+		for items.Next() {
+			dst = p.appendValue(dst, items.Value, key, depth+1)
+		}
+		return dst
+	}
+	if _, secret := p.r.keyKind(key); secret && !record.IsNil(value) {
+		return msgp.AppendString(dst, p.under(key, "0"))
+	}
+	return append(dst, value...)
+}
+
+// appendMap appends a map. Below the name of a secret, all of it is one. A map with the name of a header and its value is read
+// as that header.
+func (p *Pass) appendMap(dst []byte, pairs record.Pairs, key string, depth int) []byte {
+	named := headerName(pairs)
+	dst = msgp.AppendMapHeader(dst, uint32(pairs.Len()))
+	for pairs.Next() {
+		inner := key
+		if _, secret := p.r.keyKind(key); !secret {
+			inner = pairs.Key
+		}
+		if named != "" && strings.EqualFold(pairs.Key, "value") {
+			inner = named
+		}
+		dst = append(dst, pairs.Raw[:len(pairs.Raw)-len(pairs.Value)]...)
+		dst = p.appendValue(dst, pairs.Value, inner, depth+1)
+	}
+	return dst
+}
+
+// headerName returns the name in a map of name and value, "" when there is none.
+func headerName(pairs record.Pairs) string {
+	for pairs.Next() {
+		if strings.EqualFold(pairs.Key, "name") || strings.EqualFold(pairs.Key, "key") {
+			if name, isText := record.Text(pairs.Value); isText {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// under returns a text that stands under a key of a record.
+func (p *Pass) under(key, text string) string {
+	kind, secret := p.r.keyKind(key)
+	switch {
+	case !secret || text == "":
+		return p.Text(text)
+	case kind == Argument:
+		p.found[Argument] = true
+		return Placeholder
+	}
+	s := scanner{r: p.r, text: text}
+	s.value(0, len(text), kind)
+	return p.replace(text, merged(s.spans))
+}
+
+// keyKind is headerKind for the keys of records, which put other words before the name of a header: http_cookie,
+// request_Authorization, http.request.header.set-cookie.
+func (r *Redactor) keyKind(key string) (k Kind, secret bool) {
+	squeezed := squeeze(key)
+	switch {
+	case strings.HasSuffix(squeezed, "setcookie") || strings.HasSuffix(squeezed, "setcookies"):
+		return SetCookie, true
+	case strings.HasSuffix(squeezed, "cookie") || strings.HasSuffix(squeezed, "cookies"):
+		return Cookie, true
+	case strings.HasSuffix(squeezed, "authorization"):
+		return Authorization, true
+	}
+	return r.headerKind(key)
+}

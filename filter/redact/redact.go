@@ -1,0 +1,147 @@
+// Package redact takes secrets out of texts that leave: credentials, cookies, passwords and what is named like one, tokens,
+// and numbers of payment cards. What cannot be told from a secret counts as one. Records themselves are never changed.
+package redact
+
+import (
+	"fmt"
+	"regexp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// Placeholder stands where a secret was.
+const Placeholder = "[redacted]"
+
+// Redactor knows what secrets look like. It is immutable and safe for concurrent use; a nil one takes nothing out.
+type Redactor struct {
+	names   []string // of the operator's own, squeezed
+	pattern *regexp.Regexp
+}
+
+// New returns a Redactor. Names are further names of headers, arguments and fields whose values are secrets. The pattern, which
+// may be empty, is an expression in the syntax of RE2 that finds further ones; when it has a group, that is the secret.
+func New(names []string, pattern string) (*Redactor, error) {
+	r := &Redactor{}
+	for _, name := range names {
+		r.names = append(r.names, squeeze(name))
+	}
+	if pattern != "" {
+		expression, err := regexp.Compile(pattern)
+		if err != nil {
+			return nil, fmt.Errorf("malformed expression: %w", err)
+		}
+		if expression.MatchString("") {
+			return nil, fmt.Errorf("expression %q matches the empty text", pattern)
+		}
+		r.pattern = expression
+	}
+	return r, nil
+}
+
+// Line takes the secrets out of a text of which nothing is known, such as a log line.
+func (r *Redactor) Line(text string) string {
+	return r.pass().Text(text)
+}
+
+func (r *Redactor) pass() *Pass {
+	if r == nil {
+		return nil
+	}
+	return &Pass{r: r}
+}
+
+// Pass takes the secrets of one transaction out of texts about it. It learns them where they are told as secrets, so that it
+// finds them again where nothing tells it: in a body that repeats them, or in what a rule has made of them. A nil Pass takes
+// nothing out. It is not safe for concurrent use.
+type Pass struct {
+	r       *Redactor
+	secrets []secret
+	found   [kindCount]bool
+}
+
+// Start returns a Pass for a transaction and further texts of its record.
+func (r *Redactor) Start(t *rules.Transaction, texts ...string) *Pass {
+	p := r.pass()
+	if p == nil {
+		return nil
+	}
+	p.learnHeaders(t.RequestHeaders)
+	p.learnHeaders(t.ResponseHeaders)
+	p.learnArguments(t)
+	for _, text := range append(texts, t.URI, t.RequestBody, t.ResponseBody) {
+		p.learnText(text)
+	}
+	p.settle()
+	return p
+}
+
+// Found lists what was taken out so far.
+func (p *Pass) Found() (kinds []string) {
+	if p == nil {
+		return nil
+	}
+	for k, found := range p.found {
+		if found {
+			kinds = append(kinds, Kind(k).String())
+		}
+	}
+	return kinds
+}
+
+// Text returns a text without secrets.
+func (p *Pass) Text(text string) string {
+	if p == nil || text == "" {
+		return text
+	}
+	clean := p.withoutLearned(text)
+	clean = p.replace(clean, p.r.scan(clean))
+	if k, leaks := p.leaks(clean); leaks {
+		p.found[k] = true
+		return Placeholder
+	}
+	return clean
+}
+
+// Header returns the value of a header without secrets; the scheme of credentials and the names of cookies stay.
+func (p *Pass) Header(name, value string) string {
+	if p == nil || value == "" {
+		return value
+	}
+	kind, secret := p.r.headerKind(name)
+	if !secret {
+		return p.Text(value)
+	}
+	s := scanner{r: p.r, text: value}
+	s.value(0, len(value), kind)
+	return p.replace(value, merged(s.spans))
+}
+
+// Field returns the value of an argument or field without secrets.
+func (p *Pass) Field(name, value string) string {
+	if p == nil || value == "" {
+		return value
+	}
+	if !p.r.isSecretName(name) {
+		return p.Text(value)
+	}
+	p.found[Argument] = true
+	return Placeholder
+}
+
+// replace puts the placeholder where the spans are.
+func (p *Pass) replace(text string, spans []span) string {
+	if len(spans) == 0 {
+		return text
+	}
+	var clean []byte
+	at := 0
+	for _, s := range spans {
+		if text[s.start:s.end] == Placeholder {
+			continue
+		}
+		p.found[s.kind] = true
+		clean = append(append(clean, text[at:s.start]...), Placeholder...)
+		at = s.end
+	}
+	return string(append(clean, text[at:]...))
+}
