@@ -195,6 +195,7 @@ func (r *collector) process(end func()) (failed error) {
 			}
 		}
 		r.send(outcome.Emits)
+		r.intakes.Queue.Done(batch)
 	}
 }
 
@@ -224,7 +225,6 @@ func (r *collector) summarize(ending <-chan struct{}) {
 			r.send(r.filter.Summaries(true))
 			return
 		}
-		r.intakes.Queue.Done(batch)
 	}
 }
 
