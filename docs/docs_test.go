@@ -1,0 +1,175 @@
+// Package docs tests that what the pages say is so: commands run, names exist, links lead somewhere.
+package docs
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// tags are those that the Makefile builds with.
+const tags = "no_fs_access,coraza.disabled_operators.rbl,coraza.disabled_operators.inspectFile"
+
+func pages(t *testing.T) []string {
+	t.Helper()
+	all, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, all)
+	return append(all, "../README.md", "../SECURITY.md")
+}
+
+func read(t *testing.T, page string) string {
+	t.Helper()
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	return string(text)
+}
+
+// tools builds wafctl once and returns the folder in which it is.
+var tools = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "docs")
+	if err != nil {
+		return "", err
+	}
+	build := exec.Command("go", "build", "-tags", tags, "-o", filepath.Join(dir, "wafctl"), "./cmd/wafctl")
+	build.Dir = ".."
+	build.Stderr = os.Stderr
+	return dir, build.Run()
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if dir, err := tools(); err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(code)
+}
+
+// block is a fenced block of commands, and the comment in front of it, which says whether it is run.
+type block struct {
+	line    int
+	comment string
+	text    string
+}
+
+var fence = regexp.MustCompile("(?m)(?:^<!-- (.*) -->\n)?^```(?:sh|bash|shell|console)\n((?:.*\n)*?)^```$")
+
+func blocks(text string) (all []block) {
+	for _, m := range fence.FindAllStringSubmatchIndex(text, -1) {
+		b := block{line: strings.Count(text[:m[0]], "\n") + 1, text: text[m[4]:m[5]]}
+		if m[2] >= 0 {
+			b.comment = text[m[2]:m[3]]
+		}
+		all = append(all, b)
+	}
+	return all
+}
+
+// TestCommandsRun runs the blocks marked "run" of each page, one after the other in one folder. That folder has what pages speak
+// of: record.json, the sample of an attack, records.ndjson with the sample and a clean record, and the shipped pipelines in conf.
+func TestCommandsRun(t *testing.T) {
+	ran := 0
+	for _, page := range pages(t) {
+		found := blocks(read(t, page))
+		if len(found) == 0 {
+			continue
+		}
+		t.Run(page, func(t *testing.T) {
+			dir := workplace(t)
+			for _, b := range found {
+				why, isReason := strings.CutPrefix(b.comment, "not run: ")
+				if isReason {
+					assert.NotEmpty(t, why)
+					continue
+				}
+				require.Equal(t, "run", b.comment, "%s:%d: a block of commands is marked <!-- run --> or <!-- not run: why -->", page, b.line)
+				runBlock(t, dir, page, b)
+				ran++
+			}
+		})
+	}
+	assert.GreaterOrEqual(t, ran, 5)
+}
+
+func runBlock(t *testing.T, dir, page string, b block) {
+	t.Helper()
+	bin, err := tools()
+	require.NoError(t, err)
+	shell := exec.CommandContext(t.Context(), "sh", "-euc", b.text)
+	shell.Dir = dir
+	shell.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "NO_COLOR=1")
+	out, err := shell.CombinedOutput()
+	require.NoError(t, err, "%s:%d: %s\n%s", page, b.line, b.text, out)
+}
+
+func workplace(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	sample, err := os.ReadFile("../testdata/nano-sample.json")
+	require.NoError(t, err)
+	oneLine := strings.Join(strings.Fields(string(sample)), " ")
+	if strings.Count(strings.TrimSpace(string(sample)), "\n") == 0 {
+		oneLine = strings.TrimSpace(string(sample))
+	}
+	clean := strings.NewReplacer("/?t=../../etc/passwd", "/?t=1").Replace(oneLine)
+	for name, text := range map[string]string{
+		"record.json": oneLine + "\n", "records.ndjson": clean + "\n" + oneLine + "\n", "clean.ndjson": clean + "\n",
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "conf"), os.DirFS("../conf")))
+	return dir
+}
+
+var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+
+func TestLinksLeadSomewhere(t *testing.T) {
+	for _, page := range pages(t) {
+		text := read(t, page)
+		for _, m := range link.FindAllStringSubmatch(text, -1) {
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if strings.Contains(target, "://") || strings.HasPrefix(target, "mailto:") {
+				continue
+			}
+			there := text
+			if target != "" {
+				path := filepath.Join(filepath.Dir(page), target)
+				info, err := os.Stat(path)
+				if !assert.NoError(t, err, "%s: %s", page, m[1]) || info.IsDir() {
+					continue
+				}
+				there = read(t, path)
+			}
+			if anchor != "" {
+				assert.Contains(t, anchors(there), anchor, "%s: %s", page, m[1])
+			}
+		}
+	}
+}
+
+// anchors returns the names under which the headings of a page can be linked to.
+func anchors(text string) (all []string) {
+	drop := regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(text, -1) {
+		all = append(all, strings.ReplaceAll(drop.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-"))
+	}
+	return all
+}
+
+func TestTheTableOfContentsHasEveryPage(t *testing.T) {
+	contents := read(t, "README.md")
+	all, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	for _, page := range all {
+		if page != "README.md" {
+			assert.Contains(t, contents, "]("+page+")")
+		}
+	}
+}

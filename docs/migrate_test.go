@@ -1,0 +1,124 @@
+package docs
+
+import (
+	"encoding/json"
+	"net"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+)
+
+// crsVariables are the variables of modsecurity-crs-docker that set the Core Rule Set or the engine up.
+var crsVariables = strings.Fields(`
+ALLOWED_HTTP_VERSIONS ALLOWED_METHODS ALLOWED_REQUEST_CONTENT_TYPE ALLOWED_REQUEST_CONTENT_TYPE_CHARSET ANOMALY_INBOUND
+ANOMALY_OUTBOUND ARG_LENGTH ARG_NAME_LENGTH BLOCKING_PARANOIA COMBINED_FILE_SIZES CRS_DISABLE_PLUGINS CRS_ENABLE_TEST_MARKER
+DETECTION_PARANOIA ENFORCE_BODYPROC_URLENCODED EXECUTING_PARANOIA MANUAL_MODE MAX_FILE_SIZE MAX_NUM_ARGS PARANOIA
+REPORTING_LEVEL RESTRICTED_EXTENSIONS RESTRICTED_HEADERS_BASIC RESTRICTED_HEADERS_EXTENDED STATIC_EXTENSIONS TOTAL_ARG_LENGTH
+VALIDATE_UTF8_ENCODING
+MODSEC_ARGUMENT_SEPARATOR MODSEC_ARGUMENTS_LIMIT MODSEC_AUDIT_ENGINE MODSEC_AUDIT_LOG MODSEC_AUDIT_LOG_FORMAT
+MODSEC_AUDIT_LOG_PARTS MODSEC_AUDIT_LOG_RELEVANT_STATUS MODSEC_AUDIT_LOG_TYPE MODSEC_COOKIE_FORMAT MODSEC_AUDIT_STORAGE_DIR
+MODSEC_DATA_DIR MODSEC_DEBUG_LOG MODSEC_DEBUG_LOGLEVEL MODSEC_DEFAULT_PHASE1_ACTION MODSEC_DEFAULT_PHASE2_ACTION
+MODSEC_DISABLE_BACKEND_COMPRESSION MODSEC_PCRE_MATCH_LIMIT MODSEC_PCRE_MATCH_LIMIT_RECURSION MODSEC_REQ_BODY_ACCESS
+MODSEC_REQ_BODY_JSON_DEPTH_LIMIT MODSEC_REQ_BODY_LIMIT_ACTION MODSEC_REQ_BODY_LIMIT MODSEC_REQ_BODY_NOFILES_LIMIT
+MODSEC_RESP_BODY_ACCESS MODSEC_RESP_BODY_LIMIT_ACTION MODSEC_RESP_BODY_LIMIT MODSEC_RESP_BODY_MIMETYPE MODSEC_RULE_ENGINE
+MODSEC_SERVER_SIGNATURE MODSEC_STATUS_ENGINE MODSEC_TAG MODSEC_TMP_DIR MODSEC_TMP_SAVE_UPLOADED_FILES MODSEC_UNICODE_MAPPING
+MODSEC_UPLOAD_DIR MODSEC_UPLOAD_FILE_MODE MODSEC_UPLOAD_KEEP_FILES`)
+
+func TestEveryVariableHasAPropertyOrAReason(t *testing.T) {
+	properties := map[string]bool{}
+	for _, p := range filter.Properties() {
+		properties[p.Name] = true
+	}
+	row := regexp.MustCompile("(?m)^\\| `([A-Z0-9_]+)` \\| (.*) \\|$")
+	var listed []string
+	for _, m := range row.FindAllStringSubmatch(read(t, "migrate-from-crs-docker.md"), -1) {
+		variable, counterpart := m[1], m[2]
+		listed = append(listed, variable)
+		if strings.HasPrefix(counterpart, "none") {
+			assert.False(t, properties[strings.ToLower(variable)], "%s has a property", variable)
+			continue
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(counterpart, "`"), "`")
+		assert.Equal(t, strings.ToLower(variable), name)
+		assert.True(t, properties[name], "%s: no property %s", variable, name)
+	}
+	assert.ElementsMatch(t, crsVariables, listed)
+}
+
+// TestEveryFlagOfModSecurityForAnylogHasACounterpart looks at the page's table: all flags are there, and what stands beside them are flags.
+func TestEveryFlagOfModSecurityForAnylogHasACounterpart(t *testing.T) {
+	bin, err := tools()
+	require.NoError(t, err)
+	help, err := exec.Command(bin+"/wafctl", "run", "--help").Output()
+	require.NoError(t, err)
+	page := read(t, "migrate-from-msa.md")
+	for _, flag := range strings.Split("alcrtspku", "") {
+		assert.Regexp(t, "(?m)^\\| `-"+flag+"( [^`]*)?`", page)
+	}
+	for _, flag := range regexp.MustCompile("`(--[a-z-]+)").FindAllStringSubmatch(page, -1) {
+		if flag[1] != "--file" {
+			assert.Contains(t, string(help), flag[1]+" ")
+		}
+	}
+	assert.Contains(t, string(help), "json+udp://HOST[:12202]")
+}
+
+// TestTheAlertIsThatOfModSecurityForAnylog compares with what MSA has been seen to send for the sample: the same names in the same order,
+// and the same values but for the wording of the rule's message.
+func TestTheAlertIsThatOfModSecurityForAnylog(t *testing.T) {
+	receiver, err := net.ListenPacket("udp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer receiver.Close()
+	bin, err := tools()
+	require.NoError(t, err)
+	run := exec.Command(bin+"/wafctl", "run", "--listen", "-", "--rule-packs", "off", "--alert-on", "match", "--alert-to",
+		"json+udp://"+receiver.LocalAddr().String())
+	run.Stdin = strings.NewReader(read(t, "../testdata/nano-sample.json"))
+	out, err := run.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.NoError(t, receiver.SetReadDeadline(time.Now().Add(10*time.Second)))
+	buffer := make([]byte, 64<<10)
+	n, _, err := receiver.ReadFrom(buffer)
+	require.NoError(t, err)
+	got, want := members(t, buffer[:n]), members(t, []byte(msaAlert))
+	for i := range want {
+		if want[i][0] == "msg" {
+			want[i][1] = got[i][1]
+		}
+	}
+	assert.Equal(t, want, got)
+}
+
+const msaAlert = `{"rule_id":"932160","alert_engine":"modsecurity","time":"2024-05-30 07:16:48","message":"jxit","forward":"0.0.0.0",` +
+	`"retcode":"403","source":"","src_ip":"192.168.1.105","dst_ip":"192.168.1.55","geoip":"","src_port":"46152","dst_port":"80",` +
+	`"host":"10.64.1.254","domain":"192.168.1.55","url":"/?t=../../etc/passwd","method":"GET",` +
+	`"msg":"Remote command execution: Discover Unix Shell code","matched":"Matched \"Operator ` + "`PmFromFile' with parameter `unix-shell.data' " +
+	"against variable `ARGS:t' (Value: `../../etc/passwd' )" + `","severity":"2",` +
+	`"req_header":"GET /?t=../../etc/passwd HTTP/1.1\r\nHost: 192.168.1.55\r\nUser-Agent: curl/7.81.0\r\nAccept: */*\r\n\r\n","req_body":"",` +
+	`"rsp_header":"HTTP/1.1 403 Forbidden\r\nDate: Thu, 30 May 2024 07:16:49 GMT\r\nContent-Type: text/html; charset=UTF-8\r\n` +
+	`Transfer-Encoding: chunked\r\nConnection: keep-alive\r\nserver: ZhongKui WAF\r\n\r\n","rsp_body":"223sdfalkjsflkajf"}`
+
+// members returns names and values of a flat object in their order.
+func members(t *testing.T, object []byte) (all [][2]string) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(string(object)))
+	_, err := decoder.Token()
+	require.NoError(t, err)
+	for decoder.More() {
+		var pair [2]string
+		for i := range pair {
+			token, err := decoder.Token()
+			require.NoError(t, err)
+			pair[i] = token.(string)
+		}
+		all = append(all, pair)
+	}
+	return all
+}
