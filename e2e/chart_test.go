@@ -54,11 +54,23 @@ func mount(t *testing.T, dir string, files map[string]string) {
 	}
 }
 
-// TestChartPipelines runs what the chart makes of values as a pod does, with free ports and a receiver of this machine.
+// shippedPipeline returns the pipeline in a rendered chart, or that of the image.
+func shippedPipeline(t *testing.T, file string) (pipeline string, mounts map[string]map[string]string) {
+	t.Helper()
+	if filepath.Dir(file) != "docker" {
+		maps := configMaps(t, file)
+		return maps["pipeline"]["pipeline.yaml"], maps
+	}
+	text, err := os.ReadFile(filepath.Join(root, "build", file))
+	require.NoError(t, err)
+	return string(text), nil
+}
+
+// TestChartPipelines runs what the chart makes of values, as a pod does, and what the image runs by itself, with free ports and a receiver of this machine.
 func TestChartPipelines(t *testing.T) {
-	for _, file := range []string{"kubernetes/fluent-bit-waf.yaml", "tools/chart/testdata/destinations.yaml"} {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			maps := configMaps(t, file)
+	for _, file := range []string{"kubernetes/fluent-bit-waf.yaml", "tools/chart/testdata/destinations.yaml", "docker/pipeline.yaml"} {
+		t.Run(file, func(t *testing.T) {
+			text, maps := shippedPipeline(t, file)
 			onEach(t, func(t *testing.T, f fluentBit) {
 				syslog, err := net.ListenPacket("udp", "127.0.0.1:0")
 				require.NoError(t, err)
@@ -70,17 +82,23 @@ func TestChartPipelines(t *testing.T) {
 					}
 				}
 				var config map[string]map[string]any
-				require.NoError(t, yaml.Unmarshal([]byte(maps["pipeline"]["pipeline.yaml"]), &config))
+				require.NoError(t, yaml.Unmarshal([]byte(text), &config))
 				config["service"]["http_port"] = httpPort
 				config["service"]["http_listen"] = "127.0.0.1"
 				input := config["pipeline"]["inputs"].([]any)[0].(map[string]any)
-				input["port"], input["listen"] = nanoPort, "127.0.0.1"
+				args := []string{"-e", plugin()}
+				if input["name"] == "nano" {
+					args = append(args, "-e", intakeObject())
+					input["listen_on"] = fmt.Sprintf("udp://127.0.0.1:%d", nanoPort)
+				} else {
+					input["port"], input["listen"] = nanoPort, "127.0.0.1"
+				}
 				output := config["pipeline"]["outputs"].([]any)[0].(map[string]any)
 				output["alert_to"] = "syslog+udp://" + syslog.LocalAddr().String()
-				text, err := yaml.Marshal(config)
+				changed, err := yaml.Marshal(config)
 				require.NoError(t, err)
 
-				p := f.launch(t, dir, strings.ReplaceAll(string(text), "/etc/fluent-bit-waf", dir), "-e", plugin())
+				p := f.launch(t, dir, strings.ReplaceAll(string(changed), "/etc/fluent-bit-waf", dir), args...)
 				p.waitReady(1)
 				sendUDP(t, nanoPort, clean(t, 1), sample(t))
 				assert.Contains(t, receive(t, syslog), `"rule_id":"932`)

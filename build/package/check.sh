@@ -33,7 +33,7 @@ inspect() {
     arm64) machine="AArch64" ;;
     *) fail "$deb: architecture $arch" ;;
     esac
-    for program in "$object" "$files/usr/bin/wafctl"; do
+    for program in "$object" "$files/usr/lib/fluent-bit-waf/in_nano.so" "$files/usr/bin/wafctl"; do
         readelf --file-header "$program" | grep -q "Machine:.*$machine" || fail "$program is not for $arch"
     done
     readelf --program-headers "$files/usr/bin/wafctl" | grep -q INTERP && fail "wafctl of $arch is not static"
@@ -65,7 +65,7 @@ use() {
         echo "check: NO FLUENT BIT FOUND: the installed plugin was not loaded"
         return
     fi
-    (cd "$work" && "$bit" -e "$1/usr/lib/fluent-bit-waf/out_waf.so" -c "$1/etc/fluent-bit-waf/nano-syslog.yaml" --dry-run >"$work/log" 2>&1) ||
+    (cd "$work" && "$bit" -e "$1/usr/lib/fluent-bit-waf/out_waf.so" -e "$1/usr/lib/fluent-bit-waf/in_nano.so" -c "$1/etc/fluent-bit-waf/nano-syslog.yaml" --dry-run >"$work/log" 2>&1) ||
         fail "Fluent Bit does not take the installed plugin: $(cat "$work/log")"
     echo "check: $bit loads the installed plugin and takes the installed configuration"
 }

@@ -86,7 +86,7 @@ func TestBuildStepsAreClean(t *testing.T) {
 }
 
 func TestTheImageRunsWhatTheChartRuns(t *testing.T) {
-	const start = "-e /usr/lib/fluent-bit-waf/out_waf.so -c "
+	const start = "-e /usr/lib/fluent-bit-waf/out_waf.so -e /usr/lib/fluent-bit-waf/in_nano.so -c "
 	command := commands[*instructions.CmdCommand](stages(t)["fluent-bit-waf"])[0]
 	assert.Contains(t, strings.Join(command.CmdLine, " "), start+"/etc/fluent-bit-waf/pipeline.yaml")
 	ports := commands[*instructions.ExposeCommand](stages(t)["fluent-bit-waf"])[0].Ports
