@@ -2,6 +2,7 @@ package filter
 
 import (
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"time"
@@ -15,25 +16,33 @@ import (
 
 // config is what the properties of a filter say, rules apart.
 type config struct {
-	fieldMap       string
-	onMatch        bool   // any detection rule alerts, not only a reached threshold
-	alertKey       string // key of the map added to a matching record, "" adds nothing
-	emitTag        *tagTemplate
-	emitFormat     alert.Format
-	emitLimit      int64
-	includePayload bool
-	alertsOnly     bool          // clean HTTP records are dropped
-	reloadInterval time.Duration // between two looks at the rule files, 0 for none
-	trusted        string        // records with this key have a verdict already; "" when none is believed
-	profile        bool          // where the time goes is kept
-	budget         time.Duration // for inspecting one chunk; 0 inspects everything
-	redactor       *redact.Redactor
-	flood          flood.Settings
+	fieldMap        string
+	onMatch         bool   // any detection rule alerts, not only a reached threshold
+	alertKey        string // key of the map added to a matching record, "" adds nothing
+	emitTag         *tagTemplate
+	emitFormat      alert.Format
+	emitLimit       int64
+	includePayload  bool
+	alertsOnly      bool   // clean HTTP records are dropped
+	metricsListen   string // address, "" for none
+	metricsTag      string
+	metricsInterval time.Duration
+	reloadInterval  time.Duration // between two looks at the rule files, 0 for none
+	trusted         string        // records with this key have a verdict already; "" when none is believed
+	profile         bool          // where the time goes is kept
+	budget          time.Duration // for inspecting one chunk; 0 inspects everything
+	redactor        *redact.Redactor
+	flood           flood.Settings
 }
 
 // Properties are the settings of the filter in the order in which help lists them.
 func Properties() []setting.Property {
 	return append(rules.Properties(),
+		setting.Property{Name: "metrics_listen", Default: "off", Help: "address at which Prometheus finds the metrics of all instances, " +
+			"for instance 127.0.0.1:2021; several instances may name the same one"},
+		setting.Property{Name: "metrics_tag", Help: "when set, the metrics of the instance are emitted as a record under this tag, " +
+			"with the first chunk after each metrics_interval"},
+		setting.Property{Name: "metrics_interval", Default: "60s", Help: "time between records under metrics_tag"},
 		setting.Property{Name: "reload_interval", Default: "off", Help: "how often to look whether rule files have changed, for instance " +
 			"10s; changed rules take over while records flow, and broken ones leave those of before in use"},
 		setting.Property{Name: "field_map", Default: "auto", Help: "which keys hold what of a transaction: auto (by the keys of each " +
@@ -75,6 +84,7 @@ func readConfig(r *setting.Reader) config {
 		reloadInterval: r.Interval("reload_interval"),
 	}
 	c.budget = r.Duration("inspect_budget", time.Millisecond, time.Minute)
+	c.metricsListen, c.metricsTag, c.metricsInterval = readMetrics(r)
 	if c.alertKey == "off" {
 		c.alertKey = ""
 	}
@@ -121,8 +131,23 @@ func readFlood(r *setting.Reader) (s flood.Settings) {
 	return s
 }
 
-// Emitter says what the host needs to know for emitting: whether alerts are emitted at all, and the memory limit in
+func readMetrics(r *setting.Reader) (listen, tag string, interval time.Duration) {
+	if listen = r.Text("metrics_listen"); listen == "off" {
+		listen = ""
+	} else if _, _, err := net.SplitHostPort(listen); err != nil {
+		r.Problem("metrics_listen", fmt.Errorf("malformed address %q (want HOST:PORT or off)", listen))
+	}
+	if tag = r.Text("metrics_tag"); strings.ContainsAny(tag, "$ *") {
+		r.Problem("metrics_tag", fmt.Errorf("malformed tag %q (want one without $, * and blanks)", tag))
+	}
+	if interval = r.Interval("metrics_interval"); interval == 0 && tag != "" {
+		r.Problem("metrics_interval", fmt.Errorf("off while metrics_tag is %q (want a time such as 60s)", tag))
+	}
+	return listen, tag, interval
+}
+
+// Emitter says what the host needs to know for emitting: whether something is emitted at all, and the memory limit in
 // Fluent Bit's notation.
 func (f *Filter) Emitter() (limit string, wanted bool) {
-	return strconv.FormatInt(f.config.emitLimit, 10), f.config.emitTag != nil
+	return strconv.FormatInt(f.config.emitLimit, 10), f.config.emitTag != nil || f.config.metricsTag != ""
 }

@@ -26,18 +26,19 @@ type Counts struct {
 }
 
 type counters struct {
-	records, clean, alerts, notHTTP, broken, skipped, late, emitted, failed, panics atomic.Uint64
-	suppressed, summaries                                                           atomic.Uint64
+	clean, alerts, notHTTP, broken, skipped, late, emitted, failed, panics, suppressed, summaries atomic.Uint64
 }
 
 // Counts returns the counters as they stand.
 func (f *Filter) Counts() Counts {
 	c := &f.counts
-	return Counts{
-		Records: c.records.Load(), Clean: c.clean.Load(), Alerts: c.alerts.Load(), NotHTTP: c.notHTTP.Load(),
+	n := Counts{
+		Clean: c.clean.Load(), Alerts: c.alerts.Load(), NotHTTP: c.notHTTP.Load(),
 		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Late: c.late.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
 		Panics: c.panics.Load(), Suppressed: c.suppressed.Load(), Summaries: c.summaries.Load(), Sources: f.sourceCounts(),
 	}
+	n.Records = n.Clean + n.Alerts + n.NotHTTP + n.Broken + n.Skipped
+	return n
 }
 
 // String writes the counters for a log line.
@@ -52,16 +53,21 @@ func (c Counts) String() string {
 
 // EmitTaken counts an alert that the host took.
 func (f *Filter) EmitTaken(e *Emit) {
-	if e.Summary {
+	switch {
+	case e.metrics:
+	case e.Summary:
 		f.counts.summaries.Add(1)
-		return
+	default:
+		f.counts.emitted.Add(1)
 	}
-	f.counts.emitted.Add(1)
 }
 
 // EmitFailed counts an alert that the host did not take, and says so in the log once. The alerts that a summary stands for are
 // counted already.
 func (f *Filter) EmitFailed(e *Emit) {
+	if e.metrics {
+		return // the next one tells the same
+	}
 	if e.Summary {
 		f.log(LevelWarn, "a summary was not taken by the pipeline; what it stands for is counted as suppressed")
 		return

@@ -24,6 +24,7 @@ type Emit struct {
 	Severity int       // in syslog's numbers, 0 emergency to 7 debug
 	Host     string    // that made the record, "" when it does not say
 	Summary  bool      // it stands for alerts that flood control has suppressed
+	metrics  bool      // it is no alert
 
 	head  int          // offset of the body in Event
 	line  string       // the alert as text, for formats that are no JSON

@@ -35,6 +35,7 @@ type item struct {
 	kind    Kind
 	source  int            // 1 + the place of its field map in the filter's choice, 0 when none was used
 	verdict *rules.Verdict // of HTTP transactions, nil when not inspected
+	way     rules.Way      // to the verdict
 	body    []byte         // replaces the event's body, nil keeps it
 	emit    *Emit          // alert for the emit tag
 	summary *Summary       // of an alert, for Check
@@ -63,6 +64,7 @@ type scratch struct {
 	identity    []byte    // of the transaction, for the verdict cache
 	deadline    time.Time // of the batch
 	rules       *rules.Set
+	turn        uint // counts records, for sampling
 }
 
 // size returns the bytes of memory that a scratch holds on to.
@@ -164,7 +166,7 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 		it.kind = NotHTTP
 		return
 	}
-	verdict, key := f.recall(s, d)
+	verdict, key := f.recallTimed(s, d)
 	if verdict != nil && !f.alerts(verdict) {
 		it.kind, it.verdict = Clean, verdict
 		return
@@ -219,8 +221,9 @@ func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
 // inspect finds the verdict on the transaction, and remembers it. It returns nil and says in the item why there is none: the
 // engine failed, the deadline has passed, or there is one and the transaction has to wait for the engine.
 func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.Verdict {
+	start := time.Now()
 	unhurried := s.deadline.IsZero()
-	if !unhurried && time.Now().After(s.deadline) {
+	if !unhurried && start.After(s.deadline) {
 		it.kind = Late
 		return nil
 	}
@@ -232,6 +235,8 @@ func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.
 	}
 	if p.rules.Compiled() && (unhurried || size(&s.transaction) <= largeTransaction) {
 		if verdict := s.rules.Gate(&p.rules, &s.transaction); verdict != nil {
+			it.way = rules.Gated
+			f.meter.time(rules.Gated, start)
 			s.remember(key, verdict)
 			return verdict
 		}
@@ -245,10 +250,14 @@ func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.
 
 // judge has the engine find the verdict on the transaction, and remembers it. It returns nil when the engine fails.
 func (f *Filter) judge(it *item, s *scratch, p *pending) *rules.Verdict {
+	start := time.Now()
 	verdict, err := s.rules.Judge(&p.rules, &s.transaction)
 	if err != nil {
 		return f.failed(it, err)
 	}
+	it.way = p.rules.Way()
+	f.meter.time(it.way, start)
+	f.meter.candidates.Add(uint64(p.rules.Ran()))
 	s.remember(p.key, verdict)
 	return verdict
 }
@@ -275,13 +284,20 @@ func (f *Filter) alerts(v *rules.Verdict) bool {
 // count adds the kinds of a batch to the counters.
 func (f *Filter) count(b *batch) {
 	var kinds [Late + 1]uint64
+	var ways [rules.Judged + 1]uint64
 	for i := range b.items {
-		kinds[b.items[i].kind]++
+		it := &b.items[i]
+		kinds[it.kind]++
+		if it.verdict != nil {
+			ways[it.way]++
+		}
+		if it.kind == Alert {
+			f.meter.alert(it.verdict)
+		}
 	}
+	f.meter.addWays(&ways)
 	c := &f.counts
-	n := uint64(len(b.items))
 	if b.broken != nil {
-		n++
 		kinds[Broken]++
 	}
 	if late := kinds[Late]; late > 0 {
@@ -293,6 +309,5 @@ func (f *Filter) count(b *batch) {
 			counter.Add(kinds[i])
 		}
 	}
-	c.records.Add(n)
 	f.countSources(b)
 }

@@ -36,6 +36,7 @@ type Filter struct {
 	name    string // of the instance, "" when nothing is kept of it
 	current atomic.Pointer[loaded]
 	reloads reloads
+	meter   meter
 	log     Logger
 	counts  counters
 	sources []atomic.Uint64 // records by field map, those of no map first
@@ -101,6 +102,11 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	f.inLine = &demand{matches: c.onMatch, write: f.writeAlert}
 	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, f.inLine) }
 	f.batches.New = func() any { return &batch{} }
+	f.reloads.broken.Store(err != nil)
+	if err := f.measure(); err != nil {
+		reader.Problem("metrics_listen", err)
+		return nil, errors.Join(reader.Err(), f.Close())
+	}
 	f.tellRules(set)
 	f.watchRules(watch)
 	return f, nil
@@ -112,16 +118,17 @@ func (f *Filter) Close() error {
 		f.log(LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
 	}
 	f.reloads.end()
+	err := f.meter.close()
 	l := f.current.Load()
 	if engineRuns.overdue.Load() == 0 {
-		return l.release()
+		return errors.Join(err, l.release())
 	}
 	go func() { // engine runs go on that nothing can end
 		if err := l.release(); err != nil {
 			f.log(LevelWarn, err.Error())
 		}
 	}()
-	return nil
+	return err
 }
 
 // set returns the current rules for a caller that knows that they are not swapped.
@@ -145,5 +152,7 @@ func (f *Filter) RuleSet() string { return f.set().Name() }
 // Warnings returns what was left out of the rules and why, each with file and line.
 func (f *Filter) Warnings() []string { return f.set().Warnings() }
 
-// IsEmitTag reports whether records under a tag are taken for alerts of this filter, and not evaluated.
-func (f *Filter) IsEmitTag(tag string) bool { return f.config.emitTag.isOwn(tag) }
+// IsEmitTag reports whether records under a tag are taken for alerts or metrics of this filter, and not evaluated.
+func (f *Filter) IsEmitTag(tag string) bool {
+	return f.config.emitTag.isOwn(tag) || f.config.metricsTag != "" && tag == f.config.metricsTag
+}

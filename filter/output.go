@@ -12,6 +12,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -28,7 +29,7 @@ type Output struct {
 
 // Properties that only one of filter and output has.
 var (
-	onlyFilter = []string{"emit_tag", "emit_limit", "inspect_budget", "keep"}
+	onlyFilter = []string{"emit_tag", "emit_limit", "inspect_budget", "keep", "metrics_tag", "metrics_interval"}
 	onlyOutput = []setting.Property{
 		{Name: "alert_to", Help: "where alerts go, comma separated: " + destinationForms()},
 		{Name: "trust_verdicts", Default: "off", Help: "on leaves out records that have an alert_key map already"},
@@ -79,8 +80,12 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 		it.emit = o.filter.emission(v, alert.New(v, secrets), secrets)
 	}}
 	o.summaries.start(o)
+	o.filter.MeasureDelivery(o.delivery.Stats)
 	return o, nil
 }
+
+// MeasureFlushes has the metrics tell how many chunks wait, the one that is being delivered included.
+func (o *Output) MeasureFlushes(waiting func() int) { o.filter.measureGauge(metrics.Flushes, waiting) }
 
 // Flush evaluates one chunk of msgpack events that arrived under a tag, and delivers the alerts in record order. After an
 // error it is to be called again with the same chunk, and then gives each destination only what that has not taken yet. It never

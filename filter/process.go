@@ -12,7 +12,7 @@ import (
 type Outcome struct {
 	Changed bool   // Data replaces the chunk; when false the chunk continues as it is
 	Data    []byte // the changed chunk; empty when all of its records are dropped
-	Emits   []Emit // alerts for the emit tag, in record order, and summaries of suppressed ones that are due
+	Emits   []Emit // alerts for the emit tag, in record order, summaries of suppressed ones, and metrics, when they are due
 }
 
 // Process evaluates one chunk of msgpack events that arrived under a tag. It never fails: what cannot be evaluated
@@ -21,7 +21,7 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 	out.Changed, out.Data, out.Emits = false, out.Data[:0], out.Emits[:0]
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	if f.config.emitTag.isOwn(tag) {
+	if f.IsEmitTag(tag) {
 		for i := range b.items {
 			b.items[i].kind = Skipped
 		}
@@ -35,6 +35,7 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 		f.collectEmits(b, tag, out)
 		out.Emits = append(out.Emits, f.Summaries(false)...)
 	}
+	f.emitMetrics(out)
 }
 
 // evaluateBatch evaluates all events within the budget.

@@ -26,13 +26,16 @@ func newLoaded(set *rules.Set) *loaded {
 	return l
 }
 
-// use returns the current rules for one chunk, which gives them back with done. Nothing waits: a chunk that comes while rules
-// are swapped gets the old ones or the new ones.
+// use returns the current rules for one chunk, which gives them back with done; nil when the filter is closed. Nothing waits: a
+// chunk that comes while rules are swapped gets the old ones or the new ones.
 func (f *Filter) use() *loaded {
 	for {
 		l := f.current.Load()
-		if n := l.users.Load(); n > 0 && l.users.CompareAndSwap(n, n+1) {
+		switch n := l.users.Load(); {
+		case n > 0 && l.users.CompareAndSwap(n, n+1):
 			return l
+		case n == 0 && f.current.Load() == l:
+			return nil
 		}
 	}
 }
@@ -60,6 +63,7 @@ type reloads struct {
 
 	done, failed, unchanged atomic.Uint64
 	last                    atomic.Pointer[reloading] // nil before the first change
+	broken                  atomic.Bool               // the files say something that cannot be used
 }
 
 // reloading is what became of one change of rule files.
@@ -139,13 +143,16 @@ func (f *Filter) reload(w *rules.Watch) {
 	switch {
 	case errors.Is(err, errUnchanged):
 		f.reloads.unchanged.Add(1)
+		f.reloads.broken.Store(false)
 		f.log(LevelInfo, "rule files were written, and say the same as before")
 	case err != nil:
 		f.reloads.failed.Add(1)
+		f.reloads.broken.Store(true)
 		f.log(LevelError, fmt.Sprintf("reload of rules: %v", err))
 		f.log(LevelError, "the changed rules cannot be used: THE RULES OF BEFORE STAY IN USE")
 	default:
 		f.reloads.done.Add(1)
+		f.reloads.broken.Store(false)
 		f.log(LevelInfo, fmt.Sprintf("rules were reloaded in %s", took.Round(time.Millisecond)))
 	}
 }

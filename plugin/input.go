@@ -14,6 +14,7 @@ import (
 	"github.com/fluent/fluent-bit-go/input"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -27,6 +28,7 @@ type source struct {
 	hold     time.Time // from when on records are not handed over, zero for never
 	refused  limiter
 	taken    uint64 // records that the host has taken
+	metrics  *metrics.Instance
 }
 
 const (
@@ -77,6 +79,8 @@ func wafInputOpen(start unsafe.Pointer, threaded C.int) (handle C.uintptr_t) {
 		s.log(filter.LevelError, err.Error())
 		return 0
 	}
+	s.metrics = metrics.Join("input", name, filter.Version)
+	s.metrics.Add(s.receiver.Collector())
 	return C.uintptr_t(cgo.NewHandle(s))
 }
 
@@ -180,6 +184,7 @@ func wafInputClose(handle C.uintptr_t, reloading C.int) {
 	s := h.Value().(*source)
 	defer s.recovered("exit", func() {})
 	h.Delete()
+	s.metrics.Leave()
 	if reloading != 0 {
 		s.log(filter.LevelInfo, s.summary())
 		parked.put(s.key, s.receiver, s.log)

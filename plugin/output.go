@@ -54,6 +54,7 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 		return output.FLB_ERROR
 	}
 	s.output = o
+	o.MeasureFlushes(s.turns.waiting)
 	s.life, s.end = context.WithCancel(context.Background())
 	releaseMemory()
 	output.FLBPluginSetContext(start, s)

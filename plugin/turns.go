@@ -50,5 +50,12 @@ func (t *turns) take(turn uint64, prepare func() func() int) int {
 	return t.answer
 }
 
+// waiting returns how many turns are not over.
+func (t *turns) waiting() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return int(t.last - t.serving)
+}
+
 // wait returns when no work is under way.
 func (t *turns) wait() { t.running.Wait() }

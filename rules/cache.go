@@ -38,6 +38,7 @@ type cache struct {
 	seeds  [2]maphash.Seed
 	shards [cacheShards]shard
 	sets   uint64 // of each shard
+	spare  int    // bytes of each shard for verdicts that are not clean
 }
 
 const (
@@ -51,6 +52,35 @@ type shard struct {
 	mu    sync.Mutex
 	slots []slot // cacheWays for each set, most recently used first
 	spare int    // bytes left for verdicts that are not clean
+
+	entries int
+	evicted uint64
+}
+
+// Usage tells what the verdict cache of a set holds. It is zero where verdicts are not remembered.
+type Usage struct {
+	Entries int    // verdicts
+	Bytes   int64  // of memory that they use
+	Limit   int64  // of memory that they may use
+	Evicted uint64 // verdicts that made room for others
+}
+
+// CacheUsage returns the usage as it stands.
+func (s *Set) CacheUsage() (u Usage) {
+	if s.cache == nil {
+		return u
+	}
+	each := int64(len(s.cache.shards[0].slots))*slotBytes + int64(s.cache.spare)
+	for i := range s.cache.shards {
+		shard := &s.cache.shards[i]
+		shard.mu.Lock()
+		u.Entries += shard.entries
+		u.Evicted += shard.evicted
+		u.Bytes += int64(shard.entries)*slotBytes + int64(s.cache.spare-shard.spare)
+		shard.mu.Unlock()
+		u.Limit += each
+	}
+	return u
 }
 
 type slot struct {
@@ -65,10 +95,10 @@ func newCache(size int64) *cache {
 	if sets == 0 {
 		return nil
 	}
-	c := &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, sets: sets}
+	c := &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, sets: sets, spare: int(size / 2 / cacheShards)}
 	for i := range c.shards {
 		c.shards[i].slots = make([]slot, sets*cacheWays)
-		c.shards[i].spare = int(size / 2 / cacheShards)
+		c.shards[i].spare = c.spare
 	}
 	return c
 }
@@ -104,11 +134,16 @@ func (c *cache) put(k Key, v *Verdict) {
 	defer s.mu.Unlock()
 	last := &set[len(set)-1]
 	s.spare += last.verdict.bytes()
+	if last.verdict != nil {
+		s.entries--
+		s.evicted++
+	}
 	*last = slot{}
 	if cost > s.spare {
 		return
 	}
 	s.spare -= cost
+	s.entries++
 	copy(set[1:], set)
 	set[0] = slot{k.a, k.b, v}
 }

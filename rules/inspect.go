@@ -40,7 +40,15 @@ type Case struct {
 	engine  *engine // nil when it is not compiled yet
 	asked   bool
 	answer  gate.Answer
+	way     Way
+	ran     int
 }
+
+// Way tells how the verdict was found, once it was.
+func (c *Case) Way() Way { return c.way }
+
+// Ran returns how many rules the engine has run to find the verdict.
+func (c *Case) Ran() int { return c.ran }
 
 // Case begins finding the verdict on a transaction: that of Inspect when matches are wanted, else that of Pass.
 func (s *Set) Case(t *Transaction, matches bool) Case {
@@ -62,7 +70,7 @@ func (s *Set) Compile(c *Case) (err error) {
 // Gate returns the verdict on the transaction of a compiled case when it is certain without running the rules, nil when it is not.
 // It takes microseconds for a common transaction.
 func (s *Set) Gate(c *Case, t *Transaction) *Verdict {
-	c.asked, c.answer = true, s.ask(c.engine, t, c.matches)
+	c.asked, c.answer, c.way = true, s.ask(c.engine, t, c.matches), Gated
 	switch {
 	case c.answer.Clean:
 		s.speed.gated.Add(1)
@@ -82,6 +90,7 @@ func (s *Set) Judge(c *Case, t *Transaction) (*Verdict, error) {
 			return v, nil
 		}
 	}
+	c.way, c.ran = Judged, max(0, c.engine.rules()-len(c.answer.Idle))
 	s.speed.judged.Add(1)
 	v, err := s.judge(c.engine, c.answer.Idle, t)
 	if err != nil {

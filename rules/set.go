@@ -112,6 +112,9 @@ func (s *Set) ID() string { return s.id }
 // Name returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
 func (s *Set) Name() string { return s.name }
 
+// Skipped returns the number of rules that were read and left out.
+func (s *Set) Skipped() int { return s.engines.program.skipped }
+
 // Warnings returns what was left out of the rules and why, each with file and line.
 func (s *Set) Warnings() []string { return s.warnings }
 

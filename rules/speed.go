@@ -29,6 +29,16 @@ func (s *Set) Notes() []string {
 	return notes
 }
 
+// Way tells how a transaction was decided.
+type Way uint8
+
+// The ways to a verdict, the fastest first.
+const (
+	Cached Way = iota // by a remembered verdict
+	Gated             // certain to be clean without running the rules
+	Judged            // by the engine
+)
+
 // Speed tells how transactions were decided.
 type Speed struct {
 	Cached uint64 // remembered verdicts

@@ -59,6 +59,9 @@ func Notice(severity int, message string) Match {
 	return Match{Rule: &RuleInfo{Severity: types.RuleSeverity(severity)}, Message: message}
 }
 
+// SeverityName returns the name of a severity in ModSecurity's numbers, for instance critical for 2.
+func SeverityName(number int) string { return types.RuleSeverity(number).String() }
+
 // Clean reports whether no detection rule matched.
 func (v *Verdict) Clean() bool { return len(v.Matches) == 0 && !v.Blocked }
 

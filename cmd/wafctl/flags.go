@@ -39,6 +39,7 @@ func (f *flags) add(to *pflag.FlagSet, table []setting.Property) {
 var writing = []string{
 	"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "inspect_budget", "keep", "reload_interval",
 	"redact", "redact_names", "redact_pattern", "flood_window", "alert_limit",
+	"metrics_listen", "metrics_tag", "metrics_interval",
 }
 
 // addJudging makes flags of the filter's properties for a command that writes no records. A property whose name the command

@@ -167,6 +167,15 @@ func (o *outbox) settle(batch []delivery.Message, err error) {
 	})
 }
 
+// stats returns the counters of the destination. What waits in the outbox is on its way.
+func (o *outbox) stats() delivery.Stats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.delivery.Stats()[0]
+	s.Waiting += int64(len(o.waiting))
+	return s
+}
+
 // close waits until what is there has been delivered, or the destination has been given up. It returns how many alerts the
 // destination has taken, and how many it has not.
 func (o *outbox) close() (taken, lost uint64) {

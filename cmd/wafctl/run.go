@@ -79,6 +79,12 @@ func openCollector(c *console, f *flags) (r *collector, err error) {
 	r = &collector{console: c, tag: settings.Text("tag")}
 	problems := []error{r.openFilter(f), r.openOutputs(f, settings)}
 	r.intakes = listen(settings, c)
+	if r.filter != nil {
+		r.filter.MeasureDelivery(r.stats)
+		if r.intakes.Receiver != nil {
+			r.filter.Measure(r.intakes.Collector())
+		}
+	}
 	if err := errors.Join(append(problems, settings.Err())...); err != nil {
 		r.close()
 		return nil, err
@@ -119,6 +125,14 @@ func (r *collector) openOutputs(f *flags, settings *setting.Reader) (err error) 
 		settings.Problem("output", fmt.Errorf("%w (want stdout or a file)", err))
 	}
 	return nil
+}
+
+// stats returns what has become of alerts at each destination.
+func (r *collector) stats() (all []delivery.Stats) {
+	for _, o := range r.outboxes {
+		all = append(all, o.stats())
+	}
+	return all
 }
 
 // close releases what is open without having run.

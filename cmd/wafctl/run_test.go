@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -328,4 +329,33 @@ func TestRunEndsWhenRecordsCannotBeWritten(t *testing.T) {
 	c := &console{in: stdin, out: &brokenPipe{}, err: &messages}
 	require.Equal(t, exitError, execute(t.Context(), c, []string{"run", "--listen", "-", "--output", "stdout", "--alert-to", "off"}))
 	require.Contains(t, messages.String(), "write records: io: read/write on closed pipe")
+}
+
+func TestMetricsOfARun(t *testing.T) {
+	stdin, feed := io.Pipe()
+	file := filepath.Join(t.TempDir(), "alerts")
+	r := start(t, stdin, "--listen", "-", "--alert-to", "file://"+file, "--metrics-listen", "127.0.0.1:0",
+		"--metrics-tag", "metrics", "--metrics-interval", "100ms")
+	page := r.wait(&r.err, `metrics of all instances are at (\S+)`)[1]
+	_, err := io.WriteString(feed, nanoSample(t)+"\n")
+	require.NoError(t, err)
+	want := regexp.MustCompile(regexp.QuoteMeta(`waf_delivered_total{destination="file://`+file+`",kind="wafctl",name="run`) + `(#2)?"} [1-9]`)
+	require.Eventually(t, func() bool {
+		_, err := io.WriteString(feed, nanoSample(t)+"\n")
+		require.NoError(t, err)
+		answer, err := http.Get(page)
+		require.NoError(t, err)
+		defer answer.Body.Close()
+		text, err := io.ReadAll(answer.Body)
+		require.NoError(t, err)
+		return want.Match(text) && strings.Contains(string(text), `waf_intake_bytes{kind="wafctl"`)
+	}, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool {
+		_, err := io.WriteString(feed, nanoSample(t)+"\n")
+		require.NoError(t, err)
+		text, err := os.ReadFile(file)
+		return err == nil && bytes.Contains(text, []byte(`"waf_records_total":{"alert":`))
+	}, patience, 50*time.Millisecond)
+	require.NoError(t, feed.Close())
+	require.Equal(t, exitClean, r.ended(), r.err.String())
 }

@@ -44,7 +44,7 @@ type destination struct {
 
 // counters are what a destination and its sink count.
 type counters struct {
-	delivered, failures, shortened atomic.Int64
+	delivered, failures, shortened, waiting atomic.Int64
 }
 
 // Stats are counters of one destination since it was opened.
@@ -53,15 +53,18 @@ type Stats struct {
 	Delivered   int64  // messages taken
 	Failures    int64  // attempts to deliver that failed
 	Shortened   int64  // messages shortened to the destination's bound
+	Waiting     int64  // messages on their way that it has not taken yet
 }
 
 func (d *destination) stats() Stats {
 	c := d.counters
-	return Stats{Destination: d.name, Delivered: c.delivered.Load(), Failures: c.failures.Load(), Shortened: c.shortened.Load()}
+	return Stats{Destination: d.name, Delivered: c.delivered.Load(), Failures: c.failures.Load(), Shortened: c.shortened.Load(), Waiting: c.waiting.Load()}
 }
 
 // deliver sends what done does not count yet.
 func (d *destination) deliver(ctx context.Context, msgs []Message, done share) (err error) {
+	d.counters.waiting.Add(int64(len(msgs)))
+	defer d.counters.waiting.Add(-int64(len(msgs)))
 	attempt, cancel := context.WithTimeout(ctx, attemptFactor*d.timeout)
 	defer cancel()
 	defer func() {

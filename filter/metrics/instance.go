@@ -1,0 +1,103 @@
+package metrics
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// Instance is one filter, output or wafctl run with its metrics.
+type Instance struct {
+	kind, name string
+	registry   *prometheus.Registry
+	labeled    prometheus.Registerer
+}
+
+// members are the instances of the process, and what all of them share.
+var members = struct {
+	mu      sync.Mutex
+	list    []*Instance
+	process *prometheus.Registry // made with the first instance: nothing may be started before the host has forked
+}{}
+
+// Join adds an instance to the pages of the process. Instances are told apart by kind, for instance filter, and name; a name
+// that is taken gets a number. It leaves with Leave.
+func Join(kind, name, version string) *Instance {
+	members.mu.Lock()
+	defer members.mu.Unlock()
+	if members.process == nil {
+		members.process = newProcess(version)
+	}
+	i := &Instance{kind: kind, name: name, registry: prometheus.NewRegistry()}
+	for n := 2; slices.ContainsFunc(members.list, i.isNamesake); n++ {
+		i.name = fmt.Sprintf("%s#%d", name, n)
+	}
+	i.labeled = prometheus.WrapRegistererWith(prometheus.Labels{"kind": i.kind, "name": i.name}, i.registry)
+	members.list = append(members.list, i)
+	return i
+}
+
+// Name returns the name by which the pages tell the instance from others of its kind.
+func (i *Instance) Name() string { return i.name }
+
+func (i *Instance) isNamesake(other *Instance) bool {
+	return i.kind == other.kind && i.name == other.name
+}
+
+// Add adds metrics of the instance. It panics where two have the same name and labels.
+func (i *Instance) Add(all ...prometheus.Collector) { i.labeled.MustRegister(all...) }
+
+// Leave takes the instance off the pages.
+func (i *Instance) Leave() {
+	members.mu.Lock()
+	defer members.mu.Unlock()
+	members.list = slices.DeleteFunc(members.list, func(other *Instance) bool { return other == i })
+}
+
+// newProcess returns the metrics that all instances share.
+func newProcess(version string) *prometheus.Registry {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build(version))
+	return r
+}
+
+// build is the collector of BuildInfo for a version.
+type build string
+
+func (b build) Describe(to chan<- *prometheus.Desc) { to <- BuildInfo.desc }
+
+func (b build) Collect(to chan<- prometheus.Metric) {
+	BuildInfo.Send(to, 1, string(b), strings.TrimPrefix(runtime.Version(), "go"))
+}
+
+// Collecting is a collector that is a function. Which metrics it sends may depend on what has happened.
+type Collecting func(chan<- prometheus.Metric)
+
+// Describe sends nothing.
+func (c Collecting) Describe(chan<- *prometheus.Desc) {}
+
+// Collect implements prometheus.Collector.
+func (c Collecting) Collect(to chan<- prometheus.Metric) { c(to) }
+
+// everything gathers the metrics of all instances that there are when it is asked.
+type everything struct{}
+
+// Gather implements prometheus.Gatherer.
+func (everything) Gather() ([]*dto.MetricFamily, error) {
+	members.mu.Lock()
+	var all prometheus.Gatherers
+	if members.process != nil {
+		all = append(all, members.process)
+	}
+	for _, i := range members.list {
+		all = append(all, i.registry)
+	}
+	members.mu.Unlock()
+	return all.Gather()
+}
