@@ -251,6 +251,34 @@ func TestNanoAccountsForWhatAPausedPipelineDoesNotTake(t *testing.T) {
 	}
 }
 
+// Fluent Bit makes an input of each registration of the name.
+func TestNanoIsThereOnceHoweverItIsLoaded(t *testing.T) {
+	link := filepath.Join(filepath.Dir(plugin()), "flb-filter_waf.so")
+	for name, objects := range map[string][]string{
+		"brought along":  {plugin()},
+		"alone":          {intakeObject()},
+		"before":         {intakeObject(), plugin(), link},
+		"behind":         {plugin(), link, intakeObject()},
+		"by two options": {plugin(), intakeObject(), intakeObject()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, f fluentBit) {
+				var args []string
+				for _, o := range objects {
+					args = append(args, "-e", o)
+				}
+				port := freePort(t)
+				p := f.launch(t, t.TempDir(), fromNano(nanoInput(port), toFile("nano", "all")), args...)
+				p.waitReady(1)
+				sendUDP(t, port, []byte(`{"n":0}`))
+				p.exactly("all", 1)
+				p.stop()
+				require.NotContains(t, p.log(), "nano.1")
+			})
+		})
+	}
+}
+
 func TestNanoRefusesBadSettingsWithAllProblems(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		p := f.launch(t, t.TempDir(), fromNano(nanoInput(freePort(t), "allow: everyone", "time_zone: Mars/Base"), toFile("nano", "all")), "-e", plugin())

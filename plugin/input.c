@@ -27,6 +27,12 @@ static __thread struct waf_input *ours;
 
 static int reloading;
 
+/*
+ * Registrations while the host starts. It makes an instance of each plugin that has the name, so there must not be a second one;
+ * a reload registers for a configuration of its own.
+ */
+static int enrolled;
+
 int waf_input_append(void *ins, size_t records, const void *data, size_t size)
 {
     return waf_host.input_append_records(ins, records, NULL, 0, data, size);
@@ -47,6 +53,9 @@ void *waf_input_instance(void *start)
 
 static int pre_register(int hot_reloading)
 {
+    if (!hot_reloading && enrolled > 0) {
+        return -1;
+    }
     reloading = hot_reloading;
     return 0;
 }
@@ -56,6 +65,7 @@ static int enroll(void *def)
     int answer = wafInputRegister(def);
     void *map = waf_input_config_map();
 
+    enrolled++;
     if (map != NULL) {
         ((struct waf_proxy_def *) def)->config_map = map;
     }
@@ -66,6 +76,7 @@ static void dismiss(void *def)
 {
     if (!waf_forked("input:nano")) {
         wafInputUnregister(def);
+        enrolled--;
     }
 }
 
