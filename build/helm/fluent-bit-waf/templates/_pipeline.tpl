@@ -1,11 +1,11 @@
 {{- /* Fluent Bit's configuration as a map, so that no value can break out of its place. */ -}}
 {{- define "waf.pipeline" -}}
 {{- $properties := include "waf.properties" . | fromYaml -}}
-{{- $input := dict "name" .Values.input "tag" "nano" -}}
+{{- $input := dict "name" .Values.input "tag" "nano" "mem_buf_limit" "64M" -}}
 {{- if eq .Values.input "nano" -}}
 {{- $_ := set $input "listen_on" (printf "udp://0.0.0.0:%d" (int .Values.listen.port)) -}}
 {{- else -}}
-{{- $input = merge $input (dict "listen" "0.0.0.0" "port" (int .Values.listen.port) "format" "json" "chunk_size" 64 "mem_buf_limit" "64M") -}}
+{{- $input = merge $input (dict "listen" "0.0.0.0" "port" (int .Values.listen.port) "format" "json" "chunk_size" 64) -}}
 {{- end -}}
 {{- $input = mergeOverwrite $input .Values.inputProperties -}}
 {{- $filters := list -}}
