@@ -46,9 +46,9 @@ tools: ## golangci-lint in the pinned version
 	@$(GOLANGCI) version --short 2>/dev/null | grep -qx $(GOLANGCI_WANT) || \
 		$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_WANT)
 
-generate: ## what is written from other files: the plugin's tables of properties, those of the README
+generate: ## what is written from other files: the plugin's tables of properties, those of the README and the configuration page, examples of pages
 	$(GO) test -tags $(TAGS) -run TestConfigMap ./plugin -update
-	$(GO) test -tags $(TAGS) -run Readme ./cmd/wafctl -update
+	$(GO) test -tags $(TAGS) -run 'Current|Pages' ./cmd/wafctl -update
 
 bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECORDS=200, BENCH_FLAGS=-short)
 	@mkdir -p build/work

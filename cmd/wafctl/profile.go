@@ -49,26 +49,25 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 	counts, profile := p.filter.Counts(), p.filter.Profile()
 	ruleTime := sumOf(profile.Rules)
 	fmt.Fprintf(to, "%s in %s: %s\n\n", count(counts.Records, "record"), duration(took), count(counts.Alerts, "alert"))
-	g := newGrid(p.console, to, column{width: 10, right: true}, column{})
 	for _, line := range []struct {
 		n    uint64
 		what string
 	}{
 		{counts.NotHTTP, "not HTTP"},
 		{profile.Cached, "with a remembered verdict"},
-		{profile.Gated, "proven clean by the gate, no rule ran; the gate took " + duration(profile.Gate) + " for these and those below"},
-		{profile.Judged, "judged by the engine, without rules that the gate spared, in " + duration(profile.Engine) + ": " +
-			duration(ruleTime) + " in rules, the rest around them"},
+		{profile.Gated, "proven clean by the gate, so that no rule ran"},
+		{profile.Judged, "judged by the engine, without rules that the gate spared"},
 	} {
-		g.row(cell{text: grouped(line.n)}, cell{text: line.what})
+		fmt.Fprintf(to, "%10s  %s\n", grouped(line.n), line.what)
 	}
+	fmt.Fprintf(to, "\nThe gate took %s, the engine %s, of which %s in rules.\n", duration(profile.Gate), duration(profile.Engine), duration(ruleTime))
 	shown := p.shown(profile.Rules)
 	if len(shown) == 0 {
 		fmt.Fprintf(to, "\nNo rule ran. With --gate off --cache-size 0 all of them run for every record.\n")
 		return
 	}
 	fmt.Fprintln(to)
-	g = newGrid(p.console, to, column{title: "RULE", width: ruleWidth}, column{title: "TIME", width: 9, right: true},
+	g := newGrid(p.console, to, column{title: "RULE", width: ruleWidth}, column{title: "TIME", width: 9, right: true},
 		column{title: "SHARE", width: 6, right: true}, column{title: "RUNS", width: 9, right: true},
 		column{title: "A RUN", width: 8, right: true}, column{title: "SPARED", width: 9, right: true}, column{title: "MESSAGE"})
 	g.title()

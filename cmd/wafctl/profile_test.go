@@ -15,7 +15,7 @@ func TestProfileTellsWhereTheTimeGoes(t *testing.T) {
 	got := wafctl(strings.NewReader(records), nil, "check", "--profile", "-")
 	require.Equal(t, exitAlert, got.code, got.err)
 	require.Regexp(t, `^4 records in \S+ \S+: 1 alert\n`, got.out)
-	require.Regexp(t, `\n +1  not HTTP\n +1  with a remembered verdict\n +1  proven clean by the gate.*\n +1  judged by the engine`, got.out)
+	require.Regexp(t, `\n +1  not HTTP\n +1  with a remembered verdict\n +1  proven clean by the gate.*\n +1  judged by the engine.*\n\nThe gate took`, got.out)
 	require.Regexp(t, `(?m)^RULE +TIME +SHARE +RUNS +A RUN +SPARED +MESSAGE$`, got.out)
 	require.Regexp(t, `\d+ rules more ran, in .*; --all lists them\n`, got.out)
 

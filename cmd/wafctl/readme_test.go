@@ -37,7 +37,13 @@ func TestReadmeIsCurrent(t *testing.T) {
 	parts["output"] = propertyTable(slices.DeleteFunc(filter.OutputProperties(), func(p setting.Property) bool {
 		return slices.ContainsFunc(filter.Properties(), func(q setting.Property) bool { return p.Name == q.Name })
 	}))
-	content, err := os.ReadFile(readme)
+	requireCurrent(t, readme, parts)
+}
+
+// requireCurrent compares the generated parts of a page with what they should be, or writes them.
+func requireCurrent(t *testing.T, path string, parts map[string]string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	text := string(content)
 	for name, part := range parts {
@@ -46,12 +52,12 @@ func TestReadmeIsCurrent(t *testing.T) {
 		old, after, found := strings.Cut(rest, "<!-- end -->")
 		require.True(t, found, name)
 		if !*update {
-			require.Equal(t, part, old, "go test ./cmd/wafctl -run Readme -update writes it anew")
+			require.Equal(t, part, old, "make generate writes it anew")
 		}
 		text = before + "<!-- generated: " + name + " -->\n" + part + "<!-- end -->" + after
 	}
 	if *update {
-		require.NoError(t, os.WriteFile(readme, []byte(text), 0o644))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 	}
 }
 

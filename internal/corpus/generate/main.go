@@ -17,7 +17,7 @@ import (
 
 func main() {
 	records := flag.Uint64("records", 1000, "how many `records`")
-	attacks := flag.Uint64("attacks", 10, "how many of `1000` records are attacks")
+	attacks := flag.Uint64("attacks", 10, "how many of `1000` records are attacks, about")
 	repeated := flag.Uint64("repeated", 0, "only so many `requests` differ, 0 for all; the others repeat them with other times and ports")
 	flag.Parse()
 	if err := write(os.Stdout, *records, *attacks, *repeated); err != nil {
@@ -30,14 +30,16 @@ func main() {
 func write(to io.Writer, records, attacks, repeated uint64) error {
 	lines := bufio.NewWriterSize(to, 64<<10)
 	var line []byte
+	planted := uint64(0)
 	for i := range records {
 		number := i
 		if repeated > 0 {
 			number %= repeated
 		}
 		record := corpus.Clean(number)
-		if i*attacks/1000 != (i+1)*attacks/1000 {
-			record = campaign(i)
+		if isAttack(i, attacks) {
+			record = campaign(planted)
+			planted++
 		}
 		again := record.Again(i)
 		line = appendJSON(line[:0], again.Nano(corpus.ProbeLimit))
@@ -56,6 +58,19 @@ func appendJSON(dst []byte, fields []corpus.Field) []byte {
 		separator = ','
 	}
 	return append(dst, "}\n"...)
+}
+
+// Attacks come in waves: of waveLength records the first quarter has nine times as many as the rest.
+const waveLength = 4000
+
+// isAttack decides of record number i; in the long run so many of 1000 are attacks.
+func isAttack(i, of1000 uint64) bool {
+	dice := rand.New(rand.NewPCG(i, 2)) //nolint:gosec // equal numbers have to give equal records
+	chance := float64(of1000) / 3000
+	if i%waveLength < waveLength/4 {
+		chance *= 9
+	}
+	return dice.Float64() < chance
 }
 
 // campaign returns attack number i as one of few that attack few: some sources and destinations come often, and where an attack
