@@ -126,20 +126,18 @@ func (f *Filter) Summaries(all bool) (emits []Emit) {
 }
 
 // summary writes an alert that stands for others as a record of its own. There is no record to copy for it: in format record it
-// is one with nothing but the map of the alert.
+// is the flat alert, with the map.
 func (f *Filter) summary(r flood.Repeat) *Emit {
 	e := &Emit{Tag: r.Tag, Summary: true}
 	event := appendHead(nil, r.Alert.Time)
 	e.head = len(event)
 	if f.config.emitFormat == alert.Record {
-		e.Event = f.appendRecord(event, emptyMap, r.Alert)
+		e.Event = f.appendRecord(event, r.Alert.Append(nil, alert.MSA, false), r.Alert)
 	} else {
 		e.Event = r.Alert.Append(event, f.config.emitFormat, false)
 	}
 	return f.describe(e, r.Alert)
 }
-
-var emptyMap = []byte{0x80}
 
 // appendHead appends what an event has before its body: an array of a time and metadata.
 func appendHead(dst []byte, t time.Time) []byte {

@@ -200,3 +200,12 @@ func keys(t *testing.T, text, member string) (all []string) {
 	walk(member, document[member])
 	return sorted(all)
 }
+
+func TestAnErrorOfADatabaseInASuccessfulResponseIsALikelySuccess(t *testing.T) {
+	record := pairs("L7_PROTOCOL", "http", "METHOD", "GET", "URL", "/?id=1%27%20UNION%20SELECT%201,2--", "RETCODE", "200",
+		"RSP_HEADER", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n",
+		"RSP_BODY", "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version")
+	waf := body(t, process(newFilter(t, nil), record, "nano").Data)["waf"].(map[string]any)
+	require.Equal(t, "likely succeeded", waf["outcome"])
+	require.Regexp(t, `^status 200, and rule 951\d+ matched in the response$`, waf["reason"])
+}

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"slices"
+	"strconv"
 )
 
 // Format is a way to write alerts.
@@ -56,6 +57,7 @@ func (a *Alert) findings(d *document) {
 	d.text("outcome", string(a.Outcome))
 	d.text("reason", a.Reason)
 	d.texts("categories", a.Categories())
+	d.always("rule_id", strconv.Itoa(a.Rule().Rule.ID))
 	d.texts("rule_ids", a.ruleIDs())
 	d.number("score", int64(a.Score))
 	a.scores(d)

@@ -24,7 +24,8 @@ const (
 //
 // In steps 1 to 3 the longest texts of the group are cut to one common length, and each keeps at least 64 bytes. A
 // shortened object ends with the member "shortened":true, so a limit below 18 bytes cannot be met: what is returned then
-// is that member alone. A text that is not a JSON object is cut behind a whole character.
+// is that member alone. A text that is not a JSON object is cut behind a whole character, and one of CEF not inside of a key, so
+// that it loses its last fields.
 func Shorten(json []byte, limit int) ([]byte, bool) {
 	return shorten(json, limit, `"shortened":true`)
 }
@@ -36,6 +37,9 @@ func shorten(text []byte, limit int, mark string) ([]byte, bool) {
 	}
 	doc, ok := parseDocument(text)
 	if !ok {
+		if bytes.HasPrefix(text, []byte("CEF:")) {
+			return cutCEF(text, limit), true
+		}
 		return cutText(text, limit), true
 	}
 	name, state, _ := bytes.Cut([]byte(mark), []byte(":"))
@@ -244,4 +248,22 @@ func cutText(text []byte, limit int) []byte {
 		end--
 	}
 	return text[:end]
+}
+
+// cutCEF cuts a line of the Common Event Format. What would be left of a key goes with its value.
+func cutCEF(line []byte, limit int) []byte {
+	cut := cutText(line, limit)
+	start := bytes.LastIndexByte(cut, ' ')
+	if start < 0 || bytes.IndexByte(cut[start:], '=') >= 0 {
+		return cut
+	}
+	for end := start + 1; end < len(line); end++ {
+		switch c := line[end]; {
+		case c == '=' && end > start+1:
+			return cut[:start]
+		case c < '0' || c > '9' && c < 'A' || c > 'Z' && c < 'a' || c > 'z':
+			return cut
+		}
+	}
+	return cut
 }

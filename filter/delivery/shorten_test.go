@@ -201,3 +201,22 @@ func BenchmarkShorten(b *testing.B) {
 		Shorten(alert, 2048)
 	}
 }
+
+func TestALineOfCEFLosesItsLastFields(t *testing.T) {
+	const head = `CEF:0|v|p|1|930120|a \| b|9|`
+	for cut, want := range map[string]string{
+		"src=192.0.2.1 act=blocked msg=a b c":               "src=192.0.2.1 act=blocked msg=a b c",
+		"src=192.0.2.1 act=blocked ms":                      "src=192.0.2.1 act=blocked",
+		"src=192.0.2.1 act=blocked msg":                     "src=192.0.2.1 act=blocked",
+		"src=192.0.2.1 act=blocked ":                        "src=192.0.2.1 act=blocked",
+		"src=192.0.2.1 act=blocked msg=":                    "src=192.0.2.1 act=blocked msg=",
+		"src=192.0.2.1 act=blocked msg=a b c\\":             "src=192.0.2.1 act=blocked msg=a b c",
+		"src=192.0.2.1 act=blocked msg=a b c\\=d \xc3":      "src=192.0.2.1 act=blocked msg=a b c\\=d ",
+		"src=192.0.2.1 act=blocked msg=a b c\\=d \xc3\xa9 ": "src=192.0.2.1 act=blocked msg=a b c\\=d é",
+	} {
+		line := head + "src=192.0.2.1 act=blocked msg=a b c\\=d é cs6Label=x"
+		out, shortened := Shorten([]byte(line), len(head+cut))
+		assert.True(t, shortened)
+		assert.Equal(t, head+want, string(out))
+	}
+}
