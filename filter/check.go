@@ -18,9 +18,6 @@ type Finding struct {
 // Summary is what one line about an alert says. Its texts are as the record has them: they may hold anything.
 type Summary struct {
 	Rule       *rules.Match // that names the alert
-	Severity   int          // of the most severe match, in syslog's numbers
-	Time       string       // of the transaction as the record writes it, "" when it does not tell
-	Status     int          // of the response, 0 when it is not known
 	ClientIP   string
 	ClientPort string
 	ServerIP   string
@@ -28,6 +25,7 @@ type Summary struct {
 	Method     string
 	Host       string // that the client asked for, without port
 	URI        string
+	Told       *alert.Alert // what others may be told of it: unless redact is off it has no secrets
 }
 
 // Check evaluates a chunk and returns one finding for each of its events in order, and a Broken one for bytes at the end that
@@ -35,7 +33,7 @@ type Summary struct {
 func (f *Filter) Check(chunk []byte) []Finding {
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	d := &demand{matches: true, write: func(it *item, v *alert.View) { it.summary = summarize(v) }}
+	d := &demand{matches: true, write: func(it *item, v *alert.View) { it.summary = f.summarize(v) }}
 	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })
 	f.count(b)
 	found := make([]Finding, len(b.items), len(b.items)+1)
@@ -48,13 +46,10 @@ func (f *Filter) Check(chunk []byte) []Finding {
 	return found
 }
 
-func summarize(v *alert.View) *Summary {
+func (f *Filter) summarize(v *alert.View) *Summary {
 	t := v.Transaction
 	return &Summary{
 		Rule:       v.Rule(),
-		Severity:   v.Severity(),
-		Time:       strings.Clone(v.Values.Get(fieldmap.Time)),
-		Status:     t.ResponseStatus,
 		ClientIP:   strings.Clone(t.ClientIP),
 		ClientPort: strings.Clone(v.Values.Get(fieldmap.ClientPort)),
 		ServerIP:   strings.Clone(t.ServerIP),
@@ -62,5 +57,6 @@ func summarize(v *alert.View) *Summary {
 		Method:     strings.Clone(t.Method),
 		Host:       strings.Clone(t.ServerName),
 		URI:        strings.Clone(t.URI),
+		Told:       alert.New(v, f.secrets(v)),
 	}
 }

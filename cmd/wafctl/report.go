@@ -8,7 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
-	"strings"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -28,8 +28,8 @@ func newReport(c *console, args []string) *cobra.Command {
 		Short: "Write a page with charts about the alerts in files",
 		Long: `Evaluate records as check does, and write one HTML page about what alerts: alerts over time, severities, outcomes, the
 rules that matched, who attacked whom, and sample alerts. The page is one file without scripts: it needs no network and
-can be mailed or kept. Files may be compressed with gzip or zstd; - is the standard input. Files of any size take the
-same memory, and the page stays small.
+can be mailed or kept. Credentials, cookies, tokens and the like are taken out, unless --redact is off. Files may be
+compressed with gzip or zstd; - is the standard input. Files of any size take the same memory, and the page stays small.
 
 The exit code is 0 when the page is written, and 2 on errors, lines that are not JSON among them.`,
 		Example: `  wafctl report -o report.html records.ndjson
@@ -53,8 +53,14 @@ The exit code is 0 when the page is written, and 2 on errors, lines that are not
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVarP(&output, "output", "o", "report.html", "write the page to `FILE`; - is the standard output")
 	f.addJudging(cmd.Flags())
+	for _, name := range redacting {
+		cmd.Flags().Lookup(flagName(name)[2:]).Hidden = false
+	}
 	return cmd
 }
+
+// redacting are the properties that say which secrets a page leaves out.
+var redacting = []string{"redact", "redact_names", "redact_pattern"}
 
 // reporting makes the page.
 type reporting struct {
@@ -67,29 +73,24 @@ func (r *reporting) add(file string, found *checked) error {
 	if found.err != nil || found.Kind != filter.Alert {
 		return nil
 	}
-	s := found.Alert
+	told := found.Alert.Told
+	named := told.Rule()
 	a := report.Alert{
-		Source: s.ClientIP, Destination: cmp.Or(s.ServerIP, s.Host), Method: s.Method, Host: s.Host, URI: s.URI,
-		Status: s.Status, Severity: s.Severity, Score: found.Verdict.Score(), Matched: s.Rule.Wording(),
-		Place: fmt.Sprintf("%s:%d", file, found.line), Rule: reportRule(s.Rule),
+		Source: told.ClientIP, Destination: cmp.Or(told.ServerIP, told.ServerName), Method: told.Method, Host: told.ServerName, URI: told.URI,
+		Outcome: string(told.Outcome), Reason: told.Reason, Severity: told.Severity, Score: told.Score, Matched: named.Wording(),
+		Place: fmt.Sprintf("%s:%d", file, found.line), Rule: reportRule(named),
 	}
-	a.Time, _ = readTime(s.Time) // the page says how many have none
-	for i := range found.Verdict.Matches {
-		a.Rules = append(a.Rules, reportRule(&found.Verdict.Matches[i]))
+	a.Time, _ = readTime(told.Begin)        // the page says how many have none
+	a.Status, _ = strconv.Atoi(told.Status) // 0 is not known
+	for i := range told.Matches {
+		a.Rules = append(a.Rules, reportRule(&told.Matches[i]))
 	}
 	r.digest.Add(&a)
 	return nil
 }
 
 func reportRule(m *rules.Match) report.Rule {
-	rule := report.Rule{ID: m.Rule.ID, Severity: m.Severity(), Message: m.Message}
-	for _, tag := range m.Rule.Tags {
-		if class, found := strings.CutPrefix(tag, "attack-"); found {
-			rule.Class = class
-			break
-		}
-	}
-	return rule
+	return report.Rule{ID: m.Rule.ID, Severity: m.Severity(), Message: m.Message, Class: m.Rule.Category()}
 }
 
 func (r *reporting) head(names []string, f *flags, unreadable int) report.Head {
@@ -105,7 +106,7 @@ func (r *reporting) head(names []string, f *flags, unreadable int) report.Head {
 		head.Files = append(head.Files, name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(f.values)) {
-		if !slices.Contains(writing, name) {
+		if !slices.Contains(writing, name) || slices.Contains(redacting, name) {
 			head.Settings = append(head.Settings, name+" "+f.values[name])
 		}
 	}

@@ -25,6 +25,7 @@ func TestReportIsAPageAboutTheAlerts(t *testing.T) {
 		"<h1>2 alerts</h1>", "2024-05-30 07:16:48 to 2024-05-30 07:20:00", "1 more are not HTTP", "<code>exclude_rules 920350</code>",
 		"932160", "Remote Command Execution: Unix Shell Code Found", "192.168.1.105", "GET /?t=../../etc/passwd", "standard input:1",
 		"GET /?q=&lt;script&gt;alert(1)&lt;/script&gt;", "&lt;img src=x&gt;", "4xx",
+		"blocked: the request was refused with status 403",
 	} {
 		require.Contains(t, page, want)
 	}
@@ -42,6 +43,16 @@ func TestReportGoesToTheStandardOutput(t *testing.T) {
 	require.True(t, strings.HasSuffix(got.out, "</html>\n"))
 	require.Contains(t, got.out, "Nothing alerts")
 	require.Contains(t, got.err, "1 line could not be read")
+}
+
+func TestReportHasNoSecrets(t *testing.T) {
+	secret := `{"METHOD":"GET","URL":"/?password=hunter2&q=../../etc/passwd","DOMAIN":"shop.example","AGENT":"curl","COOKIE":"session=abcdef123456","L7_PROTOCOL":"http"}`
+	for redact, want := range map[string]bool{"on": false, "off": true} {
+		got := wafctl(strings.NewReader(secret), nil, "report", "-o", "-", "--redact", redact, "-")
+		require.Equal(t, exitClean, got.code, got.err)
+		require.Contains(t, got.out, "etc/passwd")
+		require.Equal(t, want, strings.Contains(got.out, "hunter2"))
+	}
 }
 
 func TestReportThatCannotBeWrittenIsAnError(t *testing.T) {

@@ -19,7 +19,8 @@ type Alert struct {
 	URI         string
 	Status      int // of the response, 0 when it is not known
 	Outcome     string
-	Severity    int // of the most severe match, in syslog's numbers
+	Reason      string // for the outcome
+	Severity    int    // of the most severe match, in syslog's numbers
 	Score       int
 	Matched     string // what the naming rule found, in words
 	Place       string // of the record: file:line

@@ -140,6 +140,9 @@ func (d *Digest) addSample(a *Alert) {
 		Request: shown(a.Method+" "+a.URI, maxDetail), Matched: shown(a.Matched, maxDetail), Place: shown(a.Place, maxText),
 		Outcome: shown(a.Outcome, maxName),
 	}
+	if a.Reason != "" {
+		s.Outcome += ": " + shown(a.Reason, maxText)
+	}
 	if a.Host != "" && a.Host != a.Destination {
 		s.Route += " (" + shown(a.Host, maxName) + ")"
 	}
