@@ -154,6 +154,25 @@ func TestChunksOfManyRecords(t *testing.T) {
 	})
 }
 
+// The alert comes though no other record does.
+func TestAlertsFoundBesideThePipelineAreEmitted(t *testing.T) {
+	onEach(t, func(t *testing.T, f fluentBit) {
+		port := freePort(t)
+		p := f.start(t, withUDP(port, `
+    - name: waf
+      match: nano.*
+      mode: async
+      alert_key: off
+      emit_tag: alert
+`, toFile("nano.*", "all")+toFile("alert", "alerts")))
+		sendUDP(t, port, sample(t))
+		require.NotContains(t, p.records("all", 1)[0], "waf")
+		require.Equal(t, "932160", p.records("alerts", 1)[0]["rule_id"])
+		p.stop()
+		p.waitLog("records 1: clean 0, alerts 1, not http 0, broken 0, skipped 0 (0 of them late); alerts emitted 1, failed 0")
+	})
+}
+
 func TestProcessorOfAnInput(t *testing.T) {
 	for name, threaded := range map[string]string{"engine's thread": "off", "own thread": "on"} {
 		t.Run(name, func(t *testing.T) {

@@ -188,8 +188,12 @@ func (f *Filter) judgeAlone(j *job, set *rules.Set, d *demand) {
 
 // tellLate counts records that were not inspected, and says so in the log once.
 func (f *Filter) tellLate(n uint64) {
-	if f.counts.late.Add(n) == n {
-		f.log(LevelWarn, fmt.Sprintf("records pass without inspection because it would take longer than inspect_budget (%v) for one "+
-			"chunk; they are counted", f.config.budget))
+	if f.counts.late.Add(n) > n {
+		return
 	}
+	why := fmt.Sprintf("it would take longer than inspect_budget (%v) for one chunk", f.config.budget)
+	if f.background != nil {
+		why = fmt.Sprintf("more than async_limit (%d bytes) wait for it, or the pipeline has ended", f.config.queueLimit)
+	}
+	f.log(LevelWarn, "records pass without inspection because "+why+"; they are counted")
 }

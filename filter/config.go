@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -30,6 +31,9 @@ type config struct {
 	reloadInterval  time.Duration // between two looks at the rule files, 0 for none
 	trusted         string        // records with this key have a verdict already; "" when none is believed
 	profile         bool          // where the time goes is kept
+	background      bool          // records pass at once and are inspected beside the pipeline
+	queueLimit      int64         // bytes of the records that wait for that
+	queueSkips      bool          // records for which there is no room, instead of waiting
 	budget          time.Duration // for inspecting one chunk; 0 inspects everything
 	redactor        *redact.Redactor
 	flood           flood.Settings
@@ -58,6 +62,11 @@ func Properties() []setting.Property {
 		setting.Property{Name: "include_payload", Default: "on", Help: "heads and bodies in alerts, where the format has a place for them"},
 		setting.Property{Name: "inspect_budget", Default: "50ms", Help: "time for inspecting one chunk, 1ms to 1m, or off; records that " +
 			"are not inspected in time pass on, and are counted"},
+		setting.Property{Name: "mode", Default: "inline", Values: []string{"inline", "async"}, Help: "async lets records pass at once and " +
+			"inspects copies beside the pipeline; it needs emit_tag, and alert_key off"},
+		setting.Property{Name: "async_limit", Default: "16M", Help: "memory limit of the records that wait for inspection in mode async"},
+		setting.Property{Name: "async_full", Default: "wait", Values: []string{"wait", "skip"}, Help: "what records do in mode async when " +
+			"there is no room: wait holds the pipeline up, skip lets them pass without inspection, and counts them"},
 		setting.Property{Name: "keep", Default: "all", Values: []string{"all", "alerts"},
 			Help: "alerts drops clean HTTP records; records that are not HTTP stay"},
 		setting.Property{Name: "redact", Default: "on", Help: "takes credentials, cookies, passwords, tokens and card numbers out of alerts"},
@@ -83,6 +92,7 @@ func readConfig(r *setting.Reader) config {
 		alertsOnly:     r.Word("keep") == "alerts",
 		reloadInterval: r.Interval("reload_interval"),
 	}
+	c.background, c.queueLimit, c.queueSkips = r.Word("mode") == "async", r.Size("async_limit"), r.Word("async_full") == "skip"
 	c.budget = r.Duration("inspect_budget", time.Millisecond, time.Minute)
 	c.metricsListen, c.metricsTag, c.metricsInterval = readMetrics(r)
 	if c.alertKey == "off" {
@@ -96,6 +106,9 @@ func readConfig(r *setting.Reader) config {
 			r.Problem("emit_tag", err)
 		}
 		c.emitTag = template
+	}
+	if c.background {
+		c.checkBackground(r)
 	}
 	return c
 }
@@ -129,6 +142,18 @@ func readFlood(r *setting.Reader) (s flood.Settings) {
 		s.Limit = r.Int("alert_limit", 0, highestLimit)
 	}
 	return s
+}
+
+// checkBackground refuses what a record that has passed already can no longer do.
+func (c *config) checkBackground(r *setting.Reader) {
+	switch {
+	case c.emitTag == nil:
+		r.Problem("mode", errors.New("async needs emit_tag"))
+	case c.alertKey != "":
+		r.Problem("mode", errors.New("async cannot add fields to records that have passed already (want alert_key off)"))
+	case c.alertsOnly:
+		r.Problem("mode", errors.New("async cannot drop records that have passed already (want keep all)"))
+	}
 }
 
 func readMetrics(r *setting.Reader) (listen, tag string, interval time.Duration) {

@@ -14,7 +14,7 @@ type Counts struct {
 	NotHTTP uint64 // records that are no HTTP transactions
 	Broken  uint64 // bytes or transactions that could not be read or inspected; they pass as they came
 	Skipped uint64 // records under the filter's own emit tag, with a trusted verdict, or late
-	Late    uint64 // HTTP transactions that were not inspected because inspect_budget was used up
+	Late    uint64 // HTTP transactions that were not inspected, for lack of time or of room in the queue
 	Emitted uint64 // alerts that the host took
 	Failed  uint64 // alerts that the host did not take
 	Panics  uint64 // panics caught

@@ -24,7 +24,7 @@ const (
 	Alert               // an HTTP transaction with an alert
 	Broken              // could not be read or inspected
 	Skipped             // not to be evaluated
-	Late                // an HTTP transaction that was not inspected because inspect_budget was used up
+	Late                // an HTTP transaction that was not inspected, for lack of time or of room in the queue
 
 	waiting // to be judged by the engine
 )

@@ -31,18 +31,18 @@ type Logger func(level Level, line string)
 
 // Filter evaluates chunks with one configuration. Its methods may be called from several threads at once.
 type Filter struct {
-	config  config
-	maps    *fieldmap.Choice
-	name    string // of the instance, "" when nothing is kept of it
-	current atomic.Pointer[loaded]
-	reloads reloads
-	meter   meter
-	log     Logger
-	counts  counters
-	sources []atomic.Uint64 // records by field map, those of no map first
-	flood   *flood.Control  // nil when every alert goes out
-	batches sync.Pool       // of *batch
-	judging sync.WaitGroup  // engine runs that may outlive their call
+	config     config
+	maps       *fieldmap.Choice
+	name       string // of the instance, "" when nothing is kept of it
+	current    atomic.Pointer[loaded]
+	reloads    reloads
+	meter      meter
+	log        Logger
+	counts     counters
+	sources    []atomic.Uint64 // records by field map, those of no map first
+	flood      *flood.Control  // nil when every alert goes out
+	background *background     // nil unless records are inspected beside the pipeline
+	batches    sync.Pool       // of *batch
 
 	inLine       *demand               // for alerts that go into the record
 	evaluateInto func(*item, *scratch) // with it; a closure for each chunk would cost an allocation
@@ -109,6 +109,9 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	}
 	f.tellRules(set)
 	f.watchRules(watch)
+	if c.background {
+		f.background = startBackground(f)
+	}
 	return f, nil
 }
 
@@ -118,6 +121,9 @@ func (f *Filter) Close() error {
 		f.log(LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
 	}
 	f.reloads.end()
+	if f.background != nil {
+		f.background.end()
+	}
 	err := f.meter.close()
 	l := f.current.Load()
 	if engineRuns.overdue.Load() == 0 {

@@ -153,10 +153,10 @@ func (m *meter) alert(v *rules.Verdict) {
 	}
 }
 
-// emitMetrics adds a record with the metrics when it is time for one.
-func (f *Filter) emitMetrics(out *Outcome) {
+// emitMetrics appends a record with the metrics when it is time for one.
+func (f *Filter) emitMetrics(emits []Emit) []Emit {
 	if !f.meter.due.Load() || !f.meter.due.CompareAndSwap(true, false) {
-		return
+		return emits
 	}
 	now := time.Now()
 	event := []byte{0x92, 0x92, 0xd7, 0x00}
@@ -167,9 +167,9 @@ func (f *Filter) emitMetrics(out *Outcome) {
 	event, err := f.meter.instance.AppendRecord(event)
 	if err != nil {
 		f.log(LevelWarn, err.Error())
-		return
+		return emits
 	}
-	out.Emits = append(out.Emits, Emit{
+	return append(emits, Emit{
 		Tag: f.config.metricsTag, Event: event, Time: now, Severity: informational, head: head, metrics: true,
 	})
 }

@@ -29,7 +29,9 @@ type Output struct {
 
 // Properties that only one of filter and output has.
 var (
-	onlyFilter = []string{"emit_tag", "emit_limit", "inspect_budget", "keep", "metrics_tag", "metrics_interval"}
+	onlyFilter = []string{
+		"emit_tag", "emit_limit", "inspect_budget", "keep", "metrics_tag", "metrics_interval", "mode", "async_full", "async_limit",
+	}
 	onlyOutput = []setting.Property{
 		{Name: "alert_to", Help: "where alerts go, comma separated: " + destinationForms()},
 		{Name: "trust_verdicts", Default: "off", Help: "on leaves out records that have an alert_key map already"},

@@ -19,9 +19,17 @@ type Outcome struct {
 // continues as it came and is counted. The chunk is borrowed for the call.
 func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 	out.Changed, out.Data, out.Emits = false, out.Data[:0], out.Emits[:0]
+	own := f.IsEmitTag(tag)
+	if f.background != nil && !own {
+		out.Emits = f.Due(out.Emits)
+		if !f.background.put(chunk, tag) {
+			f.skip(chunk)
+		}
+		return
+	}
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	if f.IsEmitTag(tag) {
+	if own {
 		for i := range b.items {
 			b.items[i].kind = Skipped
 		}
@@ -33,9 +41,8 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 	f.assemble(b, chunk, out)
 	if f.config.emitTag != nil {
 		f.collectEmits(b, tag, out)
-		out.Emits = append(out.Emits, f.Summaries(false)...)
 	}
-	f.emitMetrics(out)
+	out.Emits = f.Due(out.Emits)
 }
 
 // evaluateBatch evaluates all events within the budget.

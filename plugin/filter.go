@@ -21,6 +21,10 @@ type instance struct {
 	emitter *C.struct_waf_emitter // nil without emit_tag
 	tag     atomic.Pointer[string]
 	noInput sync.Once
+
+	ticking sync.Once
+	ticker  unsafe.Pointer                 // asks for alerts that become ready while no records come
+	input   atomic.Pointer[unsafe.Pointer] // from which records came last
 }
 
 var outcomes = sync.Pool{New: func() any { return new(filter.Outcome) }}
@@ -88,6 +92,9 @@ func wafFilterRun(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, tag *C
 	i := cgo.Handle(handle).Value().(*instance)
 	defer i.recovered("filter", func() { answer = C.WAF_FILTER_NOTOUCH })
 
+	if i.filter.Ticks() {
+		i.startTicking(handle, input)
+	}
 	name := i.tagName(unsafe.Slice((*byte)(unsafe.Pointer(tag)), int(tagLen)))
 	fault(name)
 	o := outcomes.Get().(*filter.Outcome)
@@ -103,6 +110,25 @@ func wafFilterRun(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, tag *C
 		outcomes.Put(o)
 	}
 	return answer
+}
+
+// startTicking makes the host's loop ask for alerts, and notes where they come from.
+func (i *instance) startTicking(handle C.uintptr_t, input unsafe.Pointer) {
+	if last := i.input.Load(); last == nil || *last != input {
+		i.input.Store(&input)
+	}
+	i.ticking.Do(func() { i.ticker = C.waf_ticker_start(handle) })
+}
+
+// wafFilterTick sends the alerts that have become ready since records came last.
+//
+//export wafFilterTick
+func wafFilterTick(handle C.uintptr_t, config unsafe.Pointer) {
+	i := cgo.Handle(handle).Value().(*instance)
+	defer i.recovered("timer", func() {})
+	for _, e := range i.filter.Due(nil) {
+		i.emit(e, *i.input.Load(), config)
+	}
 }
 
 // handOver gives the host a copy of a changed chunk that is the host's to free. Without memory for it the old chunk stays.
@@ -151,6 +177,7 @@ func wafFilterClose(handle C.uintptr_t) {
 	h := cgo.Handle(handle)
 	i := h.Value().(*instance)
 	defer i.recovered("exit", func() {})
+	C.waf_ticker_stop(i.ticker)
 	h.Delete()
 	i.close()
 }

@@ -155,8 +155,20 @@ int waf_loop_runs_us(const struct waf_loop *loop);
  */
 int waf_loop_until(const struct waf_loop *loop, int (*done)(void *data), void *data);
 
+/*
+ * ticker.c: calls wafFilterTick every so often on the loop of the calling thread. NULL on the thread of an input, and when the host
+ * lacks what it takes.
+ */
+void *waf_ticker_start(uintptr_t handle);
+
+/* Takes NULL, too. To be called on the thread that started the ticker. */
+void waf_ticker_stop(void *ticker);
+
 /* emitter.c */
 struct waf_emitter;
+
+/* 1 on the own thread of an input. */
+int waf_on_input_thread(void);
 
 /* What opening an emitter comes to: the emitter, or what is the problem in static text. */
 struct waf_emitter_opened {

@@ -37,8 +37,8 @@ func (f *flags) add(to *pflag.FlagSet, table []setting.Property) {
 // writing are the properties that say how alerts are written, and what a program that runs on and on does besides. Commands that
 // only judge take them, so that the same flags serve everywhere, and do not show them.
 var writing = []string{
-	"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "inspect_budget", "keep", "reload_interval",
-	"redact", "redact_names", "redact_pattern", "flood_window", "alert_limit",
+	"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "inspect_budget", "keep", "mode", "async_full", "async_limit",
+	"reload_interval", "redact", "redact_names", "redact_pattern", "flood_window", "alert_limit",
 	"metrics_listen", "metrics_tag", "metrics_interval",
 }
 

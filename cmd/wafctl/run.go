@@ -99,6 +99,9 @@ func (r *collector) openFilter(f *flags) (err error) {
 	if f.values["inspect_budget"] == "" {
 		f.values["inspect_budget"] = "off" // there is no pipeline that it would hold up
 	}
+	if f.values["mode"] == "async" {
+		return errors.New("--mode async: is for Fluent Bit; nothing waits for inspection here")
+	}
 	if r.filter, err = filter.New(f, r.console.log(true)); err != nil {
 		return err
 	}
