@@ -49,6 +49,7 @@ CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -tags "$tags" -trimpath -buildvcs
 cp conf/*.yaml conf/*.conf "$stage/etc/fluent-bit-waf/"
 cp README.md CHANGELOG.md LICENSE "$doc/"
 cp -r docs "$doc/docs"
+find "$doc/docs" -name '*.go' -delete
 find "$stage/usr" "$stage/etc" -type d -exec chmod 755 {} +
 find "$stage/usr" "$stage/etc" -type f -exec chmod 644 {} +
 chmod 755 "$stage/usr/bin/wafctl"

@@ -26,7 +26,12 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 nfpm=$(go -C build/tools tool -n nfpm)
 go -C build/tools build -o "$work/" ./man ./sbom
-CGO_ENABLED=0 go build -o "$work/wafctl" ./cmd/wafctl
+CGO_ENABLED=0 go build -tags "$(sed -n 's/^TAGS *:= *//p' Makefile)" -trimpath -buildvcs=false -o "$work/wafctl" ./cmd/wafctl
+
+# The oldest glibc that has what the objects of a stage ask for.
+libc() {
+    readelf --dyn-syms --wide "$1"/usr/lib/fluent-bit-waf/*.so | sed -nE 's/.*@GLIBC_([0-9.]+).*/\1/p' | sort -Vu | tail -1
+}
 
 manual() {
     mkdir -p "$1/usr/share/man/man1" "$1/usr/share/bash-completion/completions"
@@ -55,6 +60,8 @@ for ARCH in "$@"; do
     build/stage.sh "$STAGE" "$ARCH"
     manual "$STAGE"
     papers "$STAGE"
+    LIBC=$(libc "$STAGE")
+    export LIBC
     find "$STAGE/usr/share" -type f -exec chmod 644 {} +
     find "$STAGE" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
     "$nfpm" package --config build/package/nfpm.yaml --packager deb --target "$out/fluent-bit-waf_${DEB_VERSION}_$ARCH.deb"
