@@ -162,3 +162,14 @@ func anchors(text string) (all []string) {
 	}
 	return all
 }
+
+func TestTheTableOfContentsHasEveryPage(t *testing.T) {
+	contents := read(t, "README.md")
+	all, err := filepath.Glob("*.md")
+	require.NoError(t, err)
+	for _, page := range all {
+		if page != "README.md" {
+			assert.Contains(t, contents, "]("+page+")")
+		}
+	}
+}

@@ -95,6 +95,9 @@ func TestChartPipelines(t *testing.T) {
 				}
 				output := config["pipeline"]["outputs"].([]any)[0].(map[string]any)
 				output["alert_to"] = "syslog+udp://" + syslog.LocalAddr().String()
+				if output["metrics_listen"] != nil {
+					output["metrics_listen"] = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+				}
 				changed, err := yaml.Marshal(config)
 				require.NoError(t, err)
 

@@ -261,6 +261,17 @@ func TestTheInputIsAChoice(t *testing.T) {
 	}
 }
 
+func TestMetricsAreServedWhenSomebodyAsks(t *testing.T) {
+	for set, want := range map[string]bool{"metrics.enabled=false": false, "metrics.enabled=true": true, "podMonitor.enabled=true": true} {
+		objects := decode(t, mustTemplate(t, "--set", set))
+		pod := one[*apps.DaemonSet](t, objects).Spec.Template.Spec
+		assert.Equal(t, want, hasPort(&pod, "metrics"), set)
+		assert.Equal(t, want, strings.Contains(pipeline(t, objects), "metrics_listen: 0.0.0.0:2021\n"), set)
+		asked := one[*network.NetworkPolicy](t, objects).Spec.Ingress[1].Ports
+		assert.Equal(t, want, len(asked) == 2 && asked[1].Port.IntValue() == 2021, set)
+	}
+}
+
 func TestAPipelineOfOnesOwnIsATemplate(t *testing.T) {
 	objects := decode(t, mustTemplate(t, "--set", "pipeline=service:\n  http_port: {{ .Values.http.port }}\n"))
 	assert.Equal(t, "service:\n  http_port: 2020", pipeline(t, objects))

@@ -40,6 +40,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
+{{- /* "true" when the plugin serves its own metrics. */ -}}
+{{- define "waf.hasMetrics" -}}
+{{- if or .Values.metrics.enabled .Values.podMonitor.enabled }}true{{ end -}}
+{{- end -}}
+
 {{- /* Folders in the container. */ -}}
 {{- define "waf.rulesDir" -}}/etc/fluent-bit-waf/rules{{- end -}}
 {{- define "waf.fieldMapsDir" -}}/etc/fluent-bit-waf/field-maps{{- end -}}

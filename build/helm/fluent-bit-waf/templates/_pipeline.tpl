@@ -13,6 +13,7 @@
 {{- $filters = append $filters (mergeOverwrite (dict "name" "waf" "match" "nano") $properties .Values.filterProperties) -}}
 {{- end -}}
 {{- $waf := merge (dict "name" "waf" "match" "nano" "alert_to" (include "waf.alertTo" .) "retry_limit" "no_limits") $properties -}}
+{{- if include "waf.hasMetrics" . }}{{ $_ := set $waf "metrics_listen" (printf "0.0.0.0:%d" (int .Values.metrics.port)) }}{{ end -}}
 {{- $service := dict "flush" 1 "grace" (int .Values.grace) "log_level" .Values.logLevel "http_server" "on" "http_listen" "0.0.0.0"
   "http_port" (int .Values.http.port) "health_check" "on" -}}
 {{- $pipeline := dict "inputs" (list $input) "outputs" (concat (list $waf) .Values.outputs) -}}
