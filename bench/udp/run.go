@@ -153,13 +153,19 @@ pipeline:
 `, f.metrics, input, filters)
 }
 
+// freePort returns a port of the loopback that was free a moment ago, for udp and tcp alike.
 func freePort() (int, error) {
-	conn, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	conn, err := net.ListenPacket("udp4", listener.Addr().String())
 	if err != nil {
 		return 0, err
 	}
 	defer conn.Close()
-	return conn.LocalAddr().(*net.UDPAddr).Port, nil
+	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
 var passed = regexp.MustCompile(`fluentbit_output_proc_records_total\{name="null\.0"\} (\d+)`)

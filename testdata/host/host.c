@@ -71,10 +71,10 @@ struct instance {
     int count;
 };
 
-/* The parts of a Go-proxy output. */
+/* The parts of a Go-proxy plugin. */
 struct api {
     char *(*output_get_property)(char *, void *);
-    void *reserved;
+    char *(*input_get_property)(char *, void *);
 };
 
 struct proxy_context {
@@ -103,7 +103,7 @@ static struct proxy_context contexts[MOST];
 static void *object;
 static int quiet;
 static int inputs[4]; /* their addresses are the inputs */
-static int emitter_answer;
+static int emitter_answer, append_answer;
 static int routed;
 
 static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
@@ -166,6 +166,24 @@ const char *flb_filter_name(void *ins)
 const char *flb_output_name(void *ins)
 {
     return ((struct instance *) ins)->name;
+}
+
+const char *flb_input_name(void *ins)
+{
+    return ((struct instance *) ins)->name;
+}
+
+/* "emit append RECORDS HEX", or nothing when it is to refuse. */
+int flb_input_log_append_records(void *ins, size_t records, const char *tag, size_t tag_len, const void *data, size_t size)
+{
+    if (append_answer == 0 && ins != NULL && tag == NULL && tag_len == 0) {
+        pthread_mutex_lock(&printing);
+        printf("emit append %zu ", records);
+        print_hex(data, size);
+        printf("\n");
+        pthread_mutex_unlock(&printing);
+    }
+    return append_answer;
 }
 
 void flb_log_print(int level, const char *file, int line, const char *fmt, ...)
@@ -534,12 +552,12 @@ static void fork_init(char **words)
     printf("= %d\n", WIFEXITED(status) ? WEXITSTATUS(status) : -1);
 }
 
-static char *get_output_property(char *key, void *ins)
+static char *get_property(char *key, void *ins)
 {
     return (char *) flb_filter_get_property(key, ins);
 }
 
-static struct api api = {.output_get_property = get_output_property};
+static struct api api = {.output_get_property = get_property, .input_get_property = get_property};
 static struct proxy_def def;
 
 /* register RELOADING */
@@ -654,8 +672,135 @@ static void output_exit(char **words)
     instance_free(id);
 }
 
+/* The input, which is an object of its own. Its functions know the instance by the thread. */
+
+static void *input_object;
+static struct proxy_def input_def;
+
+static void *input_symbol(const char *name)
+{
+    void *found = dlsym(input_object, name);
+
+    if (found == NULL) {
+        printf("= no symbol %s\n", name);
+        exit(2);
+    }
+    return found;
+}
+
+/* input-load DIRECTORY: a start registers it once. */
+static void input_load(char **words)
+{
+    char path[4096];
+    int (*pre_register)(int), (*register_plugin)(void *);
+    int pre, answer;
+
+    snprintf(path, sizeof(path), "%s/in_nano.so", words[1]);
+    input_object = dlopen(path, RTLD_LAZY);
+    if (input_object == NULL) {
+        printf("= %s\n", dlerror());
+        return;
+    }
+    pre_register = input_symbol("FLBPluginPreRegister");
+    register_plugin = input_symbol("FLBPluginRegister");
+    pre = pre_register(0);
+    if (pre != 0) {
+        printf("= refused\n");
+        return;
+    }
+    answer = register_plugin(&input_def);
+    printf("= %d type %d proxy %d name %s again %d in a reload %d\n", answer, input_def.type, input_def.proxy, input_def.name,
+           pre_register(0), pre_register(1));
+}
+
+/* input ID NAME KEY=HEX... */
+static void input(char **words)
+{
+    int id = atoi(words[1]);
+    int (*init_plugin)(void *) = input_symbol("FLBPluginInit");
+    struct output_start start = {NULL, &api, instance_new(id, words), &contexts[id]};
+
+    printf("= %d\n", init_plugin(&start));
+}
+
+/* input-tick: what the event loop does every so often, or once a second. */
+static void input_tick(void)
+{
+    int (*collect)(void **, size_t *) = input_symbol("FLBPluginInputCallback");
+    void *data = &data;
+    size_t size = 1;
+#ifndef OLD
+    int n;
+
+    for (n = 0; n < FLUSHES; n++) {
+        if (timers[n].active) {
+            timers[n].cb(config, timers[n].data);
+        }
+    }
+#endif
+    collect(&data, &size);
+    printf("= %s\n", data == NULL && size == 0 ? "ok" : "collected");
+}
+
+/* input-exit ID RELOADING */
+static void input_exit(char **words)
+{
+    void (*pre_exit)(int) = input_symbol("FLBPluginInputPreExit");
+    int (*exit_plugin)(void) = input_symbol("FLBPluginExit");
+
+    pre_exit(atoi(words[2]));
+    printf("= %d\n", exit_plugin());
+    instance_free(atoi(words[1]));
+}
+
+static void input_call(const char *name)
+{
+    void (*function)(void) = input_symbol(name);
+
+    function();
+    printf("= ok\n");
+}
+
+static int run_input(char **words)
+{
+    if (strcmp(words[0], "input-load") == 0) {
+        input_load(words);
+    }
+    else if (strcmp(words[0], "input") == 0) {
+        input(words);
+    }
+    else if (strcmp(words[0], "input-tick") == 0) {
+        input_tick();
+    }
+    else if (strcmp(words[0], "input-pause") == 0) {
+        input_call("FLBPluginInputPause");
+    }
+    else if (strcmp(words[0], "input-resume") == 0) {
+        input_call("FLBPluginInputResume");
+    }
+    else if (strcmp(words[0], "input-exit") == 0) {
+        input_exit(words);
+    }
+    else if (strcmp(words[0], "append") == 0) {
+        append_answer = atoi(words[1]);
+        printf("= ok\n");
+    }
+#ifndef OLD
+    else if (strcmp(words[0], "input-map") == 0) {
+        map(input_def.config_map);
+    }
+#endif
+    else {
+        return 0;
+    }
+    return 1;
+}
+
 static void run(char **words)
 {
+    if (run_input(words)) {
+        return;
+    }
     if (strcmp(words[0], "load") == 0) {
         load(words);
     }
