@@ -10,6 +10,7 @@ LDFLAGS       := -s -w -X github.com/fluent-bit-waf/fluent-bit-waf/filter.Versio
 OUT           := build/out
 FUZZTIME      ?= 10s
 BENCHTIME     ?= 1s
+EQUALITY      ?= 1000000
 BENCH         ?= .
 BENCH_RUNS    ?= 5
 BENCH_RECORDS ?= 200
@@ -20,7 +21,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw lint tools generate bench bench-udp gobench fuzz e2e run clean help
+.PHONY: build test ftw equality lint tools generate bench bench-udp gobench fuzz e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -34,6 +35,10 @@ test: ## everything that needs no Fluent Bit
 
 ftw: ## the Core Rule Set's regression suite through the filter, all of it
 	FTW=all $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestCoreRuleSetSuite ./internal/ftw
+
+equality: ## every verdict against plain Coraza: EQUALITY=1000000 mutations, a fifth as many clean records, and random rules
+	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v -run 'Equal|RandomRules' ./filter ./rules
+	$(MAKE) ftw
 
 lint: tools ## formatting, vet and golangci-lint
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }

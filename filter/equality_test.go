@@ -7,17 +7,20 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/ftw"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // The gate and the verdict cache must not change a verdict. These tests compare every verdict with that of plain Coraza, on
-// records without an attack, on attacks, and on mutations of both. EQUALITY=1000000 sets the number of mutations.
+// records without an attack, on the requests of the Core Rule Set's regression suite, and on mutations of both. EQUALITY=1000000 sets
+// the number of mutations; a fifth as many clean records come besides.
 
 func mutations(t testing.TB) int {
 	t.Helper()
@@ -62,6 +65,45 @@ func cleanRequest(i uint64) request {
 	return req
 }
 
+// suiteRequests are the requests of the Core Rule Set's regression suite.
+var suiteRequests = sync.OnceValue(func() (all []request) {
+	tests, err := ftw.Read()
+	if err != nil {
+		panic(err)
+	}
+	for i := range tests {
+		for _, stage := range tests[i].Stages {
+			r := request{method: stage.Request.Method, target: oneLine(stage.Request.URI), body: stage.Request.Body}
+			for _, h := range stage.Request.Headers {
+				r.headers = append(r.headers, [2]string{h.Name, oneLine(h.Value)})
+			}
+			all = append(all, r)
+		}
+	}
+	return all
+})
+
+// anyRequest returns a request of the clean corpus, or one of the suite.
+func (m mutator) anyRequest(i uint64) request {
+	if i%3 == 0 {
+		return cleanRequest(i)
+	}
+	return suiteRequests()[m.IntN(len(suiteRequests()))]
+}
+
+// splice returns a part of a request of the suite.
+func (m mutator) splice() string {
+	r := suiteRequests()[m.IntN(len(suiteRequests()))]
+	_, query, _ := strings.Cut(r.target, "?")
+	parts := []string{query, r.body}
+	for _, h := range r.headers {
+		parts = append(parts, h[1])
+	}
+	part := m.pick(parts)
+	from := m.IntN(len(part) + 1)
+	return part[from : from+m.IntN(len(part)-from+1)]
+}
+
 // event writes the request as a Nano probe logs it.
 func (r request) event(response string) []byte {
 	var head strings.Builder
@@ -82,7 +124,7 @@ func (m mutator) pick(list []string) string { return list[m.IntN(len(list))] }
 
 // text changes a text: it plants attacks, flips, cuts, repeats, encodes and breaks it.
 func (m mutator) text(s string) string {
-	switch m.IntN(14) {
+	switch m.IntN(16) {
 	case 0:
 		return s + m.pick(payloads)
 	case 1:
@@ -111,6 +153,9 @@ func (m mutator) text(s string) string {
 		return strings.ReplaceAll(s, "a", "%u0061")
 	case 12:
 		return strings.ReplaceAll(s, "e", "&#x65;")
+	case 13, 14:
+		at := m.IntN(len(s) + 1)
+		return s[:at] + m.splice() + s[at:]
 	default:
 		return s + s
 	}
@@ -236,6 +281,7 @@ func TestVerdictsEqualPlainCoraza(t *testing.T) {
 
 const perChunk = 60
 
+// compareMutations compares a number of mutations, every fourth of them unchanged, and a fifth as many clean records.
 func compareMutations(t *testing.T, fast, plain *Filter, n int) {
 	t.Helper()
 	var clean, all int
@@ -243,11 +289,15 @@ func compareMutations(t *testing.T, fast, plain *Filter, n int) {
 		m := mutator{rand.New(rand.NewPCG(11, uint64(first)))}
 		var events [][]byte
 		for i := range perChunk {
-			r := cleanRequest(uint64(first + i))
+			r := m.anyRequest(uint64(first + i))
 			if i%4 != 0 {
 				r = m.request(r)
 			}
 			events = append(events, r.event(m.text("<p>welcome</p>")))
+		}
+		for i := range perChunk / 5 {
+			r := corpus.Clean(1<<50 + uint64(first/5+i))
+			events = append(events, r.AppendEvent(nil, corpus.ProbeLimit*(i%2)))
 		}
 		clean += requireEqual(t, fast, plain, events)
 		all += len(events)
