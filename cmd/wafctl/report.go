@@ -77,7 +77,7 @@ func (r *reporting) add(file string, found *checked) error {
 	named := told.Rule()
 	a := report.Alert{
 		Source: told.ClientIP, Destination: cmp.Or(told.ServerIP, told.ServerName), Method: told.Method, Host: told.ServerName, URI: told.URI,
-		Outcome: string(told.Outcome), Reason: told.Reason, Severity: told.Severity, Score: told.Score, Matched: named.Wording(),
+		Outcome: string(told.Outcome), Reason: told.Reason, Severity: told.Severity, Score: told.Score, Matched: matched(named),
 		Place: fmt.Sprintf("%s:%d", file, found.line), Rule: reportRule(named),
 	}
 	a.Time, _ = readTime(told.Begin)        // the page says how many have none
@@ -87,6 +87,14 @@ func (r *reporting) add(file string, found *checked) error {
 	}
 	r.digest.Add(&a)
 	return nil
+}
+
+// matched writes what a rule has found; the rule itself can be looked up.
+func matched(m *rules.Match) string {
+	if m.Variable == "" {
+		return m.Wording()
+	}
+	return m.Variable + ": " + m.Value
 }
 
 func reportRule(m *rules.Match) report.Rule {

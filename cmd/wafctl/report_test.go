@@ -23,7 +23,7 @@ func TestReportIsAPageAboutTheAlerts(t *testing.T) {
 	page := string(text)
 	for _, want := range []string{
 		"<h1>2 alerts</h1>", "2024-05-30 07:16:48 to 2024-05-30 07:20:00", "1 more are not HTTP", "<code>exclude_rules 920350</code>",
-		"932160", "Remote Command Execution: Unix Shell Code Found", "192.168.1.105", "GET /?t=../../etc/passwd", "standard input:1",
+		"932160", "Remote Command Execution: Unix Shell Code Found", "192.168.1.105", "GET /?t=../../etc/passwd", "ARGS:t: ../../etc/passwd", "standard input:1",
 		"GET /?q=&lt;script&gt;alert(1)&lt;/script&gt;", "&lt;img src=x&gt;", "4xx",
 		"blocked: the request was refused with status 403",
 	} {
