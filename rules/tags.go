@@ -1,15 +1,24 @@
 package rules
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // categoryTag is how CRS writes what kind of attack a rule finds.
 const categoryTag = "attack-"
+
+// packCategories are the tags by which our own packs say it.
+var packCategories = []string{"lateral-movement", "sensitive-data"}
 
 // Category returns what kind of attack a rule finds, for instance sqli or rce; "" when its tags do not say it.
 func (t *RuleInfo) Category() string {
 	for _, tag := range t.Tags {
 		if category, has := strings.CutPrefix(tag, categoryTag); has {
 			return category
+		}
+		if slices.Contains(packCategories, tag) {
+			return tag
 		}
 	}
 	return ""

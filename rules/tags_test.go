@@ -41,4 +41,5 @@ func TestRulesOfTheResponseAreKnownByPhaseOrTag(t *testing.T) {
 	require.True(t, (&RuleInfo{Phase: 4}).Response())
 	require.True(t, (&RuleInfo{Phase: 2, Tags: []string{"attack-disclosure"}}).Response())
 	require.False(t, (&RuleInfo{Phase: 2, Tags: []string{"OWASP_CRS"}}).Response())
+	require.Equal(t, "lateral-movement", (&RuleInfo{Tags: []string{"own", "lateral-movement", "attack.T1610"}}).Category())
 }
