@@ -2,6 +2,8 @@
 package docs
 
 import (
+	"compress/gzip"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -72,8 +74,8 @@ func blocks(text string) (all []block) {
 	return all
 }
 
-// TestCommandsRun runs the blocks marked "run" of each page, one after the other in one folder. That folder has what pages speak
-// of: record.json, the sample of an attack, records.ndjson with the sample and a clean record, and the shipped pipelines in conf.
+// TestCommandsRun runs the blocks marked "run" of each page, one after the other in one folder, which has what pages speak of. In
+// blocks marked "run each" every line is a command of its own, and 1 is an answer, too: something alerts, something differs.
 func TestCommandsRun(t *testing.T) {
 	ran := 0
 	for _, page := range pages(t) {
@@ -89,8 +91,18 @@ func TestCommandsRun(t *testing.T) {
 					assert.NotEmpty(t, why)
 					continue
 				}
-				require.Equal(t, "run", b.comment, "%s:%d: a block of commands is marked <!-- run --> or <!-- not run: why -->", page, b.line)
-				runBlock(t, dir, page, b)
+				switch b.comment {
+				case "run":
+					code, out := shell(t, dir, b.text)
+					require.Zero(t, code, "%s:%d: %s\n%s", page, b.line, b.text, out)
+				case "run each":
+					for line := range strings.Lines(b.text) {
+						code, out := shell(t, dir, line)
+						require.LessOrEqual(t, code, 1, "%s:%d: %s\n%s", page, b.line, line, out)
+					}
+				default:
+					require.Fail(t, "unmarked", "%s:%d: a block of commands is marked <!-- run --> or <!-- not run: why -->", page, b.line)
+				}
 				ran++
 			}
 		})
@@ -98,34 +110,50 @@ func TestCommandsRun(t *testing.T) {
 	assert.GreaterOrEqual(t, ran, 5)
 }
 
-func runBlock(t *testing.T, dir, page string, b block) {
+// shell runs commands in a folder, and returns how they ended and what they printed.
+func shell(t *testing.T, dir, commands string) (code int, out string) {
 	t.Helper()
 	bin, err := tools()
 	require.NoError(t, err)
-	shell := exec.CommandContext(t.Context(), "sh", "-euc", b.text)
-	shell.Dir = dir
-	shell.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "NO_COLOR=1")
-	out, err := shell.CombinedOutput()
-	require.NoError(t, err, "%s:%d: %s\n%s", page, b.line, b.text, out)
+	sh := exec.CommandContext(t.Context(), "sh", "-euc", commands)
+	sh.Dir = dir
+	sh.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "NO_COLOR=1")
+	text, err := sh.CombinedOutput()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		require.NoError(t, err)
+	}
+	return sh.ProcessState.ExitCode(), string(text)
 }
 
+// workplace returns a folder with the examples of the pages, the sample of an attack, an access log, two folders of rules, and
+// the shipped pipelines.
 func workplace(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	sample, err := os.ReadFile("../testdata/nano-sample.json")
-	require.NoError(t, err)
-	oneLine := strings.Join(strings.Fields(string(sample)), " ")
-	if strings.Count(strings.TrimSpace(string(sample)), "\n") == 0 {
-		oneLine = strings.TrimSpace(string(sample))
-	}
-	clean := strings.NewReplacer("/?t=../../etc/passwd", "/?t=1").Replace(oneLine)
+	require.NoError(t, os.CopyFS(dir, os.DirFS("examples")))
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "conf"), os.DirFS("../conf")))
+	require.NoError(t, os.CopyFS(filepath.Join(dir, "old"), os.DirFS("examples")))
+	const rule = `SecRule ARGS "@contains x" "id:1,phase:2,deny,log,msg:'x'"` + "\n"
+	const access = `{"remote_addr":"198.51.100.23","request_method":"GET","request_uri":"/","status":"200","http_user_agent":"curl/8"}` + "\n"
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "new"), 0o755))
 	for name, text := range map[string]string{
-		"record.json": oneLine + "\n", "records.ndjson": clean + "\n" + oneLine + "\n", "clean.ndjson": clean + "\n",
+		"record.json": read(t, "../testdata/nano-sample.json"), "access.ndjson": access, "new/own.conf": rule,
+		"records.ndjson.gz": compressed(t, read(t, "examples/records.ndjson")),
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
-	require.NoError(t, os.CopyFS(filepath.Join(dir, "conf"), os.DirFS("../conf")))
 	return dir
+}
+
+func compressed(t *testing.T, text string) string {
+	t.Helper()
+	var b strings.Builder
+	w := gzip.NewWriter(&b)
+	_, err := w.Write([]byte(text))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	return b.String()
 }
 
 var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
