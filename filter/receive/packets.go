@@ -22,13 +22,15 @@ const (
 	gatherRate     = 800 << 20
 	shortestGather = time.Millisecond
 	longestGather  = 10 * time.Millisecond
+	// backlogLook is how often a full backlog is looked at.
+	backlogLook = time.Millisecond
 	// lastLook is how often an empty socket is looked at until the deadline.
 	lastLook = 5 * time.Millisecond
 	// overtime is how long after the deadline it may take to read what the kernel has.
 	overtime = 3 * time.Second
 )
 
-// reader decodes what arrives at one socket or connection.
+// reader decodes what arrives at one socket or connection. Goroutines take turns with it.
 type reader struct {
 	*Receiver
 	decoder  intake.Decoder
@@ -50,7 +52,9 @@ func (r *Receiver) newReader() *reader {
 
 // readPackets reads a socket until the end, and then for as long as the kernel has something.
 func (r *Receiver) readPackets(s *socket) {
-	in := r.newReader()
+	in, later := r.newReader(), newBacklog()
+	r.group.Go(func() { later.decode(in, s) })
+	defer close(later.slabs)
 	messages := make([]ipv4.Message, batchLength)
 	for i := range messages {
 		messages[i].Buffers = [][]byte{make([]byte, maxDatagram)}
@@ -69,7 +73,7 @@ func (r *Receiver) readPackets(s *socket) {
 			time.Sleep(longestGather)
 			n = 0
 		}
-		in.packets(s, messages[:n])
+		r.take(s, in, later, messages[:n])
 		if n < fewDatagrams {
 			time.Sleep(s.gather)
 		}
@@ -77,6 +81,21 @@ func (r *Receiver) readPackets(s *socket) {
 			return
 		}
 	}
+}
+
+// take decodes what was read, or keeps it for later when more is there already. What is kept comes first.
+func (r *Receiver) take(s *socket, in *reader, later *backlog, messages []ipv4.Message) {
+	if len(messages) == 0 {
+		return
+	}
+	now := time.Now()
+	if (len(messages) == batchLength || later.waiting.Load() > 0) && later.keep(messages, r.Queue, now) {
+		return
+	}
+	for later.waiting.Load() > 0 {
+		time.Sleep(backlogLook)
+	}
+	in.packets(s, messages, now)
 }
 
 // ended waits until an empty socket has something, and reports whether it need not be read any more.
@@ -94,11 +113,7 @@ func (r *Receiver) ended(s *socket) bool {
 }
 
 // packets takes what was read from a socket at once.
-func (in *reader) packets(s *socket, messages []ipv4.Message) {
-	if len(messages) == 0 {
-		return
-	}
-	now := time.Now()
+func (in *reader) packets(s *socket, messages []ipv4.Message, now time.Time) {
 	for i := range messages {
 		m := &messages[i]
 		in.datagram(m.Buffers[0][:m.N], sender(m.Addr), now)

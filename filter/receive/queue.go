@@ -59,6 +59,25 @@ func (q *Queue) Put(events []byte, records int) {
 	q.add(events, records)
 }
 
+// reserve takes memory of the limit for bytes that are not events yet. It reports whether there was room.
+func (q *Queue) reserve(bytes int) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.isFull(bytes) {
+		return false
+	}
+	q.bytes += int64(bytes)
+	return true
+}
+
+// release gives reserved memory back.
+func (q *Queue) release(bytes int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.bytes -= int64(bytes)
+	q.changed.Broadcast()
+}
+
 // PutWait takes a copy of events as soon as there is room.
 func (q *Queue) PutWait(events []byte, records int) {
 	if len(events) == 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
@@ -327,6 +328,39 @@ func TestWhatFindsTheQueueFullIsCountedExactly(t *testing.T) {
 			}
 		})
 	}
+}
+
+// together are numbered datagrams as they are read at once.
+func together(first, n int) (all []ipv4.Message) {
+	for i := range n {
+		data := fmt.Appendf(nil, `{"n":%d,"padding":"%s"}`, first+i, strings.Repeat("x", 500))
+		all = append(all, ipv4.Message{Buffers: [][]byte{data}, N: len(data), Addr: &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}})
+	}
+	return all
+}
+
+func TestBurstIsKeptUntilItIsDecoded(t *testing.T) {
+	in := open(t, setting.Map{"queue_limit": "2M"})
+	later, r, s := newBacklog(), in.newReader(), &socket{}
+	in.take(s, r, later, together(0, 3))
+	require.Zero(t, later.waiting.Load(), "a few are decoded at once")
+	in.take(s, r, later, together(3, batchLength))
+	in.take(s, r, later, together(3+batchLength, 5))
+	require.EqualValues(t, 2, later.waiting.Load(), "what comes behind a burst waits for its turn")
+	require.EqualValues(t, 3, in.Queue.Waiting())
+	sent := 8 + batchLength
+	for later.keep(together(sent, batchLength), in.Queue, time.Now()) {
+		sent += batchLength
+	}
+	require.InDelta(t, 2<<20, in.Queue.Bytes(), 100_000, "within the limit of the queue")
+
+	close(later.slabs)
+	later.decode(r, s)
+	require.Zero(t, later.waiting.Load())
+	all := numbers(t, in.bodies())
+	require.IsIncreasing(t, all)
+	require.EqualValues(t, sent, uint64(len(all))+in.Counts().QueueDrops)
+	require.Zero(t, in.Queue.Bytes(), "reserved memory is given back")
 }
 
 func TestSendersOverTCPWaitForRoomInTheQueue(t *testing.T) {
