@@ -48,6 +48,7 @@ func TestRecordFromUDPIsMarkedAndContinues(t *testing.T) {
 		p := f.start(t, withUDP(port, `
     - name: waf
       match: nano.*
+      inspect_budget: off
 `, toFile("'*'", "all")))
 		dns := []byte(`{"L7_PROTOCOL":"dns","QUERY":"example.org"}`)
 		sendUDP(t, port, sample(t), clean(t, 1), dns)
@@ -69,6 +70,7 @@ func TestAlertIsEmittedUnderItsTag(t *testing.T) {
 		port := freePort(t)
 		p := f.start(t, withUDP(port, `
     - name: waf
+      inspect_budget: off
       match: '*'
       emit_tag: alert.$TAG[1]
 `, toFile("alert.east", "alerts")+toFile("nano.*", "all")+`

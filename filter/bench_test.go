@@ -36,3 +36,26 @@ func BenchmarkRemembered(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkUnknown measures clean records that all differ, so that the gate is asked.
+func BenchmarkUnknown(b *testing.B) {
+	f, err := New(setting.Map(corpus.Settings), func(Level, string) {})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	const records = 100
+	var out Outcome
+	for i := uint64(0); i < 2000; i += records {
+		f.Process(chunkOf(1<<40+i, records, records), "nano", &out)
+	}
+	chunks := make([][]byte, b.N/records+1)
+	for i := range chunks {
+		chunks[i] = chunkOf(uint64(i*records), records, records)
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range chunks {
+		f.Process(chunks[i], "nano", &out)
+	}
+}
