@@ -50,6 +50,8 @@ cp conf/*.yaml conf/*.conf "$stage/etc/fluent-bit-waf/"
 cp README.md CHANGELOG.md LICENSE "$doc/"
 cp -r docs "$doc/docs"
 find "$doc/docs" -name '*.go' -delete
+go -C build/tools run ./sbom -licenses "$doc/licenses" -o "$doc/sbom.cdx.json" fluent-bit-waf "${version#v}" \
+    "$lib/out_waf.so" "$stage/usr/bin/wafctl"
 find "$stage/usr" "$stage/etc" -type d -exec chmod 755 {} +
 find "$stage/usr" "$stage/etc" -type f -exec chmod 644 {} +
 chmod 755 "$stage/usr/bin/wafctl"

@@ -40,6 +40,10 @@ var tools = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// Go's cache of test results then knows that these depend on the program.
+	if _, err := os.ReadDir("../cmd/wafctl"); err != nil {
+		return "", err
+	}
 	build := exec.Command("go", "build", "-tags", tags, "-o", filepath.Join(dir, "wafctl"), "./cmd/wafctl")
 	build.Dir = ".."
 	build.Stderr = os.Stderr

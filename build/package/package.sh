@@ -25,7 +25,7 @@ export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 nfpm=$(go -C build/tools tool -n nfpm)
-go -C build/tools build -o "$work/" ./man ./sbom
+go -C build/tools build -o "$work/" ./man
 CGO_ENABLED=0 go build -tags "$(sed -n 's/^TAGS *:= *//p' Makefile)" -trimpath -buildvcs=false -o "$work/wafctl" ./cmd/wafctl
 
 # The oldest glibc that has what the objects of a stage ask for.
@@ -42,8 +42,6 @@ manual() {
 
 papers() {
     doc=$1/usr/share/doc/fluent-bit-waf
-    "$work/sbom" -licenses "$doc/licenses" -o "$doc/sbom.cdx.json" fluent-bit-waf "$VERSION" \
-        "$1"/usr/lib/fluent-bit-waf/*_waf.so "$1/usr/bin/wafctl"
     printf 'Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: fluent-bit-waf\n\n%s\n' \
         'Files: *
 Copyright: 2026 the authors of fluent-bit-waf
