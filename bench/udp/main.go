@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +23,7 @@ type plan struct {
 	runs      int
 	length    time.Duration // of one run
 	parts     []string
+	sizes     []int
 	verbose   bool
 }
 
@@ -33,8 +35,17 @@ func main() {
 	flag.DurationVar(&p.length, "length", 3*time.Second, "for how long one run sends")
 	flag.BoolVar(&p.verbose, "v", false, "print each run")
 	parts := flag.String("parts", "rates,cost,bursts,gelf", "what to measure")
+	sizes := flag.String("sizes", "1000,4000,60000", "sizes of records in bytes, for rates and cost")
 	flag.Parse()
 	p.parts = strings.Split(*parts, ",")
+	for _, size := range strings.Split(*sizes, ",") {
+		bytes, err := strconv.Atoi(size)
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "udp: malformed size %q (want bytes, several with commas)\n", size)
+			os.Exit(2)
+		}
+		p.sizes = append(p.sizes, bytes)
+	}
 	if err := p.measure(); err != nil {
 		fmt.Fprintln(os.Stderr, "udp:", err)
 		os.Exit(1)
@@ -99,18 +110,22 @@ var (
 func (p *plan) rates() error {
 	fmt.Println("Rates, datagrams a second")
 	fmt.Println()
-	fmt.Println("| size | in_udp loses from | nano at 4 times | threaded off | nano + waf at 2 times | in_udp + waf at 2 times |")
-	fmt.Println("|---|---|---|---|---|---|")
-	for _, size := range []int{1_000, 4_000, 60_000} {
+	fmt.Println("| size | in_udp loses from | nano loses from | nano at 4 times in_udp's | threaded off | nano + waf at 2 times | in_udp + waf at 2 times |")
+	fmt.Println("|---|---|---|---|---|---|---|")
+	for _, size := range p.sizes {
 		traffic, err := repeated(size)
 		if err != nil {
 			return err
 		}
-		onset, err := p.onset(inUDP, traffic)
+		onset, err := p.onset(inUDP, traffic, max(500, 4_000_000/(size+1_000)))
 		if err != nil {
 			return err
 		}
-		line := fmt.Sprintf("| %s | %s |", kilo(size), grouped(onset))
+		own, err := p.onset(nano, traffic, 2*onset)
+		if err != nil {
+			return err
+		}
+		line := fmt.Sprintf("| %s | %s | %s |", kilo(size), grouped(onset), grouped(own))
 		for _, s := range []struct {
 			setup
 			times int
@@ -127,9 +142,9 @@ func (p *plan) rates() error {
 	return nil
 }
 
-// onset climbs until a rate loses more than one datagram in a thousand, twice in a row.
-func (p *plan) onset(s setup, t *traffic) (int, error) {
-	for rate := max(500, 4_000_000/(t.size+1_000)); ; rate = rate * 5 / 4 {
+// onset climbs from a rate until one loses more than one datagram in a thousand, twice in a row, or the sender is at its end.
+func (p *plan) onset(s setup, t *traffic, rate int) (int, error) {
+	for ; ; rate = rate * 5 / 4 {
 		lossy := 0
 		for range 2 {
 			r, err := p.run(s, t, rate)
@@ -137,6 +152,9 @@ func (p *plan) onset(s setup, t *traffic) (int, error) {
 				return 0, err
 			}
 			if r.lost() <= r.sent/1000 {
+				if r.short() {
+					return r.reached, nil
+				}
 				break
 			}
 			lossy++
@@ -153,13 +171,14 @@ func (p *plan) cost() error {
 	fmt.Println()
 	fmt.Println("| size | rate | in_udp | nano | nano, threaded off | in_udp + waf | nano + waf |")
 	fmt.Println("|---|---|---|---|---|---|---|")
-	for _, c := range []struct{ size, rate int }{{1_000, 8_000}, {4_000, 4_000}, {60_000, 500}} {
-		traffic, err := repeated(c.size)
+	for _, size := range p.sizes {
+		rate := 30_000_000 / (size + 3_000) // that all set-ups take
+		traffic, err := repeated(size)
 		if err != nil {
 			return err
 		}
-		line := fmt.Sprintf("| %s | %s |", kilo(c.size), grouped(c.rate))
-		results, err := p.alternate([]setup{inUDP, nano, nanoOff, udpWAF, nanoWAF}, traffic, c.rate)
+		line := fmt.Sprintf("| %s | %s |", kilo(size), grouped(rate))
+		results, err := p.alternate([]setup{inUDP, nano, nanoOff, udpWAF, nanoWAF}, traffic, rate)
 		if err != nil {
 			return err
 		}

@@ -29,16 +29,24 @@ type result struct {
 	sent, delivered int           // messages
 	kernel          int           // datagrams that the kernel has dropped
 	cpu             time.Duration // of Fluent Bit
+	rate, reached   int           // messages a second that were to be sent, and that were
 }
 
 func (r result) lost() int { return r.sent - r.delivered }
 
-// loss tells what was lost, in percent, and how much of it the kernel has counted.
+// short reports whether the sender could not send as fast as it was to.
+func (r result) short() bool { return r.reached < r.rate*9/10 }
+
+// loss tells what was lost, in percent, and at which rate when the sender did not reach the one asked for.
 func (r result) loss() string {
-	if r.lost() == 0 {
-		return "no loss"
+	text := "no loss"
+	if r.lost() > 0 {
+		text = fmt.Sprintf("%.2f %% lost", 100*float64(r.lost())/float64(r.sent))
 	}
-	return fmt.Sprintf("%.2f %% lost", 100*float64(r.lost())/float64(r.sent))
+	if r.short() {
+		text += " at " + grouped(r.reached)
+	}
+	return text
 }
 
 func (r result) microseconds() float64 {
@@ -66,17 +74,18 @@ func (p *plan) run(s setup, t *traffic, rate int) (r result, err error) {
 		return r, err
 	}
 	defer fb.stop()
-	before := fb.cpu()
+	before, begin := fb.cpu(), time.Now()
 	if r.sent, err = t.send(fb.port, rate, p.length); err != nil {
 		return r, err
 	}
+	r.rate, r.reached = rate, int(float64(r.sent)/time.Since(begin).Seconds())
 	if r.delivered, err = fb.settled(r.sent); err != nil {
 		return r, err
 	}
 	r.cpu = fb.cpu() - before
 	r.kernel = kernelDrops(fb.port)
 	if p.verbose {
-		fmt.Fprintf(os.Stderr, "%s, %s, %d a second: sent %d, delivered %d, dropped by the kernel %d, %.1f µs\n", s.name, kilo(t.size), rate, r.sent,
+		fmt.Fprintf(os.Stderr, "%s, %s, %d a second (%d): sent %d, delivered %d, dropped by the kernel %d, %.1f µs\n", s.name, kilo(t.size), rate, r.reached, r.sent,
 			r.delivered, r.kernel, r.microseconds())
 	}
 	return r, nil
