@@ -20,8 +20,8 @@ dockercheck: ## the steps of build/Dockerfile, without Docker
 deploytest: ## chart, manifests, images, Compose file and manual
 	$(GO) -C build/tools test -count=1 ./... # Go's cache of results does not see files outside of the module
 
-manifests: ## build/kubernetes from the chart build/helm
-	$(GO) -C build/tools test ./chart -run Current -update
+manifests: ## build/kubernetes from the chart build/helm, and what the chart has from elsewhere
+	$(GO) -C build/tools test ./chart -run 'Project|Current' -update
 
 workflows: ## the syntax of .github/workflows
 	$$($(GO) -C build/tools tool -n actionlint) -color -shellcheck "$$(command -v shellcheck)" .github/workflows/*.yml

@@ -47,6 +47,9 @@ CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -tags "$tags" -trimpath -buildvcs
     -o "$stage/usr/bin/wafctl" ./cmd/wafctl
 
 cp conf/*.yaml conf/*.conf "$stage/etc/fluent-bit-waf/"
+mkdir -p "$stage/usr/share/fluent-bit-waf/grafana" "$stage/usr/share/fluent-bit-waf/prometheus"
+cp build/grafana/*.json build/grafana/README.md "$stage/usr/share/fluent-bit-waf/grafana/"
+cp build/prometheus/alerts.yaml "$stage/usr/share/fluent-bit-waf/prometheus/"
 cp README.md CHANGELOG.md LICENSE "$doc/"
 cp -r docs "$doc/docs"
 find "$doc/docs" -name '*.go' -delete

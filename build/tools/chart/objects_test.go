@@ -128,6 +128,9 @@ func checkObjects(t *testing.T, objects []runtime.Object) {
 		assert.True(t, selects(&p.Spec.PodSelector), "the NetworkPolicy is about the pods")
 		assert.ElementsMatch(t, []network.PolicyType{"Ingress", "Egress"}, p.Spec.PolicyTypes)
 	}
+	if r := one[*monitoring.PrometheusRule](t, objects); r != nil {
+		assert.NotEmpty(t, r.Spec.Groups)
+	}
 	if m := one[*monitoring.PodMonitor](t, objects); m != nil {
 		assert.True(t, selects(&m.Spec.Selector), "the PodMonitor is about the pods")
 		for _, endpoint := range m.Spec.PodMetricsEndpoints {

@@ -107,6 +107,22 @@ metadata:
 	return b.String()
 }
 
+// A chart can only take files that are in its folder.
+func TestFilesOfTheChartAreThoseOfTheProject(t *testing.T) {
+	for copied, original := range map[string]string{"alerts.yaml": "prometheus/alerts.yaml", "metrics.json": "grafana/metrics.json"} {
+		want, err := os.ReadFile(filepath.Join("../..", original))
+		require.NoError(t, err)
+		file := filepath.Join(chartDir, "files", copied)
+		if *update {
+			require.NoError(t, os.MkdirAll(filepath.Dir(file), 0o755))
+			require.NoError(t, os.WriteFile(file, want, 0o644))
+		}
+		got, err := os.ReadFile(file)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got), `"make manifests" copies it`)
+	}
+}
+
 func TestShippedManifestsAreCurrent(t *testing.T) {
 	files := map[string]string{manifests: plain(mustTemplate(t))}
 	for name, args := range valueSets(t) {
