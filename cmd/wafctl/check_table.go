@@ -35,9 +35,9 @@ func newTable(c *console, withFile bool) *table {
 	if withFile {
 		where = column{title: "FILE:LINE", width: 24, least: 12, tail: true}
 	}
-	t.grid = newGrid(c, t.to, where, column{title: "SEVERITY", width: severityWidth}, column{title: "RULE", width: ruleWidth},
+	t.grid = newGrid(c, t.to, where, column{title: "SEVERITY", width: severityWidth, spare: 2}, column{title: "RULE", width: ruleWidth},
 		column{title: "SOURCE → DESTINATION", width: routeWidth, least: narrowRoute},
-		column{title: "MESSAGE", width: 52, least: 20}, column{title: "REQUEST"})
+		column{title: "MESSAGE", width: 52, least: 20, spare: 1}, column{title: "REQUEST"})
 	return t
 }
 

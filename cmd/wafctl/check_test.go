@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/mattn/go-runewidth"
 	"github.com/stretchr/testify/require"
 )
 
@@ -74,6 +75,7 @@ func TestCheckPrintsATable(t *testing.T) {
 		"table-plain.txt":    nil,
 		"table-terminal.txt": func(c *console) { c.width, c.color = 180, true },
 		"table-narrow.txt":   func(c *console) { c.width = 100 },
+		"table-80.txt":       func(c *console) { c.width = 80 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := wafctl(strings.NewReader(in), change, "check", "-")
@@ -82,6 +84,21 @@ func TestCheckPrintsATable(t *testing.T) {
 			golden(t, name, got.out)
 			requireNoControls(t, strings.NewReplacer(bold, "", red, "", green, "", yellow, "", magenta, "", cyan, "", plain, "").Replace(got.out))
 		})
+	}
+}
+
+func TestTablesFitNarrowTerminals(t *testing.T) {
+	for _, args := range [][]string{
+		{"check", "-"}, {"compare", "--with", "alert_on=match", "-"}, {"check", "--profile", byRules, "--rule-packs", "off", "-"},
+		{"tune", byRules, "--rule-packs", "off", "-"}, {"rules"}, {"rules", "--gate"}, {"rules", "--field-map", "nginx"},
+	} {
+		got := wafctl(strings.NewReader(attack+"\n"+encoded), func(c *console) { c.width = 80 }, args...)
+		require.NotEqual(t, exitError, got.code, got.err)
+		table, _, _ := strings.Cut(got.out, "\nREMOVES: ") // sentences follow
+		for line := range strings.Lines(table) {
+			inColumns := strings.Count(line, "  ") > 1
+			require.False(t, inColumns && runewidth.StringWidth(strings.TrimRight(line, " \n")) > 80, "%v: %s", args, line)
+		}
 	}
 }
 

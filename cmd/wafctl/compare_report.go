@@ -36,7 +36,7 @@ func newChangeTable(c *console, withFile bool) *changeTable {
 		where = column{title: "FILE:LINE", width: 24, least: 12, tail: true}
 	}
 	t.grid = newGrid(c, t.to, where, column{title: "OUTCOME", width: 12}, column{title: "SCORE", width: 9},
-		column{title: "RULES", width: 40, least: 18}, column{title: "REQUEST"})
+		column{title: "RULES", width: 40, least: 18, spare: 1}, column{title: "REQUEST"})
 	return t
 }
 

@@ -38,7 +38,7 @@ func listLeftOut(c *console, w *filter.Filter, asJSON, all bool) error {
 		fmt.Fprintln(to, c.paint(bold, printable(fmt.Sprintf("Field map %s: %s", m.Name, m.Title))))
 		fmt.Fprintf(to, "Its records never tell: %s\n", orNothing(m.Unknown().String()))
 		g := newGrid(c, to, column{title: "RULE", width: ruleWidth}, column{title: "PL", width: 2},
-			column{title: "LEFT OUT, FOR IT NEEDS", width: 44, least: 24}, column{title: "IT", width: 56, least: 24}, column{title: "MESSAGE"})
+			column{title: "LEFT OUT, FOR IT NEEDS", width: 44, least: 24, spare: 1}, column{title: "IT", width: 56, least: 24}, column{title: "MESSAGE"})
 		g.title()
 		for _, l := range left {
 			g.row(cell{text: strconv.Itoa(l.ID)}, cell{text: level(l.Paranoia())}, cell{text: l.Needs.String()}, cell{text: l.Why},

@@ -68,8 +68,8 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 	}
 	fmt.Fprintln(to)
 	g := newGrid(p.console, to, column{title: "RULE", width: ruleWidth}, column{title: "TIME", width: 9, right: true},
-		column{title: "SHARE", width: 6, right: true}, column{title: "RUNS", width: 9, right: true},
-		column{title: "A RUN", width: 8, right: true}, column{title: "SPARED", width: 9, right: true}, column{title: "MESSAGE"})
+		column{title: "SHARE", width: 6, right: true, spare: 1}, column{title: "RUNS", width: 9, right: true},
+		column{title: "A RUN", width: 8, right: true, spare: 2}, column{title: "SPARED", width: 9, right: true}, column{title: "MESSAGE"})
 	g.title()
 	for i := range shown {
 		r := &shown[i]

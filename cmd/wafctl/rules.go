@@ -171,8 +171,8 @@ func severityName(name string) string {
 func listTable(c *console, w *filter.Filter, all bool) error {
 	to := lineWriter(c)
 	g := newGrid(c, to, column{title: "RULE", width: ruleWidth}, column{title: "SEVERITY", width: severityWidth},
-		column{title: "PHASE", width: 5}, column{title: "PL", width: 2}, column{title: "MESSAGE", width: 64, least: 24},
-		column{title: "FILE:LINE", width: 56, least: 24}, column{title: "TAGS"})
+		column{title: "PHASE", width: 5, spare: 2}, column{title: "PL", width: 2}, column{title: "MESSAGE", width: 64, least: 24},
+		column{title: "FILE:LINE", width: 56, least: 24, spare: 1}, column{title: "TAGS"})
 	g.title()
 	listed, total := 0, 0
 	for _, r := range w.Rules() {

@@ -94,7 +94,7 @@ func (t *tuned) table(c *console, to *bufio.Writer) {
 		return
 	}
 	fmt.Fprintf(to, " → %s with %s\n\n", grouped(t.remaining), count(len(t.exclusions), "exclusion"))
-	g := newGrid(c, to, column{title: "REMOVES", width: 7, right: true}, column{title: "ALERTS", width: 6, right: true},
+	g := newGrid(c, to, column{title: "REMOVES", width: 7, right: true}, column{title: "ALERTS", width: 6, right: true, spare: 1},
 		column{title: "RULE", width: ruleWidth}, column{title: "TARGET", width: 40, least: 20}, column{title: "MESSAGE"})
 	g.title()
 	for _, x := range t.exclusions {
