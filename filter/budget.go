@@ -50,14 +50,15 @@ type job struct {
 
 // judgeWaiting has the engine judge the waiting items until the deadline of the batch. Those that are not judged by then are late.
 func (f *Filter) judgeWaiting(b *batch, d *demand) {
+	first := b.firstWaiting()
+	if first < 0 {
+		return
+	}
 	r := &round{filter: f, demand: d, rules: b.rules}
-	for i := range b.items {
+	for i := first; i < len(b.items); i++ {
 		if b.items[i].kind == waiting {
 			r.jobs = append(r.jobs, job{at: i, item: b.items[i].copied()})
 		}
-	}
-	if len(r.jobs) == 0 {
-		return
 	}
 	if r.compile() {
 		b.deadline = time.Now().Add(f.config.budget) // compiling happens once, and is not inspection
@@ -70,6 +71,16 @@ func (f *Filter) judgeWaiting(b *batch, d *demand) {
 			b.items[i].kind = Late
 		}
 	}
+}
+
+// firstWaiting returns the place of the first waiting item, -1 when there is none.
+func (b *batch) firstWaiting() int {
+	for i := range b.items {
+		if b.items[i].kind == waiting {
+			return i
+		}
+	}
+	return -1
 }
 
 // compile compiles the forms of the rules that jobs need, and reports whether that was to be done. A form that does not compile
