@@ -65,7 +65,7 @@ func (f *Filter) secrets(v *alert.View) *redact.Pass {
 
 // emission writes an alert as a record of its own.
 func (f *Filter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pass) *Emit {
-	if f.config.includePayload {
+	if f.config.includePayload && f.config.emitFormat.HasPayload() {
 		a.AddPayload(v, secrets)
 	}
 	head := v.Event.Head[:len(v.Event.Head)-len(v.Event.Meta)]

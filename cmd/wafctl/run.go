@@ -230,14 +230,15 @@ func (r *collector) send(emits []filter.Emit) {
 	}
 }
 
-// summarize sends summaries of suppressed alerts when they are due, also when no records come, and the rest once ending is closed.
+// summarize sends what becomes ready while no records come, such as summaries of suppressed alerts, and all of these once ending is
+// closed.
 func (r *collector) summarize(ending <-chan struct{}) {
 	ticks := time.NewTicker(time.Second)
 	defer ticks.Stop()
 	for {
 		select {
 		case <-ticks.C:
-			r.send(r.filter.Summaries(false))
+			r.send(r.filter.Due(nil))
 		case <-ending:
 			r.send(r.filter.Summaries(true))
 			return

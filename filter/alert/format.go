@@ -29,6 +29,9 @@ func Formats() []string {
 	return all
 }
 
+// HasPayload reports whether alerts of the format have a place for heads and bodies. A copy of a record has them anyway.
+func (f Format) HasPayload() bool { return f != CEF && f != Record }
+
 // Append appends the alert as a msgpack map. Of Record, which needs the record, it appends the map alone. That of CEF has the
 // line as its member "message". Without payload heads and bodies are left out, where the format has a place for them.
 func (a *Alert) Append(dst []byte, f Format, payload bool) []byte {
