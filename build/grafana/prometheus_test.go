@@ -104,7 +104,7 @@ func prometheus(t *testing.T, scraped string) (base string) {
 	require.NoError(t, err)
 	config := filepath.Join(dir, "prometheus.yml")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, `
-global: {scrape_interval: 250ms, scrape_timeout: 250ms, evaluation_interval: 1s}
+global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 1s}
 rule_files: [%s]
 scrape_configs: [{job_name: waf, static_configs: [{targets: ["%s"]}]}]
 `, rules, scraped), 0o600))
