@@ -166,7 +166,7 @@ func ownFile(t *testing.T, rules string) string {
 
 func TestAllInstancesAreOnOnePage(t *testing.T) {
 	address := freeAddress(t)
-	settings := setting.Map{"rules": ownFile(t, ruleFor("attack")), "metrics_listen": address}
+	settings := setting.Map{"rules": ownFile(t, ruleFor("attack")), "metrics_listen": address, "inspect_budget": "off"}
 	open := func(name string) *Filter {
 		f, err := NewNamed(name, settings, discard)
 		require.NoError(t, err)
