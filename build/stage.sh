@@ -47,6 +47,9 @@ CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -tags "$tags" -trimpath -buildvcs
     -o "$stage/usr/bin/wafctl" ./cmd/wafctl
 
 cp conf/*.yaml conf/*.conf "$stage/etc/fluent-bit-waf/"
+mkdir -p "$stage/usr/lib/systemd/system" "$stage/etc/default"
+cp build/package/wafctl.service "$stage/usr/lib/systemd/system/"
+cp build/package/wafctl.default "$stage/etc/default/wafctl"
 mkdir -p "$stage/usr/share/fluent-bit-waf/grafana" "$stage/usr/share/fluent-bit-waf/prometheus"
 cp build/grafana/*.json build/grafana/README.md "$stage/usr/share/fluent-bit-waf/grafana/"
 cp build/prometheus/alerts.yaml "$stage/usr/share/fluent-bit-waf/prometheus/"
