@@ -82,11 +82,7 @@ func (t *tuning) run(ctx context.Context, names []string, output string) error {
 		t.console.say(fmt.Sprintf("warning: only the first %s are considered, %s more are left out; run tune again with the exclusions",
 			count(len(t.alerts), "alert"), grouped(t.left)))
 	}
-	exclusions, err := t.exclusions()
-	if err != nil {
-		return err
-	}
-	remaining, err := t.remaining(exclusions)
+	exclusions, remaining, err := t.exclusions()
 	if err != nil {
 		return err
 	}
@@ -119,31 +115,36 @@ func (t *tuning) collect(_ string, r *checked) error {
 	return nil
 }
 
-// exclusions finds targets that rules must not look at, and for the alerts that remain with them rules to leave out.
-func (t *tuning) exclusions() ([]exclusion, error) {
-	found := choose(t.alerts)
-	remaining, err := t.remaining(found)
-	if err != nil || len(remaining) == 0 {
-		return found, err
+// exclusions finds targets that rules must not look at, and for the alerts that remain with them rules to leave out. It also
+// returns the events that still alert with all of them.
+func (t *tuning) exclusions() (found []exclusion, remaining [][]byte, err error) {
+	found = choose(t.alerts)
+	if remaining, err = t.remaining(found); err != nil || len(remaining) == 0 {
+		return found, remaining, err
 	}
 	tuned, err := t.open(found)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer tuned.Close()
 	var stubborn []falseAlert
 	for _, event := range remaining {
 		a, err := newFalseAlert(tuned, event, true)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		stubborn = append(stubborn, a.wholeRules())
 	}
-	return append(found, choose(stubborn)...), nil
+	found = append(found, choose(stubborn)...)
+	remaining, err = t.remaining(found)
+	return found, remaining, err
 }
 
 // remaining returns the events that still alert with exclusions.
 func (t *tuning) remaining(exclusions []exclusion) (events [][]byte, err error) {
+	if len(t.alerts) == 0 {
+		return nil, nil
+	}
 	tuned, err := t.open(exclusions)
 	if err != nil {
 		return nil, err
@@ -159,11 +160,17 @@ func (t *tuning) remaining(exclusions []exclusion) (events [][]byte, err error) 
 	return events, nil
 }
 
+// worthAGate is from how many alerts it takes longer to judge them without a gate than to make one.
+const worthAGate = 100
+
 // open returns the filter with exclusions.
 func (t *tuning) open(exclusions []exclusion) (*filter.Filter, error) {
 	settings := maps.Clone(t.settings)
 	if settings == nil {
 		settings = setting.Map{}
+	}
+	if len(t.alerts) < worthAGate {
+		settings["gate"] = "off"
 	}
 	for _, x := range exclusions {
 		settings["directives"] += "\n" + x.directive()
