@@ -28,6 +28,8 @@ type meter struct {
 	categories tally
 	ruleIDs    tally
 
+	border atomic.Pointer[func() int64] // counts panics outside the filter
+
 	due  atomic.Bool   // a record under the metrics tag is to be emitted with the next chunk
 	stop chan struct{} // nil without metrics_tag
 }
@@ -177,6 +179,18 @@ func (f *Filter) emitMetrics(emits []Emit) []Emit {
 // informational is syslog's severity of what is no alert.
 const informational = 6
 
+// MeasurePanics has the metrics count the panics that the host's border has caught, too.
+func (f *Filter) MeasurePanics(caught func() int64) { f.meter.border.Store(&caught) }
+
+// panics returns how many were caught, by the filter and at the border to its host.
+func (f *Filter) panics() uint64 {
+	n := f.counts.panics.Load()
+	if border := f.meter.border.Load(); border != nil {
+		n += uint64((*border)())
+	}
+	return n
+}
+
 // MeasureDelivery has the metrics tell what has become of alerts at their destinations.
 func (f *Filter) MeasureDelivery(stats func() []delivery.Stats) {
 	f.meter.instance.Add(metrics.Collecting(func(to chan<- prometheus.Metric) {
@@ -228,7 +242,7 @@ func (c collector) collectRecords(to chan<- prometheus.Metric) {
 	metrics.Candidates.Send(to, float64(m.candidates.Load()))
 	metrics.Emits.SendAll(to, map[string]uint64{"taken": n.Emitted, "failed": n.Failed, "suppressed": n.Suppressed})
 	metrics.Summaries.Send(to, float64(n.Summaries))
-	metrics.Panics.Send(to, float64(n.Panics))
+	metrics.Panics.Send(to, float64(c.f.panics()))
 }
 
 func (c collector) collectAlerts(to chan<- prometheus.Metric) {

@@ -90,6 +90,7 @@ func TestPageOfMetricsTellsWhatHappened(t *testing.T) {
 	f.EmitFailed(&out.Emits[0])
 	process(f, out.Emits[0].Event, "alert")
 
+	f.MeasurePanics(func() int64 { return 3 })
 	values, families := scrape(t, f)
 	for name, want := range map[string]float64{
 		"waf_records_total{clean}": 3, "waf_records_total{alert}": 3, "waf_records_total{not_http}": 1,
@@ -98,7 +99,7 @@ func TestPageOfMetricsTellsWhatHappened(t *testing.T) {
 		"waf_alert_rules_total{942100}": 3, "waf_alert_rules_total{930120}": 3, "waf_alert_score": 3,
 		"waf_inspections_total{cache}": 4, "waf_inspections_total{full}": 1, "waf_inspections_total{gate}": 1,
 		"waf_inspection_seconds{full}": 1, "waf_inspection_seconds{gate}": 1,
-		"waf_late_records_total": 0, "waf_emits_total{taken}": 3, "waf_emits_total{failed}": 1, "waf_panics_total": 0,
+		"waf_late_records_total": 0, "waf_emits_total{taken}": 3, "waf_emits_total{failed}": 1, "waf_panics_total": 3,
 		"waf_rules_loaded": float64(f.set().Rules()), "waf_rules_current": 1, "waf_rules_skipped": 0,
 		"waf_cache_evictions_total": 0,
 		"waf_rules_info{" + fmt.Sprintf("%.16s", f.set().ID()) + "," + f.RuleSet() + "}": 1,

@@ -86,6 +86,9 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 	return o, nil
 }
 
+// MeasurePanics is that of a Filter.
+func (o *Output) MeasurePanics(caught func() int64) { o.filter.MeasurePanics(caught) }
+
 // MeasureFlushes has the metrics tell how many chunks wait, the one that is being delivered included.
 func (o *Output) MeasureFlushes(waiting func() int) { o.filter.measureGauge(metrics.Flushes, waiting) }
 

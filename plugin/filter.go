@@ -55,6 +55,7 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 		return 0
 	}
 	i.filter = f
+	f.MeasurePanics(i.panics.Load)
 	if err := i.openEmitter(name, config); err != nil {
 		i.log(filter.LevelError, err.Error())
 		i.close()

@@ -55,6 +55,7 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 	}
 	s.output = o
 	o.MeasureFlushes(s.turns.waiting)
+	o.MeasurePanics(s.panics.Load)
 	s.life, s.end = context.WithCancel(context.Background())
 	releaseMemory()
 	output.FLBPluginSetContext(start, s)
