@@ -43,6 +43,9 @@ func (e *Emit) Message() delivery.Message {
 
 // writeAlert writes the alert into the item: the record's new body, and the event for the emit tag.
 func (f *Filter) writeAlert(it *item, v *alert.View) {
+	if f.config.alertKey == "" && f.config.emitTag == nil {
+		return
+	}
 	secrets := f.secrets(v)
 	a := alert.New(v, secrets)
 	if f.config.alertKey != "" {

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -358,4 +360,30 @@ func TestMetricsOfARun(t *testing.T) {
 	}, patience, 50*time.Millisecond)
 	require.NoError(t, feed.Close())
 	require.Equal(t, exitClean, r.ended(), r.err.String())
+}
+
+func TestRepeatsAreSummedUpWhileNothingComesAndAtTheEnd(t *testing.T) {
+	stdin, feed := io.Pipe()
+	r := start(t, stdin, "--listen", "-", "--alert-to", "stdout", "--flood-window", "1s", "--include-payload", "off")
+	sample := strings.TrimSpace(nanoSample(t)) + "\n"
+	send := func(n int) {
+		_, err := io.WriteString(feed, strings.Repeat(sample, n))
+		require.NoError(t, err)
+	}
+	send(5)
+	r.wait(&r.out, `"count":"4","first_seen":"[^"]+","last_seen":"[^"]+"}`)
+	send(3)
+	require.NoError(t, feed.Close())
+	require.Equal(t, exitClean, r.ended())
+
+	total := 0
+	for line := range strings.Lines(r.out.String()) {
+		var alert map[string]string
+		require.NoError(t, json.Unmarshal([]byte(line), &alert))
+		n, err := strconv.Atoi(cmp.Or(alert["count"], "1"))
+		require.NoError(t, err)
+		total += n
+	}
+	require.Equal(t, 8, total, r.out.String())
+	require.Regexp(t, `[67] alerts suppressed by flood control, told in \d more alerts?`, r.err.String())
 }
