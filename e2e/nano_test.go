@@ -218,6 +218,31 @@ func TestNanoAccountsForWhatComesWhileItShutsDown(t *testing.T) {
 	}
 }
 
+func TestNanoCountsWhatTheKernelDropsInAFlood(t *testing.T) {
+	const sent = 60_000
+	for name, more := range nanoWays {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, f fluentBit) {
+				port := freePort(t)
+				p := f.start(t, fromNano(nanoInput(port, append(more, "receive_buffer: 16K", "sockets: 1")...), toFile("nano", "all")))
+				var datagrams [][]byte
+				for n := range sent {
+					datagrams = append(datagrams, fmt.Appendf(nil, `{"n":%d}`, n))
+				}
+				sendUDP(t, port, datagrams...)
+				p.waitLog("datagrams dropped by the kernel")
+				require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
+				require.NoError(t, p.end())
+				received, records, handedOver, waiting, kernel, queue := p.accounts()
+				require.Equal(t, sent, received+kernel)
+				require.NotZero(t, kernel)
+				require.Equal(t, []int{received, received, 0, 0}, []int{records, handedOver, waiting, queue})
+				p.exactly("all", handedOver)
+			})
+		})
+	}
+}
+
 // The output is down, so that the pipeline is paused when it reaches its limit.
 func TestNanoAccountsForWhatAPausedPipelineDoesNotTake(t *testing.T) {
 	const sent = 30_000
