@@ -144,6 +144,7 @@ func TestNanoRunsBesideTheFilterAndItsAlerts(t *testing.T) {
   filters:
     - name: waf
       match: nano
+      inspect_budget: off
       emit_tag: alert
   outputs:`, 1))
 		sendUDP(t, port, clean(t, 1), sample(t))

@@ -127,9 +127,6 @@ void *waf_input_instance(void *start);
 /* Appends msgpack events to an input, with the tag of the input. Returns 0 when the host has taken a copy of them. */
 int waf_input_append(void *ins, size_t records, const void *data, size_t size);
 
-/* 1 on the thread that an input has for itself. */
-int waf_on_input_thread(void);
-
 /* configmap.c: the tables of properties in the layout of the host. */
 void *waf_filter_config_map(void);
 

@@ -119,7 +119,7 @@ static int init(void *start)
     if (input == NULL) {
         return FLB_ERROR;
     }
-    input->handle = wafInputOpen(start, waf_on_input_thread());
+    input->handle = wafInputOpen(start);
     if (input->handle == 0) {
         free(input);
         return FLB_ERROR;

@@ -39,10 +39,9 @@ const (
 	lastWords = 500 * time.Millisecond
 	// parkTime is how long a receiver outlives its pipeline in a hot reload.
 	parkTime = 15 * time.Second
-	// ringSlots is how many batches fit between the thread of an input and the engine's.
-	ringSlots = 1024
-	// smallestBatch keeps enough records together for the filter to work on.
-	smallestBatch = 64 << 10
+	// batchSize is how many bytes of events are handed over together: enough for the filter to share out between cores, and little
+	// enough for its inspect_budget. The host has room for 1,024 batches between the thread of an input and the engine's.
+	batchSize = 64 << 10
 )
 
 // inputProperties reads what the host has for the input that is being initialized.
@@ -61,7 +60,7 @@ func wafInputUnregister(def unsafe.Pointer) { input.FLBPluginUnregister(def) }
 // wafInputOpen starts an input and returns its handle; 0 refuses the start, with the reasons in the log.
 //
 //export wafInputOpen
-func wafInputOpen(start unsafe.Pointer, threaded C.int) (handle C.uintptr_t) {
+func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
 	name := C.GoString(C.waf_input_name(start))
 	s := &source{guard: guard{log: pluginLogger("input", "nano", name)}, ins: C.waf_input_instance(start)}
 	defer s.recovered("start", func() { handle = 0 })
@@ -71,10 +70,8 @@ func wafInputOpen(start unsafe.Pointer, threaded C.int) (handle C.uintptr_t) {
 		s.log(filter.LevelError, err.Error())
 		return 0
 	}
-	if threaded != 0 {
-		settings.Batch = int(min(max(settings.QueueLimit/ringSlots, smallestBatch), receive.DefaultBatch))
-	}
-	s.key = describeSettings(r, settings.Batch)
+	settings.Batch = batchSize
+	s.key = describeSettings(r)
 	if err := s.open(settings); err != nil {
 		s.log(filter.LevelError, err.Error())
 		return 0
@@ -85,12 +82,11 @@ func wafInputOpen(start unsafe.Pointer, threaded C.int) (handle C.uintptr_t) {
 }
 
 // describeSettings tells whether two inputs have the same settings.
-func describeSettings(r *setting.Reader, batch int) string {
+func describeSettings(r *setting.Reader) string {
 	var b strings.Builder
 	for _, p := range receive.InputProperties() {
 		fmt.Fprintf(&b, "%s=%q ", p.Name, r.Text(p.Name))
 	}
-	fmt.Fprintf(&b, "batch=%d", batch)
 	return b.String()
 }
 

@@ -144,7 +144,7 @@ func (f *fluentBit) pipeline(s setup) string {
 	}
 	filters := " []"
 	if s.filter {
-		filters = "\n    - name: waf\n      match: nano"
+		filters = "\n    - name: waf\n      match: nano\n      inspect_budget: off"
 	}
 	return fmt.Sprintf(`service:
   flush: 0.2
