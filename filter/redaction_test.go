@@ -8,6 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -169,7 +170,9 @@ func TestNoSecretLeavesInAnyFormat(t *testing.T) {
 	for _, format := range alert.Formats() {
 		t.Run(format, func(t *testing.T) {
 			var log logLines
-			f, err := New(setting.Map{"emit_tag": "alert.$TAG", "emit_format": format, "inspect_budget": "off"}, log.add)
+			f, err := New(setting.Map{
+				"emit_tag": "alert.$TAG", "emit_format": format, "inspect_budget": "off", "metrics_listen": "127.0.0.1:0",
+			}, log.add)
 			require.NoError(t, err)
 			defer f.Close()
 			out := process(f, chunk, "nano")
@@ -184,8 +187,21 @@ func TestNoSecretLeavesInAnyFormat(t *testing.T) {
 			}
 			requireEnriched(t, chunk, out.Data, secrets)
 			requireNoSecret(t, "log", []byte(log.text()+f.Counts().String()), secrets)
+			requireNoSecret(t, "metrics", metricsPage(t, f), secrets)
 		})
 	}
+}
+
+// metricsPage returns the page of metrics as Prometheus gets it.
+func metricsPage(t *testing.T, f *Filter) []byte {
+	t.Helper()
+	answer, err := http.Get("http://" + f.meter.page.Address() + "/metrics")
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	require.Contains(t, string(page), "waf_alerts_total")
+	return page
 }
 
 // requireEnriched checks that records are as they came but for the map of their alert, and that there is no secret in that.

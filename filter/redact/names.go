@@ -15,7 +15,8 @@ var secretParts = []string{
 
 // Words that a name of a secret has between its dots, dashes and capitals.
 var secretWords = []string{
-	"pass", "pwd", "pw", "pin", "otp", "totp", "sid", "cvv", "cvc", "cvv2", "cvc2", "jwt", "auth", "mfa", "ssn", "bearer", "hmac",
+	"pass", "pwd", "pw", "pin", "otp", "totp", "sid", "cvv", "cvc", "cvv2", "cvc2", "jwt", "auth", "mfa", "ssn", "bearer", "hmac", "session",
+	"csrf", "xsrf",
 }
 
 // longestName is how many bytes of a name are looked at.
