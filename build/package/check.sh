@@ -47,6 +47,27 @@ inspect() {
     echo "check: $arch: glibc $libc, $(wc -l <"$work/deb.list") files, $(wc -c <"$deb") bytes"
 }
 
+# Another architecture's wafctl says of the sample, byte for byte, what this one's says; emulated, where there is an emulator.
+compare() {
+    for arch in amd64 arm64; do
+        if [ "$arch" = "$here" ] || [ ! -d "$work/$arch" ]; then
+            continue
+        fi
+        emulator=qemu-$(echo "$arch" | sed 's/amd64/x86_64/; s/arm64/aarch64/')-static
+        if ! command -v "$emulator" >/dev/null; then
+            echo "check: no $emulator: wafctl of $arch did not run"
+            continue
+        fi
+        for files in "$here" "$arch"; do
+            set -- "$work/$files/usr/bin/wafctl" run --listen -
+            [ "$files" = "$here" ] || set -- "$emulator" "$@"
+            "$@" <"$root/testdata/nano-sample.json" >"$work/$files.alerts" 2>"$work/log" || fail "wafctl of $files: $(cat "$work/log")"
+        done
+        cmp -s "$work/$here.alerts" "$work/$arch.alerts" || fail "wafctl of $arch gives another alert: $(cat "$work/$arch.alerts")"
+        echo "check: wafctl of $arch, emulated, gives the same alert"
+    done
+}
+
 in_target() { dpkg --root="$target" --force-depends --no-triggers --log=/dev/null "$@"; }
 
 use() {
@@ -110,6 +131,7 @@ install_and_remove() {
 for deb in "$out"/*.deb; do
     inspect "$deb"
 done
+compare
 deb=$(ls "$out"/*_"$here".deb)
 if [ "$(id -u)" = 0 ]; then
     install_and_remove "$deb"
