@@ -33,7 +33,7 @@ func TestCompareRefusesWhatItCannotChange(t *testing.T) {
 	for want, args := range map[string][]string{
 		"--with: missing (want PROPERTY=VALUE)":                                             {"-"},
 		"--with: malformed change \"paranoia\" (want PROPERTY=VALUE)":                       {"--with", "paranoia", "-"},
-		"--with: unknown property \"paranoia\"":                                             {"--with", "paranoia=2", "-"},
+		"--with: unknown property \"paranoja\"":                                             {"--with", "paranoja=2", "-"},
 		"with --with: --blocking-paranoia: malformed number \"9\" (want 1 to 4)":            {"--with", "blocking_paranoia=9", "-"},
 		"wafctl: no file (want one or more, or - for standard input)\n\"wafctl compare --h": {"--with", "alert_on=match"},
 	} {
