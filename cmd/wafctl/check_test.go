@@ -203,7 +203,7 @@ func TestSeveralFilesAreNamed(t *testing.T) {
 	require.Contains(t, got.out, a+":2  CRITICAL")
 	require.Contains(t, got.out, filepath.Join(dir, `b\x1b`)+":1  CRITICAL")
 	narrow := wafctl(nil, func(c *console) { c.width = 100 }, "check", a, b)
-	require.Regexp(t, `(?m)^….*/a:2  CRITICAL`, narrow.out, "the number of the line is not cut")
+	require.Regexp(t, `(?m)^….*/a:2  932160`, narrow.out, "the number of the line is not cut")
 	got = wafctl(nil, nil, "check", "--output", "json", a, b)
 	require.Contains(t, got.out, `{"file":"`+a+`","line":2,"http":true,"alert":true`)
 }
