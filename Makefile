@@ -54,6 +54,8 @@ tools: ## golangci-lint in the pinned version
 generate: ## what is written from other files: the plugin's tables of properties, those of the README and the configuration page, examples of pages
 	$(GO) test -tags $(TAGS) -run TestConfigMap ./plugin -update
 	$(GO) test -tags $(TAGS) -run 'Current|Pages' ./cmd/wafctl -update
+	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run 'TheSampleIsAnAlert|SampleBecomesTheAlert' ./filter
+	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run TestAlertsPage ./docs
 
 bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECORDS=200, BENCH_FLAGS=-short)
 	@mkdir -p build/work

@@ -17,7 +17,7 @@ import (
 // example is a block of the page about alerts that shows a file which tests of package filter write.
 var example = regexp.MustCompile("(?s)(<!-- alert: ([a-z-]+) -->\n```(?:json|text)\n).*?```")
 
-// TestAlertsPage compares the alerts on the page with those that the tests of package filter make of the sample. UPDATE_GOLDEN=1
+// TestAlertsPage compares the alerts on the page with those that the tests of package filter make of the sample. "make generate"
 // writes them anew.
 func TestAlertsPage(t *testing.T) {
 	page := read(t, "alerts.md")
