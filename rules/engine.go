@@ -33,6 +33,7 @@ func newEngine(p *program, c *Config) (*engine, error) {
 	if e.gate, err = newGate(p, waf, e.table); err != nil {
 		e.ungated = err.Error()
 	}
+	coolDown()
 	if !c.Gate {
 		e.ungated = "gate off"
 	}

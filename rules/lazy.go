@@ -1,0 +1,154 @@
+package rules
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp/syntax"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	_ "unsafe" // go:linkname
+	"weak"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+)
+
+// Most expressions and word lists never see a value: the gate knows of most transactions that they cannot match. Coraza's own
+// operators are made when they are evaluated first, which halves the memory that the engine takes and its time to load.
+
+// corazaOperators is Coraza's table of operators, which it keeps in an internal package. A version that names it otherwise does not
+// link.
+//
+//go:linkname corazaOperators github.com/corazawaf/coraza/v3/internal/operators.operators
+var corazaOperators map[string]plugintypes.OperatorFactory
+
+//go:linkname matchesArbitraryBytes github.com/corazawaf/coraza/v3/internal/operators.matchesArbitraryBytes
+func matchesArbitraryBytes(expr string) bool
+
+// lazyOperator is an operator of Coraza that is made with its first value.
+type lazyOperator struct {
+	name    string
+	options plugintypes.OperatorOptions
+	made    atomic.Pointer[madeOperator]
+}
+
+// madeOperator is shared by all lazy operators that are the same, in all rule sets.
+type madeOperator struct{ plugintypes.Operator }
+
+// workshop makes operators, and knows those that are in use.
+var workshop = struct {
+	mu        sync.Mutex
+	factories map[string]plugintypes.OperatorFactory // Coraza's own
+	shared    map[string]weak.Pointer[madeOperator]
+	users     []*lazyOperator // since the last coolDown
+}{factories: map[string]plugintypes.OperatorFactory{}, shared: map[string]weak.Pointer[madeOperator]{}}
+
+// Evaluate implements plugintypes.Operator.
+func (l *lazyOperator) Evaluate(tx plugintypes.TransactionState, value string) bool {
+	m := l.made.Load()
+	if m == nil {
+		m = l.make()
+	}
+	return m.Evaluate(tx, value)
+}
+
+// make makes the operator, or shares one. It panics when that cannot be done, which is looked for when rules are loaded: the
+// transaction then counts as not inspected.
+func (l *lazyOperator) make() *madeOperator {
+	workshop.mu.Lock()
+	defer workshop.mu.Unlock()
+	key := l.key()
+	m := workshop.shared[key].Value()
+	if m == nil {
+		o, err := workshop.factories[l.name](l.options)
+		if err != nil {
+			panic(fmt.Errorf("operator @%s %s: %w", l.name, l.options.Arguments, err))
+		}
+		m = &madeOperator{o}
+		workshop.shared[key] = weak.Make(m)
+		runtime.AddCleanup(m, forget, key)
+	}
+	l.made.Store(m)
+	workshop.users = append(workshop.users, l)
+	return m
+}
+
+// key tells operators apart by all that makes them: of a word list that is the text, since its file may change.
+func (l *lazyOperator) key() string {
+	if l.name == "rx" {
+		return fmt.Sprintf("rx %t %s", l.options.RxPreFilterEnabled, l.options.Arguments)
+	}
+	text, _ := wordList(l.options)
+	return fmt.Sprintf("words %x", sha256.Sum256(text))
+}
+
+// forget drops the entry of an operator that nobody uses any more.
+func forget(key string) {
+	workshop.mu.Lock()
+	defer workshop.mu.Unlock()
+	if workshop.shared[key].Value() == nil {
+		delete(workshop.shared, key)
+	}
+}
+
+// coolDown lets go of the operators that were made so far: loading rules tries them all, traffic needs few.
+func coolDown() {
+	workshop.mu.Lock()
+	defer workshop.mu.Unlock()
+	for _, l := range workshop.users {
+		l.made.Store(nil)
+	}
+	workshop.users = nil
+}
+
+func init() {
+	for name, check := range map[string]func(plugintypes.OperatorOptions) (sure bool, err error){
+		"rx": checkExpression, "pmFromFile": checkWords, "pmf": checkWords,
+	} {
+		factory := corazaOperators[name]
+		workshop.factories[name] = factory
+		plugins.RegisterOperator(name, func(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+			sure, err := check(o)
+			switch {
+			case err != nil:
+				return nil, err
+			case !sure:
+				return factory(o)
+			}
+			o.Memoizer = nil // would keep what was made as long as the rules
+			return &lazyOperator{name: name, options: o}, nil
+		})
+	}
+}
+
+// checkExpression reports whether an expression is sure to compile: what can go wrong in that is parsing it.
+func checkExpression(o plugintypes.OperatorOptions) (sure bool, err error) {
+	expression := "(?sm)" + o.Arguments
+	if matchesArbitraryBytes(expression) {
+		return false, nil
+	}
+	_, err = syntax.Parse(expression, syntax.Perl)
+	return err == nil, err
+}
+
+// checkWords reports whether the file of a word list is there. Where it is not, Coraza says what is wrong.
+func checkWords(o plugintypes.OperatorOptions) (sure bool, err error) {
+	_, sure = wordList(o)
+	return sure, nil
+}
+
+// wordList returns the text of a word list, looked for as Coraza does.
+func wordList(o plugintypes.OperatorOptions) (text []byte, found bool) {
+	if path.IsAbs(o.Arguments) {
+		return nil, false
+	}
+	for _, dir := range o.Path {
+		if text, err := fs.ReadFile(o.Root, path.Join(dir, o.Arguments)); err == nil {
+			return text, true
+		}
+	}
+	return nil, false
+}
