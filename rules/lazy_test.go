@@ -24,6 +24,15 @@ func made(t *testing.T, expression string) *madeOperator {
 	return workshop.shared["rx false "+expression].Value()
 }
 
+func usersOf(m *madeOperator) (n int) {
+	for _, l := range workshop.users {
+		if m != nil && l.made.Load() == m {
+			n++
+		}
+	}
+	return n
+}
+
 func TestOperatorsAreMadeWithTheirFirstValueAndShared(t *testing.T) {
 	const expression = "lazy[0-9]+value"
 	rule := func(id string) setting.Map {
@@ -40,17 +49,8 @@ func TestOperatorsAreMadeWithTheirFirstValueAndShared(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, v.Blocked)
 	}
-	first := made(t, expression)
-	require.NotNil(t, first)
-	users := 0
-	for _, l := range workshop.users {
-		if l.made.Load() == first {
-			users++
-		}
-	}
-	require.Equal(t, 2, users)
+	require.Equal(t, 2, usersOf(made(t, expression)))
 
-	first = nil
 	coolDown()
 	require.Eventually(t, func() bool { runtime.GC(); return sharedOperators() == 0 }, 10*time.Second, time.Millisecond)
 	v, err := one.Inspect(attack)
