@@ -106,10 +106,14 @@ func TestChartPipelines(t *testing.T) {
 				sendUDP(t, nanoPort, clean(t, 1), sample(t))
 				assert.Contains(t, receive(t, syslog), `"rule_id":"932`)
 				for _, probe := range []string{"/", "/api/v1/health", "/api/v2/metrics/prometheus"} {
-					answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", httpPort, probe))
-					require.NoError(t, err)
-					answer.Body.Close()
-					assert.Equal(t, http.StatusOK, answer.StatusCode, probe)
+					p.wait(probe, func() bool {
+						answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d%s", httpPort, probe))
+						if err != nil {
+							return false // Kubernetes asks again, too
+						}
+						answer.Body.Close()
+						return answer.StatusCode == http.StatusOK
+					})
 				}
 				p.stop()
 			})
