@@ -16,12 +16,13 @@ BENCH_RUNS    ?= 5
 BENCH_RECORDS ?= 200
 BENCH_FLAGS   ?=
 UDP_FLAGS     ?=
+SURVIVE       ?= 10m
 
 export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw equality lint tools generate bench bench-udp gobench fuzz e2e run clean help
+.PHONY: build test ftw equality lint tools generate bench bench-udp gobench fuzz survive e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -81,6 +82,13 @@ fuzz: ## every fuzz target for FUZZTIME each
 			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 		done; \
 	done
+
+survive: build ## hostile input, faults and floods in full size; what runs for a while does so for SURVIVE=10m
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive
+	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./plugin ./filter/delivery ./filter/receive ./filter/flood
+	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./rules
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v \
+		-run 'Survives|Terminated|Killed|Reload|Panic|Hangs|OnceItIsUp|RulesChange' ./e2e
 
 e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
 	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 40m -v ./e2e

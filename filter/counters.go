@@ -15,6 +15,7 @@ type Counts struct {
 	Broken  uint64 // bytes or transactions that could not be read or inspected; they pass as they came
 	Skipped uint64 // records under the filter's own emit tag, with a trusted verdict, or late
 	Late    uint64 // HTTP transactions that were not inspected, for lack of time or of room in the queue
+	Partial uint64 // clean records and alerts of which rules did not see everything
 	Emitted uint64 // alerts that the host took
 	Failed  uint64 // alerts that the host did not take
 	Panics  uint64 // panics caught
@@ -26,7 +27,7 @@ type Counts struct {
 }
 
 type counters struct {
-	clean, alerts, notHTTP, broken, skipped, late, emitted, failed, panics, suppressed, summaries atomic.Uint64
+	clean, alerts, notHTTP, broken, skipped, late, partial, emitted, failed, panics, suppressed, summaries atomic.Uint64
 }
 
 // Counts returns the counters as they stand.
@@ -34,7 +35,7 @@ func (f *Filter) Counts() Counts {
 	c := &f.counts
 	n := Counts{
 		Clean: c.clean.Load(), Alerts: c.alerts.Load(), NotHTTP: c.notHTTP.Load(),
-		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Late: c.late.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
+		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Late: c.late.Load(), Partial: c.partial.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
 		Panics: c.panics.Load(), Suppressed: c.suppressed.Load(), Summaries: c.summaries.Load(), Sources: f.sourceCounts(),
 	}
 	n.Records = n.Clean + n.Alerts + n.NotHTTP + n.Broken + n.Skipped
@@ -45,6 +46,9 @@ func (f *Filter) Counts() Counts {
 func (c Counts) String() string {
 	text := fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d (%d of them late); alerts emitted %d, failed %d",
 		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Late, c.Emitted, c.Failed)
+	if c.Partial > 0 {
+		text += fmt.Sprintf(", inspected in part %d", c.Partial)
+	}
 	if c.Suppressed > 0 {
 		text += fmt.Sprintf(", suppressed %d, told in %d summaries", c.Suppressed, c.Summaries)
 	}

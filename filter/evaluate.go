@@ -290,6 +290,9 @@ func (f *Filter) count(b *batch) {
 		kinds[it.kind]++
 		if it.verdict != nil {
 			ways[it.way]++
+			if it.verdict.Partial != 0 {
+				f.counts.partial.Add(1)
+			}
 		}
 		if it.kind == Alert {
 			f.meter.alert(it.verdict)

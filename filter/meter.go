@@ -239,6 +239,7 @@ func (c collector) collectRecords(to chan<- prometheus.Metric) {
 		metrics.Inspections.Send(to, float64(m.ways[way].Load()), label)
 	}
 	metrics.Late.Send(to, float64(n.Late))
+	metrics.Partial.Send(to, float64(n.Partial))
 	metrics.Candidates.Send(to, float64(m.candidates.Load()))
 	metrics.Emits.SendAll(to, map[string]uint64{"taken": n.Emitted, "failed": n.Failed, "suppressed": n.Suppressed})
 	metrics.Summaries.Send(to, float64(n.Summaries))

@@ -6,6 +6,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // Outcome is what became of a chunk. Its memory belongs to the Outcome and is reused by the next Process with it.
@@ -92,6 +93,16 @@ func appendContinued(dst []byte, it *item, body []byte, keep bool) []byte {
 // notInspected is what stands in the place of a verdict in a record that is late.
 var notInspected = msgp.AppendString(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "inspected"), "none")
 
+// appendPartial appends what stands in the place of a verdict in a clean record of which rules did not see everything.
+func appendPartial(dst []byte, p rules.Partial) []byte {
+	names := p.Names()
+	dst = msgp.AppendArrayHeader(msgp.AppendString(msgp.AppendMapHeader(dst, 1), "partial"), uint32(len(names)))
+	for _, name := range names {
+		dst = msgp.AppendString(dst, name)
+	}
+	return dst
+}
+
 // continued returns the body with which an event continues, nil when it is the one that came, and whether it continues. A
 // verdict that came from outside is not believed: it is removed from clean records.
 func (f *Filter) continued(it *item) (body []byte, keep bool) {
@@ -103,6 +114,9 @@ func (f *Filter) continued(it *item) (body []byte, keep bool) {
 			return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, notInspected), true
 		}
 	case Clean:
+		if p := it.verdict.Partial; p != 0 {
+			return f.markedPartial(it, p), true
+		}
 		if f.config.alertsOnly {
 			return nil, false
 		}
@@ -111,4 +125,12 @@ func (f *Filter) continued(it *item) (body []byte, keep bool) {
 		}
 	}
 	return nil, true
+}
+
+// markedPartial returns the body of a clean record of which rules did not see everything, nil when it is not to be marked.
+func (f *Filter) markedPartial(it *item, p rules.Partial) []byte {
+	if f.config.alertKey == "" {
+		return nil
+	}
+	return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, appendPartial(nil, p))
 }

@@ -6,6 +6,8 @@ import "C"
 
 import (
 	"strings"
+	"unicode"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
@@ -19,9 +21,19 @@ func pluginLogger(kind, plugin, name string) filter.Logger {
 	prefix := "[" + kind + ":" + plugin + ":" + name + "] "
 	return func(level filter.Level, text string) {
 		for line := range strings.Lines(text) {
-			c := C.CString(prefix + strings.TrimRight(line, "\n"))
+			c := C.CString(prefix + printable(strings.TrimRight(line, "\n")))
 			C.waf_log(C.int(level), c)
 			C.free(unsafe.Pointer(c))
 		}
 	}
+}
+
+// printable puts blanks in the place of control characters, and of what is no UTF-8: a line may quote a record.
+func printable(line string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, line)
 }

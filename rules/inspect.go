@@ -74,8 +74,8 @@ func (s *Set) Gate(c *Case, t *Transaction) *Verdict {
 	switch {
 	case c.answer.Clean:
 		s.speed.gated.Add(1)
-		return &cleanVerdict
-	case c.answer.Passes && !c.matches:
+		return cleanAsFarAs(t.Partial)
+	case c.answer.Passes && !c.matches && t.Partial == 0:
 		s.speed.gated.Add(1)
 		return &passVerdict
 	}
@@ -96,8 +96,9 @@ func (s *Set) Judge(c *Case, t *Transaction) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
+	v.Partial |= t.Partial
 	if v.Clean() {
-		return &cleanVerdict, nil
+		return cleanAsFarAs(v.Partial), nil
 	}
 	c.engine.learn(c.answer, v)
 	return v, nil
@@ -120,6 +121,14 @@ func (s *Set) judge(e *engine, idle []int, t *Transaction) (*Verdict, error) {
 // cleanVerdict is that of every transaction on which no rule matches that can alert. passVerdict is that of transactions that
 // are not blocked, and of which nobody asked what matches.
 var cleanVerdict, passVerdict Verdict
+
+// cleanAsFarAs returns the verdict on a transaction on which no rule matches, of which some parts may be unseen.
+func cleanAsFarAs(p Partial) *Verdict {
+	if p == 0 {
+		return &cleanVerdict
+	}
+	return &Verdict{Partial: p}
+}
 
 // inspect runs all phases of the engine's rules over a transaction.
 func (e *engine) inspect(t *Transaction) (*Verdict, error) { return e.inspectWithout(nil, t) }
@@ -216,7 +225,7 @@ func runResponse(tx types.Transaction, t *Transaction) error {
 }
 
 func (e *engine) verdict(tx types.Transaction) *Verdict {
-	v := &Verdict{}
+	v := &Verdict{Partial: partialOf(tx)}
 	for _, m := range tx.MatchedRules() {
 		id := m.Rule().ID()
 		v.Blocked = v.Blocked || e.table.blocking[id]

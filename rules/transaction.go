@@ -37,6 +37,9 @@ type Transaction struct {
 
 	// Unknown are the parts that the record's source does not log. Rules that need them are left out.
 	Unknown Parts
+
+	// Partial are the parts that the record has, and of which the transaction does not have everything.
+	Partial Partial
 }
 
 // Reset empties the transaction and keeps its memory for the next use.

@@ -13,6 +13,7 @@ type Verdict struct {
 	Inbound  int     // anomaly score of the request at the blocking paranoia level
 	Outbound int     // anomaly score of the response at the blocking paranoia level
 	Scores   []Score // scores that are not zero, by category and paranoia level
+	Partial  Partial // parts of which rules did not see everything
 }
 
 // Score is one of the sums that CRS keeps.

@@ -27,6 +27,7 @@ type Alert struct {
 	Reason    string   // for the outcome
 	Inspected []string // parts of the transaction that the rules saw
 	Truncated bool     // a part was cut before it was logged
+	Partial   []string // parts that were logged, and of which the rules did not see everything
 	Redacted  []string // kinds of secrets that were taken out
 
 	HTTP           bool // the record is one of HTTP
@@ -76,7 +77,7 @@ func New(v *View, secrets *redact.Pass) *Alert {
 		UID: v.uid(), Time: time.Unix(v.Event.Time.Seconds, v.Event.Time.Nanoseconds), RuleSet: v.RuleSet,
 		Matches: make([]rules.Match, len(v.Verdict.Matches)), Severity: mostSevere(v.Verdict.Matches),
 		Score: v.Verdict.Score(), Scores: v.Verdict.Scores, Inspected: v.inspected(), Truncated: t.Truncated(),
-		HTTP: t.Unknown&rules.PartRequest == 0, Method: t.Method, Protocol: t.Protocol, Status: v.status(),
+		Partial: v.Verdict.Partial.Names(), HTTP: t.Unknown&rules.PartRequest == 0, Method: t.Method, Protocol: t.Protocol, Status: v.status(),
 		ClientIP: fields.Get(fieldmap.ClientIP), ClientPort: fields.Get(fieldmap.ClientPort),
 		ServerIP: fields.Get(fieldmap.ServerIP), ServerPort: fields.Get(fieldmap.ServerPort), Begin: fields.Get(fieldmap.Time),
 		Forward: secrets.Text(fields.Get(fieldmap.Forward)), URI: secrets.Text(t.URI), Domain: secrets.Text(v.domain()),

@@ -66,6 +66,7 @@ func (a *Alert) findings(d *document) {
 	a.scores(d)
 	d.texts("inspected", a.Inspected)
 	d.flag("truncated", a.Truncated)
+	d.texts("partial", a.Partial)
 	d.texts("redacted", a.Redacted)
 	a.repeats(d)
 	d.text("engine", Engine)

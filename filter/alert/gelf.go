@@ -77,6 +77,7 @@ func (a *Alert) gelfTransaction(d *document) {
 	d.numeral("_retcode", a.Status)
 	d.text("_inspected", strings.Join(a.Inspected, ","))
 	d.always("_truncated", strconv.FormatBool(a.Truncated))
+	d.text("_partial", strings.Join(a.Partial, ","))
 	d.text("_redacted", strings.Join(a.Redacted, ","))
 	if r := a.Repeats; r != nil {
 		d.number("_count", int64(r.Count))

@@ -26,6 +26,7 @@ func (a *Alert) AppendMap(dst []byte) []byte {
 	d.number("phase", int64(m.Rule.Phase))
 	d.always("inspected", strings.Join(a.Inspected, ","))
 	d.flag("truncated", a.Truncated)
+	d.texts("partial", a.Partial)
 	d.texts("redacted", a.Redacted)
 	a.repeats(d)
 	d.always("engine", Engine)

@@ -1,6 +1,8 @@
 package fieldmap
 
 import (
+	"errors"
+	"io"
 	"math"
 	"slices"
 	"strings"
@@ -32,11 +34,20 @@ func (v *Values) requestBody(t *rules.Transaction, wholeHead bool) {
 			return
 		}
 	}
+	if declaresEntities(t.RequestHeaders, body) {
+		t.Partial |= rules.PartialBody
+	}
 	if t.RequestCut {
 		v.own[requestClosed] = completeCut(v.own[requestClosed], t.RequestHeaders, body)
 		body = view(v.own[requestClosed])
 	}
 	t.RequestBody = body
+}
+
+// declaresEntities reports whether a body is XML with entities of its own. The engine does not expand them, so that none can
+// bomb it or fetch anything; what they stand for is not seen.
+func declaresEntities(headers []rules.Header, body string) bool {
+	return strings.Contains(body, "<!ENTITY") && bodyTypeOf(value(headers, contentType)) == typeXML
 }
 
 // responseBody writes the body into a transaction: without chunked framing, and decoded. Headers that name codings leave with
@@ -55,6 +66,9 @@ func (v *Values) responseBody(t *rules.Transaction, wholeHead bool) {
 		if isDecoded = len(decoded) > 0; isDecoded {
 			body = view(decoded)
 			t.ResponseCut = t.ResponseCut || err != nil
+			if errors.Is(err, io.ErrShortBuffer) {
+				t.Partial |= rules.PartialResponse
+			}
 		}
 	}
 	if !wholeHead && value(t.ResponseHeaders, contentType) == "" {

@@ -64,6 +64,7 @@ type Values struct {
 	slots        []slot // of headers and arguments with a name of their own in the map
 	unescaped    bool   // the request target was logged without its escapes
 	untyped      bool   // the type of the request body is a guess
+	partial      rules.Partial
 
 	pairs   []pair
 	layout  *layout // of the record before
@@ -120,7 +121,7 @@ func (v *Values) reset(m *Map) {
 	v.requestList = headerValues{list: v.requestList.list[:0]}
 	v.responseList = headerValues{list: v.responseList.list[:0]}
 	v.arguments = v.arguments[:0]
-	v.unescaped, v.untyped = false, false
+	v.unescaped, v.untyped, v.partial = false, false, 0
 	v.scratch = v.scratch[:0]
 	if cap(v.slots) < len(m.slots) {
 		v.slots = make([]slot, len(m.slots))

@@ -15,9 +15,10 @@ const (
 
 // head reads a raw head line by line; lines end with CRLF or LF.
 type head struct {
-	rest  string
-	size  int  // of the whole head in bytes
-	ended bool // the blank line that ends the head has been read
+	rest   string
+	size   int  // of the whole head in bytes
+	ended  bool // the blank line that ends the head has been read
+	unread bool // some lines do not become headers: there are more than maxHeadLines, or they are none
 }
 
 func newHead(raw string) head { return head{rest: raw, size: len(raw)} }
@@ -47,26 +48,47 @@ func (h *head) headers(dst []rules.Header) (headers []rules.Header, cut bool) {
 			return dst, !h.ended && h.size >= minCutHead
 		}
 		if lines == maxHeadLines {
+			h.unread = true
 			return dst, true
 		}
 		if line[0] == ' ' || line[0] == '\t' {
-			fold(dst, line)
+			lines += h.fold(dst, line, maxHeadLines-lines-1)
 			continue
 		}
 		name, value, hasColon := strings.Cut(line, ":")
 		if name = strings.TrimRight(name, blanks); hasColon && name != "" {
 			dst = append(dst, rules.Header{Name: name, Value: strings.Trim(value, blanks)})
+		} else if h.rest != "" { // the last line may be cut
+			h.unread = true
 		}
 	}
 }
 
 const blanks = " \t"
 
-func fold(headers []rules.Header, line string) {
-	if len(headers) > 0 {
-		last := &headers[len(headers)-1]
-		last.Value = strings.Trim(last.Value+" "+strings.Trim(line, blanks), blanks)
+// fold continues the last header with a folded line and those that follow it, at most a number of them, and returns how many
+// followed. All are joined at once: a head that consists of them must not take the square of its size.
+func (h *head) fold(headers []rules.Header, line string, most int) (more int) {
+	var values []string
+	if len(headers) > 0 && headers[len(headers)-1].Value != "" {
+		values = append(values, headers[len(headers)-1].Value)
 	}
+	for {
+		if value := strings.Trim(line, blanks); value != "" {
+			values = append(values, value)
+		}
+		if more == most || h.rest == "" || h.rest[0] != ' ' && h.rest[0] != '\t' {
+			break
+		}
+		line, _ = h.line()
+		more++
+	}
+	if len(headers) > 0 {
+		headers[len(headers)-1].Value = strings.Join(values, " ")
+	} else {
+		h.unread = true
+	}
+	return more
 }
 
 // simpleVersion is what servers take a request line without a version for.

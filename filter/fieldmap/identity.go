@@ -51,7 +51,7 @@ func (v *Values) AppendIdentity(dst []byte, reads *gate.Reads) []byte {
 }
 
 func (v *Values) flags() byte {
-	return bit(v.unescaped, 0) | bit(v.requestList.whole, 1) | bit(v.responseList.whole, 2)
+	return bit(v.unescaped, 0) | bit(v.requestList.whole, 1) | bit(v.responseList.whole, 2) | byte(v.partial)<<3
 }
 
 func bit(set bool, at uint) byte {
@@ -104,10 +104,11 @@ func appendResponseHead(dst []byte, raw string, reads *gate.Reads) []byte {
 		if !more {
 			break
 		}
-		if line[0] == ' ' || line[0] == '\t' || lines == maxHeadLines {
-			return appendText(dst[:start], raw) // a folded line, or too many
+		name, _, hasColon := strings.Cut(line, ":")
+		if name = strings.TrimRight(name, blanks); line[0] == ' ' || line[0] == '\t' || lines == maxHeadLines || !hasColon || name == "" {
+			return appendText(dst[:start], raw) // a folded line, no header, or too many
 		}
-		if name, _, hasColon := strings.Cut(line, ":"); hasColon && isSeen(strings.TrimRight(name, blanks), reads) {
+		if isSeen(name, reads) {
 			dst = appendText(dst, line)
 		}
 	}

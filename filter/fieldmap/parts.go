@@ -56,7 +56,7 @@ func (v *Values) otherLog(t *rules.Transaction) bool {
 	}
 	arguments := t.Arguments
 	t.Reset()
-	t.Arguments = arguments
+	t.Arguments, t.Partial = arguments, v.partial
 	t.ClientIP, t.ServerIP = address(v.Get(ClientIP)), address(v.Get(ServerIP))
 	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
 	t.Unknown = rules.AllParts

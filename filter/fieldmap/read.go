@@ -204,9 +204,22 @@ func (v *Values) add(r reading, name, text string) {
 	case asResponseHeader, asResponseHeaders:
 		list = &v.responseList.list
 	}
-	if len(*list) < maxListed {
-		*list = append(*list, rules.Header{Name: name, Value: text})
+	if len(*list) == maxListed {
+		v.partial |= r.part()
+		return
 	}
+	*list = append(*list, rules.Header{Name: name, Value: text})
+}
+
+// part returns the part of a transaction that readings of a kind fill.
+func (r reading) part() rules.Partial {
+	switch r {
+	case asHeader, asHeaders:
+		return rules.PartialHeaders
+	case asResponseHeader, asResponseHeaders:
+		return rules.PartialResponse
+	}
+	return rules.PartialArguments
 }
 
 // copied returns a text at an address of its own.
@@ -313,7 +326,9 @@ func (v *Values) takeHeaderItem(to *headerValues, a *action, item []byte) {
 func (v *Values) takeHeaderText(to *headerValues, a *action, text string) {
 	if a.names == nil && !a.guess {
 		h := newHead(a.escapes.undo(text, &v.scratch))
-		to.list, _ = h.headers(to.list)
+		if to.list, _ = h.headers(to.list); h.unread {
+			v.partial |= a.reading.part()
+		}
 		return
 	}
 	text = strings.TrimSuffix(strings.TrimPrefix(text, "{"), "}")
@@ -347,6 +362,7 @@ func (v *Values) guessed(value string) string {
 // JSON bodies.
 func (v *Values) takeArguments(a *action, name string, value []byte, depth int) {
 	if depth == maxArgDepth || len(v.arguments) == maxListed {
+		v.partial |= rules.PartialArguments
 		return
 	}
 	if pairs, isMap := record.ReadMap(value); isMap {

@@ -18,6 +18,7 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 	if v.IsOther() {
 		return false
 	}
+	t.Partial = v.partial
 	t.Arguments = v.appendArguments(t.Arguments)
 	t.ClientIP, t.ServerIP = address(v.Get(ClientIP)), address(v.Get(ServerIP))
 	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
@@ -48,6 +49,9 @@ func (v *Values) requestHead(t *rules.Transaction) bool {
 	}
 	t.Method, t.URI, t.Protocol = method, target, version
 	t.RequestHeaders, t.RequestHeadCut = h.headers(t.RequestHeaders)
+	if h.unread {
+		t.Partial |= rules.PartialHeaders
+	}
 	return true
 }
 
@@ -70,6 +74,9 @@ func (v *Values) response(t *rules.Transaction) {
 			status = code
 		}
 		t.ResponseHeaders, t.ResponseHeadCut = h.headers(t.ResponseHeaders)
+		if h.unread {
+			t.Partial |= rules.PartialResponse
+		}
 		t.HasResponse = true
 	} else {
 		t.ResponseHeaders = v.slotHeaders(t.ResponseHeaders, asResponseHeader)

@@ -1,0 +1,50 @@
+package rules
+
+import (
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+)
+
+// Partial is a set of parts of a transaction that were logged, and of which rules did not see everything: a bound of the record's
+// reading or a limit of the engine was reached, or the engine could not read a body to its end. It is zero for nearly all.
+type Partial uint8
+
+// The parts that can be inspected in part.
+const (
+	PartialHeaders Partial = 1 << iota
+	PartialArguments
+	PartialBody
+	PartialResponse
+)
+
+// partialNames are the parts in the order of their bits, in the words in which alerts tell what was inspected.
+var partialNames = [...]string{"headers", "arguments", "body", "response"}
+
+// Names returns the parts, nil when there are none.
+func (p Partial) Names() (names []string) {
+	for i, name := range partialNames {
+		if p&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// partialOf returns what the engine has not read of a transaction that it has judged.
+func partialOf(tx types.Transaction) (p Partial) {
+	state, can := tx.(plugintypes.TransactionState)
+	if !can {
+		return 0
+	}
+	v := state.Variables()
+	if v.ArgumentsLimitReached().Get() == "1" {
+		p |= PartialArguments
+	}
+	if v.InboundDataError().Get() == "1" || v.RequestBodyError().Get() == "1" {
+		p |= PartialBody
+	}
+	if v.OutboundDataError().Get() == "1" {
+		p |= PartialResponse
+	}
+	return p
+}
