@@ -3,6 +3,7 @@ package alert
 import (
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -100,6 +101,16 @@ var (
 	cefValue  = strings.NewReplacer(`\`, `\\`, "=", `\=`, "\r", `\r`, "\n", `\n`)
 )
 
+// withoutControls puts blanks in the place of characters that terminals obey or receivers take for the end of a line.
+func withoutControls(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
 // cefLine writes the fields behind the head of a line.
 type cefLine struct {
 	text    strings.Builder
@@ -122,7 +133,7 @@ func (l *cefLine) add(key, value string, limit int) {
 	}
 	l.text.WriteString(key)
 	l.text.WriteByte('=')
-	l.text.WriteString(cefValue.Replace(strings.ToValidUTF8(strings.TrimSpace(value), replacement)))
+	l.text.WriteString(withoutControls(cefValue.Replace(strings.ToValidUTF8(strings.TrimSpace(value), replacement))))
 }
 
 // labeled writes a custom field and what it is.
