@@ -85,10 +85,11 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 survive: build ## hostile input, faults and floods in full size; what runs for a while does so for SURVIVE=10m
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive
+	$(GO) test -race -tags $(TAGS) -count=1 -timeout 30m -run 'Sixteen|AddUp|Forgeries' ./survive
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./plugin ./filter/delivery ./filter/receive ./filter/flood
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./rules
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v \
-		-run 'Survives|Terminated|Killed|Reload|Panic|Hangs|OnceItIsUp|RulesChange' ./e2e
+		-run 'Survives|Terminated|Killed|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./e2e
 
 e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
 	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 40m -v ./e2e
