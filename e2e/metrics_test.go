@@ -19,6 +19,7 @@ func TestMetricsOfAllInstancesAreOnOnePageAndInARecord(t *testing.T) {
     - name: waf
       match: nano.*
       emit_tag: alert
+      inspect_budget: off
       metrics_listen: 127.0.0.1:%d
       metrics_tag: metrics.waf
       metrics_interval: 200ms

@@ -103,21 +103,29 @@ func (it *item) copied() item {
 	return item{event: event, source: it.source, pending: it.pending}
 }
 
-// run starts the engine and takes what it has found until the deadline.
+// run starts the engine and takes what it has found until the deadline. Time that goes into making operators, which happens once,
+// does not count.
 func (r *round) run(b *batch) {
 	r.done, r.ended = make(chan *job, len(r.jobs)), make(chan struct{})
+	made := rules.MakingTime()
 	for range min(len(r.jobs), cap(engineRuns.slots)) {
 		go r.work()
 	}
 	timer := time.NewTimer(time.Until(b.deadline))
 	defer timer.Stop()
-	for range r.jobs {
+	for taken := 0; taken < len(r.jobs); {
 		select {
 		case j := <-r.done:
 			b.items[j.at] = j.item.withEvent(b.items[j.at].event)
+			taken++
 		case <-timer.C:
-			r.giveUp()
-			return
+			more := rules.MakingTime() - made
+			if more <= 0 {
+				r.giveUp()
+				return
+			}
+			made += more
+			timer.Reset(more)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 	_ "unsafe" // go:linkname
 	"weak"
 
@@ -63,6 +64,12 @@ func (l *lazyOperator) make() *madeOperator {
 	key := l.key()
 	m := workshop.shared[key].Value()
 	if m == nil {
+		begin := time.Now()
+		makingSince.Store(begin.UnixNano())
+		defer func() {
+			makingTook.Add(int64(time.Since(begin)))
+			makingSince.Store(0)
+		}()
 		o, err := workshop.factories[l.name](l.options)
 		if err != nil {
 			panic(fmt.Errorf("operator @%s %s: %w", l.name, l.options.Arguments, err))
@@ -74,6 +81,18 @@ func (l *lazyOperator) make() *madeOperator {
 	l.made.Store(m)
 	workshop.users = append(workshop.users, l)
 	return m
+}
+
+// How long making operators has taken, and since when one is being made, 0 when none is.
+var makingTook, makingSince atomic.Int64
+
+// MakingTime returns how long the process has spent on making operators. Each is made once, with its first value.
+func MakingTime() time.Duration {
+	took := makingTook.Load()
+	if since := makingSince.Load(); since != 0 {
+		took += time.Now().UnixNano() - since
+	}
+	return time.Duration(took)
 }
 
 // key tells operators apart by all that makes them: of a word list that is the text, since its file may change.

@@ -44,12 +44,14 @@ func TestOperatorsAreMadeWithTheirFirstValueAndShared(t *testing.T) {
 
 	attack := sample()
 	attack.URI = "/?a=lazy7value"
+	before := MakingTime()
 	for _, set := range []*Set{one, two} {
 		v, err := set.Inspect(attack)
 		require.NoError(t, err)
 		require.True(t, v.Blocked)
 	}
 	require.Equal(t, 2, usersOf(made(t, expression)))
+	require.Greater(t, MakingTime(), before)
 
 	coolDown()
 	require.Eventually(t, func() bool { runtime.GC(); return sharedOperators() == 0 }, 10*time.Second, time.Millisecond)
