@@ -79,9 +79,11 @@ func (p *pipeline) waitReady(n int) {
 	p.wait("the engine to start", func() bool { return strings.Count(p.log(), "stream processor started") >= n })
 }
 
-// stop ends the pipeline as a service manager does, and expects it to end well.
+// stop ends the pipeline as a service manager does, and expects it to end well. A signal that comes before Fluent Bit listens for it
+// kills it.
 func (p *pipeline) stop() {
 	p.t.Helper()
+	p.waitReady(1)
 	require.NoError(p.t, p.command.Process.Signal(syscall.SIGTERM))
 	require.NoError(p.t, p.end(), "how Fluent Bit ended")
 }

@@ -116,7 +116,8 @@ func (r *round) run(b *batch) {
 	for taken := 0; taken < len(r.jobs); {
 		select {
 		case j := <-r.done:
-			b.items[j.at] = j.item.withEvent(b.items[j.at].event)
+			j.item.event = b.items[j.at].event // the copy has done its service
+			b.items[j.at] = j.item
 			taken++
 		case <-timer.C:
 			more := rules.MakingTime() - made
@@ -128,12 +129,6 @@ func (r *round) run(b *batch) {
 			timer.Reset(more)
 		}
 	}
-}
-
-// withEvent returns the item with the event that its copy was made of.
-func (it item) withEvent(e record.Event) item {
-	it.event = e
-	return it
 }
 
 // giveUp keeps jobs from starting, and notes those that run as overdue.

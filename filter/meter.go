@@ -2,7 +2,6 @@ package filter
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync/atomic"
@@ -161,10 +160,7 @@ func (f *Filter) emitMetrics(emits []Emit) []Emit {
 		return emits
 	}
 	now := time.Now()
-	event := []byte{0x92, 0x92, 0xd7, 0x00}
-	event = binary.BigEndian.AppendUint32(event, uint32(now.Unix()))
-	event = binary.BigEndian.AppendUint32(event, uint32(now.Nanosecond()))
-	event = append(event, 0x80)
+	event := appendHead(nil, now)
 	head := len(event)
 	event, err := f.meter.instance.AppendRecord(event)
 	if err != nil {

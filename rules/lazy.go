@@ -15,6 +15,8 @@ import (
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 )
 
 // Most expressions and word lists never see a value: the gate knows of most transactions that they cannot match. Coraza's own
@@ -25,9 +27,6 @@ import (
 //
 //go:linkname corazaOperators github.com/corazawaf/coraza/v3/internal/operators.operators
 var corazaOperators map[string]plugintypes.OperatorFactory
-
-//go:linkname matchesArbitraryBytes github.com/corazawaf/coraza/v3/internal/operators.matchesArbitraryBytes
-func matchesArbitraryBytes(expr string) bool
 
 // lazyOperator is an operator of Coraza that is made with its first value.
 type lazyOperator struct {
@@ -146,7 +145,7 @@ func init() {
 // checkExpression reports whether an expression is sure to compile: what can go wrong in that is parsing it.
 func checkExpression(o plugintypes.OperatorOptions) (sure bool, err error) {
 	expression := "(?sm)" + o.Arguments
-	if matchesArbitraryBytes(expression) {
+	if gate.MatchesArbitraryBytes(expression) {
 		return false, nil
 	}
 	_, err = syntax.Parse(expression, syntax.Perl)

@@ -302,7 +302,7 @@ func (p *compiler) operator(t *test, rule *seclang.Rule) bool {
 
 func (p *compiler) expression(t *test) {
 	pattern := "(?sm)" + t.argument
-	binary := matchesArbitraryBytes(pattern)
+	binary := MatchesArbitraryBytes(pattern)
 	t.literals = requiredLiterals(t.argument, binary)
 	if binary {
 		return

@@ -19,7 +19,7 @@ func getOperator(name string, options plugintypes.OperatorOptions) (plugintypes.
 //go:linkname getBodyProcessor github.com/corazawaf/coraza/v3/internal/bodyprocessors.GetBodyProcessor
 func getBodyProcessor(name string) (plugintypes.BodyProcessor, error)
 
-// matchesArbitraryBytes reports whether Coraza reads the pattern of an @rx as bytes instead of characters.
+// MatchesArbitraryBytes reports whether Coraza reads the pattern of an @rx as bytes instead of characters.
 //
-//go:linkname matchesArbitraryBytes github.com/corazawaf/coraza/v3/internal/operators.matchesArbitraryBytes
-func matchesArbitraryBytes(expr string) bool
+//go:linkname MatchesArbitraryBytes github.com/corazawaf/coraza/v3/internal/operators.matchesArbitraryBytes
+func MatchesArbitraryBytes(expr string) bool
