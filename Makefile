@@ -16,13 +16,14 @@ BENCH_RUNS    ?= 5
 BENCH_RECORDS ?= 200
 BENCH_FLAGS   ?=
 UDP_FLAGS     ?=
+MEMORY_FLAGS  ?=
 SURVIVE       ?= 10m
 
 export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw equality lint tools generate bench bench-udp gobench fuzz survive e2e run clean help
+.PHONY: build test ftw equality lint tools generate bench bench-udp bench-memory gobench fuzz survive e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -72,6 +73,10 @@ bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECO
 bench-udp: build ## datagrams through a real Fluent Bit: its input udp and the input nano in turn (BENCH_RUNS=5, UDP_FLAGS=-v)
 	$(GO) build -o build/work/udp ./bench/udp
 	build/work/udp -runs $(BENCH_RUNS) $(UDP_FLAGS)
+
+bench-memory: build ## resident memory of a real Fluent Bit with and without the filter (MEMORY_FLAGS="-long 10000000")
+	$(GO) build -tags $(TAGS) -o build/work/memory ./bench/memory
+	build/work/memory $(MEMORY_FLAGS)
 
 gobench: ## Go benchmarks of single packages (BENCH=pattern, BENCHTIME=1s)
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...

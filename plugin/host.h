@@ -137,6 +137,12 @@ void *waf_input_config_map(void);
 /* signals.c: puts Go's SIGSEGV and SIGFPE handlers back when the host has replaced them. Cheap enough for every chunk. */
 void waf_keep_signals(void);
 
+/*
+ * pages.c: takes code and constants of this object out of the resident memory: a part of them has only served for linking and for
+ * loading rules. What is needed comes back by itself. Returns how many bytes that concerns, resident or not.
+ */
+size_t waf_release_pages(void);
+
 /* loop.c: an event loop of the host, as the thread that runs it sees it. */
 struct waf_loop;
 

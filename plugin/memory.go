@@ -1,5 +1,8 @@
 package main
 
+// #include "host.h"
+import "C"
+
 import (
 	"os"
 	"runtime/debug"
@@ -15,5 +18,11 @@ func init() {
 	}
 }
 
-// releaseMemory gives what compiling rules has used back to the system.
-func releaseMemory() { debug.FreeOSMemory() }
+// releaseMemory gives what loading rules has used back to the system.
+func releaseMemory() {
+	debug.FreeOSMemory()
+	releasePages()
+}
+
+// releasePages takes the pages of this object's file out of the resident memory, and returns their size in bytes.
+func releasePages() int { return int(C.waf_release_pages()) }

@@ -7,13 +7,13 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/fluentbit"
 )
 
 // plan is what is measured with.
@@ -53,18 +53,17 @@ func main() {
 }
 
 func (p *plan) measure() (err error) {
-	if p.fluentBit, err = findFluentBit(p.fluentBit); err != nil {
+	if p.fluentBit, err = fluentbit.Find(p.fluentBit); err != nil {
 		return err
 	}
 	if p.plugin, err = filepath.Abs(p.plugin); err != nil {
 		return err
 	}
-	version, err := exec.Command(p.fluentBit, "--version").Output()
+	version, err := fluentbit.Version(p.fluentBit)
 	if err != nil {
-		return fmt.Errorf("%s --version: %w", p.fluentBit, err)
+		return err
 	}
-	first, _, _ := strings.Cut(string(version), "\n")
-	fmt.Printf("%s, %s, %d cores, sender included; medians of %d runs of %s\n\n", first, runtime.GOARCH, runtime.NumCPU(), p.runs, p.length)
+	fmt.Printf("%s, %s, %d cores, sender included; medians of %d runs of %s\n\n", version, runtime.GOARCH, runtime.NumCPU(), p.runs, p.length)
 	measures := map[string]func() error{"rates": p.rates, "cost": p.cost, "bursts": p.bursts, "gelf": p.compressed}
 	for _, name := range p.parts {
 		measure, known := measures[name]
@@ -76,24 +75,6 @@ func (p *plan) measure() (err error) {
 		}
 	}
 	return nil
-}
-
-func findFluentBit(given string) (string, error) {
-	if given == "" {
-		given = os.Getenv("FLUENT_BIT")
-	}
-	if given != "" {
-		return given, nil
-	}
-	if path, err := exec.LookPath("fluent-bit"); err == nil {
-		return path, nil
-	}
-	found, err := filepath.Glob("/opt/fluent-bit*/bin/fluent-bit")
-	if err != nil || len(found) == 0 {
-		return "", fmt.Errorf("no Fluent Bit in $FLUENT_BIT, PATH and /opt/fluent-bit*")
-	}
-	slices.Sort(found)
-	return found[len(found)-1], nil
 }
 
 // set-ups that are compared.

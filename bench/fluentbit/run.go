@@ -1,0 +1,259 @@
+// Package fluentbit runs real Fluent Bits for measurements: with a directory and a page of metrics of their own, until they are
+// stopped.
+package fluentbit
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Find returns the path of the Fluent Bit that was given or, without one, that of $FLUENT_BIT, PATH, or the newest of
+// /opt/fluent-bit*.
+func Find(given string) (string, error) {
+	if given == "" {
+		given = os.Getenv("FLUENT_BIT")
+	}
+	if given != "" {
+		return given, nil
+	}
+	if path, err := exec.LookPath("fluent-bit"); err == nil {
+		return path, nil
+	}
+	found, err := filepath.Glob("/opt/fluent-bit*/bin/fluent-bit")
+	if err != nil || len(found) == 0 {
+		return "", fmt.Errorf("no Fluent Bit in $FLUENT_BIT, PATH and /opt/fluent-bit*")
+	}
+	slices.Sort(found)
+	return found[len(found)-1], nil
+}
+
+// Version returns the first line of what a Fluent Bit says of its version.
+func Version(path string) (string, error) {
+	text, err := exec.Command(path, "--version").Output()
+	if err != nil {
+		return "", fmt.Errorf("%s --version: %w", path, err)
+	}
+	first, _, _ := strings.Cut(string(text), "\n")
+	return first, nil
+}
+
+// Patience is how long to wait for what should happen soon.
+const Patience = 30 * time.Second
+
+const (
+	settle = 1500 * time.Millisecond // nothing has arrived for so long: nothing more comes
+	glance = 20 * time.Millisecond
+	awake  = 300 * time.Millisecond // what starts besides, once the first answer comes
+)
+
+// Process is a running Fluent Bit.
+type Process struct {
+	Dir     string // its own, removed with Stop
+	command *exec.Cmd
+	metrics int
+}
+
+// Config is what a Fluent Bit is to run. DIR in it becomes its directory.
+type Config struct {
+	Pipeline string // the section of that name, indented by two blanks
+	Sections string // others
+	Args     []string
+	Prepare  func(dir string) error // makes what the pipeline wants to find in the directory, nil for nothing
+}
+
+// Start runs Fluent Bit and returns when its pipeline runs.
+func Start(path string, c Config) (*Process, error) {
+	dir, err := os.MkdirTemp("", "waf-bench-")
+	if err != nil {
+		return nil, err
+	}
+	p := &Process{Dir: dir}
+	if err := p.start(path, c); err != nil {
+		text, _ := os.ReadFile(filepath.Join(dir, "log"))
+		p.Stop()
+		return nil, fmt.Errorf("start of Fluent Bit: %w\n%s", err, text)
+	}
+	return p, nil
+}
+
+func (p *Process) start(path string, c Config) (err error) {
+	if c.Prepare != nil {
+		if err := c.Prepare(p.Dir); err != nil {
+			return err
+		}
+	}
+	if p.metrics, err = FreePort(); err != nil {
+		return err
+	}
+	text := fmt.Sprintf(`service:
+  flush: 0.2
+  grace: 1
+  log_level: warn
+  http_server: on
+  http_listen: 127.0.0.1
+  http_port: %d
+%spipeline:
+%s`, p.metrics, c.Sections, c.Pipeline)
+	config := filepath.Join(p.Dir, "pipeline.yaml")
+	if err := os.WriteFile(config, []byte(strings.ReplaceAll(text, "DIR", p.Dir)), 0o600); err != nil {
+		return err
+	}
+	log, err := os.Create(filepath.Join(p.Dir, "log"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	p.command = exec.Command(path, append([]string{"-c", config}, c.Args...)...)
+	p.command.Stdout, p.command.Stderr = log, log
+	if err := p.command.Start(); err != nil {
+		return err
+	}
+	for end := time.Now().Add(Patience); ; time.Sleep(glance) {
+		if _, err = p.Delivered(); err == nil {
+			time.Sleep(awake)
+			return nil
+		} else if time.Now().After(end) {
+			return err
+		}
+	}
+}
+
+// Stop ends the process at once and removes its directory.
+func (p *Process) Stop() {
+	if p.command != nil && p.command.Process != nil {
+		p.command.Process.Signal(syscall.SIGKILL) //nolint:errcheck // it may have ended
+		p.command.Wait()                          //nolint:errcheck // killed
+	}
+	os.RemoveAll(p.Dir) //nolint:errcheck // left to the system
+}
+
+var passed = regexp.MustCompile(`fluentbit_output_proc_records_total\{name="null\.0"\} (\d+)`)
+
+// Delivered asks for the number of records that the output null has taken.
+func (p *Process) Delivered() (int, error) {
+	client := http.Client{Timeout: Patience}
+	answer, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/api/v1/metrics/prometheus", p.metrics))
+	if err != nil {
+		return 0, err
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err
+	}
+	found := passed.FindSubmatch(body)
+	if found == nil {
+		return 0, nil
+	}
+	return strconv.Atoi(string(found[1]))
+}
+
+// Settled waits until so many records have arrived, or nothing more does, and returns how many have.
+func (p *Process) Settled(want int) (int, error) {
+	last, since := -1, time.Now()
+	for {
+		n, err := p.Delivered()
+		if err != nil {
+			return 0, err
+		}
+		if n >= want {
+			return n, nil
+		}
+		if n != last {
+			last, since = n, time.Now()
+		}
+		// A number that has not begun to move belongs to a pipeline that is still busy.
+		if time.Since(since) > settle && (n > 0 || time.Since(since) > Patience) {
+			return n, nil
+		}
+		time.Sleep(2 * glance)
+	}
+}
+
+// Await waits until so many records have arrived. It fails when none comes for as long as Patience.
+func (p *Process) Await(want int) error {
+	last, since := -1, time.Now()
+	for {
+		n, err := p.Delivered()
+		switch {
+		case err != nil:
+			return err
+		case n >= want:
+			return nil
+		case n != last:
+			last, since = n, time.Now()
+		case time.Since(since) > Patience:
+			return fmt.Errorf("%d records arrived of %d", n, want)
+		}
+		time.Sleep(2 * glance)
+	}
+}
+
+// CPU is the time that the process has computed for so far.
+func (p *Process) CPU() time.Duration {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	user, err := strconv.Atoi(fields[11])
+	system, err2 := strconv.Atoi(fields[12])
+	if errors.Join(err, err2) != nil {
+		return 0
+	}
+	return time.Duration(user+system) * 10 * time.Millisecond // the unit of /proc is 1/100 s
+}
+
+// Memory is the resident memory of a process in bytes: what it has written, and what it has read of files, its program included.
+// The peak is that of both together.
+type Memory struct{ Anon, File, Peak int64 }
+
+// Sum returns all resident memory.
+func (m Memory) Sum() int64 { return m.Anon + m.File }
+
+// Memory returns what is resident now, and the largest sum so far.
+func (p *Process) Memory() (m Memory, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
+	if err != nil {
+		return m, fmt.Errorf("memory of Fluent Bit: %w", err)
+	}
+	figures := map[string]*int64{"RssAnon": &m.Anon, "RssFile": &m.File, "VmHWM": &m.Peak}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(line, ":")
+		if into := figures[name]; into != nil {
+			kilobytes, err := strconv.ParseInt(strings.Fields(value)[0], 10, 64)
+			if err != nil {
+				return m, fmt.Errorf("memory of Fluent Bit: %w", err)
+			}
+			*into = kilobytes << 10
+		}
+	}
+	return m, nil
+}
+
+// FreePort returns a port of the loopback that was free a moment ago, for udp and tcp alike.
+func FreePort() (int, error) {
+	listener, err := net.Listen("tcp4", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer listener.Close()
+	conn, err := net.ListenPacket("udp4", listener.Addr().String())
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return listener.Addr().(*net.TCPAddr).Port, nil
+}

@@ -1,0 +1,61 @@
+// Command memory measures what the plugin adds to the resident memory of a real Fluent Bit: the same records go through tail and null,
+// without the filter, with it, with eight of it that have the same rules, and with rules that are reloaded. Run it with
+// "make bench-memory".
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/fluentbit"
+)
+
+// plan is what is measured with.
+type plan struct {
+	fluentBit, plugin string
+	records           int
+	long              int
+	more              string // properties of the filter
+	only              string
+}
+
+func main() {
+	var p plan
+	flag.StringVar(&p.fluentBit, "fluent-bit", "", "path of Fluent Bit; unless set, $FLUENT_BIT, PATH, or the newest of /opt/fluent-bit*")
+	flag.StringVar(&p.plugin, "plugin", "build/out/out_waf.so", "path of the plugin")
+	flag.IntVar(&p.records, "records", 100_000, "records of a stage; a tenth of them where all are attacks")
+	flag.IntVar(&p.long, "long", 0, "instead of the stages: so many mixed records, with the memory along the way")
+	flag.StringVar(&p.only, "only", "", "only the pipeline of this name, nothing to compare with")
+	flag.StringVar(&p.more, "set", "", "properties of the filter, a flow mapping of YAML as in 'cache_size: 4M, gate: off'")
+	flag.Parse()
+	if flag.NArg() > 0 || p.records < 100 || p.long < 0 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := p.run(); err != nil {
+		fmt.Fprintln(os.Stderr, "memory:", err)
+		os.Exit(1)
+	}
+}
+
+func (p *plan) run() (err error) {
+	if p.fluentBit, err = fluentbit.Find(p.fluentBit); err != nil {
+		return err
+	}
+	if p.plugin, err = filepath.Abs(p.plugin); err != nil {
+		return err
+	}
+	version, err := fluentbit.Version(p.fluentBit)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s, %s, %d cores; tail → null; resident memory in MB: what was written, what was read of files, and both\n\n", version, runtime.GOARCH,
+		runtime.NumCPU())
+	if p.long > 0 {
+		return p.follow()
+	}
+	return p.compare()
+}
