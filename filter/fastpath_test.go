@@ -119,7 +119,7 @@ func heap() int64 {
 	return int64(m.HeapAlloc)
 }
 
-// The verdict cache takes 24 bytes for a slot, so that keeping something of each record would show in every round. What the
+// The verdict cache takes 16 bytes for a slot, so that keeping something of each record would show in every round. What the
 // automata learn of the traffic shows in the first rounds only.
 func TestMemoryStaysFlatOverRecordsThatAllDiffer(t *testing.T) {
 	const rounds, records, perRecord = 5, 5000, 8

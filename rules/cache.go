@@ -2,6 +2,8 @@ package rules
 
 import (
 	"hash/maphash"
+	"math/bits"
+	"slices"
 	"sync"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
@@ -32,29 +34,49 @@ func (s *Set) Recall(identity []byte, matches bool) (*Verdict, Key) {
 // Remember keeps a verdict for the transactions of a key as long as there is memory for it.
 func (s *Set) Remember(k Key, v *Verdict) { s.cache.put(k, v) }
 
-// cache remembers verdicts by what tells transactions apart. It holds a bounded number of bytes and is safe for concurrent use.
-// Identities are told apart by a keyed hash of 128 bits.
+// cache remembers verdicts by what tells transactions apart. It holds a bounded number of bytes, takes them as it needs them, and
+// is safe for concurrent use. Identities are told apart by 104 bits of a keyed hash.
 type cache struct {
 	seeds  [2]maphash.Seed
 	shards [cacheShards]shard
-	sets   uint64 // of each shard
-	spare  int    // bytes of each shard for verdicts that are not clean
+	sets   uint64 // that each shard may have, a power of two
+	spare  int    // bytes of each shard for verdicts that are not shared
 }
 
 const (
 	cacheShards = 16
-	cacheWays   = 4 // entries that share a place; the least recently used one makes room
+	cacheWays   = 4  // entries that share a place; the least recently used one makes room
+	firstSets   = 16 // of a shard; it doubles them when half of its slots are taken
 
-	slotBytes = 24 // of a slot, its verdict apart
+	slotBytes  = 16
+	numberBits = 24 // of a slot's verdict
 )
 
 type shard struct {
-	mu    sync.Mutex
-	slots []slot // cacheWays for each set, most recently used first
-	spare int    // bytes left for verdicts that are not clean
+	mu       sync.Mutex
+	slots    []slot     // cacheWays for each set, most recently used first
+	verdicts []*Verdict // those that are not shared, by number
+	unused   []uint32   // places in verdicts
+	spare    int        // bytes left for them
 
 	entries int
 	evicted uint64
+}
+
+// slot has no pointers, so that the garbage collector need not look at a large cache.
+type slot struct {
+	a    uint64 // of the key
+	rest uint64 // the upper bits of the key's b, and the number of the verdict; a slot without a number is free
+}
+
+func newSlot(k Key, number uint32) slot {
+	return slot{k.a, k.b>>numberBits<<numberBits | uint64(number)}
+}
+
+func (s slot) number() uint32 { return uint32(s.rest & (1<<numberBits - 1)) }
+
+func (s slot) isOf(k Key) bool {
+	return s.a == k.a && s.rest>>numberBits == k.b>>numberBits && s.number() != 0
 }
 
 // Usage tells what the verdict cache of a set holds. It is zero where verdicts are not remembered.
@@ -70,34 +92,31 @@ func (s *Set) CacheUsage() (u Usage) {
 	if s.cache == nil {
 		return u
 	}
-	each := int64(len(s.cache.shards[0].slots))*slotBytes + int64(s.cache.spare)
+	each := int64(s.cache.sets)*cacheWays*slotBytes + int64(s.cache.spare)
 	for i := range s.cache.shards {
 		shard := &s.cache.shards[i]
 		shard.mu.Lock()
 		u.Entries += shard.entries
 		u.Evicted += shard.evicted
-		u.Bytes += int64(shard.entries)*slotBytes + int64(s.cache.spare-shard.spare)
+		u.Bytes += int64(len(shard.slots))*slotBytes + int64(s.cache.spare-shard.spare)
 		shard.mu.Unlock()
 		u.Limit += each
 	}
 	return u
 }
 
-type slot struct {
-	a, b    uint64
-	verdict *Verdict
-}
-
 // newCache returns a cache of a size in bytes, nil for a size that holds nothing.
 func newCache(size int64) *cache {
-	// Half of the memory is for slots, half for verdicts with matches, which point to memory of their own.
+	// Up to half of the memory is for slots, the rest for verdicts that have memory of their own.
 	sets := uint64(size / 2 / cacheShards / cacheWays / slotBytes)
 	if sets == 0 {
 		return nil
 	}
-	c := &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, sets: sets, spare: int(size / 2 / cacheShards)}
+	sets = 1 << (bits.Len64(sets) - 1)
+	c := &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, sets: sets}
+	c.spare = int(size/cacheShards - int64(sets)*cacheWays*slotBytes)
 	for i := range c.shards {
-		c.shards[i].slots = make([]slot, sets*cacheWays)
+		c.shards[i].slots = make([]slot, min(sets, firstSets)*cacheWays)
 		c.shards[i].spare = c.spare
 	}
 	return c
@@ -112,53 +131,119 @@ func (c *cache) key(identity []byte) Key {
 
 // get returns the verdict for a key, nil when it is not remembered.
 func (c *cache) get(k Key) *Verdict {
-	s, set := c.place(k)
+	s := c.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	set := s.set(k)
 	for i := range set {
-		if set[i].a == k.a && set[i].b == k.b && set[i].verdict != nil {
+		if set[i].isOf(k) {
 			found := set[i]
 			copy(set[1:i+1], set[:i])
 			set[0] = found
-			return found.verdict
+			return s.verdict(found.number())
 		}
 	}
 	return nil
 }
 
-// put remembers a verdict. One with matches is only taken while there is memory for it.
+// put remembers a verdict. One that has memory of its own is only taken while there is room for it.
 func (c *cache) put(k Key, v *Verdict) {
-	s, set := c.place(k)
-	cost := v.bytes()
+	s := c.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	last := &set[len(set)-1]
-	s.spare += last.verdict.bytes()
-	if last.verdict != nil {
-		s.entries--
-		s.evicted++
+	if 2*s.entries >= len(s.slots) && uint64(len(s.slots)) < c.sets*cacheWays {
+		s.grow()
 	}
-	*last = slot{}
-	if cost > s.spare {
+	set := s.set(k)
+	at := slices.IndexFunc(set, func(s slot) bool { return s.isOf(k) })
+	if at < 0 {
+		at = len(set) - 1
+		if set[at].number() != 0 {
+			s.evicted++
+		}
+	}
+	if n := set[at].number(); n != 0 {
+		s.entries--
+		s.drop(n)
+		set[at] = slot{}
+	}
+	number := s.take(v)
+	if number == 0 {
 		return
 	}
-	s.spare -= cost
 	s.entries++
-	copy(set[1:], set)
-	set[0] = slot{k.a, k.b, v}
+	copy(set[1:at+1], set[:at])
+	set[0] = newSlot(k, number)
 }
 
-func (c *cache) place(k Key) (*shard, []slot) {
-	s := &c.shards[k.a%cacheShards]
-	first := k.b % c.sets * cacheWays
-	return s, s.slots[first : first+cacheWays]
+func (c *cache) shard(k Key) *shard { return &c.shards[k.a%cacheShards] }
+
+// set returns the slots in which a key may be.
+func (s *shard) set(k Key) []slot {
+	sets := uint64(len(s.slots) / cacheWays)
+	first := k.a / cacheShards & (sets - 1) * cacheWays
+	return s.slots[first : first+cacheWays]
 }
 
-// bytes estimates the memory of a verdict; a clean one is shared and has none of its own.
-func (v *Verdict) bytes() int {
-	if v == nil || v == &cleanVerdict || v == &passVerdict {
+// grow doubles the slots. The entries of a set go to two sets, in the order in which they are.
+func (s *shard) grow() {
+	old := s.slots
+	s.slots = make([]slot, 2*len(old))
+	var taken [2]int
+	for i, entry := range old {
+		if i%cacheWays == 0 {
+			taken = [2]int{}
+		}
+		if entry.number() == 0 {
+			continue
+		}
+		half := int(entry.a / cacheShards / uint64(len(old)/cacheWays) & 1)
+		s.slots[half*len(old)+i/cacheWays*cacheWays+taken[half]] = entry
+		taken[half]++
+	}
+}
+
+// verdict returns the verdict of a number.
+func (s *shard) verdict(number uint32) *Verdict {
+	if int(number) <= len(sharedVerdicts) {
+		return sharedVerdicts[number-1]
+	}
+	return s.verdicts[int(number)-len(sharedVerdicts)-1]
+}
+
+// take returns a number for a verdict, 0 when there is no room for it.
+func (s *shard) take(v *Verdict) uint32 {
+	if at := slices.Index(sharedVerdicts[:], v); at >= 0 {
+		return uint32(at + 1)
+	}
+	cost := v.bytes()
+	if cost > s.spare || len(s.unused) == 0 && len(s.verdicts) >= 1<<numberBits-len(sharedVerdicts)-1 {
 		return 0
 	}
+	s.spare -= cost
+	if len(s.unused) == 0 {
+		s.verdicts = append(s.verdicts, nil)
+		s.unused = append(s.unused, uint32(len(s.verdicts)-1))
+	}
+	at := s.unused[len(s.unused)-1]
+	s.unused = s.unused[:len(s.unused)-1]
+	s.verdicts[at] = v
+	return at + uint32(len(sharedVerdicts)) + 1
+}
+
+// drop gives up a number.
+func (s *shard) drop(number uint32) {
+	if int(number) <= len(sharedVerdicts) {
+		return
+	}
+	at := number - uint32(len(sharedVerdicts)) - 1
+	s.spare += s.verdicts[at].bytes()
+	s.verdicts[at] = nil
+	s.unused = append(s.unused, at)
+}
+
+// bytes estimates the memory of a verdict that is not shared.
+func (v *Verdict) bytes() int {
 	n := 200 + len(v.Scores)*40
 	for i := range v.Matches {
 		m := &v.Matches[i]

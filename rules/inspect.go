@@ -118,18 +118,6 @@ func (s *Set) judge(e *engine, idle []int, t *Transaction) (*Verdict, error) {
 	return e.inspectWithout(idle, t)
 }
 
-// cleanVerdict is that of every transaction on which no rule matches that can alert. passVerdict is that of transactions that
-// are not blocked, and of which nobody asked what matches.
-var cleanVerdict, passVerdict Verdict
-
-// cleanAsFarAs returns the verdict on a transaction on which no rule matches, of which some parts may be unseen.
-func cleanAsFarAs(p Partial) *Verdict {
-	if p == 0 {
-		return &cleanVerdict
-	}
-	return &Verdict{Partial: p}
-}
-
 // inspect runs all phases of the engine's rules over a transaction.
 func (e *engine) inspect(t *Transaction) (*Verdict, error) { return e.inspectWithout(nil, t) }
 

@@ -1,0 +1,116 @@
+package rules
+
+import (
+	"encoding/binary"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func keyOf(c *cache, i int) Key { return c.key(binary.LittleEndian.AppendUint64(nil, uint64(i))) }
+
+func (c *cache) usage() Usage { return (&Set{cache: c}).CacheUsage() }
+
+// scored returns a verdict that is not shared.
+func scored(score int) *Verdict {
+	return &Verdict{Blocked: true, Inbound: score, Matches: []Match{{Rule: &RuleInfo{ID: score}, Value: strings.Repeat("x", 100)}}}
+}
+
+func TestACacheGrowsWithWhatItRemembers(t *testing.T) {
+	c := newCache(16 << 20)
+	require.EqualValues(t, 16<<20, c.usage().Limit)
+	require.Less(t, c.usage().Bytes, int64(32<<10), "of an empty cache")
+	const entries = 100_000
+	for i := range entries {
+		c.put(keyOf(c, i), &cleanVerdict)
+	}
+	u := c.usage()
+	require.Less(t, u.Bytes, int64(8*slotBytes*entries))
+	require.EqualValues(t, entries, u.Entries+int(u.Evicted))
+	require.Less(t, u.Evicted, uint64(entries/10), "verdicts that made room although there is memory")
+	found := 0
+	for i := range entries {
+		if v := c.get(keyOf(c, i)); v != nil {
+			require.Same(t, &cleanVerdict, v)
+			found++
+		}
+	}
+	require.Equal(t, u.Entries, found)
+}
+
+func TestACacheKeepsToItsLimit(t *testing.T) {
+	const size = 64 << 10
+	c := newCache(size)
+	for i := range 20_000 {
+		v := cleanAsFarAs(Partial(i % 16))
+		if i%3 == 0 {
+			v = scored(i)
+		}
+		c.put(keyOf(c, i), v)
+		if got := c.get(keyOf(c, i)); got != nil {
+			require.Same(t, v, got, "verdict %d", i)
+		} else {
+			require.Zero(t, i%3, "a shared verdict is always taken")
+		}
+	}
+	u := c.usage()
+	require.LessOrEqual(t, u.Limit, int64(size))
+	require.LessOrEqual(t, u.Bytes, u.Limit)
+	require.Positive(t, u.Evicted)
+	for i := range 20_000 {
+		if v := c.get(keyOf(c, i)); v != nil && i%3 == 0 {
+			require.Equal(t, i, v.Inbound)
+		}
+	}
+}
+
+func TestACacheRemembersWhatIsAskedFor(t *testing.T) {
+	c := newCache(2 * cacheShards * cacheWays * slotBytes) // one set in each shard
+	favorite := keyOf(c, -1)
+	c.put(favorite, &passVerdict)
+	for i := range 10_000 {
+		c.put(keyOf(c, i), &cleanVerdict)
+		require.Same(t, &passVerdict, c.get(favorite), "after %d others", i)
+	}
+	require.Equal(t, cacheShards*cacheWays, c.usage().Entries)
+}
+
+func TestANewVerdictTakesThePlaceOfTheOldOne(t *testing.T) {
+	c := newCache(1 << 20)
+	k := keyOf(c, 1)
+	for _, v := range []*Verdict{&passVerdict, scored(1), scored(2), &cleanVerdict, scored(3)} {
+		c.put(k, v)
+		require.Same(t, v, c.get(k))
+		require.Equal(t, 1, c.usage().Entries)
+	}
+	c.put(k, &cleanVerdict)
+	require.Zero(t, c.usage().Evicted)
+	require.Equal(t, newCache(1<<20).usage().Bytes, c.usage().Bytes, "the memory of the others is free again")
+	require.Nil(t, c.get(keyOf(c, 2)))
+}
+
+func TestACacheWithoutMemoryIsNone(t *testing.T) {
+	require.Nil(t, newCache(0))
+	require.Nil(t, newCache(2*cacheShards*cacheWays*slotBytes-1))
+}
+
+func TestACacheIsSafeForConcurrentUse(t *testing.T) {
+	c := newCache(256 << 10)
+	verdicts := []*Verdict{&cleanVerdict, &passVerdict, scored(2), cleanAsFarAs(PartialBody)}
+	var group sync.WaitGroup
+	for worker := range 8 {
+		group.Go(func() {
+			for i := range 5_000 {
+				k := keyOf(c, (i*7+worker)%3_000)
+				if v := c.get(k); v == nil {
+					c.put(k, verdicts[i%len(verdicts)])
+				}
+			}
+		})
+	}
+	group.Wait()
+	u := c.usage()
+	require.LessOrEqual(t, u.Bytes, u.Limit)
+}
