@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -30,11 +29,10 @@ func loadInput(t *testing.T, v variant) *intake {
 	t.Helper()
 	h := start(t, v)
 	dir := t.TempDir()
-	build := exec.Command("cc", "-O2", "-Wall", "-Wextra", "-Werror", "-fPIC", "-fvisibility=hidden", "-D_GNU_SOURCE", "-shared", "-o",
-		filepath.Join(dir, "in_nano.so"), "nano/in_nano.c", "-ldl")
-	out, err := build.CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	require.NoError(t, os.Symlink(filepath.Join(objectDir, "out_waf.so"), filepath.Join(dir, "out_waf.so")))
+	compile(t, v, "-O2", "-fPIC", "-fvisibility=hidden", "-shared", "-o", filepath.Join(dir, "in_nano.so"), "nano/in_nano.c", "-ldl")
+	objects, err := v.object()
+	require.NoError(t, err)
+	require.NoError(t, os.Symlink(filepath.Join(objects, "out_waf.so"), filepath.Join(dir, "out_waf.so")))
 	require.Equal(t, "0 type 1 proxy 11 name nano again -1 in a reload 0", h.do("input-load", dir))
 	return &intake{host: h}
 }
@@ -103,7 +101,7 @@ func (i *intake) stays() {
 }
 
 func TestInputHandsOverWhatItReceives(t *testing.T) {
-	for _, v := range []variant{plain, old, addresses} {
+	for _, v := range []variant{plain, old, sanitized} {
 		t.Run(v.name, func(t *testing.T) {
 			i := loadInput(t, v)
 			require.Equal(t, "1", i.open("0", "nano.0", "listen_on", "udp://127.0.0.1:0"))

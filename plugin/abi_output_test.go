@@ -20,7 +20,7 @@ func (h *host) output(id int, name string, properties ...string) string {
 }
 
 func TestRegisteringTheOutputRegistersTheFilterAsWell(t *testing.T) {
-	for _, v := range []variant{plain, old, addresses} {
+	for _, v := range []variant{plain, old, sanitized} {
 		t.Run(v.name, func(t *testing.T) {
 			h := start(t, v)
 			require.Equal(t, "0 0 type 2 proxy 11 name waf filter registered", h.do("register", "0"))

@@ -16,10 +16,15 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// onHosts runs a test in a plain host and in one that watches addresses.
+// onHosts runs a test in a plain host and in one that watches addresses and undefined behavior; in the long form also with
+// Go's own checks of pointers.
 func onHosts(t *testing.T, test func(t *testing.T, h *host)) {
 	t.Helper()
-	for _, v := range []variant{plain, addresses} {
+	variants := []variant{plain, sanitized}
+	if os.Getenv("SURVIVE") != "" {
+		variants = append(variants, pointers)
+	}
+	for _, v := range variants {
 		t.Run(v.name, func(t *testing.T) { test(t, start(t, v)) })
 	}
 }
@@ -61,7 +66,7 @@ func processed(t *testing.T, properties setting.Map, chunk []byte, tag string) f
 }
 
 func TestHostReadsAllPropertiesInItsLayoutOfTheConfigMap(t *testing.T) {
-	for _, v := range []variant{plain, old, addresses} {
+	for _, v := range []variant{plain, old, sanitized} {
 		t.Run(v.name, func(t *testing.T) {
 			require.Equal(t, listed(filter.Properties()), strings.Fields(start(t, v).do("map")))
 		})
@@ -218,7 +223,7 @@ func TestEmitTagIsRefusedWhereTheHostHasNoEmitter(t *testing.T) {
 
 func TestPanicLetsTheChunkPass(t *testing.T) {
 	attack := sample(t, "")
-	for _, v := range []variant{plain, addresses} {
+	for _, v := range []variant{plain, sanitized} {
 		for _, cause := range []string{"fault.panic", "fault.nil"} {
 			t.Run(v.name+" "+cause, func(t *testing.T) {
 				h := start(t, v)

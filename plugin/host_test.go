@@ -27,27 +27,45 @@ type host struct {
 	emit []string // emitted events since the last command, "WAY TAG HEX"
 }
 
-// variant is one way to compile and run the host.
+// variant is one way to compile and run the host, and to build the plugin.
 type variant struct {
-	name  string
-	flags []string
-	run   []string // the command that runs it, without its path
+	name   string
+	object func() (dir string, err error)
+	flags  []string // of the C compiler, for the host and for in_nano.so
+	run    []string // the command that runs the host, without its path
+	env    []string
 }
 
 var (
-	plain     = variant{name: "plain"}
-	old       = variant{name: "without emitter", flags: []string{"-DOLD"}}
-	addresses = variant{name: "address sanitizer", flags: []string{"-fsanitize=address", "-fno-omit-frame-pointer"}}
+	plain = variant{name: "plain", object: built("plain", "", tags)}
+	old   = variant{name: "without emitter", object: plain.object, flags: []string{"-DOLD"}}
+
+	// Leaks are not looked for: what only Go's memory refers to looks like one.
+	sanitized = variant{
+		name: "sanitizers", object: built("sanitized", "", tags+",waf_sanitize"),
+		flags: []string{"-fsanitize=address,undefined", "-fno-omit-frame-pointer"},
+		env: []string{"ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0",
+			"UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1"},
+	}
+
+	// Go's runtime checks every pointer that C is given or keeps.
+	pointers = variant{name: "cgocheck2", object: built("cgocheck2", "cgocheck2", tags), env: []string{"GODEBUG=cgocheck=1"}}
 )
 
-// object builds the plugin with its link once and returns their directory.
-var object = sync.OnceValues(func() (string, error) {
-	build := exec.Command("go", "build", "-tags", tags, "-buildmode=c-shared", "-o", filepath.Join(objectDir, "out_waf.so"), ".")
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the plugin: %w\n%s", err, out)
-	}
-	return objectDir, os.Symlink("out_waf.so", filepath.Join(objectDir, "flb-filter_waf.so"))
-})
+// built returns what builds the plugin with its link once and returns their directory.
+func built(name, experiment, tags string) func() (string, error) {
+	return sync.OnceValues(func() (string, error) {
+		dir := filepath.Join(objectDir, name)
+		build := exec.Command("go", "build", "-tags", tags, "-buildmode=c-shared", "-o", filepath.Join(dir, "out_waf.so"), ".")
+		if experiment != "" {
+			build.Env = append(os.Environ(), "GOEXPERIMENT="+experiment)
+		}
+		if out, err := build.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building the plugin: %w\n%s", err, out)
+		}
+		return dir, os.Symlink("out_waf.so", filepath.Join(dir, "flb-filter_waf.so"))
+	})
+}
 
 var objectDir string
 
@@ -66,22 +84,15 @@ func TestMain(m *testing.M) {
 // start compiles a variant of the host, runs it and loads the plugin.
 func start(t *testing.T, v variant) *host {
 	t.Helper()
-	dir, err := object()
-	require.NoError(t, err)
 	program := filepath.Join(t.TempDir(), "host")
-	args := append([]string{"-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g", "-rdynamic", "-o", program}, v.flags...)
-	compile := exec.Command("cc", append(args, "../testdata/host/host.c", "-ldl", "-lpthread")...)
-	out, err := compile.CombinedOutput()
-	if strings.Contains(string(out), "asan") {
-		t.Skipf("the C compiler has no address sanitizer: %s", out)
-	}
-	require.NoError(t, err, "%s", out)
+	compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
+	dir, err := v.object()
+	require.NoError(t, err)
 
 	command := append(append([]string{}, v.run...), program)
 	run := exec.Command(command[0], command[1:]...)
 	run.Stderr = os.Stderr
-	// Leaks are not looked for: what only Go's memory refers to looks like one.
-	run.Env = append(os.Environ(), "ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0")
+	run.Env = append(os.Environ(), v.env...)
 	in, err := run.StdinPipe()
 	require.NoError(t, err)
 	stdout, err := run.StdoutPipe()
@@ -98,6 +109,19 @@ func start(t *testing.T, v variant) *host {
 	})
 	require.Equal(t, "waf event_type 1 flags 0 later zero one object", h.do("load", dir))
 	return h
+}
+
+// compile runs the C compiler, and skips the test where it cannot do what the variant asks for.
+func compile(t *testing.T, v variant, args ...string) {
+	t.Helper()
+	args = append(append([]string{"-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g"}, v.flags...), args...)
+	out, err := exec.Command("cc", args...).CombinedOutput()
+	for _, library := range []string{"asan", "ubsan"} {
+		if strings.Contains(string(out), library) {
+			t.Skipf("the C compiler has no %s: %s", library, out)
+		}
+	}
+	require.NoError(t, err, "%s", out)
 }
 
 // do runs one command and returns its answer.
