@@ -76,3 +76,17 @@ func (d *decisions) forget(name string) {
 	defer d.mu.Unlock()
 	d.drop(name)
 }
+
+// left returns how many alerts of how many chunks some destination has not taken, of those that are remembered.
+func (d *decisions) left() (alerts, chunks int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for element := d.order.Front(); element != nil; element = element.Next() {
+		for _, sent := range element.Value.(*decision).sent {
+			if sent {
+				alerts++
+			}
+		}
+	}
+	return alerts, d.order.Len()
+}

@@ -140,13 +140,17 @@ func (o *Output) evaluate(chunk []byte, tag string) (emits []*Emit) {
 // attempt that did not reach all destinations.
 func (o *Output) Counts() Counts { return o.filter.Counts() }
 
-// Close delivers the summaries that are left, ends the deliveries that are under way and releases the rules, and says in the log what was delivered. The Output
-// must not be used after it.
+// Close delivers the summaries that are left, ends the deliveries that are under way and releases the rules, and says in the log what was delivered
+// and what was not. The Output must not be used after it.
 func (o *Output) Close() error {
 	o.summaries.end(o)
 	err := errors.Join(o.delivery.Close(), o.filter.Close())
 	for _, s := range o.delivery.Stats() {
 		o.log(LevelInfo, fmt.Sprintf("%s: delivered %d, failed attempts %d, shortened %d", s.Destination, s.Delivered, s.Failures, s.Shortened))
+	}
+	if alerts, chunks := o.decisions.left(); alerts > 0 {
+		o.log(LevelWarn, fmt.Sprintf("%d alerts in %d chunks are not at every destination: with storage.type filesystem Fluent Bit delivers them after "+
+			"its next start, otherwise they are dropped", alerts, chunks))
 	}
 	return err
 }

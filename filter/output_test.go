@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -98,6 +100,29 @@ func TestOutputGivesADestinationThatWasDownWhatItHasNotTaken(t *testing.T) {
 	require.Eventually(t, func() bool { return o.Flush(context.Background(), sample(t), "nano") == nil }, 10*time.Second, 10*time.Millisecond)
 	require.Contains(t, <-received, `"rule_id":"932160"`)
 	require.Len(t, lines(t, file), 1, "the destination that was up has the alert once")
+}
+
+func TestOutputTellsAtItsEndWhatIsNotDelivered(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.NoError(t, l.Close())
+	var log []string
+	o, err := NewOutput("", setting.Map{"alert_to": "stdout, json+tcp://" + l.Addr().String()}, func(_ Level, line string) { log = append(log, line) }, io.Discard)
+	require.NoError(t, err)
+	two := append(sample(t), sample(t)...)
+	for _, chunk := range [][]byte{two, sample(t), two} { // the first one comes again
+		require.Error(t, o.Flush(context.Background(), chunk, "nano"))
+	}
+	require.NoError(t, o.Flush(context.Background(), clean("/index.html"), "nano"))
+	require.NoError(t, o.Close())
+	require.Contains(t, strings.Join(log, "\n"), "3 alerts in 2 chunks are not at every destination")
+
+	log = nil
+	o, err = NewOutput("", setting.Map{"alert_to": "stdout"}, func(_ Level, line string) { log = append(log, line) }, io.Discard)
+	require.NoError(t, err)
+	require.NoError(t, o.Flush(context.Background(), two, "nano"))
+	require.NoError(t, o.Close())
+	require.NotContains(t, strings.Join(log, "\n"), "not at every destination")
 }
 
 func TestOutputBelievesVerdictsOnlyWhenToldTo(t *testing.T) {

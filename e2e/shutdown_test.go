@@ -1,0 +1,62 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Nothing has been flushed when the signal comes, and one destination of the alerts is down.
+func TestTerminatedPipelineAccountsForEveryRecordThatIsPending(t *testing.T) {
+	records := 3_000
+	if longForm() {
+		records = 20_000
+	}
+	var datagrams [][]byte
+	for n := range records {
+		r := clean(t, n)
+		if n%10 == 0 {
+			r = attackNumber(t, n)
+		}
+		datagrams = append(datagrams, r)
+	}
+	onEach(t, func(t *testing.T, f fluentBit) {
+		dir, port, down := t.TempDir(), freePort(t), freePort(t)
+		writeRules(t, dir, "?n=")
+		yaml := fromNano(nanoInput(port), fmt.Sprintf(`
+    - name: waf
+      match: nano
+      rules: own.conf
+      alert_on: match
+      alert_to: json+tcp://127.0.0.1:%d, file://%s
+`, down, filepath.Join(dir, "alerts"))+toFile("nano", "all"))
+		p := f.launch(t, dir, strings.Replace(yaml, "flush: 0.2", "flush: 60", 1), "-e", plugin())
+		p.waitReady(1)
+		sendUDP(t, port, datagrams...)
+		require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
+		require.Empty(t, p.read("all"), "all records are pending")
+		require.NoError(t, p.end())
+
+		_, received, handedOver, waiting, kernel, queue := p.accounts()
+		require.Equal(t, records, received+kernel)
+		require.Equal(t, received, handedOver+waiting+queue)
+		require.NotZero(t, handedOver)
+		delivered := p.told("all")
+		require.Len(t, delivered, handedOver)
+		require.Len(t, p.told("alerts"), alertsAmong(delivered), "every record that was delivered has its alert")
+		require.Contains(t, p.log(), fmt.Sprintf("json+tcp://127.0.0.1:%d: delivered 0,", down))
+		left := regexp.MustCompile(`(\d+) alerts in \d+ chunks are not at every destination`).FindStringSubmatch(p.log())
+		require.NotNil(t, left, p.log())
+		require.Equal(t, strconv.Itoa(alertsAmong(delivered)), left[1], "what the destination that is down has not got is told")
+		t.Logf("%d records sent: %d delivered, %d dropped by the kernel, %d by the queue, %d came too late; alerts %d, of which one destination lacks %s",
+			records, handedOver, kernel, queue, waiting, alertsAmong(delivered), left[1])
+	})
+}
