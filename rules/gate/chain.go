@@ -65,7 +65,7 @@ type test struct {
 	name     string               // operator in lower case
 	argument string
 	negated  bool
-	groups   *regexp.Regexp // of an @rx whose groups later rules read
+	groups   func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
 	captures bool
 	last     *step
 	path     []*step // all steps up to last, for multiMatch
@@ -290,7 +290,7 @@ func (r *run) text(t *test, text string) bool {
 	}
 	var groups []int
 	if t.groups != nil && !t.negated {
-		groups = t.groups.FindStringSubmatchIndex(text)
+		groups = t.groups().FindStringSubmatchIndex(text)
 	}
 	r.match(t, text, groups)
 	return true

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -102,6 +103,22 @@ func (p *compiler) compile(c *chain, rules []seclang.Rule) {
 	for i := range rules {
 		c.tests = append(c.tests, p.test(c, i, &rules[i]))
 	}
+	if !c.readsGroups() {
+		for i := range c.tests {
+			c.tests[i].groups = nil
+		}
+	}
+}
+
+// groupMacro is what stands for a captured group.
+var groupMacro = regexp.MustCompile(`(?i)%\{\s*tx\.\d`)
+
+// readsGroups reports whether a test or an assignment of the chain looks at captured groups.
+func (c *chain) readsGroups() bool {
+	return slices.ContainsFunc(c.tests, func(t test) bool {
+		return slices.ContainsFunc(t.targets, func(g target) bool { return g.kind == ofTX && g.keyRx == nil && isGroup(g.key) }) ||
+			slices.ContainsFunc(t.sets, func(s assignment) bool { return groupMacro.MatchString(s.name) || groupMacro.MatchString(s.value) })
+	})
 }
 
 func (p *compiler) test(c *chain, at int, rule *seclang.Rule) test {
@@ -308,8 +325,8 @@ func (p *compiler) expression(t *test) {
 		return
 	}
 	t.rx = newAutomaton(pattern, p.states)
-	if t.captures && !t.negated {
-		t.groups, _ = regexp.Compile(pattern) // nil when it does not compile: then groups count as not captured
+	if t.rx != nil && t.captures && !t.negated {
+		t.groups = t.rx.slow
 	}
 }
 
