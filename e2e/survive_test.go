@@ -78,18 +78,6 @@ pipeline:
 `, service, storage, filters, outputs)
 }
 
-// resident returns the memory of the process in kB.
-func (p *pipeline) resident() int {
-	p.t.Helper()
-	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))
-	require.NoError(p.t, err)
-	m := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
-	require.NotNil(p.t, m)
-	n, err := strconv.Atoi(string(m[1]))
-	require.NoError(p.t, err)
-	return n
-}
-
 // feed appends numbered records to the file "in" until it is told to stop, every tenth one an attack, and returns how many.
 func feed(t *testing.T, dir string, stop <-chan struct{}) (n int) {
 	t.Helper()
