@@ -88,12 +88,13 @@ func (p *pipeline) stop() {
 	require.NoError(p.t, p.end(), "how Fluent Bit ended")
 }
 
-// end waits for the process to end by itself.
+// end waits for the process to end by itself, and requires that what filters and outputs tell at their end adds up.
 func (p *pipeline) end() error {
 	p.t.Helper()
 	select {
 	case err := <-p.ended:
 		p.ended <- err
+		p.addsUp()
 		return err
 	case <-time.After(patience):
 		require.FailNow(p.t, "Fluent Bit still runs")

@@ -103,6 +103,10 @@ func TestHotReload(t *testing.T) {
 				alerts(3, "two")
 				p.records("all", 6)
 				p.stop()
+				for _, kind := range []string{"filter", "output"} {
+					b := p.balance(kind)
+					require.Equal(t, []int{6, 3}, []int{b.records, b.alerts}, "records and alerts of each %s in turn", kind)
+				}
 			})
 		})
 	}
@@ -146,5 +150,6 @@ func TestPanicAfterFluentBitsOwnSignalsLetsRecordsPass(t *testing.T) {
 		}
 		p.waitLog("recovered from a panic")
 		p.stop()
+		require.Equal(t, 2, p.balance("filter").broken)
 	})
 }

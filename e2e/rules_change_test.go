@@ -82,5 +82,7 @@ func TestRulesChangeWhileRecordsFlow(t *testing.T) {
 		}
 		require.Equal(t, map[string]int{"rule 2": 2, "rule 4": 1}, found)
 		p.stop()
+		b := p.balance("filter")
+		require.Equal(t, []int{sent, 3}, []int{b.records, b.alerts}, "records and alerts")
 	})
 }

@@ -154,6 +154,9 @@ func TestSurvivesReloadsUnderLoad(t *testing.T) {
 		t.Logf("resident memory: %d kB after %d reloads, %d kB at the end", warm, reloads/10+1, end)
 		require.Less(t, end-warm, 24<<10, "kB that reloads leave behind")
 		p.stop()
+		require.Equal(t, p.lines("all"), p.balance("filter").records, "records that the filters of all pipelines have seen")
+		require.Equal(t, p.lines("all"), p.balance("output").records, "records that the outputs of all pipelines have seen")
+		require.Equal(t, p.balance("filter").alerts, p.balance("output").alerts)
 	})
 }
 
@@ -198,6 +201,7 @@ func TestTerminatedOutputDeliversWithTheNextStart(t *testing.T) {
 		p.stop()
 		all := p.told("all")
 		require.Len(t, p.told("alerts"), alertsAmong(all), "every record that was delivered has its alert")
+		require.Equal(t, p.lines("all"), p.balance("output").records)
 		t.Logf("%d of %d records before the end, and %d copies of rewrite_tag", len(all), records, len(p.told("copies")))
 
 		p = f.launch(t, dir, config, "-e", plugin()) // reads on where it was

@@ -132,22 +132,12 @@ func (q *background) end() {
 	<-q.idle
 	f := q.filter
 	for _, c := range q.chunks {
-		f.skip(c.data)
+		f.countAll(c.data, Late)
 	}
 	if n := uint64(len(q.emits)); n > 0 {
 		f.counts.failed.Add(n)
 		f.log(LevelWarn, fmt.Sprintf("%d alerts were found after the pipeline had ended, and could not be emitted", n))
 	}
-}
-
-// skip counts the events of a chunk as not inspected.
-func (f *Filter) skip(chunk []byte) {
-	b := f.getBatch(chunk)
-	defer f.putBatch(b)
-	for i := range b.items {
-		b.items[i].kind = Late
-	}
-	f.count(b)
 }
 
 // Ticks reports whether records become ready beside Process, so that the host has to ask for them with Due.

@@ -14,36 +14,66 @@ type Outcome struct {
 	Changed bool   // Data replaces the chunk; when false the chunk continues as it is
 	Data    []byte // the changed chunk; empty when all of its records are dropped
 	Emits   []Emit // alerts for the emit tag, in record order, summaries of suppressed ones, and metrics, when they are due
+
+	counted bool // the records of the chunk are, or will be
+}
+
+// Reset forgets what became of a chunk, and keeps the memory.
+func (out *Outcome) Reset() {
+	out.Changed, out.Data, out.Emits, out.counted = false, out.Data[:0], out.Emits[:0], false
 }
 
 // Process evaluates one chunk of msgpack events that arrived under a tag. It never fails: what cannot be evaluated
 // continues as it came and is counted. The chunk is borrowed for the call.
 func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
-	out.Changed, out.Data, out.Emits = false, out.Data[:0], out.Emits[:0]
-	own := f.IsEmitTag(tag)
-	if f.background != nil && !own {
+	out.Reset()
+	if f.IsEmitTag(tag) {
+		f.countAll(chunk, Skipped)
+		out.counted = true
+		return
+	}
+	if f.background != nil {
 		out.Emits = f.Due(out.Emits)
 		if !f.background.put(chunk, tag) {
-			f.skip(chunk)
+			f.countAll(chunk, Late)
 		}
+		out.counted = true
 		return
 	}
 	b := f.getBatch(chunk)
 	defer f.putBatch(b)
-	if own {
-		for i := range b.items {
-			b.items[i].kind = Skipped
-		}
-		f.count(b)
-		return
-	}
 	f.evaluateBatch(b)
 	f.count(b)
+	out.counted = true
 	f.assemble(b, chunk, out)
 	if f.config.emitTag != nil {
 		f.collectEmits(b, tag, out)
 	}
 	out.Emits = f.Due(out.Emits)
+}
+
+// Abandon counts the records of a chunk as broken when a panic has kept Process from counting them: they pass as they came. The
+// Outcome is that of Process, or a Reset one when it was not called.
+func (f *Filter) Abandon(chunk []byte, out *Outcome) {
+	if out.counted {
+		return
+	}
+	defer func() {
+		if recover() != nil { // reading the chunk is what panics
+			f.counts.broken.Add(1)
+		}
+	}()
+	f.countAll(chunk, Broken)
+}
+
+// countAll counts all records of a chunk as of one kind.
+func (f *Filter) countAll(chunk []byte, kind Kind) {
+	b := f.getBatch(chunk)
+	defer f.putBatch(b)
+	for i := range b.items {
+		b.items[i].kind = kind
+	}
+	f.count(b)
 }
 
 // evaluateBatch evaluates all events within the budget.

@@ -242,8 +242,27 @@ func TestPanicLetsTheChunkPass(t *testing.T) {
 				require.Equal(t, "1", answer)
 				require.Equal(t, "0", h.do("exit", "0"))
 				require.Contains(t, strings.Join(h.log, "\n"), "2 panics")
+				require.Contains(t, strings.Join(h.log, "\n"), "records 3: clean 0, alerts 1, not http 0, broken 2, skipped 0")
 			})
 		}
+	}
+}
+
+// A signal may be taken by a thread that runs Go, whose stacks are too small for a handler of the host.
+func TestHandlersOfTheHostRunOnAStackOfTheirOwn(t *testing.T) {
+	h := start(t, plain)
+	for _, step := range []struct {
+		name string
+		call func()
+	}{
+		{"start", func() { require.Equal(t, "0", h.init(0, "waf.0")) }},
+		{"records", func() { h.filter(0, "nano", sample(t, ""), "input") }},
+		{"end", func() { require.Equal(t, "0", h.do("exit", "0")) }},
+	} {
+		h.do("signals")
+		require.Equal(t, "7", h.do("stacks"))
+		step.call()
+		require.Equal(t, "0", h.do("stacks"), step.name)
 	}
 }
 

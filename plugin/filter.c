@@ -15,6 +15,7 @@ static int cb_init(void *ins, void *config, void *data)
     if (waf_forked("filter:waf") || waf_host.filter_get_property == NULL || waf_host.filter_set_context == NULL) {
         return -1;
     }
+    waf_keep_signals();
     handle = wafFilterOpen(ins, config);
     if (handle == 0) {
         return -1;
@@ -35,6 +36,7 @@ static int cb_exit(void *context, void *config)
 {
     (void) config;
     if (context != NULL && !waf_forked("filter:waf")) {
+        waf_keep_signals();
         wafFilterClose((uintptr_t) context);
     }
     return 0;

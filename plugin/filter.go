@@ -91,15 +91,20 @@ func wafFilterRun(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, tag *C
 	out *unsafe.Pointer, outSize *C.size_t, input, config unsafe.Pointer,
 ) (answer C.int) {
 	i := cgo.Handle(handle).Value().(*instance)
-	defer i.recovered("filter", func() { answer = C.WAF_FILTER_NOTOUCH })
+	chunk := unsafe.Slice((*byte)(data), int(size))
+	o := outcomes.Get().(*filter.Outcome)
+	o.Reset()
+	defer i.recovered("filter", func() {
+		answer = C.WAF_FILTER_NOTOUCH
+		i.filter.Abandon(chunk, o)
+	})
 
 	if i.filter.Ticks() {
 		i.startTicking(handle, input)
 	}
 	name := i.tagName(unsafe.Slice((*byte)(unsafe.Pointer(tag)), int(tagLen)))
 	fault(name)
-	o := outcomes.Get().(*filter.Outcome)
-	i.filter.Process(unsafe.Slice((*byte)(data), int(size)), name, o)
+	i.filter.Process(chunk, name, o)
 	for _, e := range o.Emits {
 		i.emit(e, input, config)
 	}

@@ -134,7 +134,10 @@ void *waf_filter_config_map(void);
 void *waf_output_config_map(void);
 void *waf_input_config_map(void);
 
-/* signals.c: puts Go's SIGSEGV and SIGFPE handlers back when the host has replaced them. Cheap enough for every chunk. */
+/*
+ * signals.c: puts Go's SIGSEGV and SIGFPE handlers back when the host has replaced them, and has its other handlers run on a stack of
+ * their own. Cheap enough for every chunk.
+ */
 void waf_keep_signals(void);
 
 /*

@@ -16,6 +16,7 @@ static int reloading;
 WAF_EXPORT int FLBPluginPreRegister(int hot_reloading)
 {
     reloading = hot_reloading;
+    waf_keep_signals();
     return 0;
 }
 

@@ -526,9 +526,28 @@ static void crash(int number)
 /* signals: the handlers that Fluent Bit sets again on SIGHUP and SIGCONT. */
 static void signals(void)
 {
-    signal(SIGSEGV, crash);
-    signal(SIGFPE, crash);
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGCONT, SIGTERM, SIGSEGV, SIGFPE};
+    size_t n;
+
+    for (n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++) {
+        signal(numbers[n], crash);
+    }
     printf("= ok\n");
+}
+
+/* stacks: how many of the host's handlers run on the stack of whatever a thread was doing. */
+static void stacks(void)
+{
+    int number, without = 0;
+
+    for (number = 1; number < SIGSYS; number++) {
+        struct sigaction now;
+
+        if (sigaction(number, NULL, &now) == 0 && now.sa_handler == crash && (now.sa_flags & SA_ONSTACK) == 0) {
+            without++;
+        }
+    }
+    printf("= %d\n", without);
 }
 
 /* fork ID NAME: the start of an instance in a child, as in daemon mode. */
@@ -821,6 +840,9 @@ static void run(char **words)
     }
     else if (strcmp(words[0], "signals") == 0) {
         signals();
+    }
+    else if (strcmp(words[0], "stacks") == 0) {
+        stacks();
     }
     else if (strcmp(words[0], "fork") == 0) {
         fork_init(words);
