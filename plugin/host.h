@@ -134,10 +134,7 @@ void *waf_filter_config_map(void);
 void *waf_output_config_map(void);
 void *waf_input_config_map(void);
 
-/*
- * signals.c: puts Go's SIGSEGV and SIGFPE handlers back when the host has replaced them, and has its other handlers run on a stack of
- * their own. Cheap enough for every chunk.
- */
+/* signals.c: keeps what Go needs of the process's signal handlers, which the host sets again. Cheap enough for every chunk. */
 void waf_keep_signals(void);
 
 /*

@@ -1,61 +1,100 @@
 #include "host.h"
 
-#include <dlfcn.h>
+#include <link.h>
 #include <signal.h>
-#include <sys/auxv.h>
-
-/* 1 when code belongs to the executable, which for the handlers here means: to the host, not to a Go runtime. */
-static int in_executable(void (*code)(int, siginfo_t *, void *))
-{
-    Dl_info here, executable;
-
-    return dladdr((void *) (uintptr_t) code, &here) != 0
-        && dladdr((void *) getauxval(AT_ENTRY), &executable) != 0
-        && here.dli_fbase == executable.dli_fbase;
-}
 
 /*
- * The host sets its handlers without SA_ONSTACK, and again on SIGHUP and SIGCONT. A signal to the process may be taken by any of its
- * threads, by one that runs Go as well, and a handler on a goroutine's small stack would write over other memory of Go's.
+ * The host's handlers and Go. The host sets plain handlers at its start, and all of them again whenever one of them runs, which takes
+ * two things away that Go needs:
+ *
+ * - The handlers that Go's runtime has for SIGSEGV and SIGFPE. Without them a nil dereference in Go would end the process instead of
+ *   reaching recover().
+ * - SA_ONSTACK for the others. A signal to the process may be taken by any of its threads, by one that runs Go as well, and a handler
+ *   on a goroutine's small stack writes over other memory of Go's.
+ *
+ * Both are put back as soon as the host's handler is through, and looked after with every call of the plugin besides. All of this may
+ * run in a handler of a signal.
  */
-static void use_signal_stack(int number)
-{
-    struct sigaction now;
 
-    if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN
-        && (now.sa_flags & SA_ONSTACK) == 0) {
-        now.sa_flags |= SA_ONSTACK;
-        sigaction(number, &now, NULL);
+static const int relayed[] = {SIGINT, SIGQUIT, SIGHUP, SIGCONT, SIGTERM};
+
+enum { RELAYED = sizeof(relayed) / sizeof(relayed[0]) };
+
+/* The host's handlers of these signals. */
+static void (*volatile handlers[RELAYED])(int);
+
+/* Where the code of the executable is, and with it the host's handlers. */
+static uintptr_t first, behind;
+
+static int find_executable(struct dl_phdr_info *info, size_t size, void *data)
+{
+    int n;
+
+    (void) size;
+    (void) data;
+    first = UINTPTR_MAX;
+    for (n = 0; n < info->dlpi_phnum; n++) {
+        uintptr_t start = info->dlpi_addr + info->dlpi_phdr[n].p_vaddr;
+
+        if (info->dlpi_phdr[n].p_type == PT_LOAD) {
+            first = start < first ? start : first;
+            behind = start + info->dlpi_phdr[n].p_memsz > behind ? start + info->dlpi_phdr[n].p_memsz : behind;
+        }
     }
+    return 1; /* the executable is the first of all objects */
 }
 
-/*
- * On SIGHUP and SIGCONT Fluent Bit sets plain handlers for SIGSEGV and SIGFPE again. With them a nil dereference in Go would end
- * the process instead of reaching recover(). SIGBUS, which the host leaves alone, still has the handler that Go's runtime gives
- * to all three; that handler passes faults outside Go on to the host's first handlers, so their stack traces are kept.
- */
+__attribute__((constructor)) static void load(void)
+{
+    dl_iterate_phdr(find_executable, NULL);
+}
+
+/* 1 for a handler of the host's that was set with signal(). */
+static int is_hosts(const struct sigaction *action)
+{
+    uintptr_t code = (uintptr_t) action->sa_handler;
+
+    return (action->sa_flags & SA_SIGINFO) == 0 && code >= first && code < behind;
+}
+
+static void relay(int number)
+{
+    size_t n;
+
+    for (n = 0; n < RELAYED; n++) {
+        if (relayed[n] == number && handlers[n] != NULL) {
+            handlers[n](number);
+        }
+    }
+    waf_keep_signals();
+}
+
+/* SIGBUS, which the host leaves alone, still has the handler that Go's runtime gives to SIGSEGV and SIGFPE as well; it passes faults
+ * outside Go on to the host's first handlers, so their stack traces are kept. */
 static void restore_faults(void)
 {
     struct sigaction go;
 
-    if (sigaction(SIGBUS, NULL, &go) != 0 || (go.sa_flags & SA_ONSTACK) == 0 || in_executable(go.sa_sigaction)) {
-        return;
+    if (sigaction(SIGBUS, NULL, &go) == 0 && (go.sa_flags & SA_ONSTACK) != 0 && !is_hosts(&go)) {
+        sigaction(SIGSEGV, &go, NULL);
+        sigaction(SIGFPE, &go, NULL);
     }
-    sigaction(SIGSEGV, &go, NULL);
-    sigaction(SIGFPE, &go, NULL);
 }
 
 void waf_keep_signals(void)
 {
-    struct sigaction last; /* that the host sets, of all */
+    struct sigaction now;
+    size_t n;
 
-    use_signal_stack(SIGCONT); /* the only one that Go's runtime does not look after at its start */
-    if (sigaction(SIGFPE, NULL, &last) != 0 || (last.sa_flags & SA_SIGINFO) != 0 || !in_executable(last.sa_sigaction)) {
-        return;
+    for (n = 0; n < RELAYED; n++) {
+        if (sigaction(relayed[n], NULL, &now) == 0 && is_hosts(&now)) {
+            handlers[n] = now.sa_handler;
+            now.sa_handler = relay;
+            now.sa_flags |= SA_ONSTACK;
+            sigaction(relayed[n], &now, NULL);
+        }
     }
-    use_signal_stack(SIGINT);
-    use_signal_stack(SIGQUIT);
-    use_signal_stack(SIGHUP);
-    use_signal_stack(SIGTERM);
-    restore_faults();
+    if (sigaction(SIGFPE, NULL, &now) == 0 && is_hosts(&now)) {
+        restore_faults();
+    }
 }

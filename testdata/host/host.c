@@ -523,31 +523,54 @@ static void crash(int number)
     _exit(100 + number);
 }
 
-/* signals: the handlers that Fluent Bit sets again on SIGHUP and SIGCONT. */
-static void signals(void)
+static volatile sig_atomic_t handled;
+
+/* Like Fluent Bit's, a handler that sets all of them again. */
+static void set_handlers(void);
+
+static void handle(int number)
 {
-    static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGCONT, SIGTERM, SIGSEGV, SIGFPE};
+    handled = number;
+    set_handlers();
+}
+
+static void set_handlers(void)
+{
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGHUP, SIGCONT, SIGTERM};
     size_t n;
 
     for (n = 0; n < sizeof(numbers) / sizeof(numbers[0]); n++) {
-        signal(numbers[n], crash);
+        signal(numbers[n], handle);
     }
+    signal(SIGSEGV, crash);
+    signal(SIGFPE, crash);
+}
+
+/* signals: the handlers that Fluent Bit sets at its start, and again on SIGHUP and SIGCONT. */
+static void signals(void)
+{
+    set_handlers();
     printf("= ok\n");
 }
 
-/* stacks: how many of the host's handlers run on the stack of whatever a thread was doing. */
-static void stacks(void)
+/* raise NUMBER: which signal the host has handled then, and which signals have a handler that runs on the stack of whatever a thread
+ * was doing. */
+static void send_signal(char **words)
 {
-    int number, without = 0;
+    int number;
 
+    handled = 0;
+    raise(atoi(words[1]));
+    printf("= handled %d", handled);
     for (number = 1; number < SIGSYS; number++) {
         struct sigaction now;
 
-        if (sigaction(number, NULL, &now) == 0 && now.sa_handler == crash && (now.sa_flags & SA_ONSTACK) == 0) {
-            without++;
+        if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_DFL && now.sa_handler != SIG_IGN
+            && (now.sa_flags & SA_ONSTACK) == 0) {
+            printf(" %d", number);
         }
     }
-    printf("= %d\n", without);
+    printf("\n");
 }
 
 /* fork ID NAME: the start of an instance in a child, as in daemon mode. */
@@ -841,8 +864,8 @@ static void run(char **words)
     else if (strcmp(words[0], "signals") == 0) {
         signals();
     }
-    else if (strcmp(words[0], "stacks") == 0) {
-        stacks();
+    else if (strcmp(words[0], "raise") == 0) {
+        send_signal(words);
     }
     else if (strcmp(words[0], "fork") == 0) {
         fork_init(words);
