@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // tagTemplate is a tag in which $TAG stands for the record's tag and $TAG[n] for its part n between dots, as in rewrite_tag.
@@ -26,6 +27,9 @@ const (
 var tagVariable = regexp.MustCompile(`^\$TAG(?:\[(\d{1,3})\])?`)
 
 func parseTag(text string) (*tagTemplate, error) {
+	if !utf8.ValidString(text) {
+		return nil, fmt.Errorf("malformed tag %q (want UTF-8)", text)
+	}
 	t := &tagTemplate{}
 	pattern := "^"
 	for rest := text; rest != ""; {
