@@ -196,7 +196,7 @@ func (s *soak) accountedFor() {
 		switch f.sort {
 		case attack, again:
 			require.NotEqual(t, none, f.verdict, "attacks that nothing tells of")
-		case repeated, unique, upload, big:
+		case repeated, unique, upload, bulky:
 			require.NotEqual(t, alerts, f.verdict, "alerts on clean records")
 		}
 	}

@@ -23,7 +23,7 @@ const (
 	repeated = "repeated" // clean, one of fifty transactions
 	unique   = "unique"   // clean, each for the first time
 	upload   = "upload"   // clean, with whole bodies
-	big      = "big"      // clean, with a form of 50 kB
+	bulky    = "bulky"    // clean, with a form of 50 kB
 	attack   = "attack"
 	again    = "again" // an attack that its client repeats
 	other    = "other" // another protocol
@@ -35,7 +35,7 @@ const (
 var shares = []struct {
 	sort string
 	part int
-}{{repeated, 40}, {unique, 39}, {upload, 3}, {big, 1}, {attack, 3}, {again, 1}, {other, 6}, {garbage, 3}, {odd, 4}}
+}{{repeated, 40}, {unique, 39}, {upload, 3}, {bulky, 1}, {attack, 3}, {again, 1}, {other, 6}, {garbage, 3}, {odd, 4}}
 
 // sortOf returns the sort of record n. Sorts take turns, in an order that looks like none.
 func sortOf(n int) string {
@@ -84,7 +84,7 @@ func mixed(n int, sent time.Time) []byte {
 	case upload:
 		r := corpus.Clean(1<<32 + number)
 		return asJSON(&r, 0, mark)
-	case big:
+	case bulky:
 		r := bigForm(number)
 		return asJSON(&r, 0, mark)
 	default:
