@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/types/variables"
@@ -71,11 +72,31 @@ func newLanes(triggers []trigger, all *steps) *lanes {
 			}
 		}
 	}
+	made := scanners{}
 	for i, at := range l.all() {
 		at.number = uint32(i)
-		at.build(all)
+		at.build(all, made)
 	}
 	return l
+}
+
+// scanners are those of all lanes, by their tests: lanes that the same rules look at share them.
+type scanners map[string]*scanner
+
+// of returns the scanner for the literals of a lane's tests.
+func (m scanners) of(tests []trigger, numbers []uint16) *scanner {
+	var key []byte
+	for _, n := range numbers {
+		key = fmt.Appendf(key, "%d %p,", n, tests[n].test)
+	}
+	if m[string(key)] == nil {
+		sets := make(map[uint16]literals, len(numbers))
+		for _, n := range numbers {
+			sets[n] = tests[n].test.literals
+		}
+		m[string(key)] = newScanner(sets)
+	}
+	return m[string(key)]
 }
 
 func (l *lanes) keyedLane(c collection, key string) *lane {
@@ -134,34 +155,30 @@ func (l *lanes) all() []*lane {
 }
 
 // build makes the scanners of a lane once its tests are known.
-func (at *lane) build(all *steps) {
-	combined := map[uint16]literals{}
-	byStep := map[*step]map[uint16]literals{}
+func (at *lane) build(all *steps, made scanners) {
+	var combined []uint16
+	byStep := map[*step][]uint16{}
 	for i, tr := range at.tests {
 		number := uint16(i)
 		if tr.test.literals == nil {
 			at.each = append(at.each, number)
 			continue
 		}
-		combined[number] = tr.test.literals
+		combined = append(combined, number)
 		steps := []*step{tr.test.last}
 		if tr.test.multi {
 			steps = tr.test.path
 		}
 		for _, s := range steps {
-			if s.parent == nil {
-				continue
+			if s.parent != nil {
+				byStep[s] = append(byStep[s], number)
 			}
-			if byStep[s] == nil {
-				byStep[s] = map[uint16]literals{}
-			}
-			byStep[s][number] = tr.test.literals
 		}
 	}
-	at.combined = newScanner(combined)
+	at.combined = made.of(at.tests, combined)
 	for _, s := range all.all {
-		if sets := byStep[s]; sets != nil {
-			at.stepped = append(at.stepped, steppedScan{s, s.triggers(), newScanner(sets)})
+		if numbers := byStep[s]; numbers != nil {
+			at.stepped = append(at.stepped, steppedScan{s, s.triggers(), made.of(at.tests, numbers)})
 		}
 	}
 }
