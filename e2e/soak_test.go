@@ -217,8 +217,7 @@ func flat(t *testing.T, readings []reading) {
 		for i := range of {
 			values[i] = value(of[i])
 		}
-		slices.Sort(values)
-		return values[len(values)/2]
+		return middle(values)
 	}
 	for _, bound := range []struct {
 		what  string

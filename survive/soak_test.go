@@ -34,11 +34,8 @@ func TestMixedTrafficLeavesNothingBehind(t *testing.T) {
 	turn, records := 0, 0
 	run := func(until time.Time, turns int) {
 		for ; turns > 0 || time.Now().Before(until); turns-- {
-			f.Process(traffic(turn, 40), "nano", &out)
-			f.Process(get("/", numbered(5000, "X-H%d: v\r\n")), "nano", &out)
-			for i := range out.Emits {
-				f.EmitTaken(&out.Emits[i])
-			}
+			pass(f, traffic(turn, 40), &out)
+			pass(f, get("/", numbered(5000, "X-H%d: v\r\n")), &out)
 			turn, records = turn+1, records+42
 		}
 	}

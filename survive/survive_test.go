@@ -69,13 +69,24 @@ func withBody(body []byte) []byte {
 	return append([]byte{0x92, 0x92, 0xd7, 0x00, 0x66, 0x58, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x80}, body...)
 }
 
-// add up requires that every record is counted once, and every alert once.
+// addsUp requires that every record is counted once, and every alert once where alerts are emitted.
 func addsUp(t testing.TB, f *filter.Filter, records int) {
 	t.Helper()
 	c := f.Counts()
 	require.EqualValues(t, records, c.Records, "%s", c)
 	require.Equal(t, c.Records, c.Clean+c.Alerts+c.NotHTTP+c.Broken+c.Skipped, "%s", c)
+	if sent := c.Emitted + c.Failed + c.Suppressed; sent > 0 {
+		require.Equal(t, c.Alerts, sent, "%s", c)
+	}
 	require.Zero(t, c.Panics, "%s", c)
+}
+
+// pass has a filter process a chunk, and takes the alerts as a host does.
+func pass(f *filter.Filter, chunk []byte, out *filter.Outcome) {
+	f.Process(chunk, "nano", out)
+	for i := range out.Emits {
+		f.EmitTaken(&out.Emits[i])
+	}
 }
 
 // fate is what has become of one record.
