@@ -23,7 +23,7 @@ import (
 func onHosts(t *testing.T, test func(t *testing.T, h *host)) {
 	t.Helper()
 	variants := []variant{plain, sanitized}
-	if os.Getenv("SURVIVE") != "" {
+	if longForm() {
 		variants = append(variants, pointers)
 	}
 	for _, v := range variants {

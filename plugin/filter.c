@@ -12,7 +12,12 @@ static int cb_init(void *ins, void *config, void *data)
     uintptr_t handle;
 
     (void) data;
-    if (waf_forked("filter:waf") || waf_host.filter_get_property == NULL || waf_host.filter_set_context == NULL) {
+    if (waf_forked("filter:waf")) {
+        return -1;
+    }
+    if (waf_host.filter_get_property == NULL || waf_host.filter_set_context == NULL) {
+        waf_log(WAF_LOG_ERROR, "[filter:waf] this host lacks flb_filter_get_property or flb_filter_set_context; Fluent Bit 2.2 to 5.1 "
+                               "have them");
         return -1;
     }
     waf_keep_signals();

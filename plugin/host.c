@@ -107,6 +107,11 @@ int waf_on_input_thread(void)
     return prctl(PR_GET_NAME, name) == 0 && strncmp(name, prefix, sizeof(prefix) - 1) == 0;
 }
 
+int waf_has_timers(void)
+{
+    return waf_host.sched_ctx_get != NULL && waf_host.sched_timer_cb_create != NULL && waf_host.sched_timer_invalidate != NULL;
+}
+
 void *waf_copy(const void *data, size_t size)
 {
     void *copy = malloc(size == 0 ? 1 : size);

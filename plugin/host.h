@@ -113,6 +113,9 @@ void waf_log(int level, const char *line);
 /* Reports, in the log, that the host forked after it loaded this object. Returns 1 when it did. */
 int waf_forked(const char *who);
 
+/* 1 when the host has timers for its event loops. */
+int waf_has_timers(void);
+
 /* A copy of size bytes that the host may free, NULL when there is no memory. */
 void *waf_copy(const void *data, size_t size);
 

@@ -30,6 +30,7 @@ type host struct {
 // variant is one way to compile and run the host, and to build the plugin.
 type variant struct {
 	name   string
+	cc     string // the C compiler
 	object func() (dir string, err error)
 	flags  []string // of the C compiler, for the host and for in_nano.so
 	run    []string // the command that runs the host, without its path
@@ -37,19 +38,25 @@ type variant struct {
 }
 
 var (
-	plain = variant{name: "plain", object: built("plain", "", tags)}
-	old   = variant{name: "without emitter", object: plain.object, flags: []string{"-DOLD"}}
+	plain = variant{name: "plain", cc: "cc", object: built("plain", "", tags)}
+	old   = variant{name: "without emitter", cc: "cc", object: plain.object, flags: []string{"-DOLD"}}
 
 	// Leaks are not looked for: what only Go's memory refers to looks like one.
 	sanitized = variant{
-		name: "sanitizers", object: built("sanitized", "", tags+",waf_sanitize"),
+		name: "sanitizers", cc: "cc", object: built("sanitized", "", tags+",waf_sanitize"),
 		flags: []string{"-fsanitize=address,undefined", "-fno-omit-frame-pointer"},
 		env: []string{"ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0",
 			"UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1"},
 	}
 
 	// Go's runtime checks every pointer that C is given or keeps.
-	pointers = variant{name: "cgocheck2", object: built("cgocheck2", "cgocheck2", tags), env: []string{"GODEBUG=cgocheck=1"}}
+	pointers = variant{name: "cgocheck2", cc: "cc", object: built("cgocheck2", "cgocheck2", tags), env: []string{"GODEBUG=cgocheck=1"}}
+
+	// Go's runtime tells valgrind what its memory is. A preemption writes below the stack pointer.
+	valgrind = variant{
+		name: "valgrind", cc: "cc", object: built("valgrind", "", tags+",valgrind"), env: []string{"GODEBUG=asyncpreemptoff=1"},
+		run: []string{"valgrind", "--quiet", "--fair-sched=yes", "--leak-check=no", "--error-exitcode=9", "--suppressions=../testdata/host/valgrind.supp"},
+	}
 )
 
 // built returns what builds the plugin with its link once and returns their directory.
@@ -81,14 +88,24 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+// longForm reports whether tests have their full size: with SURVIVE set, as make survive does.
+func longForm() bool { return os.Getenv("SURVIVE") != "" }
+
 // start compiles a variant of the host, runs it and loads the plugin.
 func start(t *testing.T, v variant) *host {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "host")
-	compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
+	h := launch(t, v)
 	dir, err := v.object()
 	require.NoError(t, err)
+	require.Equal(t, "waf event_type 1 flags 0 later zero one object", h.do("load", dir))
+	return h
+}
 
+// launch compiles a variant of the host and runs it.
+func launch(t *testing.T, v variant) *host {
+	t.Helper()
+	program := filepath.Join(t.TempDir(), "host")
+	compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
 	command := append(append([]string{}, v.run...), program)
 	run := exec.Command(command[0], command[1:]...)
 	run.Stderr = os.Stderr
@@ -107,7 +124,6 @@ func start(t *testing.T, v variant) *host {
 			require.NoError(t, err, "the host's end")
 		}
 	})
-	require.Equal(t, "waf event_type 1 flags 0 later zero one object", h.do("load", dir))
 	return h
 }
 
@@ -115,7 +131,7 @@ func start(t *testing.T, v variant) *host {
 func compile(t *testing.T, v variant, args ...string) {
 	t.Helper()
 	args = append(append([]string{"-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g"}, v.flags...), args...)
-	out, err := exec.Command("cc", args...).CombinedOutput()
+	out, err := exec.Command(v.cc, args...).CombinedOutput()
 	for _, library := range []string{"asan", "ubsan"} {
 		if strings.Contains(string(out), library) {
 			t.Skipf("the C compiler has no %s: %s", library, out)

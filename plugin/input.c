@@ -91,10 +91,10 @@ static void *start_timer(struct waf_input *input)
 {
     void *timer = NULL;
 
-    if (waf_host.sched_ctx_get == NULL || waf_host.sched_timer_cb_create == NULL || waf_host.sched_timer_invalidate == NULL
-        || waf_host.sched_ctx_get() == NULL
+    if (!waf_has_timers() || waf_host.sched_ctx_get() == NULL
         || waf_host.sched_timer_cb_create(waf_host.sched_ctx_get(), WAF_TIMER_REPEATING, HAND_OVER_MILLISECONDS, tick, input,
                                           &timer) != 0) {
+        waf_log(WAF_LOG_WARN, "[input:nano] this host has no timer for us, as Fluent Bit 3.2 to 5.1 have: records are handed over once a second");
         return NULL;
     }
     return timer;

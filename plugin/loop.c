@@ -27,8 +27,9 @@ struct waf_loop *waf_loop_open(void)
     struct waf_loop *loop;
 
     if (waf_host.coro_get == NULL || waf_host.coro_set == NULL || waf_host.co_active == NULL || waf_host.co_switch == NULL
-        || waf_host.sched_ctx_get == NULL || waf_host.sched_timer_cb_create == NULL
-        || waf_host.sched_timer_invalidate == NULL) {
+        || !waf_has_timers()) {
+        waf_log(WAF_LOG_WARN, "[output:waf] this host lacks functions for waiting in its event loop, which Fluent Bit 2.2 to 5.1 have: the "
+                              "pipeline stands still while alerts are delivered");
         return NULL;
     }
     loop = calloc(1, sizeof(*loop));
