@@ -18,31 +18,44 @@ type automaton struct {
 	slow    func() *regexp.Regexp // compiled when it is first needed
 	once    sync.Once             // makes what follows, which most expressions never need
 
-	prog   *syntax.Prog
-	bounds []rune // where a new class of runes begins, ascending, from 0
-	ascii  [128]uint16
-	start  atomic.Pointer[state]
+	prog    *syntax.Prog
+	bounds  []rune // where a new class of runes begins, ascending, from 0
+	ascii   [utf8.RuneSelf]uint16
+	current atomic.Pointer[table]
 
-	mu     sync.Mutex // held while states are made
-	states map[string]*state
-	size   int           // bytes of states
-	total  *atomic.Int64 // bytes of states of all automata of the gate
+	mu    sync.Mutex    // held while states are made
+	size  int           // bytes of the current table
+	total *atomic.Int64 // bytes of the tables of all automata of the gate
+}
+
+// table holds states of an automaton and where each class of runes leads from them. A full table is copied to a larger one; those
+// who read the old one go over to the new one where the old one does not know the way.
+type table struct {
+	next   []uint32 // row of the next state, by row and class; written and read atomically
+	states []state
+	rows   map[string]uint32 // of a state, by its key
 }
 
 // state is the set of instructions at which the program can be before the next rune, and what the rune before was, which
 // decides about ^, $ and \b.
 type state struct {
-	accept bool // a match has ended; what follows does not matter
 	pcs    []uint32
 	before rune
-	next   []atomic.Pointer[state] // by class of the next rune; the last is the end of the value
 }
+
+// What is in a table beside rows, which are multiples of the number of classes, 12 and more.
+const (
+	unknown  = iota // nobody went this way yet
+	accepted        // a match has ended; what follows does not matter
+	rejected        // at the end of the value
+)
 
 const (
 	maxStateBytes = 1 << 20  // of one expression
 	fairBytes     = 32 << 10 // of one expression when all together have more than their budget
 	stateBudget   = 8 << 20  // bytes of states of all expressions of a gate
 	maxDrops      = 1        // how often one value may fill the memory of an expression
+	firstStates   = 4        // for which a new table has room
 	noRune        = -1
 )
 
@@ -67,9 +80,8 @@ func (a *automaton) prepare() {
 	if a.prog, err = syntax.Compile(re.Simplify()); err != nil {
 		panic(err)
 	}
-	a.states = map[string]*state{}
 	a.classify()
-	a.start.Store(a.newState(nil, noRune))
+	a.clear()
 }
 
 // classify finds the classes of runes that no instruction tells apart.
@@ -114,61 +126,71 @@ func (a *automaton) class(r rune) int {
 	return at - 1
 }
 
+// stride is the length of a row: the classes and the end of the value.
+func (a *automaton) stride() int { return len(a.bounds) + 1 }
+
 // match reports whether the value has a match.
 func (a *automaton) match(value string) bool {
 	a.once.Do(a.prepare)
-	s := a.start.Load()
+	t := a.current.Load()
+	next, row := t.next, uint32(a.stride())
 	drops := 0
 	for i := 0; i < len(value); {
-		var class int
+		var class uint32
 		size := 1
 		if c := value[i]; c < utf8.RuneSelf {
-			class = int(a.ascii[c])
+			class = uint32(a.ascii[c])
 		} else {
 			var r rune
 			r, size = utf8.DecodeRuneInString(value[i:])
-			class = a.class(r)
+			class = uint32(a.class(r))
 		}
-		next := s.next[class].Load()
-		if next == nil {
-			var dropped bool
-			if next, dropped = a.step(s, class); dropped {
-				if drops++; drops > maxDrops {
-					return a.slow().MatchString(value)
+		to := atomic.LoadUint32(&next[row+class])
+		if to <= accepted {
+			if to == unknown {
+				var dropped bool
+				if t, to, dropped = a.step(t, row, class); dropped {
+					if drops++; drops > maxDrops {
+						return a.slow().MatchString(value)
+					}
 				}
+				next = t.next
+			}
+			if to == accepted {
+				return true
 			}
 		}
-		if next.accept {
-			return true
-		}
-		s = next
+		row = to
 		i += size
 	}
-	end := len(a.bounds)
-	last := s.next[end].Load()
-	if last == nil {
-		last, _ = a.step(s, end)
+	end := uint32(len(a.bounds))
+	to := atomic.LoadUint32(&next[row+end])
+	if to == unknown {
+		_, to, _ = a.step(t, row, end)
 	}
-	return last.accept
+	return to == accepted
 }
 
-// step makes the state that follows a rune of a class, or the end of the value, and tells whether it dropped all others.
-func (a *automaton) step(s *state, class int) (next *state, dropped bool) {
+// step finds out where a class of runes, or the end of the value, leads from a row of a table. The answer is a row of the table that
+// it returns; dropped tells that all states before were dropped.
+func (a *automaton) step(from *table, row, class uint32) (t *table, to uint32, dropped bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := from.states[int(row)/a.stride()-1]
 	after := rune(noRune)
-	if class < len(a.bounds) {
+	if int(class) < len(a.bounds) {
 		after = a.bounds[class]
 	}
-	flags := syntax.EmptyOpContext(s.before, after)
-	c := closure{a: a, flags: flags, seen: make([]bool, len(a.prog.Inst))}
+	c := closure{a: a, flags: syntax.EmptyOpContext(s.before, after), seen: make([]bool, len(a.prog.Inst))}
 	for _, pc := range s.pcs {
 		c.add(pc)
 	}
 	c.add(uint32(a.prog.Start)) // a match can begin anywhere
-	next = &accepting
 	switch {
 	case c.matched:
+		t, to = a.current.Load(), accepted
 	case after == noRune:
-		next = &rejecting
+		t, to = a.current.Load(), rejected
 	default:
 		var pcs []uint32
 		for _, pc := range c.runes {
@@ -177,42 +199,64 @@ func (a *automaton) step(s *state, class int) (next *state, dropped bool) {
 			}
 		}
 		slices.Sort(pcs)
-		next, dropped = a.state(slices.Compact(pcs), kindOf(after))
+		t, to, dropped = a.add(state{slices.Compact(pcs), kindOf(after)})
 	}
-	s.next[class].Store(next)
-	return next, dropped
+	if known, found := t.rows[s.key()]; found {
+		atomic.StoreUint32(&t.next[known+class], to)
+	}
+	return t, to, dropped
 }
 
-// accepting and rejecting are the last states of all automata.
-var accepting, rejecting = state{accept: true}, state{}
-
-// state returns the state for a set of instructions behind a rune, made when it is new, and tells whether it dropped all others.
-// States that are dropped stay usable for those who are at one.
-func (a *automaton) state(pcs []uint32, before rune) (s *state, dropped bool) {
-	key := make([]byte, 0, 4*len(pcs)+4)
-	for _, n := range append(slices.Clone(pcs), uint32(before)) {
+func (s *state) key() string {
+	key := make([]byte, 0, 4*len(s.pcs)+4)
+	for _, n := range append(slices.Clone(s.pcs), uint32(s.before)) {
 		key = append(key, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if s, found := a.states[string(key)]; found {
-		return s, false
+	return string(key)
+}
+
+// add returns the row of a state in the current table, which may be a new one. It tells whether it dropped all states.
+func (a *automaton) add(s state) (t *table, row uint32, dropped bool) {
+	key := s.key()
+	t = a.current.Load()
+	if row, found := t.rows[key]; found {
+		return t, row, false
 	}
-	s = a.newState(pcs, before)
-	size := 8*len(s.next) + 2*len(key) + 128
+	size := 4*a.stride() + 4*len(s.pcs) + len(key) + 96
 	a.size += size
 	all := a.total.Add(int64(size))
 	if dropped = a.size > maxStateBytes || all > stateBudget && a.size > fairBytes; dropped {
-		a.total.Add(-int64(a.size))
-		a.states, a.size = map[string]*state{}, 0
-		a.start.Store(a.newState(nil, noRune))
+		a.clear()
+		t = a.current.Load()
 	}
-	a.states[string(key)] = s
-	return s, dropped
+	if (len(t.states)+2)*a.stride() > len(t.next) {
+		t = a.grow(t)
+	}
+	row = uint32((len(t.states) + 1) * a.stride())
+	t.states = append(t.states, s)
+	t.rows[key] = row
+	return t, row, dropped
 }
 
-func (a *automaton) newState(pcs []uint32, before rune) *state {
-	return &state{pcs: pcs, before: before, next: make([]atomic.Pointer[state], len(a.bounds)+1)}
+// clear drops all states but the first.
+func (a *automaton) clear() {
+	a.total.Add(-int64(a.size))
+	first := state{before: noRune}
+	row := a.stride()
+	a.size = 0
+	a.current.Store(&table{
+		next: make([]uint32, (firstStates+1)*row), states: []state{first}, rows: map[string]uint32{first.key(): uint32(row)},
+	})
+}
+
+// grow makes the table with room for twice as many states the current one.
+func (a *automaton) grow(old *table) *table {
+	larger := &table{next: make([]uint32, 2*len(old.next)), states: old.states, rows: old.rows}
+	for i := range old.next {
+		larger.next[i] = atomic.LoadUint32(&old.next[i])
+	}
+	a.current.Store(larger)
+	return larger
 }
 
 // kindOf returns a rune that stands for all that ^, $ and \b take for the same.
