@@ -60,7 +60,7 @@ type test struct {
 	result   bool // of a constant test
 
 	rx       *automaton           // of an @rx, instead of the operator
-	phrases  *scanner             // of an @pm that is not negated, instead of the operator
+	phrases  func() *scanner      // of an @pm that is not negated, instead of the operator; made when it is first needed
 	operator plugintypes.Operator // Coraza's
 	name     string               // operator in lower case
 	argument string
@@ -279,7 +279,7 @@ func (r *run) decide(t *test, text string) bool {
 	case t.rx != nil:
 		return t.rx.match(text)
 	case t.phrases != nil:
-		return t.phrases.contains(text, &r.hit)
+		return t.phrases().contains(text, &r.hit)
 	}
 	return t.operator.Evaluate(r.state, text)
 }

@@ -18,14 +18,15 @@ func txVariables(state plugintypes.TransactionState) map[string]string {
 
 // scratch is the memory for one transaction.
 type scratch struct {
-	gate    *Gate
-	view    view
-	run     run
-	scanned forms // of the value that is being scanned
-	chained forms // of the values that a chain looks at
-	hits    bitset
-	marks   marks
-	fired   bitset // triggers whose test a value matches
+	gate       *Gate
+	view       view
+	run        run
+	scanned    forms // of the value that is being scanned
+	chained    forms // of the values that a chain looks at
+	texts      []scannedText
+	candidates bitset // triggers whose test the value can match
+	marks      marks
+	fired      bitset // triggers whose test a value matches
 
 	judged     bool     // the engine has to judge
 	diverted   bool     // a chain can match that changes which rules run or how bodies are read
@@ -239,22 +240,11 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 			return
 		}
 	}
-	s.hits.reset(len(at.tests))
 	s.scanned.start(value, len(s.gate.steps.all))
-	if s.scanned.marks[0]&hasHigh != 0 && foldsToASCII(value) {
-		for i := range at.tests {
-			s.hits.set(uint16(i))
-		}
-	} else {
-		s.scan(at, value)
-	}
-	s.hits.setAll(at.each)
+	s.findCandidates(at, value)
 	innocent := true // no test matches the value, whatever else the transaction has
-	for i := range at.tests {
-		if !s.hits.any || !s.hits.has(uint16(i)) {
-			continue
-		}
-		tr := &at.tests[i]
+	for number := range s.candidates.all {
+		tr := &s.gate.triggers[number]
 		s.run.reset(&s.view)
 		s.run.forms = &s.scanned
 		hit := s.run.formed(tr.test)
@@ -263,7 +253,7 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 			continue
 		}
 		innocent = false
-		s.fired.set(tr.number)
+		s.fired.set(number)
 		if c := tr.chain; (!s.judged || c.diverts()) && !in.Exempt.Has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
 			s.suspect(c)
 		}
@@ -276,12 +266,45 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 // maxMemorable is the length in bytes up to which a value is remembered; longer ones hardly repeat.
 const maxMemorable = 512
 
-// scan marks the tests whose literals the value has, as it came or in a form that transformations give it.
-func (s *scratch) scan(at *lane, value string) {
-	at.combined.scan(value, &s.hits)
-	for i := range at.stepped {
-		if st := &at.stepped[i]; s.scanned.marks[0]&st.trigger != 0 && s.scanned.changed(st.step) {
-			st.scanner.scan(s.scanned.after(st.step), &s.hits)
+// findCandidates finds the tests of a lane that can match a value: those of which a literal is in the form of the value that
+// they look at.
+func (s *scratch) findCandidates(at *lane, value string) {
+	s.candidates.copy(&at.each)
+	if s.scanned.marks[0]&hasHigh != 0 && foldsToASCII(value) {
+		s.candidates.copy(&at.set)
+		return
+	}
+	s.texts = s.texts[:0]
+	for i := range at.forms {
+		f, text := &at.forms[i], value
+		if s.scanned.marks[0]&f.trigger != 0 && s.scanned.changed(f.step) {
+			text = s.scanned.after(f.step)
+		}
+		s.candidates.addCommon(s.literalsIn(text), &f.tests)
+	}
+}
+
+// scannedText is a form of a value and the tests that have a literal in it. Many forms of most values are the same.
+type scannedText struct {
+	text string
+	hits bitset
+}
+
+// literalsIn returns the tests that have a literal in a form of the value that is looked at.
+func (s *scratch) literalsIn(text string) *bitset {
+	for i := range s.texts {
+		if s.texts[i].text == text {
+			return &s.texts[i].hits
 		}
 	}
+	n := len(s.texts)
+	if n == cap(s.texts) {
+		s.texts = append(s.texts, scannedText{})
+	}
+	s.texts = s.texts[:n+1]
+	t := &s.texts[n]
+	t.text = text
+	t.hits.reset(len(s.gate.triggers))
+	s.gate.lanes.scanner.scan(text, &t.hits)
+	return &t.hits
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -305,7 +306,8 @@ func (p *compiler) operator(t *test, rule *seclang.Rule) bool {
 		t.literals = nil
 	}
 	if t.literals != nil && (t.name == "pm" || t.name == "pmfromfile" || t.name == "pmf") {
-		t.phrases = newScanner(map[uint16]literals{0: t.literals})
+		set := map[uint16]literals{0: t.literals}
+		t.phrases = sync.OnceValue(func() *scanner { return newScanner(set) })
 	}
 	if t.rx != nil || t.phrases != nil {
 		return true

@@ -1,7 +1,6 @@
 package gate
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/types/variables"
@@ -10,11 +9,11 @@ import (
 // lane is a kind of values that the same rules look at: one variable, the names of a collection, the values of a collection,
 // or its values under one key.
 type lane struct {
-	number   uint32
-	tests    []trigger
-	combined *scanner      // literals of all tests, for the value as it came
-	stepped  []steppedScan // for values that transformations change
-	each     []uint16      // tests that every value is a candidate for
+	number uint32
+	tests  []trigger
+	set    bitset // numbers of the tests
+	each   bitset // of those that every value is a candidate for
+	forms  []form
 }
 
 // trigger is the test of a chain whose literals decide whether the chain is looked at.
@@ -25,19 +24,21 @@ type trigger struct {
 	removable bool   // when it does not fire, the chain need not run
 }
 
-type steppedScan struct {
+// form is what some tests make of a value before they look for something in it.
+type form struct {
 	step    *step
 	trigger traits // that a value needs for the step, or one before it, to change it
-	scanner *scanner
+	tests   bitset // their numbers
 }
 
 // lanes finds the lane of each value.
 type lanes struct {
-	single [256]*lane
-	values [collections]*lane       // of all keys
-	keyed  [collections][]keyedLane // of keys that a rule names, for these rules only
-	names  [collections]*lane
-	used   []variables.RuleVariable // variables that have a lane
+	scanner *scanner // literals of all tests
+	single  [256]*lane
+	values  [collections]*lane       // of all keys
+	keyed   [collections][]keyedLane // of keys that a rule names, for these rules only
+	names   [collections]*lane
+	used    []variables.RuleVariable // variables that have a lane
 }
 
 type keyedLane struct {
@@ -72,31 +73,16 @@ func newLanes(triggers []trigger, all *steps) *lanes {
 			}
 		}
 	}
-	made := scanners{}
 	for i, at := range l.all() {
 		at.number = uint32(i)
-		at.build(all, made)
+		at.build(all, len(triggers))
 	}
+	sets := map[uint16]literals{}
+	for _, tr := range triggers {
+		sets[tr.number] = tr.test.literals
+	}
+	l.scanner = newScanner(sets)
 	return l
-}
-
-// scanners are those of all lanes, by their tests: lanes that the same rules look at share them.
-type scanners map[string]*scanner
-
-// of returns the scanner for the literals of a lane's tests.
-func (m scanners) of(tests []trigger, numbers []uint16) *scanner {
-	var key []byte
-	for _, n := range numbers {
-		key = fmt.Appendf(key, "%d %p,", n, tests[n].test)
-	}
-	if m[string(key)] == nil {
-		sets := make(map[uint16]literals, len(numbers))
-		for _, n := range numbers {
-			sets[n] = tests[n].test.literals
-		}
-		m[string(key)] = newScanner(sets)
-	}
-	return m[string(key)]
 }
 
 func (l *lanes) keyedLane(c collection, key string) *lane {
@@ -154,31 +140,32 @@ func (l *lanes) all() []*lane {
 	return kept
 }
 
-// build makes the scanners of a lane once its tests are known.
-func (at *lane) build(all *steps, made scanners) {
-	var combined []uint16
-	byStep := map[*step][]uint16{}
-	for i, tr := range at.tests {
-		number := uint16(i)
+// build sorts the tests of a lane by what they look at.
+func (at *lane) build(all *steps, triggers int) {
+	at.set.reset(triggers)
+	at.each.reset(triggers)
+	byStep := map[*step]*bitset{}
+	for _, tr := range at.tests {
+		at.set.set(tr.number)
 		if tr.test.literals == nil {
-			at.each = append(at.each, number)
+			at.each.set(tr.number)
 			continue
 		}
-		combined = append(combined, number)
 		steps := []*step{tr.test.last}
 		if tr.test.multi {
 			steps = tr.test.path
 		}
 		for _, s := range steps {
-			if s.parent != nil {
-				byStep[s] = append(byStep[s], number)
+			if byStep[s] == nil {
+				byStep[s] = &bitset{}
+				byStep[s].reset(triggers)
 			}
+			byStep[s].set(tr.number)
 		}
 	}
-	at.combined = made.of(at.tests, combined)
 	for _, s := range all.all {
-		if numbers := byStep[s]; numbers != nil {
-			at.stepped = append(at.stepped, steppedScan{s, s.triggers(), made.of(at.tests, numbers)})
+		if tests := byStep[s]; tests != nil {
+			at.forms = append(at.forms, form{s, s.triggers(), *tests})
 		}
 	}
 }

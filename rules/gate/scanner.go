@@ -8,11 +8,22 @@ import (
 
 // scanner finds which of many literals a value contains, whatever their case. It is built once and read by many goroutines.
 type scanner struct {
-	single  [256][]uint16 // tests that a literal of one byte belongs to, by that byte
-	singles bool          // some literal has one byte
-	grams   [5]gramIndex  // of literals of 2, 3, and 4 or more bytes
-	texts   [5][]scanned  // these literals, by gram
+	bytes  [256]uint16   // a byte with its letter in lower case, and isLiteral where a literal is that byte alone
+	single [256][]uint16 // tests that a literal of one byte belongs to, by that byte
+	short  *pairSet      // with which grams of 2 and 3 bytes end
+	grams  [5]gramIndex  // of literals of 2, 3, and 4 or more bytes
+	texts  [5][]scanned  // these literals, by gram
 }
+
+// pairSet is a set of pairs of bytes.
+type pairSet [1 << 16 / 64]uint64
+
+func (p *pairSet) has(pair uint32) bool { return p[pair/64]&(1<<(pair%64)) != 0 }
+
+var noPairs pairSet
+
+// isLiteral is beside the lower case of a byte that is a literal.
+const isLiteral = 1 << 8
 
 type scanned struct {
 	text   string
@@ -24,8 +35,8 @@ type scanned struct {
 // gramIndex finds literals by one gram of theirs. A bit tells quickly that no literal has a gram; the literals of one that has
 // are found in a table with open addressing.
 type gramIndex struct {
-	bits  []uint64 // nil when no literal is looked for by this gram
-	shift uint     // of a hash, for the number of a bit
+	bits  []uint64
+	shift uint // of a hash, for the number of a bit
 	slots []gramSlot
 	mask  uint32 // of a hash, for the number of a slot
 }
@@ -110,13 +121,15 @@ func newScanner(sets map[uint16]literals) *scanner {
 			owners[text] = append(owners[text], test)
 		}
 	}
-	s := &scanner{}
+	s := &scanner{short: &noPairs}
+	for c := range s.bytes {
+		s.bytes[c] = uint16(fold[c])
+	}
 	shared := map[string]*[]uint16{}
 	for text, tests := range owners {
 		slices.Sort(tests)
 		if len(text) == 1 {
 			s.single[text[0]] = tests
-			s.singles = true
 			continue
 		}
 		size := min(len(text), 4)
@@ -130,15 +143,23 @@ func newScanner(sets map[uint16]literals) *scanner {
 	for size := range s.texts {
 		texts := slices.Clip(s.texts[size])
 		s.texts[size] = texts
-		if len(texts) == 0 {
-			continue
+		if size < 4 && len(texts) > 0 && s.short == &noPairs {
+			s.short = new(pairSet)
 		}
 		slices.SortFunc(texts, func(a, b scanned) int { return cmp.Or(cmp.Compare(a.gram, b.gram), cmp.Compare(a.text, b.text)) })
 		grams := make([]uint32, len(texts))
 		for i := range texts {
 			grams[i] = texts[i].gram
+			if end := texts[i].gram & 0xffff; size < 4 {
+				s.short[end/64] |= 1 << (end % 64)
+			}
 		}
 		s.grams[size] = newGramIndex(grams)
+	}
+	for c := range s.bytes {
+		if s.single[fold[c]] != nil {
+			s.bytes[c] |= isLiteral
+		}
 	}
 	return s
 }
@@ -164,30 +185,38 @@ func rarestGram(text string, size int) (offset int) {
 // scan marks the tests whose literals the value contains.
 func (s *scanner) scan(value string, hits *bitset) {
 	var window uint32
-	two, three, four := &s.grams[2], &s.grams[3], &s.grams[4]
+	four := &s.grams[4]
 	for i := range len(value) {
-		c := fold[value[i]]
-		window = window<<8 | uint32(c)
-		if s.singles && s.single[c] != nil {
+		c := uint32(s.bytes[value[i]])
+		if c&isLiteral != 0 {
+			c &^= isLiteral
 			hits.setAll(s.single[c])
 		}
-		if four.bits != nil && i >= 3 && four.may(window) {
+		window = window<<8 | c
+		if s.short.has(window & 0xffff) {
+			s.checkShort(window, value, i, hits)
+		}
+		if i >= 3 && four.may(window) {
 			s.check(4, window, value, i-3, hits)
-		}
-		if two.bits != nil && i >= 1 && two.may(window&0xffff) {
-			s.check(2, window&0xffff, value, i-1, hits)
-		}
-		if three.bits != nil && i >= 2 && three.may(window&0xffffff) {
-			s.check(3, window&0xffffff, value, i-2, hits)
 		}
 	}
 }
 
-// contains reports whether a value has one of the literals.
+// checkShort compares the literals of two and three bytes that can end at a place of the value.
+func (s *scanner) checkShort(window uint32, value string, at int, hits *bitset) {
+	if at >= 1 {
+		s.check(2, window&0xffff, value, at-1, hits)
+	}
+	if at >= 2 {
+		s.check(3, window&0xffffff, value, at-2, hits)
+	}
+}
+
+// contains reports whether a value has one of the literals of a scanner for one test, of number 0.
 func (s *scanner) contains(value string, hits *bitset) bool {
 	hits.reset(1)
 	s.scan(value, hits)
-	return hits.any
+	return hits.has(0)
 }
 
 // check compares the literals with a gram that stands at a place of the value.
@@ -210,34 +239,3 @@ func equalFolded(value, folded string) bool {
 	}
 	return true
 }
-
-// bitset is a set of small numbers that remembers whether it is empty.
-type bitset struct {
-	words []uint64
-	any   bool
-}
-
-func (b *bitset) reset(size int) {
-	n := (size + 63) / 64
-	if cap(b.words) < n {
-		b.words = make([]uint64, n)
-	}
-	b.words = b.words[:n]
-	if b.any {
-		clear(b.words)
-		b.any = false
-	}
-}
-
-func (b *bitset) set(i uint16) {
-	b.words[i/64] |= 1 << (i % 64)
-	b.any = true
-}
-
-func (b *bitset) setAll(list []uint16) {
-	for _, i := range list {
-		b.set(i)
-	}
-}
-
-func (b *bitset) has(i uint16) bool { return b.words[i/64]&(1<<(i%64)) != 0 }
