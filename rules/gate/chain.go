@@ -103,6 +103,7 @@ type local struct {
 
 func (r *run) reset(v *view) {
 	r.v = v
+	r.forms.arena.reset()
 	r.local, r.matched, r.groups = r.local[:0], r.matched[:0], r.groups[:0]
 	r.blind, r.unsure = false, false
 }

@@ -68,7 +68,7 @@ func (g *Gate) Ask(in *Input) Answer {
 	if !a.Clean && (!a.Passes || in.Matches) {
 		a.Idle = s.idle()
 	}
-	if cap(s.view.arena.buf) < largeArena {
+	if max(cap(s.view.arena.buf), cap(s.scanned.arena.buf), cap(s.chained.arena.buf)) < largeArena {
 		g.scratch.Put(s)
 	}
 	return a
@@ -240,6 +240,7 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 			return
 		}
 	}
+	s.scanned.arena.reset()
 	s.scanned.start(value, len(s.gate.steps.all))
 	s.findCandidates(at, value)
 	innocent := true // no test matches the value, whatever else the transaction has

@@ -312,11 +312,22 @@ func (p *compiler) operator(t *test, rule *seclang.Rule) bool {
 	if t.rx != nil || t.phrases != nil {
 		return true
 	}
-	var err error
-	t.operator, err = getOperator(rule.Operator.Name, plugintypes.OperatorOptions{
+	operator, err := getOperator(rule.Operator.Name, plugintypes.OperatorOptions{
 		Arguments: t.argument, Path: []string{path.Dir(rule.File)}, Root: p.data,
 	})
-	return err == nil
+	if err != nil {
+		return false
+	}
+	t.operator = operator
+	switch {
+	case t.name == "detectsqli":
+		t.operator = sqlInjection{operator}
+	case t.name == "detectxss" && !t.negated:
+		t.literals = scriptMarks
+	case t.name == "validatebyterange" && !t.negated:
+		t.literals = bytesOutside(operator, p.state)
+	}
+	return true
 }
 
 func (p *compiler) expression(t *test) {

@@ -99,6 +99,7 @@ type step struct {
 	index    int
 	parent   *step // nil for the root, which is the value as it came
 	function plugintypes.Transformation
+	rewrite  func(*arena, string) (text string, done bool) // our own form of it, nil when there is none
 	trigger  traits
 	recase   traits // traits with which the transformation changes the case of letters
 	children map[string]*step
@@ -142,7 +143,7 @@ func (t *steps) follow(names []string) (*step, error) {
 			if !listed {
 				trigger = always
 			}
-			next = &step{index: len(t.all), parent: at, function: function, trigger: trigger, recase: recases[name],
+			next = &step{index: len(t.all), parent: at, function: function, rewrite: rewrites[name], trigger: trigger, recase: recases[name],
 				children: map[string]*step{}}
 			at.children[name] = next
 			t.all = append(t.all, next)
@@ -152,13 +153,14 @@ func (t *steps) follow(names []string) (*step, error) {
 	return at, nil
 }
 
-// forms are the results of all steps for one value, computed when they are asked for.
+// forms are the results of all steps for one value, computed when they are asked for. Texts are good until the arena is reset.
 type forms struct {
 	value   string
 	known   []bool
 	altered []bool // in more than the case of letters
 	texts   []string
 	marks   []traits
+	arena   arena
 }
 
 func (f *forms) start(value string, steps int) {
@@ -176,6 +178,17 @@ func (f *forms) start(value string, steps int) {
 func (f *forms) changed(s *step) bool {
 	f.after(s)
 	return f.altered[s.index]
+}
+
+// apply transforms a text. What it returns is good until the arena is reset.
+func (s *step) apply(a *arena, text string) (string, error) {
+	if s.rewrite != nil {
+		if changed, done := s.rewrite(a, text); done {
+			return changed, nil
+		}
+	}
+	changed, _, err := s.function(text)
+	return changed, err
 }
 
 func equalFolds(a, b string) bool {
@@ -198,7 +211,7 @@ func (f *forms) after(s *step) string {
 	text := f.after(s.parent)
 	mark, altered := f.marks[s.parent.index], f.altered[s.parent.index]
 	if mark&(s.trigger|s.recase) != 0 {
-		changed, _, err := s.function(text)
+		changed, err := s.apply(&f.arena, text)
 		if err == nil && changed != text {
 			altered = altered || !equalFolds(changed, text)
 			text = changed

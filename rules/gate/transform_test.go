@@ -2,8 +2,10 @@ package gate
 
 import (
 	"math/rand/v2"
+	"strings"
 	"testing"
 
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/stretchr/testify/require"
 )
 
@@ -71,4 +73,52 @@ func TestFormsAreWhatTheEngineComputes(t *testing.T) {
 			}
 		}
 	}
+}
+
+// A rewrite that is never done would be right, too.
+func TestRewritesAreWhatTheEngineComputes(t *testing.T) {
+	random := rand.New(rand.NewPCG(13, 14))
+	for name, rewrite := range rewrites {
+		function, err := getTransformation(name)
+		require.NoError(t, err, name)
+		var a arena
+		done := 0
+		for i := range 60_000 {
+			value := randomText(random, 3+i%30)
+			if i%3 == 0 {
+				value = asciiLower(strings.ToValidUTF8(value, "/a"))
+			}
+			got, ok := rewrite(&a, value)
+			if !ok {
+				continue
+			}
+			done++
+			want, _, err := function(value)
+			require.NoError(t, err)
+			require.Equal(t, want, got, "%s of %q", name, value)
+		}
+		require.Greater(t, done, 5000, name)
+	}
+}
+
+func FuzzRewrites(f *testing.F) {
+	for _, value := range []string{"/", "", "a//b/../c/./", "A, b;  (x) /y\\ \"^'", "%41%u0041%4+%", "YWJj\r\nZA==", "a /* b */ # -- c", " \u0085\u00a0\xa0 x", "%ua", "../"} {
+		f.Add(value)
+	}
+	functions := map[string]plugintypes.Transformation{}
+	for name := range rewrites {
+		function, err := getTransformation(name)
+		require.NoError(f, err)
+		functions[name] = function
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		var a arena
+		for name, rewrite := range rewrites {
+			if got, ok := rewrite(&a, value); ok {
+				want, _, err := functions[name](value)
+				require.NoError(t, err)
+				require.Equal(t, want, got, name)
+			}
+		}
+	})
 }

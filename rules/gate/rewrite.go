@@ -1,0 +1,195 @@
+package gate
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// rewrites are our own forms of transformations of Coraza that change most values, or are asked for values that they do not change.
+// They write into the arena, and report false for values that are left to Coraza's own.
+var rewrites = map[string]func(a *arena, value string) (text string, done bool){
+	"lowercase":          lowercase,
+	"removewhitespace":   removeWhitespace,
+	"compresswhitespace": compressWhitespace,
+	"cmdline":            commandLine,
+	"urldecodeuni":       urlDecodeUni,
+	"base64decode":       base64Decode,
+	"normalisepath":      cleanPath,
+	"normalizepath":      cleanPath,
+	"replacecomments":    without("/*"),
+	"removecommentschar": without("/*", "*/", "--", "#"),
+}
+
+// without leaves values alone that have none of the texts that a transformation looks for.
+func without(marks ...string) func(*arena, string) (string, bool) {
+	return func(_ *arena, value string) (string, bool) {
+		for _, mark := range marks {
+			if strings.Contains(value, mark) {
+				return "", false
+			}
+		}
+		return value, true
+	}
+}
+
+func lowercase(a *arena, value string) (string, bool) {
+	if !isASCII(value) {
+		return "", false
+	}
+	mark := len(a.buf)
+	for i := range len(value) {
+		a.buf = append(a.buf, fold[value[i]])
+	}
+	return a.since(mark), true
+}
+
+// spaces are the blanks of Unicode's class White_Space that are ASCII.
+var spaces = byteSet(" \t\n\v\f\r")
+
+func removeWhitespace(a *arena, value string) (string, bool) {
+	mark := len(a.buf)
+	for i := range len(value) {
+		c := value[i]
+		if c >= utf8.RuneSelf {
+			a.buf = a.buf[:mark]
+			return "", false
+		}
+		if !spaces[c] {
+			a.buf = append(a.buf, c)
+		}
+	}
+	return a.since(mark), true
+}
+
+func compressWhitespace(a *arena, value string) (string, bool) {
+	mark := len(a.buf)
+	space := false
+	for i := range len(value) {
+		c := value[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			a.buf = a.buf[:mark]
+			return "", false
+		case !spaces[c]:
+			a.buf = append(a.buf, c)
+		case !space:
+			a.buf = append(a.buf, ' ')
+		}
+		space = spaces[c]
+	}
+	return a.since(mark), true
+}
+
+// What the transformation cmdLine does with a byte.
+const (
+	keep = iota
+	drop
+	blank
+	afterBlank // the blank before it goes
+)
+
+var commandLineActions = func() (table [256]uint8) {
+	for action, members := range map[uint8]string{drop: `"'\^`, blank: " ,;\t\r\n", afterBlank: "/("} {
+		for _, c := range []byte(members) {
+			table[c] = action
+		}
+	}
+	return table
+}()
+
+func commandLine(a *arena, value string) (string, bool) {
+	mark := len(a.buf)
+	space := false
+	for i := range len(value) {
+		c := value[i]
+		switch commandLineActions[c] {
+		case keep:
+			a.buf = append(a.buf, fold[c])
+			space = false
+		case blank:
+			if !space {
+				a.buf = append(a.buf, ' ')
+			}
+			space = true
+		case afterBlank:
+			if space {
+				a.buf = a.buf[:len(a.buf)-1]
+			}
+			a.buf = append(a.buf, c)
+			space = false
+		}
+	}
+	return a.since(mark), true
+}
+
+// urlDecodeUni leaves %u to Coraza, which has a table for it.
+func urlDecodeUni(a *arena, value string) (string, bool) {
+	mark := len(a.buf)
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c != '%' || i+1 == len(value):
+		case value[i+1] == 'u' || value[i+1] == 'U':
+			a.buf = a.buf[:mark]
+			return "", false
+		case i+2 < len(value) && unhex[value[i+1]] >= 0 && unhex[value[i+2]] >= 0:
+			c = byte(unhex[value[i+1]]<<4 | unhex[value[i+2]])
+			i += 2
+		}
+		a.buf = append(a.buf, c)
+	}
+	return a.since(mark), true
+}
+
+var base64Values = func() (table [256]int8) {
+	for c := range table {
+		table[c] = int8(strings.IndexByte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", byte(c)))
+	}
+	return table
+}()
+
+// base64Decode decodes up to the first byte that is not base64.
+func base64Decode(a *arena, value string) (string, bool) {
+	mark := len(a.buf)
+	var bits, n uint32
+	for i := range len(value) {
+		c := value[i]
+		if c == '\r' || c == '\n' {
+			continue
+		}
+		six := base64Values[c]
+		if six < 0 {
+			break
+		}
+		bits = bits<<6 | uint32(six)
+		if n++; n == 4 {
+			a.buf = append(a.buf, byte(bits>>16), byte(bits>>8), byte(bits))
+			bits, n = 0, 0
+		}
+	}
+	switch n {
+	case 2:
+		a.buf = append(a.buf, byte(bits>>4))
+	case 3:
+		a.buf = append(a.buf, byte(bits>>10), byte(bits>>2))
+	}
+	return a.since(mark), true
+}
+
+// cleanPath leaves paths alone that are clean: without empty names and names of one or two dots.
+func cleanPath(_ *arena, value string) (string, bool) {
+	start := 0
+	for i := 0; i <= len(value); i++ {
+		if i < len(value) && value[i] != '/' {
+			continue
+		}
+		switch name := value[start:i]; {
+		case name == "" && i > 0 && i < len(value), name == ".", name == "..":
+			return "", false
+		}
+		start = i + 1
+	}
+	return value, value != "/"
+}
