@@ -82,17 +82,24 @@ type assignment struct {
 
 // run is the evaluation of one chain for one transaction.
 type run struct {
-	v       *view
-	state   plugintypes.TransactionState // of the baseline, for operators with constant variables
-	forms   *forms
-	steps   int
-	local   []local  // TX variables that the chain has set, all values they can have
-	matched []string // values that rules of the chain matched
-	groups  []pair   // captured groups by number, all values they can have
-	blind   bool     // a rule may have matched values that are not known
-	unsure  bool     // something could not be followed
-	hit     bitset
-	other   *run // for rules that set variables for this one
+	v        *view
+	state    plugintypes.TransactionState // of the baseline, for operators with constant variables
+	forms    *forms
+	steps    int
+	local    []local   // TX variables that the chain has set, all values they can have
+	matched  []string  // values that rules of the chain matched
+	groups   []pair    // captured groups by number, all values they can have, apart from those of captures
+	captures []capture // matches of which groups can be needed
+	blind    bool      // a rule may have matched values that are not known
+	unsure   bool      // something could not be followed
+	hit      bitset
+	other    *run // for rules that set variables for this one
+}
+
+// capture is a match whose groups are found when a rule reads them.
+type capture struct {
+	expression func() *regexp.Regexp
+	text       string
 }
 
 // local is a value that a TX variable can have; an unknown name can be any variable.
@@ -104,7 +111,7 @@ type local struct {
 func (r *run) reset(v *view) {
 	r.v = v
 	r.forms.arena.reset()
-	r.local, r.matched, r.groups = r.local[:0], r.matched[:0], r.groups[:0]
+	r.local, r.matched, r.groups, r.captures = r.local[:0], r.matched[:0], r.groups[:0], r.captures[:0]
 	r.blind, r.unsure = false, false
 }
 
@@ -129,7 +136,7 @@ func (r *run) test(t *test) bool {
 		r.matchUnknown(t)
 		return true
 	case t.all:
-		r.match(t, "", nil)
+		r.match(t, "")
 		return true
 	}
 	found := false
@@ -204,6 +211,7 @@ func (v *view) argumentBytes() (n int) {
 func (r *run) txTarget(t *test, g *target) (found bool) {
 	if _, err := strconv.Atoi(g.key); err == nil {
 		known := false
+		r.findGroups()
 		for i := range r.groups {
 			if r.groups[i].key == g.key {
 				known = true
@@ -289,26 +297,23 @@ func (r *run) text(t *test, text string) bool {
 	if r.decide(t, text) == t.negated {
 		return false
 	}
-	var groups []int
-	if t.groups != nil && !t.negated {
-		groups = t.groups().FindStringSubmatchIndex(text)
-	}
-	r.match(t, text, groups)
+	r.match(t, text)
 	return true
 }
 
 // match does what a match does besides: it sets captured groups, MATCHED_VARS and variables.
-func (r *run) match(t *test, text string, groups []int) {
+func (r *run) match(t *test, text string) {
 	r.matched = append(r.matched, text)
-	if len(t.sets) == 0 && t.groups == nil {
+	captures := t.groups != nil && !t.negated
+	if captures {
+		r.captures = append(r.captures, capture{t.groups, text})
+	}
+	if len(t.sets) == 0 {
 		return
 	}
-	for i := 0; i < len(groups)/2 && i < 9; i++ {
-		group := ""
-		if groups[2*i] >= 0 {
-			group = text[groups[2*i]:groups[2*i+1]]
-		}
-		r.groups = append(r.groups, pair{strconv.Itoa(i), group})
+	var groups []int
+	if captures {
+		groups = t.groups().FindStringSubmatchIndex(text)
 	}
 	for _, s := range t.sets {
 		name, knownName := r.expand(s.name, text, groups)
@@ -316,6 +321,21 @@ func (r *run) match(t *test, text string, groups []int) {
 		knownValue = knownValue && !s.remove && !strings.HasPrefix(value, "+") && !strings.HasPrefix(value, "-")
 		r.local = append(r.local, local{strings.ToLower(name), value, !knownName, !knownValue})
 	}
+}
+
+// findGroups adds the groups of all captures.
+func (r *run) findGroups() {
+	for _, c := range r.captures {
+		groups := c.expression().FindStringSubmatchIndex(c.text)
+		for i := 0; i < len(groups)/2 && i < 9; i++ {
+			group := ""
+			if groups[2*i] >= 0 {
+				group = c.text[groups[2*i]:groups[2*i+1]]
+			}
+			r.groups = append(r.groups, pair{strconv.Itoa(i), group})
+		}
+	}
+	r.captures = r.captures[:0]
 }
 
 // matchUnknown does what a match does of which nothing is known but that it can be.

@@ -2,6 +2,7 @@ package gate
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -33,12 +34,21 @@ func without(marks ...string) func(*arena, string) (string, bool) {
 }
 
 func lowercase(a *arena, value string) (string, bool) {
-	if !isASCII(value) {
-		return "", false
-	}
 	mark := len(a.buf)
-	for i := range len(value) {
-		a.buf = append(a.buf, fold[value[i]])
+	for i := 0; i < len(value); {
+		c := value[i]
+		if c < utf8.RuneSelf {
+			a.buf = append(a.buf, fold[c])
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(value[i:])
+		if size == 1 || unicode.ToLower(r) != r {
+			a.buf = a.buf[:mark]
+			return "", false
+		}
+		a.buf = append(a.buf, value[i:i+size]...)
+		i += size
 	}
 	return a.since(mark), true
 }
@@ -48,15 +58,22 @@ var spaces = byteSet(" \t\n\v\f\r")
 
 func removeWhitespace(a *arena, value string) (string, bool) {
 	mark := len(a.buf)
-	for i := range len(value) {
+	for i := 0; i < len(value); {
 		c := value[i]
-		if c >= utf8.RuneSelf {
+		if c < utf8.RuneSelf {
+			if !spaces[c] {
+				a.buf = append(a.buf, c)
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(value[i:])
+		if size == 1 || unicode.IsSpace(r) {
 			a.buf = a.buf[:mark]
 			return "", false
 		}
-		if !spaces[c] {
-			a.buf = append(a.buf, c)
-		}
+		a.buf = append(a.buf, value[i:i+size]...)
+		i += size
 	}
 	return a.since(mark), true
 }

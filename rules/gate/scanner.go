@@ -78,8 +78,9 @@ func newGramIndex(grams []uint32) gramIndex {
 
 func (x *gramIndex) add(s gramSlot) {
 	h := hashGram(s.gram)
-	bit := h >> x.shift
-	x.bits[bit/64] |= 1 << (bit % 64)
+	for _, bit := range [...]uint32{h >> x.shift, hashGram(h) >> x.shift} {
+		x.bits[bit/64] |= 1 << (bit % 64)
+	}
 	at := h & x.mask
 	for x.slots[at].to != 0 {
 		at = (at + 1) & x.mask
@@ -89,9 +90,11 @@ func (x *gramIndex) add(s gramSlot) {
 
 // may reports whether some literal can have a gram.
 func (x *gramIndex) may(gram uint32) bool {
-	bit := hashGram(gram) >> x.shift
-	return x.bits[bit/64]&(1<<(bit%64)) != 0
+	h := hashGram(gram)
+	return x.has(h>>x.shift) && x.has(hashGram(h)>>x.shift)
 }
+
+func (x *gramIndex) has(bit uint32) bool { return x.bits[bit/64]&(1<<(bit%64)) != 0 }
 
 // find returns the range of texts that have a gram.
 func (x *gramIndex) find(gram uint32) (from, to uint32) {
@@ -185,12 +188,16 @@ func rarestGram(text string, size int) (offset int) {
 // scan marks the tests whose literals the value contains.
 func (s *scanner) scan(value string, hits *bitset) {
 	var window uint32
+	var seen [4]uint64 // bytes that are literals
 	four := &s.grams[4]
 	for i := range len(value) {
 		c := uint32(s.bytes[value[i]])
 		if c&isLiteral != 0 {
 			c &^= isLiteral
-			hits.setAll(s.single[c])
+			if seen[c/64]&(1<<(c%64)) == 0 {
+				seen[c/64] |= 1 << (c % 64)
+				hits.setAll(s.single[c])
+			}
 		}
 		window = window<<8 | c
 		if s.short.has(window & 0xffff) {
@@ -204,10 +211,10 @@ func (s *scanner) scan(value string, hits *bitset) {
 
 // checkShort compares the literals of two and three bytes that can end at a place of the value.
 func (s *scanner) checkShort(window uint32, value string, at int, hits *bitset) {
-	if at >= 1 {
+	if at >= 1 && s.grams[2].may(window&0xffff) {
 		s.check(2, window&0xffff, value, at-1, hits)
 	}
-	if at >= 2 {
+	if at >= 2 && s.grams[3].may(window&0xffffff) {
 		s.check(3, window&0xffffff, value, at-2, hits)
 	}
 }
