@@ -59,19 +59,20 @@ type test struct {
 	constant bool // result is known whatever the transaction
 	result   bool // of a constant test
 
-	rx       *automaton           // of an @rx, instead of the operator
-	phrases  func() *scanner      // of an @pm that is not negated, instead of the operator; made when it is first needed
-	operator plugintypes.Operator // Coraza's
-	name     string               // operator in lower case
-	argument string
-	negated  bool
-	groups   func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
-	captures bool
-	last     *step
-	path     []*step // all steps up to last, for multiMatch
-	multi    bool
-	literals literals
-	sets     []assignment
+	rx          *automaton           // of an @rx, instead of the operator
+	phrases     func() *scanner      // of an @pm that is not negated, instead of the operator; made when it is first needed
+	operator    plugintypes.Operator // Coraza's
+	name        string               // operator in lower case
+	argument    string
+	negated     bool
+	groups      func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
+	captures    bool
+	tellsGroups bool // sets have groups in them
+	last        *step
+	path        []*step // all steps up to last, for multiMatch
+	multi       bool
+	literals    literals
+	sets        []assignment
 }
 
 // assignment is a setvar action.
@@ -312,7 +313,7 @@ func (r *run) match(t *test, text string) {
 		return
 	}
 	var groups []int
-	if captures {
+	if captures && t.tellsGroups {
 		groups = t.groups().FindStringSubmatchIndex(text)
 	}
 	for _, s := range t.sets {

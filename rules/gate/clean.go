@@ -243,6 +243,7 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 	s.scanned.arena.reset()
 	s.scanned.start(value, len(s.gate.steps.all))
 	s.findCandidates(at, value)
+	s.dropAll(at)
 	innocent := true // no test matches the value, whatever else the transaction has
 	for number := range s.candidates.all {
 		tr := &s.gate.triggers[number]
@@ -281,7 +282,7 @@ func (s *scratch) findCandidates(at *lane, value string) {
 		if s.scanned.marks[0]&f.trigger != 0 && s.scanned.changed(f.step) {
 			text = s.scanned.after(f.step)
 		}
-		s.candidates.addCommon(s.literalsIn(text), &f.tests)
+		s.candidates.addCommon(s.literalsIn(text, at.scanner), &f.tests)
 	}
 }
 
@@ -292,7 +293,7 @@ type scannedText struct {
 }
 
 // literalsIn returns the tests that have a literal in a form of the value that is looked at.
-func (s *scratch) literalsIn(text string) *bitset {
+func (s *scratch) literalsIn(text string, scanner *scanner) *bitset {
 	for i := range s.texts {
 		if s.texts[i].text == text {
 			return &s.texts[i].hits
@@ -306,6 +307,6 @@ func (s *scratch) literalsIn(text string) *bitset {
 	t := &s.texts[n]
 	t.text = text
 	t.hits.reset(len(s.gate.triggers))
-	s.gate.lanes.scanner.scan(text, &t.hits)
+	scanner.scan(text, &t.hits)
 	return &t.hits
 }

@@ -118,8 +118,12 @@ var groupMacro = regexp.MustCompile(`(?i)%\{\s*tx\.\d`)
 func (c *chain) readsGroups() bool {
 	return slices.ContainsFunc(c.tests, func(t test) bool {
 		return slices.ContainsFunc(t.targets, func(g target) bool { return g.kind == ofTX && g.keyRx == nil && isGroup(g.key) }) ||
-			slices.ContainsFunc(t.sets, func(s assignment) bool { return groupMacro.MatchString(s.name) || groupMacro.MatchString(s.value) })
+			slices.ContainsFunc(t.sets, assignment.readsGroups)
 	})
+}
+
+func (s assignment) readsGroups() bool {
+	return groupMacro.MatchString(s.name) || groupMacro.MatchString(s.value)
 }
 
 func (p *compiler) test(c *chain, at int, rule *seclang.Rule) test {
@@ -340,6 +344,7 @@ func (p *compiler) expression(t *test) {
 	t.rx = newAutomaton(pattern, p.states)
 	if t.rx != nil && t.captures && !t.negated {
 		t.groups = t.rx.slow
+		t.tellsGroups = slices.ContainsFunc(t.sets, assignment.readsGroups)
 	}
 }
 

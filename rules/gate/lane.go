@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/types/variables"
@@ -9,11 +10,13 @@ import (
 // lane is a kind of values that the same rules look at: one variable, the names of a collection, the values of a collection,
 // or its values under one key.
 type lane struct {
-	number uint32
-	tests  []trigger
-	set    bitset // numbers of the tests
-	each   bitset // of those that every value is a candidate for
-	forms  []form
+	number  uint32
+	tests   []trigger
+	set     bitset // numbers of the tests
+	each    bitset // of those that every value is a candidate for
+	forms   []form
+	scanner *scanner // literals of the tests, and maybe of others
+	joints  []*joint
 }
 
 // trigger is the test of a chain whose literals decide whether the chain is looked at.
@@ -33,12 +36,11 @@ type form struct {
 
 // lanes finds the lane of each value.
 type lanes struct {
-	scanner *scanner // literals of all tests
-	single  [256]*lane
-	values  [collections]*lane       // of all keys
-	keyed   [collections][]keyedLane // of keys that a rule names, for these rules only
-	names   [collections]*lane
-	used    []variables.RuleVariable // variables that have a lane
+	single [256]*lane
+	values [collections]*lane       // of all keys
+	keyed  [collections][]keyedLane // of keys that a rule names, for these rules only
+	names  [collections]*lane
+	used   []variables.RuleVariable // variables that have a lane
 }
 
 type keyedLane struct {
@@ -50,7 +52,7 @@ type keyedLane struct {
 func byKey(c collection) bool { return c == requestHeaders || c == responseHeaders }
 
 // newLanes sorts triggers by what they look at.
-func newLanes(triggers []trigger, all *steps) *lanes {
+func newLanes(triggers []trigger, all *steps, joints []joint) *lanes {
 	l := &lanes{}
 	for _, tr := range triggers {
 		for i := range tr.test.targets {
@@ -76,13 +78,58 @@ func newLanes(triggers []trigger, all *steps) *lanes {
 	for i, at := range l.all() {
 		at.number = uint32(i)
 		at.build(all, len(triggers))
+		for u := range joints {
+			if at.set.countCommon(&joints[u].tests) > 1 {
+				at.joints = append(at.joints, &joints[u])
+			}
+		}
 	}
-	sets := map[uint16]literals{}
-	for _, tr := range triggers {
-		sets[tr.number] = tr.test.literals
-	}
-	l.scanner = newScanner(sets)
+	l.shareScanners(triggers)
 	return l
+}
+
+// shareScanners gives each lane a scanner for its literals. Lanes that have most literals of all share one, and so do lanes with the
+// same tests: the others would only find what does not concern them.
+func (l *lanes) shareScanners(triggers []trigger) {
+	const most = 4
+	total := 0
+	for i := range triggers {
+		total += len(triggers[i].test.literals)
+	}
+	var large []trigger
+	known := map[string]*scanner{}
+	for _, at := range l.all() {
+		if at.literals()*most >= total {
+			large = append(large, at.tests...)
+			continue
+		}
+		key := fmt.Sprint(at.set.words)
+		if known[key] == nil {
+			known[key] = scannerOf(at.tests)
+		}
+		at.scanner = known[key]
+	}
+	shared := scannerOf(large)
+	for _, at := range l.all() {
+		if at.scanner == nil {
+			at.scanner = shared
+		}
+	}
+}
+
+func (at *lane) literals() (n int) {
+	for i := range at.tests {
+		n += len(at.tests[i].test.literals)
+	}
+	return n
+}
+
+func scannerOf(tests []trigger) *scanner {
+	sets := map[uint16]literals{}
+	for i := range tests {
+		sets[tests[i].number] = tests[i].test.literals
+	}
+	return newScanner(sets)
 }
 
 func (l *lanes) keyedLane(c collection, key string) *lane {

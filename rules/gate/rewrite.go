@@ -33,6 +33,7 @@ func without(marks ...string) func(*arena, string) (string, bool) {
 	}
 }
 
+// lowercase makes U+FFFD of what is no UTF-8 where a value has more than ASCII, as package strings does.
 func lowercase(a *arena, value string) (string, bool) {
 	mark := len(a.buf)
 	for i := 0; i < len(value); {
@@ -43,11 +44,7 @@ func lowercase(a *arena, value string) (string, bool) {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(value[i:])
-		if size == 1 || unicode.ToLower(r) != r {
-			a.buf = a.buf[:mark]
-			return "", false
-		}
-		a.buf = append(a.buf, value[i:i+size]...)
+		a.buf = utf8.AppendRune(a.buf, unicode.ToLower(r))
 		i += size
 	}
 	return a.since(mark), true
@@ -56,6 +53,7 @@ func lowercase(a *arena, value string) (string, bool) {
 // spaces are the blanks of Unicode's class White_Space that are ASCII.
 var spaces = byteSet(" \t\n\v\f\r")
 
+// removeWhitespace makes U+FFFD of what is no UTF-8, as package strings does.
 func removeWhitespace(a *arena, value string) (string, bool) {
 	mark := len(a.buf)
 	for i := 0; i < len(value); {
@@ -68,11 +66,9 @@ func removeWhitespace(a *arena, value string) (string, bool) {
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(value[i:])
-		if size == 1 || unicode.IsSpace(r) {
-			a.buf = a.buf[:mark]
-			return "", false
+		if !unicode.IsSpace(r) {
+			a.buf = utf8.AppendRune(a.buf, r)
 		}
-		a.buf = append(a.buf, value[i:i+size]...)
 		i += size
 	}
 	return a.since(mark), true
