@@ -49,6 +49,7 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 	i := &instance{guard: guard{log: logger("filter", name)}}
 	defer i.recovered("start", func() { handle = 0 })
 
+	defer beginLoading()()
 	f, err := filter.NewNamed("filter "+name, filterProperties{ins}, i.log)
 	if err != nil {
 		i.log(filter.LevelError, err.Error())
@@ -61,7 +62,6 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 		i.close()
 		return 0
 	}
-	releaseMemory()
 	return C.uintptr_t(cgo.NewHandle(i))
 }
 

@@ -47,6 +47,7 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 	name := C.GoString(C.waf_output_name(start))
 	s := &sink{guard: guard{log: logger("output", name)}, loop: loop}
 	defer s.recovered("start", func() { answer = output.FLB_ERROR })
+	defer beginLoading()()
 	o, err := filter.NewOutput("output "+name, outputProperties{start}, s.log, os.Stdout)
 	if err != nil {
 		s.log(filter.LevelError, err.Error())
@@ -57,7 +58,6 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 	o.MeasureFlushes(s.turns.waiting)
 	o.MeasurePanics(s.panics.Load)
 	s.life, s.end = context.WithCancel(context.Background())
-	releaseMemory()
 	output.FLBPluginSetContext(start, s)
 	return output.FLB_OK
 }

@@ -50,7 +50,7 @@ func Version(path string) (string, error) {
 }
 
 // Patience is how long to wait for what should happen soon.
-const Patience = 30 * time.Second
+const Patience = 2 * time.Minute
 
 const (
 	settle = 1500 * time.Millisecond // nothing has arrived for so long: nothing more comes

@@ -13,7 +13,7 @@ func (p *plan) follow() error {
 		return err
 	}
 	defer r.Stop()
-	fmt.Println("records of which a tenth are new and a thousandth attacks")
+	fmt.Println("records, of which one of 20 is new and one of 1000 an attack")
 	begin := time.Now()
 	for look := 0; ; look++ {
 		m, err := r.Memory()

@@ -6,6 +6,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -45,9 +46,11 @@ func (p *plan) run() (err error) {
 	if p.fluentBit, err = fluentbit.Find(p.fluentBit); err != nil {
 		return err
 	}
-	if p.plugin, err = filepath.Abs(p.plugin); err != nil {
+	leave, err := p.install()
+	if err != nil {
 		return err
 	}
+	defer leave()
 	version, err := fluentbit.Version(p.fluentBit)
 	if err != nil {
 		return err
@@ -58,4 +61,37 @@ func (p *plan) run() (err error) {
 		return p.follow()
 	}
 	return p.compare()
+}
+
+// install copies the plugin into a directory of its own, as packages do. A file that the linker has just written is in memory in
+// pieces of up to 2 MB, of which a process that needs one page gets the whole.
+func (p *plan) install() (leave func(), err error) {
+	dir, err := os.MkdirTemp("", "waf-memory-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			leave()
+		}
+	}()
+	leave = func() { os.RemoveAll(dir) } //nolint:errcheck // left to the system
+	from, err := os.Open(p.plugin)
+	if err != nil {
+		return leave, err
+	}
+	defer from.Close()
+	p.plugin = filepath.Join(dir, "out_waf.so")
+	to, err := os.OpenFile(p.plugin, os.O_CREATE|os.O_WRONLY, 0o755)
+	if err != nil {
+		return leave, err
+	}
+	defer to.Close()
+	if _, err := io.CopyBuffer(struct{ io.Writer }{to}, struct{ io.Reader }{from}, make([]byte, 32<<10)); err != nil {
+		return leave, err
+	}
+	if err := to.Sync(); err != nil {
+		return leave, err
+	}
+	return leave, os.Symlink("out_waf.so", filepath.Join(dir, "flb-filter_waf.so"))
 }

