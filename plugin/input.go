@@ -26,6 +26,7 @@ type source struct {
 	receiver *receive.Receiver
 	key      string    // of the settings that the receiver has
 	hold     time.Time // from when on records are not handed over, zero for never
+	rest     time.Time // until when the event loop is left to outputs: timers come before them, however long it takes to serve one
 	refused  limiter
 	taken    uint64 // records that the host has taken
 	metrics  *metrics.Instance
@@ -130,8 +131,13 @@ func wafInputHandOver(handle C.uintptr_t) {
 	if !s.hold.IsZero() && now.After(s.hold) {
 		return
 	}
+	if now.Before(s.rest) {
+		return
+	}
 	for s.handOver() && time.Since(now) < turn {
 	}
+	took := time.Since(now)
+	s.rest = now.Add(took + took/4)
 }
 
 // handOver hands over one batch. It reports false when there is none, or the host does not take it.
