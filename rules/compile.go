@@ -46,7 +46,9 @@ func (p *program) assemble() (coraza.WAF, error) {
 	if p.profile != nil {
 		log = ruleLog{profile: p.profile}
 	}
-	waf, err := coraza.NewWAF(p.config(log))
+	config, parsed := p.config(log)
+	defer parsed()
+	waf, err := coraza.NewWAF(config)
 	if err == nil {
 		return waf, nil
 	}
@@ -66,7 +68,8 @@ func (p *program) culprit() int {
 			}
 		}
 	}).WithLevel(debuglog.LevelDebug)
-	waf, err := coraza.NewWAF(p.config(log))
+	config, _ := p.config(log)
+	waf, err := coraza.NewWAF(config)
 	if err == nil || parsed > len(p.directives) {
 		closeWAF(waf)
 		return -1

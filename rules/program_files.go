@@ -24,12 +24,13 @@ const maxRow = 60 << 10
 // below one whose name is made from the content of all data files: Coraza remembers the data of @pmFromFile by path alone,
 // and must not take another content for it after a reload.
 type programFiles struct {
-	top  string
-	data map[string][]byte // by the names under which Coraza asks
+	top   string
+	data  map[string][]byte // by the names under which Coraza asks
+	texts map[string][]byte // the program's directives; only the parser reads them, and operators keep what is here
 }
 
 func (p *program) programFiles() programFiles {
-	f := programFiles{top: "@" + p.dataHash(), data: map[string][]byte{}}
+	f := programFiles{top: "@" + p.dataHash(), data: map[string][]byte{}, texts: map[string][]byte{}}
 	for name, content := range p.data {
 		f.data[name] = content
 		f.data[path.Join(f.top, name)] = content
@@ -50,10 +51,10 @@ func (f programFiles) compile(text, folder string) (coraza.WAF, error) {
 }
 
 // config returns what compiles the whole program: the directives of one folder that follow each other form one file in that
-// folder, so that names of data files resolve.
-func (p *program) config(log debuglog.Logger) coraza.WAFConfig {
+// folder, so that names of data files resolve. parsed lets go of them, when the parser has read them.
+func (p *program) config(log debuglog.Logger) (config coraza.WAFConfig, parsed func()) {
 	f := p.programFiles()
-	config := experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig(), func(types.RuleMetadata) { p.yield() })
+	config = experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig(), func(types.RuleMetadata) { p.yield() })
 	if log != nil {
 		config = config.WithDebugLogger(log)
 	}
@@ -65,13 +66,13 @@ func (p *program) config(log debuglog.Logger) coraza.WAFConfig {
 		text.WriteString(parserRows(d))
 		if i+1 == len(p.directives) || path.Dir(p.directives[i+1].File) != folder {
 			name := path.Join(f.top, folder, fmt.Sprintf("part-%d.conf", parts))
-			f.data[name] = []byte(text.String())
+			f.texts[name] = []byte(text.String())
 			config = config.WithDirectivesFromFile(name)
 			parts++
 			text.Reset()
 		}
 	}
-	return config.WithRootFS(f)
+	return config.WithRootFS(f), func() { clear(f.texts) }
 }
 
 // parserRows returns the text of a directive for the parser, long rows cut where the parser joins them again.
@@ -93,8 +94,10 @@ func parserRows(d *seclang.Directive) string {
 
 // ReadFile implements fs.ReadFileFS. The parser may keep and change what it is given.
 func (f programFiles) ReadFile(name string) ([]byte, error) {
-	if content, found := f.data[name]; found {
-		return slices.Clone(content), nil
+	for _, files := range []map[string][]byte{f.data, f.texts} {
+		if content, found := files[name]; found {
+			return slices.Clone(content), nil
+		}
 	}
 	return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 }
