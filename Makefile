@@ -18,12 +18,14 @@ BENCH_FLAGS   ?=
 UDP_FLAGS     ?=
 MEMORY_FLAGS  ?=
 SURVIVE       ?= 10m
+# The race detector allocates and takes its time; these tests count allocations, or judge how long something takes.
+NO_RACE       := Allocate|TakeNoLonger
 
 export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw equality lint tools generate bench bench-udp bench-memory gobench fuzz survive e2e run clean help
+.PHONY: build test ftw equality lint tools generate bench bench-udp bench-memory gobench fuzz survive sanitize e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -90,11 +92,16 @@ fuzz: ## every fuzz target for FUZZTIME each
 
 survive: build ## hostile input, faults and floods in full size; what runs for a while does so for SURVIVE=10m
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive
-	$(GO) test -race -tags $(TAGS) -count=1 -timeout 30m -run 'Sixteen|AddUp|Forgeries' ./survive
-	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./plugin ./filter/delivery ./filter/receive ./filter/flood
+	$(MAKE) sanitize
+	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./filter/delivery ./filter/receive ./filter/flood
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./rules
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v \
-		-run 'Survives|Terminated|Killed|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./e2e
+		-run 'Survives|Terminated|Killed|Faults|Copies|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./e2e
+
+sanitize: build ## C under sanitizers, valgrind and Go's checks of pointers, and the race detector on everything
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v ./plugin
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 30m -v -run 'NoPointer' ./e2e
+	$(GO) test -race -tags $(TAGS) -count=1 -timeout 0 -p 1 -skip '$(NO_RACE)' ./...
 
 e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
 	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 40m -v ./e2e

@@ -113,21 +113,27 @@ func TestHotReload(t *testing.T) {
 }
 
 // faulty builds the plugin that panics on chunks with certain tags, once.
-var faulty = sync.OnceValues(func() (string, error) {
-	dir := filepath.Join(root, "build", "work", "fault")
-	object := filepath.Join(dir, "out_waf.so")
-	build := exec.Command("go", "build", "-buildmode=c-shared", "-o", object, "-tags",
-		"no_fs_access,coraza.disabled_operators.rbl,coraza.disabled_operators.inspectFile,waf_fault", "./plugin")
-	build.Dir = root
-	if out, err := build.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the faulty plugin: %w\n%s", err, out)
-	}
-	link := filepath.Join(dir, "flb-filter_waf.so")
-	if err := os.Symlink("out_waf.so", link); err != nil && !os.IsExist(err) {
-		return "", err
-	}
-	return object, nil
-})
+var faulty = built("fault", "", "waf_fault")
+
+// built returns what builds the plugin with an experiment of Go's and a further tag, once.
+func built(name, experiment, tag string) func() (object string, err error) {
+	return sync.OnceValues(func() (string, error) {
+		dir := filepath.Join(root, "build", "work", name)
+		object := filepath.Join(dir, "out_waf.so")
+		build := exec.Command("go", "build", "-buildmode=c-shared", "-o", object, "-tags",
+			"no_fs_access,coraza.disabled_operators.rbl,coraza.disabled_operators.inspectFile,"+tag, "./plugin")
+		build.Dir = root
+		build.Env = append(os.Environ(), "GOEXPERIMENT="+experiment)
+		if out, err := build.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building the plugin %s: %w\n%s", name, err, out)
+		}
+		link := filepath.Join(dir, "flb-filter_waf.so")
+		if err := os.Symlink("out_waf.so", link); err != nil && !os.IsExist(err) {
+			return "", err
+		}
+		return object, nil
+	})
+}
 
 func TestPanicAfterFluentBitsOwnSignalsLetsRecordsPass(t *testing.T) {
 	object, err := faulty()

@@ -1,6 +1,7 @@
 #include "host.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,41 @@ static void look_up(void *function, const char *name)
     void *found = dlsym(RTLD_DEFAULT, name);
 
     memcpy(function, &found, sizeof(found));
+}
+
+static char rival[4096];
+
+const char *waf_rival(void)
+{
+    return rival;
+}
+
+/* Called for each object of the process; its names are those that it is installed with. */
+static int is_rival(struct dl_phdr_info *object, size_t size, void *self)
+{
+    const char *slash = strrchr(object->dlpi_name, '/');
+    const char *base = slash == NULL ? object->dlpi_name : slash + 1;
+
+    (void) size;
+    if ((void *) object->dlpi_addr == self || (strcmp(base, "out_waf.so") != 0 && strcmp(base, "flb-filter_waf.so") != 0)) {
+        return 0;
+    }
+    snprintf(rival, sizeof(rival), "%s", object->dlpi_name);
+    return 1;
+}
+
+/* Two copies are two Go runtimes. The host takes the filter and the output of that name which it has loaded first. */
+static void look_for_rival(void)
+{
+    char line[sizeof(rival) + 256];
+    Dl_info self;
+
+    if (dladdr((void *) &waf_host, &self) == 0 || dl_iterate_phdr(is_rival, self.dli_fbase) == 0) {
+        return;
+    }
+    snprintf(line, sizeof(line), "[output:waf] %s is loaded already: this copy, %s, only takes memory; list one of them", rival,
+             self.dli_fname);
+    waf_log(WAF_LOG_WARN, line);
 }
 
 /*
@@ -56,6 +92,7 @@ __attribute__((constructor)) static void load(void)
     look_up(&waf_host.input_append_skip_stages, "flb_input_log_append_skip_processor_stages");
 
     filter_waf_plugin.config_map = waf_filter_config_map();
+    look_for_rival();
 }
 
 /* A thread that is not one of the host's workers has no level of its own; the host then shows all but debug lines. */

@@ -113,6 +113,9 @@ void waf_log(int level, const char *line);
 /* Reports, in the log, that the host forked after it loaded this object. Returns 1 when it did. */
 int waf_forked(const char *who);
 
+/* The path of another copy of this object that was loaded before, "" when there is none. */
+const char *waf_rival(void);
+
 /* 1 when the host has timers for its event loops. */
 int waf_has_timers(void);
 

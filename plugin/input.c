@@ -53,7 +53,7 @@ void *waf_input_instance(void *start)
 
 static int pre_register(int hot_reloading)
 {
-    if (!hot_reloading && enrolled > 0) {
+    if ((!hot_reloading && enrolled > 0) || waf_rival()[0] != 0) {
         return -1;
     }
     reloading = hot_reloading;
