@@ -17,10 +17,7 @@ import (
 // Any thread may take a signal, also one that runs Go. Fluent Bit sets its handlers again on each signal, in a way that has them run
 // on the stack of whatever the thread was doing; see plugin/signals.c. Many threads and collections make it likely.
 func TestSurvivesSignalsWhileGoIsBusy(t *testing.T) {
-	signals := 300
-	if longForm() {
-		signals = 3000
-	}
+	const signals = 300
 	t.Setenv("GOGC", "1")
 	t.Setenv("GOMAXPROCS", "16")
 	onEach(t, func(t *testing.T, f fluentBit) {
