@@ -35,20 +35,6 @@ func (b *bitset) addCommon(x, y *bitset) {
 	}
 }
 
-// countCommon returns how many numbers are in both sets.
-func (b *bitset) countCommon(other *bitset) (n int) {
-	for i, w := range other.words {
-		n += bits.OnesCount64(w & b.words[i])
-	}
-	return n
-}
-
-func (b *bitset) remove(other *bitset) {
-	for i, w := range other.words {
-		b.words[i] &^= w
-	}
-}
-
 // all yields the numbers of the set, ascending.
 func (b *bitset) all(yield func(uint16) bool) {
 	for i, w := range b.words {

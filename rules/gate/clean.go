@@ -243,7 +243,6 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 	s.scanned.arena.reset()
 	s.scanned.start(value, len(s.gate.steps.all))
 	s.findCandidates(at, value)
-	s.dropAll(at)
 	innocent := true // no test matches the value, whatever else the transaction has
 	for number := range s.candidates.all {
 		tr := &s.gate.triggers[number]

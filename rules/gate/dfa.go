@@ -16,7 +16,6 @@ import (
 type automaton struct {
 	pattern string
 	slow    func() *regexp.Regexp // compiled when it is first needed
-	careful bool                  // a value that leads to too many states is taken to match
 	once    sync.Once             // makes what follows, which most expressions never need
 
 	prog    *syntax.Prog
@@ -152,9 +151,6 @@ func (a *automaton) match(value string) bool {
 				var dropped bool
 				if t, to, dropped = a.step(t, row, class); dropped {
 					if drops++; drops > maxDrops {
-						if a.careful {
-							return true
-						}
 						return a.slow().MatchString(value)
 					}
 				}

@@ -88,7 +88,7 @@ func New(r Rules) (*Gate, error) {
 	triggers := g.compile(f, &compiler{yield: r.Yield, data: r.Data, steps: g.steps, flow: f, state: r.Baseline, states: &g.states, own: r.Own})
 	g.triggers = f.numberTriggers(triggers)
 	g.steadyBodies = !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(f.entries[f.order[c]].rules) })
-	g.lanes = newLanes(g.triggers, g.steps, newJoints(g.triggers, g.steps, &g.states))
+	g.lanes = newLanes(g.triggers, g.steps)
 	g.findReads(f)
 	for _, rule := range g.report {
 		if rule.Open {

@@ -16,7 +16,6 @@ type lane struct {
 	each    bitset // of those that every value is a candidate for
 	forms   []form
 	scanner *scanner // literals of the tests, and maybe of others
-	joints  []*joint
 }
 
 // trigger is the test of a chain whose literals decide whether the chain is looked at.
@@ -52,7 +51,7 @@ type keyedLane struct {
 func byKey(c collection) bool { return c == requestHeaders || c == responseHeaders }
 
 // newLanes sorts triggers by what they look at.
-func newLanes(triggers []trigger, all *steps, joints []joint) *lanes {
+func newLanes(triggers []trigger, all *steps) *lanes {
 	l := &lanes{}
 	for _, tr := range triggers {
 		for i := range tr.test.targets {
@@ -78,11 +77,6 @@ func newLanes(triggers []trigger, all *steps, joints []joint) *lanes {
 	for i, at := range l.all() {
 		at.number = uint32(i)
 		at.build(all, len(triggers))
-		for u := range joints {
-			if at.set.countCommon(&joints[u].tests) > 1 {
-				at.joints = append(at.joints, &joints[u])
-			}
-		}
 	}
 	l.shareScanners(triggers)
 	return l
