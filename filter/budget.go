@@ -61,7 +61,7 @@ func (f *Filter) judgeWaiting(b *batch, d *demand) {
 		}
 	}
 	if r.compile() {
-		b.deadline = time.Now().Add(f.config.budget) // compiling happens once, and is not inspection
+		b.limit(f.config.budget) // compiling happens once, and is not inspection
 	}
 	if int(engineRuns.overdue.Load()) < cap(engineRuns.slots) {
 		r.run(b)
@@ -97,6 +97,11 @@ func (r *round) compile() (done bool) {
 	return done
 }
 
+// limit sets the deadline to a time from now.
+func (b *batch) limit(budget time.Duration) {
+	b.deadline, b.made = time.Now().Add(budget), rules.MakingTime()
+}
+
 // copied returns a waiting item with an event of its own.
 func (it *item) copied() item {
 	event, _, _ := record.Next(append([]byte(nil), it.event.Raw...)) // it has been read before
@@ -108,6 +113,7 @@ func (it *item) copied() item {
 func (r *round) run(b *batch) {
 	r.done, r.ended = make(chan *job, len(r.jobs)), make(chan struct{})
 	made := rules.MakingTime()
+	b.deadline = b.deadline.Add(made - b.made)
 	for range min(len(r.jobs), cap(engineRuns.slots)) {
 		go r.work()
 	}

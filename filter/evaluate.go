@@ -54,15 +54,17 @@ type batch struct {
 	broken []byte // bytes at the end that are no event
 	rules  *loaded
 
-	deadline time.Time // when inspection has to end, zero when it may take as long as it wants
+	deadline time.Time     // when inspection has to end, zero when it may take as long as it wants
+	made     time.Duration // rules.MakingTime when the deadline was set: what is made since comes on top
 }
 
 // scratch is the memory that one goroutine needs for evaluating records one after the other.
 type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
-	identity    []byte    // of the transaction, for the verdict cache
-	deadline    time.Time // of the batch
+	identity    []byte        // of the transaction, for the verdict cache
+	deadline    time.Time     // of the batch
+	made        time.Duration // of the batch
 	rules       *rules.Set
 	turn        uint // counts records, for sampling
 }
@@ -133,7 +135,7 @@ func (b *batch) each(work func(*item, *scratch)) {
 
 func (b *batch) run(from, to int, work func(*item, *scratch)) {
 	s := scratches.Get().(*scratch)
-	s.rules, s.deadline = b.rules.set, b.deadline
+	s.rules, s.deadline, s.made = b.rules.set, b.deadline, b.made
 	for i := from; i < to; i++ {
 		work(&b.items[i], s)
 	}
@@ -223,7 +225,7 @@ func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
 func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.Verdict {
 	start := time.Now()
 	unhurried := s.deadline.IsZero()
-	if !unhurried && start.After(s.deadline) {
+	if !unhurried && start.After(s.deadline) && start.After(s.deadline.Add(rules.MakingTime()-s.made)) {
 		it.kind = Late
 		return nil
 	}

@@ -1,8 +1,6 @@
 package filter
 
 import (
-	"time"
-
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
@@ -82,7 +80,7 @@ func (f *Filter) evaluateBatch(b *batch) {
 		b.each(f.evaluateInto)
 		return
 	}
-	b.deadline = time.Now().Add(f.config.budget)
+	b.limit(f.config.budget)
 	b.each(f.evaluateInto)
 	f.judgeWaiting(b, f.inLine)
 }

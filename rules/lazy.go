@@ -85,9 +85,10 @@ func (l *lazyOperator) make() *madeOperator {
 // How long making operators has taken, and since when one is being made, 0 when none is.
 var makingTook, makingSince atomic.Int64
 
-// MakingTime returns how long the process has spent on making operators. Each is made once, with its first value.
+// MakingTime returns how long the process has spent on making operators, and what the gate has for them. Each is made once, with
+// its first value.
 func MakingTime() time.Duration {
-	took := makingTook.Load()
+	took := makingTook.Load() + int64(gate.MakingTime())
 	if since := makingSince.Load(); since != 0 {
 		took += time.Now().UnixNano() - since
 	}

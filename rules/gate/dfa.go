@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -71,8 +72,16 @@ func newAutomaton(pattern string, total *atomic.Int64) *automaton {
 	}
 }
 
+// making is how long automata took to compile, in nanoseconds.
+var making atomic.Int64
+
+// MakingTime returns how long the process has spent on compiling what expressions need for their first value.
+func MakingTime() time.Duration { return time.Duration(making.Load()) }
+
 // prepare compiles the program. Package regexp compiles the same way, so it cannot fail for an expression that Coraza takes.
 func (a *automaton) prepare() {
+	begin := time.Now()
+	defer func() { making.Add(int64(time.Since(begin))) }()
 	re, err := syntax.Parse(a.pattern, syntax.Perl)
 	if err != nil {
 		panic(err)

@@ -45,3 +45,13 @@ func TestAutomatonDecidesAsPackageRegexp(t *testing.T) {
 		}
 	}
 }
+
+func TestMakingAnAutomatonIsCounted(t *testing.T) {
+	a := newAutomaton(`(?:a|b){1,200}c`, new(atomic.Int64))
+	before := MakingTime()
+	require.True(t, a.match("abc"))
+	made := MakingTime()
+	require.Greater(t, made, before)
+	require.True(t, a.match("abc"))
+	require.Equal(t, made, MakingTime())
+}
