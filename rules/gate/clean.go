@@ -280,6 +280,10 @@ func (s *scratch) findCandidates(at *lane, value string) {
 		f, text := &at.forms[i], value
 		if s.scanned.marks[0]&f.trigger != 0 && s.scanned.changed(f.step) {
 			text = s.scanned.after(f.step)
+			if s.scanned.marks[f.step.index]&hasHigh != 0 && foldsToASCII(text) {
+				s.candidates.add(&f.tests)
+				continue
+			}
 		}
 		s.candidates.addCommon(s.literalsIn(text, at.scanner), &f.tests)
 	}
