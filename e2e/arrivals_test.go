@@ -107,15 +107,7 @@ func listenLines(t *testing.T) (a *arrivals, port int) {
 	require.NoError(t, err)
 	t.Cleanup(func() { listener.Close() })
 	a = &arrivals{fates: map[fate]int{}}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go a.readLines(conn)
-		}
-	}()
+	go accept(listener, func(conn net.Conn) { go a.readLines(conn) })
 	return a, listener.Addr().(*net.TCPAddr).Port
 }
 

@@ -149,6 +149,17 @@ func (p *pipeline) records(name string, n int) []map[string]any {
 	return all
 }
 
+// accept takes connections, one after the other, until the listener is closed.
+func accept(listener net.Listener, take func(net.Conn)) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		take(conn)
+	}
+}
+
 // freePort returns a port of the loopback that was free a moment ago, for udp and tcp alike.
 func freePort(t *testing.T) int {
 	t.Helper()

@@ -83,18 +83,12 @@ func (r *receiver) listen() {
 		listener = tls.NewListener(listener, r.secret)
 	}
 	r.listener = listener
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			r.mu.Lock()
-			r.conns = append(r.conns, conn)
-			r.mu.Unlock()
-			go r.serve(conn)
-		}
-	}()
+	go accept(listener, func(conn net.Conn) {
+		r.mu.Lock()
+		r.conns = append(r.conns, conn)
+		r.mu.Unlock()
+		go r.serve(conn)
+	})
 }
 
 // die ends the listener and all connections.

@@ -23,11 +23,7 @@ func TestTerminatedPipelineAccountsForEveryRecordThatIsPending(t *testing.T) {
 	}
 	var datagrams [][]byte
 	for n := range records {
-		r := clean(t, n)
-		if n%10 == 0 {
-			r = attackNumber(t, n)
-		}
-		datagrams = append(datagrams, r)
+		datagrams = append(datagrams, numbered(t, n))
 	}
 	onEach(t, func(t *testing.T, f fluentBit) {
 		dir, port, down := t.TempDir(), freePort(t), freePort(t)

@@ -79,6 +79,28 @@ pipeline:
 `, service, storage, filters, outputs)
 }
 
+// numbered returns record n; every tenth is an attack.
+func numbered(t *testing.T, n int) []byte {
+	t.Helper()
+	if n%10 == 0 {
+		return attackNumber(t, n)
+	}
+	return clean(t, n)
+}
+
+// numberedLine returns record n as a line of its own.
+func numberedLine(t *testing.T, n int) []byte {
+	t.Helper()
+	return append(bytes.ReplaceAll(numbered(t, n), []byte("\n"), []byte(" ")), '\n')
+}
+
+// copying is a filter that emits a copy of each record, as the plugin emits alerts.
+const copying = `    - name: rewrite_tag
+      match: nano.*
+      rule: $METHOD .* copy true
+      emitter_name: copies
+`
+
 // feed appends numbered records to the file "in" until it is told to stop, every tenth one an attack, and returns how many.
 func feed(t *testing.T, dir string, stop <-chan struct{}) (n int) {
 	t.Helper()
@@ -86,11 +108,7 @@ func feed(t *testing.T, dir string, stop <-chan struct{}) (n int) {
 	require.NoError(t, err)
 	defer file.Close()
 	for ; ; n++ {
-		r := clean(t, n)
-		if n%10 == 0 {
-			r = attackNumber(t, n)
-		}
-		_, err := file.Write(append(bytes.ReplaceAll(r, []byte("\n"), []byte(" ")), '\n'))
+		_, err := file.Write(numberedLine(t, n))
 		require.NoError(t, err)
 		select {
 		case <-stop:
@@ -131,11 +149,7 @@ func TestSurvivesReloadsUnderLoad(t *testing.T) {
       emit_tag: alert
       inspect_budget: off
       cache_size: 0
-    - name: rewrite_tag
-      match: nano.*
-      rule: $METHOD .* copy true
-      emitter_name: copies
-`, `
+`+copying, `
     - name: waf
       match: nano.*
       alert_to: file://DIR/alerts
@@ -197,12 +211,7 @@ func TestTerminatedOutputDeliversWithTheNextStart(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		dir := t.TempDir()
 		write(t, dir, records)
-		config := strings.ReplaceAll(tailing("  storage.path: DIR/storage", "      storage.type: filesystem", `
-    - name: rewrite_tag
-      match: nano.*
-      rule: $METHOD .* copy true
-      emitter_name: copies
-`, `
+		config := strings.ReplaceAll(tailing("  storage.path: DIR/storage", "      storage.type: filesystem", "\n"+copying, `
     - name: waf
       match: nano.*
       alert_to: file://DIR/alerts
@@ -226,11 +235,7 @@ func write(t *testing.T, dir string, records int) {
 	t.Helper()
 	var all []byte
 	for n := range records {
-		r := clean(t, n)
-		if n%10 == 0 {
-			r = attackNumber(t, n)
-		}
-		all = append(append(all, bytes.ReplaceAll(r, []byte("\n"), []byte(" "))...), '\n')
+		all = append(all, numberedLine(t, n)...)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "in"), all, 0o644))
 }
@@ -300,15 +305,7 @@ func collect(t *testing.T, port int) (received func() map[int]int) {
 			}
 		}
 	}
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go read(conn)
-		}
-	}()
+	go accept(listener, func(conn net.Conn) { go read(conn) })
 	return func() map[int]int {
 		mu.Lock()
 		defer mu.Unlock()

@@ -48,6 +48,25 @@ type job struct {
 	err  error // why there can be no verdict
 }
 
+// limit is until when inspection may take its time. Making what rules need for their first values, which happens once, comes on
+// top.
+type limit struct {
+	end  time.Time     // zero when it may take as long as it wants
+	made time.Duration // rules.MakingTime when the limit was set
+}
+
+func limitOf(budget time.Duration) limit { return limit{time.Now().Add(budget), rules.MakingTime()} }
+
+func (l limit) isNone() bool { return l.end.IsZero() }
+
+func (l limit) deadline() time.Time { return l.end.Add(rules.MakingTime() - l.made) }
+
+func (l limit) left() time.Duration { return time.Until(l.deadline()) }
+
+func (l limit) passed(now time.Time) bool {
+	return !l.isNone() && now.After(l.end) && now.After(l.deadline())
+}
+
 // judgeWaiting has the engine judge the waiting items until the deadline of the batch. Those that are not judged by then are late.
 func (f *Filter) judgeWaiting(b *batch, d *demand) {
 	first := b.firstWaiting()
@@ -61,7 +80,7 @@ func (f *Filter) judgeWaiting(b *batch, d *demand) {
 		}
 	}
 	if r.compile() {
-		b.limit(f.config.budget) // compiling happens once, and is not inspection
+		b.limit = limitOf(f.config.budget) // compiling happens once, and is not inspection
 	}
 	if int(engineRuns.overdue.Load()) < cap(engineRuns.slots) {
 		r.run(b)
@@ -97,27 +116,19 @@ func (r *round) compile() (done bool) {
 	return done
 }
 
-// limit sets the deadline to a time from now.
-func (b *batch) limit(budget time.Duration) {
-	b.deadline, b.made = time.Now().Add(budget), rules.MakingTime()
-}
-
 // copied returns a waiting item with an event of its own.
 func (it *item) copied() item {
 	event, _, _ := record.Next(append([]byte(nil), it.event.Raw...)) // it has been read before
 	return item{event: event, source: it.source, pending: it.pending}
 }
 
-// run starts the engine and takes what it has found until the deadline. Time that goes into making operators, which happens once,
-// does not count.
+// run starts the engine and takes what it has found until the deadline.
 func (r *round) run(b *batch) {
 	r.done, r.ended = make(chan *job, len(r.jobs)), make(chan struct{})
-	made := rules.MakingTime()
-	b.deadline = b.deadline.Add(made - b.made)
 	for range min(len(r.jobs), cap(engineRuns.slots)) {
 		go r.work()
 	}
-	timer := time.NewTimer(time.Until(b.deadline))
+	timer := time.NewTimer(b.limit.left())
 	defer timer.Stop()
 	for taken := 0; taken < len(r.jobs); {
 		select {
@@ -126,13 +137,12 @@ func (r *round) run(b *batch) {
 			b.items[j.at] = j.item
 			taken++
 		case <-timer.C:
-			more := rules.MakingTime() - made
-			if more <= 0 {
+			left := b.limit.left()
+			if left <= 0 {
 				r.giveUp()
 				return
 			}
-			made += more
-			timer.Reset(more)
+			timer.Reset(left)
 		}
 	}
 }

@@ -54,17 +54,15 @@ type batch struct {
 	broken []byte // bytes at the end that are no event
 	rules  *loaded
 
-	deadline time.Time     // when inspection has to end, zero when it may take as long as it wants
-	made     time.Duration // rules.MakingTime when the deadline was set: what is made since comes on top
+	limit limit // of inspection
 }
 
 // scratch is the memory that one goroutine needs for evaluating records one after the other.
 type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
-	identity    []byte        // of the transaction, for the verdict cache
-	deadline    time.Time     // of the batch
-	made        time.Duration // of the batch
+	identity    []byte // of the transaction, for the verdict cache
+	limit       limit  // of the batch
 	rules       *rules.Set
 	turn        uint // counts records, for sampling
 }
@@ -81,7 +79,7 @@ const largeScratch = 64 << 10
 func (b *batch) split(chunk []byte) {
 	b.items = b.items[:0]
 	b.broken = nil
-	b.deadline = time.Time{}
+	b.limit = limit{}
 	for len(chunk) > 0 {
 		event, rest, err := record.Next(chunk)
 		if err != nil {
@@ -135,7 +133,7 @@ func (b *batch) each(work func(*item, *scratch)) {
 
 func (b *batch) run(from, to int, work func(*item, *scratch)) {
 	s := scratches.Get().(*scratch)
-	s.rules, s.deadline, s.made = b.rules.set, b.deadline, b.made
+	s.rules, s.limit = b.rules.set, b.limit
 	for i := from; i < to; i++ {
 		work(&b.items[i], s)
 	}
@@ -224,8 +222,8 @@ func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
 // engine failed, the deadline has passed, or there is one and the transaction has to wait for the engine.
 func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.Verdict {
 	start := time.Now()
-	unhurried := s.deadline.IsZero()
-	if !unhurried && start.After(s.deadline) && start.After(s.deadline.Add(rules.MakingTime()-s.made)) {
+	unhurried := s.limit.isNone()
+	if s.limit.passed(start) {
 		it.kind = Late
 		return nil
 	}

@@ -80,7 +80,7 @@ func (f *Filter) evaluateBatch(b *batch) {
 		b.each(f.evaluateInto)
 		return
 	}
-	b.limit(f.config.budget)
+	b.limit = limitOf(f.config.budget)
 	b.each(f.evaluateInto)
 	f.judgeWaiting(b, f.inLine)
 }

@@ -6,11 +6,11 @@ import "C"
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 	"unsafe"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
 // logger returns the Logger of an instance of waf.
@@ -31,7 +31,7 @@ func pluginLogger(kind, plugin, name string) filter.Logger {
 // printable puts blanks in the place of control characters, and of what is no UTF-8: a line may quote a record.
 func printable(line string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == utf8.RuneError || r == '\u2028' || r == '\u2029' {
+		if visible.IsControl(r) || r == utf8.RuneError {
 			return ' '
 		}
 		return r

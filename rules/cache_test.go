@@ -24,7 +24,7 @@ func TestACacheGrowsWithWhatItRemembers(t *testing.T) {
 	require.Less(t, c.usage().Bytes, int64(32<<10), "of an empty cache")
 	const entries = 100_000
 	for i := range entries {
-		c.put(keyOf(c, i), &cleanVerdict)
+		c.put(keyOf(c, i), cleanAsFarAs(0))
 	}
 	u := c.usage()
 	require.Less(t, u.Bytes, int64(8*slotBytes*entries))
@@ -33,7 +33,7 @@ func TestACacheGrowsWithWhatItRemembers(t *testing.T) {
 	found := 0
 	for i := range entries {
 		if v := c.get(keyOf(c, i)); v != nil {
-			require.Same(t, &cleanVerdict, v)
+			require.Same(t, cleanAsFarAs(0), v)
 			found++
 		}
 	}
@@ -71,7 +71,7 @@ func TestACacheRemembersWhatIsAskedFor(t *testing.T) {
 	favorite := keyOf(c, -1)
 	c.put(favorite, &passVerdict)
 	for i := range 10_000 {
-		c.put(keyOf(c, i), &cleanVerdict)
+		c.put(keyOf(c, i), cleanAsFarAs(0))
 		require.Same(t, &passVerdict, c.get(favorite), "after %d others", i)
 	}
 	require.Equal(t, cacheShards*cacheWays, c.usage().Entries)
@@ -80,12 +80,12 @@ func TestACacheRemembersWhatIsAskedFor(t *testing.T) {
 func TestANewVerdictTakesThePlaceOfTheOldOne(t *testing.T) {
 	c := newCache(1 << 20)
 	k := keyOf(c, 1)
-	for _, v := range []*Verdict{&passVerdict, scored(1), scored(2), &cleanVerdict, scored(3)} {
+	for _, v := range []*Verdict{&passVerdict, scored(1), scored(2), cleanAsFarAs(0), scored(3)} {
 		c.put(k, v)
 		require.Same(t, v, c.get(k))
 		require.Equal(t, 1, c.usage().Entries)
 	}
-	c.put(k, &cleanVerdict)
+	c.put(k, cleanAsFarAs(0))
 	require.Zero(t, c.usage().Evicted)
 	require.Equal(t, newCache(1<<20).usage().Bytes, c.usage().Bytes, "the memory of the others is free again")
 	require.Nil(t, c.get(keyOf(c, 2)))
@@ -98,7 +98,7 @@ func TestACacheWithoutMemoryIsNone(t *testing.T) {
 
 func TestACacheIsSafeForConcurrentUse(t *testing.T) {
 	c := newCache(256 << 10)
-	verdicts := []*Verdict{&cleanVerdict, &passVerdict, scored(2), cleanAsFarAs(PartialBody)}
+	verdicts := []*Verdict{cleanAsFarAs(0), &passVerdict, scored(2), cleanAsFarAs(PartialBody)}
 	var group sync.WaitGroup
 	for worker := range 8 {
 		group.Go(func() {

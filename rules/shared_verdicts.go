@@ -1,27 +1,21 @@
 package rules
 
-// cleanVerdict is that of every transaction on which no rule matches that can alert. passVerdict is that of transactions that
-// are not blocked, and of which nobody asked what matches.
-var cleanVerdict, passVerdict Verdict
+// passVerdict is that of transactions that are not blocked, and of which nobody asked what matches.
+var passVerdict Verdict
 
-// partialVerdicts are those of transactions on which no rule matches, and of which some parts may be unseen.
-var partialVerdicts [1 << len(partialNames)]Verdict
+// cleanVerdicts are those of transactions on which no rule matches that can alert, by the parts of which rules did not see everything.
+var cleanVerdicts [1 << len(partialNames)]Verdict
 
 // sharedVerdicts are all verdicts that many transactions share.
-var sharedVerdicts [2 + len(partialVerdicts)]*Verdict
+var sharedVerdicts [1 + len(cleanVerdicts)]*Verdict
 
 func init() {
-	sharedVerdicts[0], sharedVerdicts[1] = &cleanVerdict, &passVerdict
-	for p := range partialVerdicts {
-		partialVerdicts[p].Partial = Partial(p)
-		sharedVerdicts[2+p] = &partialVerdicts[p]
+	sharedVerdicts[0] = &passVerdict
+	for p := range cleanVerdicts {
+		cleanVerdicts[p].Partial = Partial(p)
+		sharedVerdicts[1+p] = &cleanVerdicts[p]
 	}
 }
 
 // cleanAsFarAs returns the verdict on a transaction on which no rule matches, of which some parts may be unseen.
-func cleanAsFarAs(p Partial) *Verdict {
-	if p == 0 {
-		return &cleanVerdict
-	}
-	return &partialVerdicts[p]
-}
+func cleanAsFarAs(p Partial) *Verdict { return &cleanVerdicts[p] }

@@ -162,40 +162,33 @@ func (p *Process) Delivered() (int, error) {
 
 // Settled waits until so many records have arrived, or nothing more does, and returns how many have.
 func (p *Process) Settled(want int) (int, error) {
-	last, since := -1, time.Now()
-	for {
-		n, err := p.Delivered()
-		if err != nil {
-			return 0, err
-		}
-		if n >= want {
-			return n, nil
-		}
-		if n != last {
-			last, since = n, time.Now()
-		}
+	return p.wait(want, func(n int, still time.Duration) bool {
 		// A number that has not begun to move belongs to a pipeline that is still busy.
-		if time.Since(since) > settle && (n > 0 || time.Since(since) > Patience) {
-			return n, nil
-		}
-		time.Sleep(2 * glance)
-	}
+		return still > settle && (n > 0 || still > Patience)
+	})
 }
 
 // Await waits until so many records have arrived. It fails when none comes for as long as Patience.
 func (p *Process) Await(want int) error {
+	n, err := p.wait(want, func(_ int, still time.Duration) bool { return still > Patience })
+	if err == nil && n < want {
+		err = fmt.Errorf("%d records arrived of %d", n, want)
+	}
+	return err
+}
+
+// wait waits until so many records have arrived, or it is over with n of them, to which none has been added for a time.
+func (p *Process) wait(want int, over func(n int, still time.Duration) bool) (n int, err error) {
 	last, since := -1, time.Now()
 	for {
-		n, err := p.Delivered()
-		switch {
-		case err != nil:
-			return err
-		case n >= want:
-			return nil
-		case n != last:
+		if n, err = p.Delivered(); err != nil || n >= want {
+			return n, err
+		}
+		if n != last {
 			last, since = n, time.Now()
-		case time.Since(since) > Patience:
-			return fmt.Errorf("%d records arrived of %d", n, want)
+		}
+		if over(n, time.Since(since)) {
+			return n, nil
 		}
 		time.Sleep(2 * glance)
 	}

@@ -3,9 +3,9 @@ package alert
 import (
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -104,7 +104,7 @@ var (
 // withoutControls puts blanks in the place of characters that terminals obey or receivers take for the end of a line.
 func withoutControls(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || r == '\u2028' || r == '\u2029' {
+		if visible.IsControl(r) {
 			return ' '
 		}
 		return r

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"unicode/utf8"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
 // oneLine returns text as one line of valid UTF-8 without control characters: whatever a log record holds, it can neither
@@ -21,7 +23,7 @@ func oneLine(text []byte) []byte {
 		switch {
 		case r == utf8.RuneError && size == 1:
 			line = utf8.AppendRune(line, utf8.RuneError)
-		case !isControl(r):
+		case !visible.IsControl(r):
 			line = append(line, text[:size]...)
 		case inJSON && r >= 0x7f:
 			line = fmt.Appendf(line, `\u%04x`, r)
@@ -44,15 +46,10 @@ func isClean(text []byte) bool {
 			continue
 		}
 		r, size := utf8.DecodeRune(text)
-		if isControl(r) || r == utf8.RuneError && size == 1 {
+		if visible.IsControl(r) || r == utf8.RuneError && size == 1 {
 			return false
 		}
 		text = text[size:]
 	}
 	return true
-}
-
-// isControl covers C0, DEL, C1 and the two Unicode line separators.
-func isControl(r rune) bool {
-	return r < ' ' || r >= 0x7f && r < 0xa0 || r == 0x2028 || r == 0x2029
 }

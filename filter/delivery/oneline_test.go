@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
 func TestATextBecomesOneLine(t *testing.T) {
@@ -42,7 +44,7 @@ func FuzzOneLine(f *testing.F) {
 			t.Fatalf("not UTF-8: %q", line)
 		}
 		for _, r := range string(line) {
-			if isControl(r) {
+			if visible.IsControl(r) {
 				t.Fatalf("control character %U in %q", r, line)
 			}
 		}

@@ -11,6 +11,8 @@ import (
 	"github.com/leodido/go-syslog/v4/rfc5424"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
 // newFormat returns what a syslog destination with these options makes of alerts.
@@ -120,7 +122,7 @@ func TestNoControlCharacterLeavesThroughSyslog(t *testing.T) {
 		message := newFormat(t, "syslog+udp", "").appendMessage(nil, &m)
 		assert.True(t, utf8.Valid(message))
 		assert.NotContains(t, strings.Map(func(r rune) rune {
-			if isControl(r) {
+			if visible.IsControl(r) {
 				return '!'
 			}
 			return '.'

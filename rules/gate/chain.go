@@ -305,15 +305,14 @@ func (r *run) text(t *test, text string) bool {
 // match does what a match does besides: it sets captured groups, MATCHED_VARS and variables.
 func (r *run) match(t *test, text string) {
 	r.matched = append(r.matched, text)
-	captures := t.groups != nil && !t.negated
-	if captures {
+	if t.groups != nil {
 		r.captures = append(r.captures, capture{t.groups, text})
 	}
 	if len(t.sets) == 0 {
 		return
 	}
 	var groups []int
-	if captures && t.tellsGroups {
+	if t.tellsGroups {
 		groups = t.groups().FindStringSubmatchIndex(text)
 	}
 	for _, s := range t.sets {

@@ -271,21 +271,13 @@ const maxMemorable = 512
 // they look at.
 func (s *scratch) findCandidates(at *lane, value string) {
 	s.candidates.copy(&at.each)
-	if s.scanned.marks[0]&hasHigh != 0 && foldsToASCII(value) {
-		s.candidates.copy(&at.set)
-		return
-	}
 	s.texts = s.texts[:0]
 	for i := range at.forms {
-		f, text := &at.forms[i], value
-		if s.scanned.marks[0]&f.trigger != 0 && s.scanned.changed(f.step) {
-			text = s.scanned.after(f.step)
-			if s.scanned.marks[f.step.index]&hasHigh != 0 && foldsToASCII(text) {
-				s.candidates.add(&f.tests)
-				continue
-			}
+		f, text, mark := &at.forms[i], value, s.scanned.marks[0]
+		if mark&f.trigger != 0 && s.scanned.changed(f.step) {
+			text, mark = s.scanned.after(f.step), s.scanned.marks[f.step.index]
 		}
-		s.candidates.addCommon(s.literalsIn(text, at.scanner), &f.tests)
+		s.candidates.addCommon(s.literalsIn(text, mark, at), &f.tests)
 	}
 }
 
@@ -295,8 +287,9 @@ type scannedText struct {
 	hits bitset
 }
 
-// literalsIn returns the tests that have a literal in a form of the value that is looked at.
-func (s *scratch) literalsIn(text string, scanner *scanner) *bitset {
+// literalsIn returns the tests of a lane that have a literal in a form of the value that is looked at, or can have one that the
+// scanner does not see. The mark tells the form's traits.
+func (s *scratch) literalsIn(text string, mark traits, at *lane) *bitset {
 	for i := range s.texts {
 		if s.texts[i].text == text {
 			return &s.texts[i].hits
@@ -309,7 +302,11 @@ func (s *scratch) literalsIn(text string, scanner *scanner) *bitset {
 	s.texts = s.texts[:n+1]
 	t := &s.texts[n]
 	t.text = text
+	if mark&hasHigh != 0 && foldsToASCII(text) {
+		t.hits.copy(&at.set)
+		return &t.hits
+	}
 	t.hits.reset(len(s.gate.triggers))
-	scanner.scan(text, &t.hits)
+	at.scanner.scan(text, &t.hits)
 	return &t.hits
 }

@@ -106,7 +106,7 @@ func (p *compiler) compile(c *chain, rules []seclang.Rule) {
 	}
 	if !c.readsGroups() {
 		for i := range c.tests {
-			c.tests[i].groups = nil
+			c.tests[i].groups = nil // no assignment tells groups: that reads them, too
 		}
 	}
 }

@@ -85,7 +85,7 @@ func newLanes(triggers []trigger, all *steps) *lanes {
 // shareScanners gives each lane a scanner for its literals. Lanes that have most literals of all share one, and so do lanes with the
 // same tests: the others would only find what does not concern them.
 func (l *lanes) shareScanners(triggers []trigger) {
-	const most = 4
+	const most = 4 // from one in so many of all literals on
 	total := 0
 	for i := range triggers {
 		total += len(triggers[i].test.literals)

@@ -33,25 +33,9 @@ func without(marks ...string) func(*arena, string) (string, bool) {
 	}
 }
 
-// lowercase makes U+FFFD of what is no UTF-8 where a value has more than ASCII, as package strings does.
-func lowercase(a *arena, value string) (string, bool) {
-	mark := len(a.buf)
-	for i := 0; i < len(value); {
-		c := value[i]
-		if c < utf8.RuneSelf {
-			a.buf = append(a.buf, fold[c])
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRuneInString(value[i:])
-		a.buf = utf8.AppendRune(a.buf, unicode.ToLower(r))
-		i += size
-	}
-	return a.since(mark), true
-}
+func lowercase(a *arena, value string) (string, bool) { return a.lower(value), true }
 
-// spaces are the blanks of Unicode's class White_Space that are ASCII.
-var spaces = byteSet(" \t\n\v\f\r")
+func isSpace(c byte) bool { return byteTraits[c]&hasSpace != 0 }
 
 // removeWhitespace makes U+FFFD of what is no UTF-8, as package strings does.
 func removeWhitespace(a *arena, value string) (string, bool) {
@@ -59,7 +43,7 @@ func removeWhitespace(a *arena, value string) (string, bool) {
 	for i := 0; i < len(value); {
 		c := value[i]
 		if c < utf8.RuneSelf {
-			if !spaces[c] {
+			if !isSpace(c) {
 				a.buf = append(a.buf, c)
 			}
 			i++
@@ -83,12 +67,12 @@ func compressWhitespace(a *arena, value string) (string, bool) {
 		case c >= utf8.RuneSelf:
 			a.buf = a.buf[:mark]
 			return "", false
-		case !spaces[c]:
+		case !isSpace(c):
 			a.buf = append(a.buf, c)
 		case !space:
 			a.buf = append(a.buf, ' ')
 		}
-		space = spaces[c]
+		space = isSpace(c)
 	}
 	return a.since(mark), true
 }
@@ -137,23 +121,10 @@ func commandLine(a *arena, value string) (string, bool) {
 
 // urlDecodeUni leaves %u to Coraza, which has a table for it.
 func urlDecodeUni(a *arena, value string) (string, bool) {
-	mark := len(a.buf)
-	for i := 0; i < len(value); i++ {
-		c := value[i]
-		switch {
-		case c == '+':
-			c = ' '
-		case c != '%' || i+1 == len(value):
-		case value[i+1] == 'u' || value[i+1] == 'U':
-			a.buf = a.buf[:mark]
-			return "", false
-		case i+2 < len(value) && unhex[value[i+1]] >= 0 && unhex[value[i+2]] >= 0:
-			c = byte(unhex[value[i+1]]<<4 | unhex[value[i+2]])
-			i += 2
-		}
-		a.buf = append(a.buf, c)
+	if strings.Contains(value, "%u") || strings.Contains(value, "%U") {
+		return "", false
 	}
-	return a.since(mark), true
+	return a.unescape(value), true
 }
 
 var base64Values = func() (table [256]int8) {

@@ -4,6 +4,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/corazawaf/coraza/v3/types/variables"
 )
@@ -81,22 +83,50 @@ func (a *arena) number(n int) string {
 	return a.since(mark)
 }
 
+// lower returns a text as package strings does, which makes U+FFFD of what is no UTF-8 where a text has more than ASCII.
 func (a *arena) lower(s string) string {
-	for i := range len(s) {
-		if c := s[i]; c >= 0x80 {
-			return strings.ToLower(s)
-		} else if fold[c] != c {
-			mark := len(a.buf)
-			for j := range len(s) {
-				a.buf = append(a.buf, fold[s[j]])
-			}
-			if text := a.since(mark); isASCII(text) {
-				return text
-			}
-			return strings.ToLower(s)
-		}
+	at := 0
+	for at < len(s) && s[at] < utf8.RuneSelf && fold[s[at]] == s[at] {
+		at++
 	}
-	return s
+	if at == len(s) {
+		return s
+	}
+	mark := len(a.buf)
+	a.buf = append(a.buf, s[:at]...)
+	for at < len(s) {
+		if c := s[at]; c < utf8.RuneSelf {
+			a.buf = append(a.buf, fold[c])
+			at++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(s[at:])
+		a.buf = utf8.AppendRune(a.buf, unicode.ToLower(r))
+		at += size
+	}
+	return a.since(mark)
+}
+
+// unescape decodes + and %hh; what is no escape stays.
+func (a *arena) unescape(s string) string {
+	at := strings.IndexAny(s, "+%")
+	if at < 0 {
+		return s
+	}
+	mark := len(a.buf)
+	a.buf = append(a.buf, s[:at]...)
+	for i := at; i < len(s); i++ {
+		c := s[i]
+		switch {
+		case c == '+':
+			c = ' '
+		case c == '%' && i+2 < len(s) && unhex[s[i+1]] >= 0 && unhex[s[i+2]] >= 0:
+			c = byte(unhex[s[i+1]]<<4 | unhex[s[i+2]])
+			i += 2
+		}
+		a.buf = append(a.buf, c)
+	}
+	return a.since(mark)
 }
 
 func isASCII(s string) bool {
@@ -226,31 +256,9 @@ func (v *view) arguments(c collection, text string, l *limits) bool {
 			return false
 		}
 		key, value, _ := strings.Cut(part, "=")
-		v.add(c, v.unescape(key), v.unescape(value))
+		v.add(c, v.arena.unescape(key), v.arena.unescape(value))
 	}
 	return true
-}
-
-// unescape decodes + and %hh; what is no escape stays.
-func (v *view) unescape(s string) string {
-	at := strings.IndexAny(s, "+%")
-	if at < 0 {
-		return s
-	}
-	mark := len(v.arena.buf)
-	v.arena.buf = append(v.arena.buf, s[:at]...)
-	for i := at; i < len(s); i++ {
-		c := s[i]
-		switch {
-		case c == '+':
-			c = ' '
-		case c == '%' && i+2 < len(s) && unhex[s[i+1]] >= 0 && unhex[s[i+2]] >= 0:
-			c = byte(unhex[s[i+1]]<<4 | unhex[s[i+2]])
-			i += 2
-		}
-		v.arena.buf = append(v.arena.buf, c)
-	}
-	return v.arena.since(mark)
 }
 
 var unhex = func() (table [256]int16) {
