@@ -62,9 +62,17 @@ func (p *pipeline) balance(kind string) (sum balance) {
 		}
 	}
 	if ended < len(regexp.MustCompile(`\[`+kind+`:waf:[^]]+\] \d+ rules loaded`).FindAllString(p.log(), -1)) {
-		p.t.Skipf("Fluent Bit has ended before the last lines were in its log, as it does at times on a busy machine")
+		p.skipWithoutLastLines()
 	}
 	return sum
+}
+
+// skipWithoutLastLines ends a test whose log lacks its end: Fluent Bit's log thread ends without reading what is still on the way
+// to it. The plugins wait for it a moment, which a busy machine may outlast.
+func (p *pipeline) skipWithoutLastLines() {
+	p.t.Helper()
+	require.Contains(p.t, p.log(), "service has stopped")
+	p.t.Skip("Fluent Bit has ended before the last lines were in its log")
 }
 
 // lines returns how many records an output has written to a file.

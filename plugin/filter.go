@@ -62,6 +62,7 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 		i.close()
 		return 0
 	}
+	running.Add(1)
 	return C.uintptr_t(cgo.NewHandle(i))
 }
 
@@ -182,6 +183,7 @@ func (i *instance) emit(e filter.Emit, input, config unsafe.Pointer) {
 func wafFilterClose(handle C.uintptr_t) {
 	h := cgo.Handle(handle)
 	i := h.Value().(*instance)
+	defer closed()
 	defer i.recovered("exit", func() {})
 	C.waf_ticker_stop(i.ticker)
 	h.Delete()

@@ -79,6 +79,7 @@ func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
 	}
 	s.metrics = metrics.Join("input", name, filter.Version)
 	s.metrics.Add(s.receiver.Collector())
+	running.Add(1)
 	return C.uintptr_t(cgo.NewHandle(s))
 }
 
@@ -184,6 +185,7 @@ func wafInputResume(handle C.uintptr_t) {
 func wafInputClose(handle C.uintptr_t, reloading C.int) {
 	h := cgo.Handle(handle)
 	s := h.Value().(*source)
+	defer closed()
 	defer s.recovered("exit", func() {})
 	h.Delete()
 	s.metrics.Leave()

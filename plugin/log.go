@@ -6,6 +6,8 @@ import "C"
 
 import (
 	"strings"
+	"sync/atomic"
+	"time"
 	"unicode/utf8"
 	"unsafe"
 
@@ -36,4 +38,15 @@ func printable(line string) string {
 		}
 		return r
 	}, line)
+}
+
+// running counts what the host has opened and not closed, of all kinds.
+var running atomic.Int32
+
+// closed is to be deferred by what ends an instance. A host that ends stops its log thread without reading what is still on
+// the way to it, so the last one waits a moment for its own last lines.
+func closed() {
+	if running.Add(-1) == 0 {
+		time.Sleep(50 * time.Millisecond)
+	}
 }

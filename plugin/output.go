@@ -59,6 +59,7 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 	o.MeasurePanics(s.panics.Load)
 	s.life, s.end = context.WithCancel(context.Background())
 	output.FLBPluginSetContext(start, s)
+	running.Add(1)
 	return output.FLB_OK
 }
 
@@ -112,6 +113,7 @@ func (s *sink) flush(chunk []byte, tag string) (answer int) {
 //export wafOutputClose
 func wafOutputClose(handle unsafe.Pointer) {
 	s := sinkOf(handle)
+	defer closed()
 	defer s.recovered("exit", func() {})
 	s.end()
 	s.turns.wait()
