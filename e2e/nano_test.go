@@ -248,25 +248,31 @@ func TestNanoCountsWhatTheKernelDropsInAFlood(t *testing.T) {
 
 // The timer of the input comes before everything that outputs wait for, and it is always due when filters take long.
 func TestNanoLeavesOutputsTheirTimeInAFlood(t *testing.T) {
-	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
-		p := f.start(t, strings.Replace(fromNano(nanoInput(port, "threaded: off"), toFile("nano", "all")), "\n  outputs:", `
+	for name, more := range map[string]string{
+		"on the engine's thread": "threaded: off", "on its own thread": "threaded: on",
+	} {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, f fluentBit) {
+				port := freePort(t)
+				p := f.start(t, strings.Replace(fromNano(nanoInput(port, more), toFile("nano", "all")), "\n  outputs:", `
   filters:
     - name: waf
       match: nano
   outputs:`, 1))
-		stop, ended := make(chan struct{}), make(chan struct{})
-		go keepSending(t, port, stop, ended)
-		p.wait("records in the flood", func() bool { return p.lines("all") > 100 })
-		select {
-		case <-ended:
-			t.Fatal("the flood was over before the first records had passed")
-		default:
-		}
-		close(stop)
-		<-ended
-		p.stop()
-	})
+				stop, ended := make(chan struct{}), make(chan struct{})
+				go keepSending(t, port, stop, ended)
+				p.wait("records in the flood", func() bool { return p.lines("all") > 100 })
+				select {
+				case <-ended:
+					t.Fatal("the flood was over before the first records had passed")
+				default:
+				}
+				close(stop)
+				<-ended
+				p.stop()
+			})
+		})
+	}
 }
 
 // The output is down, so that the pipeline is paused when it reaches its limit.

@@ -9,6 +9,7 @@ import (
 	"runtime/cgo"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
@@ -23,7 +24,7 @@ type instance struct {
 	noInput sync.Once
 
 	ticking sync.Once
-	ticker  unsafe.Pointer                 // asks for alerts that become ready while no records come
+	ticker  unsafe.Pointer                 // asks for alerts that become ready while no records come, and tells when the engine turns
 	input   atomic.Pointer[unsafe.Pointer] // from which records came last
 }
 
@@ -100,7 +101,7 @@ func wafFilterRun(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, tag *C
 		i.filter.Abandon(chunk, o)
 	})
 
-	if i.filter.Ticks() {
+	if i.filter.Ticks() || ahead.needsTicks() {
 		i.startTicking(handle, input)
 	}
 	name := i.tagName(unsafe.Slice((*byte)(unsafe.Pointer(tag)), int(tagLen)))
@@ -119,20 +120,25 @@ func wafFilterRun(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, tag *C
 	return answer
 }
 
-// startTicking makes the host's loop ask for alerts, and notes where they come from.
+// startTicking makes the host's loop ask for alerts and tell inputs of its turns, and notes where alerts come from.
 func (i *instance) startTicking(handle C.uintptr_t, input unsafe.Pointer) {
 	if last := i.input.Load(); last == nil || *last != input {
 		i.input.Store(&input)
 	}
-	i.ticking.Do(func() { i.ticker = C.waf_ticker_start(handle) })
+	i.ticking.Do(func() {
+		if i.ticker = C.waf_ticker_start(handle); i.ticker != nil {
+			ahead.addTicker(1, time.Now())
+		}
+	})
 }
 
-// wafFilterTick sends the alerts that have become ready since records came last.
+// wafFilterTick sends the alerts that have become ready since records came last, and tells inputs that the engine has turned.
 //
 //export wafFilterTick
 func wafFilterTick(handle C.uintptr_t, config unsafe.Pointer) {
 	i := cgo.Handle(handle).Value().(*instance)
 	defer i.recovered("timer", func() {})
+	ahead.tick(time.Now())
 	for _, e := range i.filter.Due(nil) {
 		i.emit(e, *i.input.Load(), config)
 	}
@@ -185,7 +191,10 @@ func wafFilterClose(handle C.uintptr_t) {
 	i := h.Value().(*instance)
 	defer closed()
 	defer i.recovered("exit", func() {})
-	C.waf_ticker_stop(i.ticker)
+	if i.ticker != nil {
+		C.waf_ticker_stop(i.ticker)
+		ahead.addTicker(-1, time.Now())
+	}
 	h.Delete()
 	i.close()
 }

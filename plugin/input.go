@@ -27,6 +27,8 @@ type source struct {
 	key      string    // of the settings that the receiver has
 	hold     time.Time // from when on records are not handed over, zero for never
 	rest     time.Time // until when the event loop is left to outputs: timers come before them, however long it takes to serve one
+	stint    stint
+	threaded bool // the event loop is the input's own
 	refused  limiter
 	taken    uint64 // records that the host has taken
 	metrics  *metrics.Instance
@@ -63,7 +65,8 @@ func wafInputUnregister(def unsafe.Pointer) { input.FLBPluginUnregister(def) }
 //export wafInputOpen
 func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
 	name := C.GoString(C.waf_input_name(start))
-	s := &source{guard: guard{log: pluginLogger("input", "nano", name)}, ins: C.waf_input_instance(start)}
+	s := &source{guard: guard{log: pluginLogger("input", "nano", name)}, ins: C.waf_input_instance(start),
+		threaded: C.waf_on_input_thread() != 0}
 	defer s.recovered("start", func() { handle = 0 })
 	r := setting.NewReader(inputProperties{start}, receive.InputProperties())
 	settings := receive.ReadInput(r)
@@ -79,6 +82,9 @@ func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
 	}
 	s.metrics = metrics.Join("input", name, filter.Version)
 	s.metrics.Add(s.receiver.Collector())
+	if s.threaded {
+		ahead.addInput(1)
+	}
 	running.Add(1)
 	return C.uintptr_t(cgo.NewHandle(s))
 }
@@ -135,11 +141,14 @@ func wafInputHandOver(handle C.uintptr_t) {
 	if now.Before(s.rest) {
 		return
 	}
-	for s.handOver() && time.Since(now) < turn {
+	for s.mayHandOver() && s.handOver() && time.Since(now) < turn {
 	}
 	took := time.Since(now)
 	s.rest = now.Add(took + took/4)
 }
+
+// mayHandOver reports whether the engine can take more.
+func (s *source) mayHandOver() bool { return !s.threaded || ahead.allows(&s.stint, time.Now()) }
 
 // handOver hands over one batch. It reports false when there is none, or the host does not take it.
 func (s *source) handOver() bool {
@@ -157,6 +166,7 @@ func (s *source) handOver() bool {
 		return false
 	}
 	s.taken += uint64(b.Records)
+	s.stint.bytes += len(b.Events)
 	s.receiver.Queue.Done(b)
 	return true
 }
@@ -189,6 +199,9 @@ func wafInputClose(handle C.uintptr_t, reloading C.int) {
 	defer s.recovered("exit", func() {})
 	h.Delete()
 	s.metrics.Leave()
+	if s.threaded {
+		ahead.addInput(-1)
+	}
 	if reloading != 0 {
 		s.log(filter.LevelInfo, s.summary())
 		parked.put(s.key, s.receiver, s.log)
