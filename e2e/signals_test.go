@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -45,8 +48,31 @@ func TestSurvivesSignalsWhileGoIsBusy(t *testing.T) {
 			time.Sleep(5 * time.Millisecond)
 		}
 		p.wait("all records", func() bool { return p.lines("all") == sent })
+		require.ElementsMatch(t, []string{"fluent-bit", "flb-logger"}, p.threadsThatTake(t, syscall.SIGHUP), "the first thread, and one that never runs Go")
 		p.stop()
 		b := p.balance("filter")
 		require.Equal(t, []int{sent, sent}, []int{b.records, b.alerts}, "records and alerts")
 	})
+}
+
+// threadsThatTake returns the names of the threads that do not block a signal. Go's threads are named as the first one is.
+func (p *pipeline) threadsThatTake(t *testing.T, signal syscall.Signal) (names []string) {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", p.command.Process.Pid))
+	require.NoError(t, err)
+	for _, thread := range threads {
+		name, err := os.ReadFile(filepath.Join(thread, "comm"))
+		require.NoError(t, err)
+		status, err := os.ReadFile(filepath.Join(thread, "status"))
+		require.NoError(t, err)
+		_, mask, found := strings.Cut(string(status), "SigBlk:\t")
+		require.True(t, found)
+		blocked, err := strconv.ParseUint(mask[:16], 16, 64)
+		require.NoError(t, err)
+		if blocked>>(signal-1)&1 == 0 {
+			names = append(names, strings.TrimSpace(string(name)))
+		}
+	}
+	require.NotEmpty(t, names)
+	return names
 }

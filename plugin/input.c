@@ -107,6 +107,7 @@ static int init(void *start)
     if (waf_forked("input:nano")) {
         return FLB_ERROR;
     }
+    waf_keep_signals();
     if (waf_host.input_append_records == NULL) {
         waf_log(WAF_LOG_ERROR, "[input:nano] this host lacks flb_input_log_append_records; Fluent Bit 3.2 to 5.1 have it");
         return FLB_ERROR;

@@ -2,6 +2,8 @@
 
 #include <link.h>
 #include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /*
  * The host's handlers and Go. The host sets plain handlers at its start, and all of them again whenever one of them runs, which takes
@@ -14,6 +16,10 @@
  *
  * Both are put back as soon as the host's handler is through, and looked after with every call of the plugin besides. All of this may
  * run in a handler of a signal.
+ *
+ * A second signal can come before they are put back. So those that do not end the host are left to its first thread, which waits
+ * for them: all of Go's threads, and each thread of the host's that calls the plugin, block them. The others are not blocked, because
+ * programs that the host starts would have them blocked as well.
  */
 
 static const int relayed[] = {SIGINT, SIGQUIT, SIGHUP, SIGCONT, SIGTERM};
@@ -44,9 +50,38 @@ static int find_executable(struct dl_phdr_info *info, size_t size, void *data)
     return 1; /* the executable is the first of all objects */
 }
 
+static void mask(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGCONT);
+    pthread_sigmask(how, &set, NULL);
+}
+
+/* Go's first thread is made while the object is loaded, between these two; all of Go's threads have its mask. */
+__attribute__((constructor(101))) static void before_go(void)
+{
+    mask(SIG_BLOCK);
+}
+
 __attribute__((constructor)) static void load(void)
 {
+    mask(SIG_UNBLOCK);
     dl_iterate_phdr(find_executable, NULL);
+}
+
+static void leave_signals_to_first_thread(void)
+{
+    static __thread int left;
+
+    if (!left) {
+        left = 1;
+        if (syscall(SYS_gettid) != getpid()) {
+            mask(SIG_BLOCK);
+        }
+    }
 }
 
 /* 1 for a handler of the host's that was set with signal(). */
@@ -57,6 +92,8 @@ static int is_hosts(const struct sigaction *action)
     return (action->sa_flags & SA_SIGINFO) == 0 && code >= first && code < behind;
 }
 
+static void put_back(void);
+
 static void relay(int number)
 {
     size_t n;
@@ -66,7 +103,7 @@ static void relay(int number)
             handlers[n](number);
         }
     }
-    waf_keep_signals();
+    put_back();
 }
 
 /* SIGBUS, which the host leaves alone, still has the handler that Go's runtime gives to SIGSEGV and SIGFPE as well; it passes faults
@@ -81,7 +118,7 @@ static void restore_faults(void)
     }
 }
 
-void waf_keep_signals(void)
+static void put_back(void)
 {
     struct sigaction now;
     size_t n;
@@ -97,4 +134,10 @@ void waf_keep_signals(void)
     if (sigaction(SIGFPE, NULL, &now) == 0 && is_hosts(&now)) {
         restore_faults();
     }
+}
+
+void waf_keep_signals(void)
+{
+    leave_signals_to_first_thread();
+    put_back();
 }
