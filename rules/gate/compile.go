@@ -271,7 +271,10 @@ func assignments(rule *seclang.Rule) []assignment {
 		if s.remove = strings.HasPrefix(text, "!"); s.remove {
 			text = text[1:]
 		}
-		name, value, _ := strings.Cut(text, "=")
+		name, value, found := strings.Cut(text, "=")
+		if !found {
+			value = "1"
+		}
 		_, name, _ = strings.Cut(name, ".")
 		s.name, s.value = strings.ToLower(name), value
 		sets = append(sets, s)

@@ -157,7 +157,7 @@ func (g *Gate) compile(f *flow, p *compiler) []trigger {
 		case len(c.effects) > 0 && !c.watched && c.phase == 1:
 			p.compile(c, e.rules)
 			g.effects = append(g.effects, c)
-			if c.opaque != "" || hasUnknown(c) {
+			if c.opaque != "" || !c.isExact() {
 				c.open("it selects how bodies are read by what the gate does not know")
 			}
 		case !c.watched:
@@ -177,13 +177,16 @@ func (g *Gate) compile(f *flow, p *compiler) []trigger {
 	return triggers
 }
 
-func hasUnknown(c *chain) bool {
+// isExact reports whether the gate knows when the chain matches, and not just when it can match: of TX variables and of what rules
+// before have matched it only knows what they can be.
+func (c *chain) isExact() bool {
 	for i := range c.tests {
-		if c.tests[i].unknown {
-			return true
+		t := &c.tests[i]
+		if t.unknown || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.kind > ofNames }) {
+			return false
 		}
 	}
-	return false
+	return true
 }
 
 // open marks a chain that always runs.

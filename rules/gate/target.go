@@ -15,7 +15,7 @@ type kind uint8
 const (
 	ofSingle  kind = iota // one text
 	ofPairs               // values of collections
-	ofNames               // keys of collections
+	ofNames               // keys of collections; of the kinds so far the gate knows all values
 	ofTX                  // TX variables
 	ofMatched             // what the rules of the chain before have matched
 	ofSize                // ARGS_COMBINED_SIZE
