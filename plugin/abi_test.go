@@ -41,7 +41,7 @@ func event(body map[string]string) []byte {
 }
 
 // sample is the Nano record of testdata, with its URL in place of the attack when there is one.
-func sample(t *testing.T, url string) []byte {
+func sample(t testing.TB, url string) []byte {
 	t.Helper()
 	data, err := os.ReadFile("../testdata/nano-sample.json")
 	require.NoError(t, err)

@@ -20,7 +20,7 @@ const tags = "no_fs_access,coraza.disabled_operators.rbl,coraza.disabled_operato
 
 // host is a running testdata/host with the plugin loaded.
 type host struct {
-	t    *testing.T
+	t    testing.TB
 	in   io.WriteCloser
 	out  *bufio.Scanner
 	log  []string // lines of the log since the last command, "LEVEL TEXT"
@@ -92,7 +92,7 @@ func TestMain(m *testing.M) {
 func longForm() bool { return os.Getenv("SURVIVE") != "" }
 
 // start compiles a variant of the host, runs it and loads the plugin.
-func start(t *testing.T, v variant) *host {
+func start(t testing.TB, v variant) *host {
 	t.Helper()
 	h := launch(t, v)
 	dir, err := v.object()
@@ -102,7 +102,7 @@ func start(t *testing.T, v variant) *host {
 }
 
 // launch compiles a variant of the host and runs it.
-func launch(t *testing.T, v variant) *host {
+func launch(t testing.TB, v variant) *host {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "host")
 	compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
@@ -128,7 +128,7 @@ func launch(t *testing.T, v variant) *host {
 }
 
 // compile runs the C compiler, and skips the test where it cannot do what the variant asks for.
-func compile(t *testing.T, v variant, args ...string) {
+func compile(t testing.TB, v variant, args ...string) {
 	t.Helper()
 	args = append(append([]string{"-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g"}, v.flags...), args...)
 	out, err := exec.Command(v.cc, args...).CombinedOutput()
@@ -192,7 +192,7 @@ func toHex(data []byte) string {
 	return hex.EncodeToString(data)
 }
 
-func fromHex(t *testing.T, digits string) []byte {
+func fromHex(t testing.TB, digits string) []byte {
 	t.Helper()
 	if digits == "-" {
 		return nil

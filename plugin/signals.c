@@ -72,18 +72,6 @@ __attribute__((constructor)) static void load(void)
     dl_iterate_phdr(find_executable, NULL);
 }
 
-static void leave_signals_to_first_thread(void)
-{
-    static __thread int left;
-
-    if (!left) {
-        left = 1;
-        if (syscall(SYS_gettid) != getpid()) {
-            mask(SIG_BLOCK);
-        }
-    }
-}
-
 /* 1 for a handler of the host's that was set with signal(). */
 static int is_hosts(const struct sigaction *action)
 {
@@ -138,6 +126,18 @@ static void put_back(void)
 
 void waf_keep_signals(void)
 {
-    leave_signals_to_first_thread();
-    put_back();
+    static __thread int known;
+    struct sigaction last;
+
+    if (!known) {
+        known = 1;
+        if (syscall(SYS_gettid) != getpid()) {
+            mask(SIG_BLOCK);
+        }
+        put_back();
+    }
+    /* The host sets all of them together, and this one last. */
+    else if (sigaction(SIGFPE, NULL, &last) == 0 && is_hosts(&last)) {
+        put_back();
+    }
 }

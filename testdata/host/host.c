@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <ucontext.h>
@@ -451,6 +452,28 @@ static void filter(char **words)
     free(data);
 }
 
+/* time ID TAG HEX ROUNDS: nanoseconds of the thread's processor time that one call took. */
+static void time_calls(char **words)
+{
+    struct instance *i = instances[atoi(words[1])];
+    struct timespec from, to;
+    void *data;
+    size_t size = from_hex(words[3], &data);
+    long n, rounds = atol(words[4]);
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
+    for (n = 0; n < rounds; n++) {
+        void *out = NULL;
+        size_t out_size = 0;
+
+        plugin.cb_filter(data, size, words[2], (int) strlen(words[2]), &out, &out_size, i, &inputs[0], i->context, config);
+        free(out);
+    }
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
+    printf("= %ld\n", ((to.tv_sec - from.tv_sec) * 1000000000 + to.tv_nsec - from.tv_nsec) / rounds);
+    free(data);
+}
+
 struct work {
     struct instance *instance;
     const char *tag;
@@ -851,6 +874,9 @@ static void run(char **words)
     }
     else if (strcmp(words[0], "init") == 0) {
         init(words);
+    }
+    else if (strcmp(words[0], "time") == 0) {
+        time_calls(words);
     }
     else if (strcmp(words[0], "filter") == 0) {
         filter(words);
