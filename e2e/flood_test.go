@@ -3,12 +3,14 @@
 package e2e
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,28 +26,33 @@ func worstBody(number int) []byte {
 	return []byte(`{"L7_PROTOCOL":"http","METHOD":"POST","URL":"/search","REQ_HEADER":"` + head + `","REQ_BODY":"q=` + body + `"}`)
 }
 
-// keepSending sends worst bodies as fast as the socket takes them, until stop is closed or enough have been sent.
-func keepSending(t *testing.T, port int, stop, ended chan struct{}) {
-	defer close(ended)
+// flood sends worst bodies as fast as the socket takes them, until enough have been sent or the returned function is called: it
+// reports whether the flood lasted until then. The flood does not outlive the test.
+func flood(t *testing.T, port int) (stop func() bool) {
+	t.Helper()
 	const enough = 200_000
 	c, err := net.Dial("udp", fmt.Sprintf("127.0.0.1:%d", port))
-	if err != nil {
-		t.Error(err)
-		return
-	}
-	defer c.Close()
-	for n := range enough {
-		select {
-		case <-stop:
-			return
-		default:
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	lasted := make(chan bool, 1)
+	go func() {
+		defer c.Close()
+		for n := range enough {
+			if ctx.Err() != nil {
+				lasted <- true
+				return
+			}
+			_, _ = c.Write(worstBody(n)) // a flood does not care
+			time.Sleep(time.Millisecond)
 		}
-		if _, err := c.Write(worstBody(n)); err != nil {
-			t.Error(err)
-			return
-		}
-		time.Sleep(time.Millisecond)
-	}
+		lasted <- false
+	}()
+	stop = sync.OnceValue(func() bool {
+		cancel()
+		return <-lasted
+	})
+	t.Cleanup(func() { stop() })
+	return stop
 }
 
 var lateCount = regexp.MustCompile(`\((\d+) of them late\)`)
@@ -67,21 +74,14 @@ func TestFloodOfAttacksLeavesOtherInputsFlowing(t *testing.T) {
       chunk_size: 64
       tag: flood
   filters:`, floodPort), 1))
-		stop, ended := make(chan struct{}), make(chan struct{})
-		go keepSending(t, floodPort, stop, ended)
+		stop := flood(t, floodPort)
 		time.Sleep(200 * time.Millisecond) // the flood is there
 		for n := range others {
 			sendUDP(t, port, clean(t, n))
 			time.Sleep(10 * time.Millisecond)
 		}
 		p.records("all", others)
-		select {
-		case <-ended:
-			t.Fatal("the flood was over before the other records had passed")
-		default:
-		}
-		close(stop)
-		<-ended
+		require.True(t, stop(), "the flood was over before the other records had passed")
 		p.stop()
 		late := lateCount.FindStringSubmatch(p.log())
 		require.NotNil(t, late)

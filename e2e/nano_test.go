@@ -172,6 +172,7 @@ func TestNanoLosesNothingInAHotReload(t *testing.T) {
 					require.NoError(t, p.command.Process.Signal(syscall.SIGHUP))
 					p.waitReady(reload)
 				}
+				time.Sleep(time.Second) // until Fluent Bit has let go of the old configuration, which the signal's dump would read
 				require.NoError(t, p.command.Process.Signal(syscall.SIGCONT))
 				p.waitLog("caught signal (SIGCONT)")
 				time.Sleep(300 * time.Millisecond)
@@ -259,16 +260,9 @@ func TestNanoLeavesOutputsTheirTimeInAFlood(t *testing.T) {
     - name: waf
       match: nano
   outputs:`, 1))
-				stop, ended := make(chan struct{}), make(chan struct{})
-				go keepSending(t, port, stop, ended)
+				stop := flood(t, port)
 				p.wait("records in the flood", func() bool { return p.lines("all") > 100 })
-				select {
-				case <-ended:
-					t.Fatal("the flood was over before the first records had passed")
-				default:
-				}
-				close(stop)
-				<-ended
+				require.True(t, stop(), "the flood was over before the first records had passed")
 				p.stop()
 			})
 		})
