@@ -48,21 +48,42 @@ func toldDrops(control []byte) (drops uint32, told bool) {
 	return 0, false
 }
 
-// kernelDrops returns the counters of all UDP sockets of this network namespace by inode. Unlike control messages they
-// include what was dropped after the last datagram that was read.
-func kernelDrops() (map[uint64]uint32, error) {
-	drops := map[uint64]uint32{}
-	for _, table := range []string{"/proc/self/net/udp", "/proc/self/net/udp6"} {
-		file, err := os.Open(table)
+// socketTables are the kernel's tables of the UDP sockets of this network namespace. They stay open: Fluent Bit 3.2 closes some
+// descriptors twice when it reloads, so that one that is opened at that moment can be closed by it, and the next one in its place
+// by us.
+type socketTables []*os.File
+
+// openSocketTables opens those that there are.
+func openSocketTables() (tables socketTables, err error) {
+	for _, name := range []string{"/proc/self/net/udp", "/proc/self/net/udp6"} {
+		file, err := os.Open(name)
 		if os.IsNotExist(err) { // without IPv6
 			continue
 		}
 		if err != nil {
+			tables.close()
 			return nil, err
 		}
-		err = readDrops(file, drops)
+		tables = append(tables, file)
+	}
+	return tables, nil
+}
+
+func (t socketTables) close() {
+	for _, file := range t {
 		file.Close()
-		if err != nil {
+	}
+}
+
+// drops returns the counters of all sockets by inode. Unlike control messages they include what was dropped after the last
+// datagram that was read.
+func (t socketTables) drops() (map[uint64]uint32, error) {
+	drops := map[uint64]uint32{}
+	for _, file := range t {
+		if _, err := file.Seek(0, io.SeekStart); err != nil {
+			return nil, err
+		}
+		if err := readDrops(file, drops); err != nil {
 			return nil, err
 		}
 	}

@@ -32,6 +32,7 @@ type Receiver struct {
 	group     sync.WaitGroup // of all goroutines that read
 	watching  sync.WaitGroup
 	end       chan struct{}
+	tables    socketTables
 	wake      int // descriptor that is readable from the end on
 
 	ending      atomic.Bool
@@ -66,6 +67,11 @@ func Open(s Settings, warn func(line string)) (*Receiver, error) {
 	if err := errors.Join(problems...); err != nil {
 		r.closeAll()
 		return nil, err
+	}
+	if len(r.sockets) > 0 {
+		if r.tables, err = openSocketTables(); err != nil {
+			r.tellUncounted(err)
+		}
 	}
 	for _, s := range r.sockets {
 		r.group.Go(func() { r.readPackets(s) })
@@ -135,6 +141,7 @@ func (r *Receiver) late() bool { return r.ending.Load() && time.Since(r.deadline
 
 func (r *Receiver) closeAll() {
 	closeSockets(r.sockets)
+	r.tables.close()
 	unix.Close(r.wake) //nolint:errcheck // nothing is lost
 	for _, l := range r.listeners {
 		l.Close()

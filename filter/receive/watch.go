@@ -37,12 +37,9 @@ func (r *Receiver) watch() {
 }
 
 func (r *Receiver) readKernelDrops() {
-	if len(r.sockets) == 0 {
-		return
-	}
-	drops, err := kernelDrops()
+	drops, err := r.tables.drops()
 	if err != nil {
-		r.tell.once(fmt.Sprintf("datagrams that the kernel drops cannot be counted in full: %v", err))
+		r.tellUncounted(err)
 		return
 	}
 	for _, s := range r.sockets {
@@ -50,6 +47,10 @@ func (r *Receiver) readKernelDrops() {
 			r.counters.kernelDrops.Add(s.drops.advance(now))
 		}
 	}
+}
+
+func (r *Receiver) tellUncounted(reason error) {
+	r.tell.once(fmt.Sprintf("datagrams that the kernel drops cannot be counted in full: %v", reason))
 }
 
 // tellLosses tells what was lost since counts were told, and returns the counts that are told now. Without losses these stay.
