@@ -61,7 +61,10 @@ func (p *pipeline) balance(kind string) (sum balance) {
 			sum.records, sum.alerts, sum.broken, sum.late = sum.records+a.records, sum.alerts+a.alerts, sum.broken+a.broken, sum.late+a.late
 		}
 	}
-	if ended < len(regexp.MustCompile(`\[`+kind+`:waf:[^]]+\] \d+ rules loaded`).FindAllString(p.log(), -1)) {
+	lines := func(text string) int {
+		return len(regexp.MustCompile(`\[`+kind+`:waf:[^]]+\] `+text).FindAllString(p.log(), -1))
+	}
+	if ended < lines(`\d+ rules loaded`)-lines(`rules were reloaded in`) {
 		p.skipWithoutLastLines()
 	}
 	return sum
