@@ -2,6 +2,7 @@ package main
 
 import (
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -12,8 +13,8 @@ import (
 //
 // Its zero value is ready for use.
 type lead struct {
+	inputs  atomic.Int32 // with threads of their own
 	mu      sync.Mutex
-	inputs  int // with threads of their own
 	tickers int // until one ticks, and where none does, turns are of equal length
 	last    time.Time
 	turn    uint64
@@ -32,19 +33,15 @@ const (
 // ahead is the lead of all inputs of the process.
 var ahead lead
 
-func (l *lead) addInput(n int) {
+func (l *lead) addInput(n int32) {
+	l.inputs.Add(n)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.inputs += n
 	l.limit = leadFirst
 }
 
-// needsTicks reports that there is an input which waits for the engine.
-func (l *lead) needsTicks() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.inputs > 0
-}
+// needsTicks reports that there is an input which waits for the engine. It is asked with every chunk.
+func (l *lead) needsTicks() bool { return l.inputs.Load() > 0 }
 
 func (l *lead) addTicker(n int, now time.Time) {
 	l.mu.Lock()
