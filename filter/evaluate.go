@@ -2,7 +2,6 @@ package filter
 
 import (
 	"fmt"
-	"runtime"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -103,41 +102,6 @@ func (f *Filter) putBatch(b *batch) {
 	b.rules.done()
 	b.rules = nil
 	f.batches.Put(b)
-}
-
-// grain is how many records a goroutine takes at a time; below two grains a chunk is not worth a second goroutine.
-const grain = 8
-
-// each calls work for all items, on all cores when there are many. The order in which they are worked on is open.
-func (b *batch) each(work func(*item, *scratch)) {
-	workers := min(runtime.GOMAXPROCS(0), len(b.items)/grain)
-	if workers < 2 {
-		b.run(0, len(b.items), work)
-		return
-	}
-	var next atomic.Int64
-	var group sync.WaitGroup
-	for range workers {
-		group.Go(func() {
-			for {
-				end := int(next.Add(grain))
-				if end-grain >= len(b.items) {
-					return
-				}
-				b.run(end-grain, min(end, len(b.items)), work)
-			}
-		})
-	}
-	group.Wait()
-}
-
-func (b *batch) run(from, to int, work func(*item, *scratch)) {
-	s := scratches.Get().(*scratch)
-	s.rules, s.limit = b.rules.set, b.limit
-	for i := from; i < to; i++ {
-		work(&b.items[i], s)
-	}
-	s.putBack()
 }
 
 func (s *scratch) putBack() {

@@ -1,0 +1,70 @@
+package filter
+
+import (
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// spreadBatch returns a batch of n items, each of which knows its place.
+func spreadBatch(t *testing.T, n int) *batch {
+	b := &batch{items: make([]item, n), rules: newFilter(t, nil).current.Load()}
+	for i := range b.items {
+		b.items[i].source = i
+	}
+	return b
+}
+
+func twoThreads(t *testing.T) {
+	before := runtime.GOMAXPROCS(2)
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+}
+
+func TestSlowItemsAreSharedByThreads(t *testing.T) {
+	twoThreads(t)
+	b := spreadBatch(t, 9)
+	var inside, together, calls atomic.Int32
+	b.each(func(it *item, _ *scratch) {
+		if inside.Add(1) > 1 {
+			together.Add(1)
+		}
+		time.Sleep(5 * time.Millisecond)
+		inside.Add(-1)
+		it.body = []byte{byte(it.source)}
+		calls.Add(1)
+	})
+	require.EqualValues(t, 9, calls.Load())
+	require.NotZero(t, together.Load())
+	for i := range b.items {
+		require.Equal(t, []byte{byte(i)}, b.items[i].body)
+	}
+}
+
+func TestThreadThatComesTooLateLeavesTheBatchAlone(t *testing.T) {
+	b := spreadBatch(t, 3)
+	calls := 0
+	c := &crew{batch: b, work: func(*item, *scratch) { calls++ }}
+	s := b.scratch()
+	defer s.putBack()
+	c.run(s)
+	c.close()
+	c.next.Store(0) // as if the batch had been used again
+	c.help()
+	require.Equal(t, 3, calls)
+}
+
+func TestQuickItemsStayOnTheThreadOfTheCall(t *testing.T) {
+	twoThreads(t)
+	b := spreadBatch(t, 20)
+	s := b.scratch()
+	defer s.putBack()
+	calls := 0 // a second thread would be a race
+	require.Eventually(t, func() bool {
+		calls = 0
+		return b.solo(func(*item, *scratch) { calls++ }, s) == 20 // unless the machine took the processor away
+	}, 10*time.Second, time.Millisecond)
+	require.Equal(t, 20, calls)
+}
