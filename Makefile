@@ -16,6 +16,7 @@ BENCH_RUNS    ?= 5
 BENCH_RECORDS ?= 200
 BENCH_FLAGS   ?=
 UDP_FLAGS     ?=
+TAIL_FLAGS    ?=
 MEMORY_FLAGS  ?=
 SURVIVE       ?= 10m
 # The race detector allocates and takes its time; these tests count allocations, or judge how long something takes.
@@ -25,7 +26,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw equality lint tools generate bench bench-udp bench-memory gobench fuzz survive sanitize e2e run clean help
+.PHONY: build test ftw equality lint tools generate bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -75,6 +76,10 @@ bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECO
 bench-udp: build ## datagrams through a real Fluent Bit: its input udp and the input nano in turn (BENCH_RUNS=5, UDP_FLAGS=-v)
 	$(GO) build -o build/work/udp ./bench/udp
 	build/work/udp -runs $(BENCH_RUNS) $(UDP_FLAGS)
+
+bench-tail: build ## records a second from a file through a real Fluent Bit, with and without the filter (BENCH_RUNS=5, TAIL_FLAGS=-records 100000)
+	$(GO) build -o build/work/tail ./bench/tail
+	build/work/tail -runs $(BENCH_RUNS) $(TAIL_FLAGS)
 
 bench-memory: build ## resident memory of a real Fluent Bit with and without the filter (MEMORY_FLAGS="-long 10000000")
 	$(GO) build -tags $(TAGS) -o build/work/memory ./bench/memory

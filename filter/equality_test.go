@@ -263,9 +263,13 @@ func requireSameAlert(t *testing.T, fast *Filter, event []byte, want Finding) {
 func agreesInTime(plain *Filter, event []byte, got Finding) bool {
 	opinions := map[string]bool{}
 	for range plainTries {
-		opinions[opinion(plain.Check(event)[0])] = true
+		is := opinion(plain.Check(event)[0])
+		if is == opinion(got) {
+			return true
+		}
+		opinions[is] = true
 	}
-	return opinions[opinion(got)] || len(opinions) > 1 && got.Verdict != nil && !got.Verdict.Clean()
+	return len(opinions) > 1 && got.Verdict != nil && !got.Verdict.Clean()
 }
 
 func TestVerdictsEqualPlainCoraza(t *testing.T) {

@@ -41,6 +41,7 @@ type cache struct {
 	shards [cacheShards]shard
 	sets   uint64 // that each shard may have, a power of two
 	spare  int    // bytes of each shard for verdicts that are not shared
+	memory slotMemory
 }
 
 const (
@@ -54,7 +55,7 @@ const (
 
 type shard struct {
 	mu       sync.Mutex
-	slots    []slot     // cacheWays for each set, most recently used first
+	slots    []slot     // cacheWays for each set, most recently used first; more of them lie behind the end, empty
 	verdicts []*Verdict // those that are not shared, by number
 	unused   []uint32   // places in verdicts
 	spare    int        // bytes left for them
@@ -63,7 +64,7 @@ type shard struct {
 	evicted uint64
 }
 
-// slot has no pointers, so that the garbage collector need not look at a large cache.
+// slot has no pointers, so that it can be where the garbage collector does not look.
 type slot struct {
 	a    uint64 // of the key
 	rest uint64 // the upper bits of the key's b, and the number of the verdict; a slot without a number is free
@@ -115,11 +116,24 @@ func newCache(size int64) *cache {
 	sets = 1 << (bits.Len64(sets) - 1)
 	c := &cache{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, sets: sets}
 	c.spare = int(size/cacheShards - int64(sets)*cacheWays*slotBytes)
+	c.memory = newSlotMemory(int(sets) * cacheWays * cacheShards)
 	for i := range c.shards {
-		c.shards[i].slots = make([]slot, min(sets, firstSets)*cacheWays)
+		all := c.memory.slots[uint64(i)*sets*cacheWays:][:sets*cacheWays]
+		c.shards[i].slots = all[:min(sets, firstSets)*cacheWays]
 		c.shards[i].spare = c.spare
 	}
 	return c
+}
+
+// close gives the memory back. A cache that is closed remembers nothing.
+func (c *cache) close() {
+	for i := range c.shards {
+		s := &c.shards[i]
+		s.mu.Lock()
+		s.slots, s.verdicts, s.entries = nil, nil, 0
+		s.mu.Unlock()
+	}
+	c.memory.release()
 }
 
 // Key is the place of an identity in the verdict cache.
@@ -151,6 +165,9 @@ func (c *cache) put(k Key, v *Verdict) {
 	s := c.shard(k)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if len(s.slots) == 0 { // closed
+		return
+	}
 	if 2*s.entries >= len(s.slots) && uint64(len(s.slots)) < c.sets*cacheWays {
 		s.grow()
 	}
@@ -178,28 +195,33 @@ func (c *cache) put(k Key, v *Verdict) {
 
 func (c *cache) shard(k Key) *shard { return &c.shards[k.a%cacheShards] }
 
-// set returns the slots in which a key may be.
+// set returns the slots in which a key may be, none when the cache is closed.
 func (s *shard) set(k Key) []slot {
+	if len(s.slots) == 0 {
+		return nil
+	}
 	sets := uint64(len(s.slots) / cacheWays)
 	first := k.a / cacheShards & (sets - 1) * cacheWays
 	return s.slots[first : first+cacheWays]
 }
 
-// grow doubles the slots. The entries of a set go to two sets, in the order in which they are.
+// grow doubles the slots. The entries of a set stay there or go to the set as far behind the old end, in the order in which they are.
 func (s *shard) grow() {
-	old := s.slots
-	s.slots = make([]slot, 2*len(old))
-	var taken [2]int
-	for i, entry := range old {
-		if i%cacheWays == 0 {
-			taken = [2]int{}
+	size := len(s.slots)
+	s.slots = s.slots[:2*size]
+	for first := 0; first < size; first += cacheWays {
+		var old [cacheWays]slot
+		copy(old[:], s.slots[first:])
+		clear(s.slots[first : first+cacheWays])
+		var taken [2]int
+		for _, entry := range old {
+			if entry.number() == 0 {
+				continue
+			}
+			half := int(entry.a / cacheShards / uint64(size/cacheWays) & 1)
+			s.slots[half*size+first+taken[half]] = entry
+			taken[half]++
 		}
-		if entry.number() == 0 {
-			continue
-		}
-		half := int(entry.a / cacheShards / uint64(len(old)/cacheWays) & 1)
-		s.slots[half*len(old)+i/cacheWays*cacheWays+taken[half]] = entry
-		taken[half]++
 	}
 }
 
@@ -242,7 +264,7 @@ func (s *shard) drop(number uint32) {
 	s.unused = append(s.unused, at)
 }
 
-// bytes estimates the memory of a verdict that is not shared.
+// bytes estimates the memory of a verdict that is not shared, with what Go's heap takes besides.
 func (v *Verdict) bytes() int {
 	n := 200 + len(v.Scores)*40
 	for i := range v.Matches {
@@ -252,5 +274,8 @@ func (v *Verdict) bytes() int {
 			n += 16 + len(other)
 		}
 	}
-	return n
+	return n + n*heapOverhead/100
 }
+
+// heapOverhead is what Go's heap takes of memory besides what is in use, in percent of that: garbage that waits for the collector.
+const heapOverhead = 30

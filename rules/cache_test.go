@@ -114,3 +114,23 @@ func TestACacheIsSafeForConcurrentUse(t *testing.T) {
 	u := c.usage()
 	require.LessOrEqual(t, u.Bytes, u.Limit)
 }
+
+func TestAClosedCacheRemembersNothing(t *testing.T) {
+	c := newCache(1 << 20)
+	var group sync.WaitGroup
+	for worker := range 4 {
+		group.Go(func() { // engine runs that outlive their call
+			for i := range 20_000 {
+				k := keyOf(c, i*4+worker)
+				c.put(k, scored(i))
+				c.get(k)
+			}
+		})
+	}
+	c.close()
+	group.Wait()
+	k := keyOf(c, 1)
+	c.put(k, cleanAsFarAs(0))
+	require.Nil(t, c.get(k))
+	require.Zero(t, c.usage().Entries)
+}

@@ -92,6 +92,9 @@ func (s *Set) Close() error {
 	if !s.leave() {
 		return nil
 	}
+	if s.cache != nil {
+		s.cache.close()
+	}
 	return s.engines.close()
 }
 

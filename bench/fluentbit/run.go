@@ -17,6 +17,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
 // Find returns the path of the Fluent Bit that was given or, without one, that of $FLUENT_BIT, PATH, or the newest of
@@ -71,6 +73,21 @@ type Config struct {
 	Sections string // others
 	Args     []string
 	Prepare  func(dir string) error // makes what the pipeline wants to find in the directory, nil for nothing
+}
+
+// Filter returns a filter waf as an item of the section of that name, for the site of the corpus, with more properties.
+func Filter(properties ...string) string {
+	var b strings.Builder
+	b.WriteString("\n    - name: waf\n      match: '*'")
+	for name, value := range corpus.Settings {
+		fmt.Fprintf(&b, "\n      %s: %q", name, value)
+	}
+	for _, property := range properties {
+		if property != "" {
+			b.WriteString("\n      " + strings.TrimSpace(property))
+		}
+	}
+	return b.String()
 }
 
 // Start runs Fluent Bit and returns when its pipeline runs.
@@ -207,6 +224,30 @@ func (p *Process) CPU() time.Duration {
 		return 0
 	}
 	return time.Duration(user+system) * 10 * time.Millisecond // the unit of /proc is 1/100 s
+}
+
+// HasRead tells how many bytes of a file the process has read, 0 while it has not opened it.
+func (p *Process) HasRead(file string) (int64, error) {
+	process := fmt.Sprintf("/proc/%d", p.command.Process.Pid)
+	descriptors, err := os.ReadDir(process + "/fd")
+	if err != nil {
+		return 0, fmt.Errorf("descriptors of Fluent Bit: %w", err)
+	}
+	for _, d := range descriptors {
+		if of, err := os.Readlink(filepath.Join(process, "fd", d.Name())); err != nil || of != file {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(process, "fdinfo", d.Name()))
+		if err != nil {
+			return 0, nil // closed meanwhile
+		}
+		var at int64
+		if _, err := fmt.Sscanf(string(text), "pos: %d", &at); err != nil {
+			return 0, fmt.Errorf("place in %s: %w", file, err)
+		}
+		return at, nil
+	}
+	return 0, nil
 }
 
 // Memory is the resident memory of a process in bytes: what it has written, and what it has read of files, its program included.

@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/fluentbit"
 )
 
 // follow sends many mixed records through the filter and prints its memory along the way.
@@ -25,7 +27,7 @@ func (p *plan) follow() error {
 			return nil
 		}
 		for end := p.long / looks * (look + 1); r.sent < end; {
-			if err := r.send(mixed, r.sent, min(100_000, end-r.sent)); err != nil {
+			if err := r.send(fluentbit.Mixed, r.sent, min(100_000, end-r.sent)); err != nil {
 				return err
 			}
 		}

@@ -35,9 +35,9 @@ type stage struct {
 
 var stages = []stage{
 	{name: "started"},
-	{"repeated", repeated, 1},
-	{"all different", func(i uint64) corpus.Record { return corpus.Clean(1<<40 + i) }, 1},
-	{"attacks", attack, 10},
+	{"repeated", fluentbit.Repeated, 1},
+	{"all different", fluentbit.Unique, 1},
+	{"attacks", fluentbit.Attack, 10},
 	{name: "idle"},
 }
 
@@ -56,18 +56,11 @@ const rulesFile = "own.conf"
 func (p *plan) start(of pipeline) (*run, error) {
 	var filters strings.Builder
 	for range of.filters {
-		filters.WriteString("\n    - name: waf\n      match: '*'")
-		for name, value := range corpus.Settings {
-			fmt.Fprintf(&filters, "\n      %s: %q", name, value)
-		}
+		properties := strings.Split(p.more, ",")
 		if of.reloads > 0 {
-			filters.WriteString("\n      rules: crs,DIR/" + rulesFile + "\n      reload_interval: 1s")
+			properties = append(properties, "rules: crs,DIR/"+rulesFile, "reload_interval: 1s")
 		}
-		for _, property := range strings.Split(p.more, ",") {
-			if property != "" {
-				filters.WriteString("\n      " + strings.TrimSpace(property))
-			}
-		}
+		filters.WriteString(fluentbit.Filter(properties...))
 	}
 	if of.filters == 0 {
 		filters.WriteString(" []")
@@ -100,7 +93,7 @@ func changeRules(dir string, version int) error {
 func (r *run) send(record func(uint64) corpus.Record, first, n int) error {
 	r.files++
 	file := filepath.Join(r.Dir, fmt.Sprintf("%d.jsonl", r.files))
-	if err := writeRecords(file, record, first, n); err != nil {
+	if err := fluentbit.WriteRecords(file, record, first, n); err != nil {
 		return err
 	}
 	r.sent += n

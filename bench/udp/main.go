@@ -1,5 +1,5 @@
 // Command udp measures, against a real Fluent Bit, how many datagrams a second Fluent Bit's own input udp and the input nano take
-// before the first is lost, what a record costs, and what becomes of bursts. Everything runs on this machine, the sender included,
+// before the first is lost, what a record costs, what the filter leaves of the rate, and what becomes of bursts. Everything runs on this machine, the sender included,
 // so the figures are those of a machine that does both. The two inputs take turns.
 package main
 
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/bench/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
 // plan is what is measured with.
@@ -34,7 +35,7 @@ func main() {
 	flag.IntVar(&p.runs, "runs", 3, "runs of which the median is told")
 	flag.DurationVar(&p.length, "length", 3*time.Second, "for how long one run sends")
 	flag.BoolVar(&p.verbose, "v", false, "print each run")
-	parts := flag.String("parts", "rates,cost,bursts,gelf", "what to measure")
+	parts := flag.String("parts", "rates,cost,filter,bursts,gelf", "what to measure")
 	sizes := flag.String("sizes", "1000,4000,60000", "sizes of records in bytes, for rates and cost")
 	flag.Parse()
 	p.parts = strings.Split(*parts, ",")
@@ -64,11 +65,11 @@ func (p *plan) measure() (err error) {
 		return err
 	}
 	fmt.Printf("%s, %s, %d cores, sender included; medians of %d runs of %s\n\n", version, runtime.GOARCH, runtime.NumCPU(), p.runs, p.length)
-	measures := map[string]func() error{"rates": p.rates, "cost": p.cost, "bursts": p.bursts, "gelf": p.compressed}
+	measures := map[string]func() error{"rates": p.rates, "cost": p.cost, "filter": p.filter, "bursts": p.bursts, "gelf": p.compressed}
 	for _, name := range p.parts {
 		measure, known := measures[name]
 		if !known {
-			return fmt.Errorf("unknown part %q (want rates, cost, bursts or gelf)", name)
+			return fmt.Errorf("unknown part %q (want rates, cost, filter, bursts or gelf)", name)
 		}
 		if err := measure(); err != nil {
 			return err
@@ -167,6 +168,30 @@ func (p *plan) cost() error {
 			line += fmt.Sprintf(" %.1f |", r.microseconds())
 		}
 		fmt.Println(line)
+	}
+	fmt.Println()
+	return nil
+}
+
+// flood is a rate of which in_udp takes only a part.
+const flood = 25_000
+
+// filter compares how many records a second in_udp takes with and without the filter, while more come than it can take.
+func (p *plan) filter() error {
+	fmt.Printf("Records a second that in_udp takes of %s\n\n", grouped(flood))
+	fmt.Println("| clean records | in_udp | in_udp + waf | | goal |")
+	fmt.Println("|---|---|---|---|---|")
+	for _, set := range []struct {
+		name   string
+		record func(uint64) corpus.Record
+		goal   string
+	}{{"repeated", fluentbit.Repeated, "90 %"}, {"all different", fluentbit.Unique, "50 %"}} {
+		results, err := p.alternate([]setup{inUDP, udpWAF}, records(set.record, int(flood*p.length.Seconds())), flood)
+		if err != nil {
+			return err
+		}
+		without, with := results[0].taken(p.length), results[1].taken(p.length)
+		fmt.Printf("| %s | %s | %s | %d %% | %s |\n", set.name, grouped(without), grouped(with), 100*with/without, set.goal)
 	}
 	fmt.Println()
 	return nil

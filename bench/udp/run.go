@@ -28,6 +28,9 @@ type result struct {
 
 func (r result) lost() int { return r.sent - r.delivered }
 
+// taken returns how many messages a second were delivered of those that came for a time.
+func (r result) taken(length time.Duration) int { return int(float64(r.delivered) / length.Seconds()) }
+
 // short reports whether the sender could not send as fast as it was to.
 func (r result) short() bool { return r.reached < r.rate*9/10 }
 
@@ -99,7 +102,7 @@ func (s setup) pipeline(port int) string {
 	}
 	filters := " []"
 	if s.filter {
-		filters = "\n    - name: waf\n      match: nano\n      inspect_budget: off"
+		filters = fluentbit.Filter("inspect_budget: off")
 	}
 	return fmt.Sprintf("  inputs:%s\n  filters:%s\n  outputs:\n    - name: 'null'\n      match: '*'\n", input, filters)
 }

@@ -13,6 +13,9 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
 // traffic is a set of messages that are sent over and over.
@@ -43,6 +46,17 @@ func repeated(size int) (*traffic, error) {
 		t.messages = append(t.messages, [][]byte{text})
 	}
 	return t, nil
+}
+
+// records are n records of the corpus.
+func records(record func(uint64) corpus.Record, n int) *traffic {
+	t := &traffic{parts: 1}
+	for i := range n {
+		t.messages = append(t.messages, [][]byte{fluentbit.JSON(record(uint64(i)))})
+		t.size += len(t.messages[i][0])
+	}
+	t.size /= n
+	return t
 }
 
 func record(sample []byte, size, n int) ([]byte, error) {

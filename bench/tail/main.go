@@ -1,0 +1,152 @@
+// Command tail measures how many records a second a real Fluent Bit reads from a file, with and without the filter: the same file goes
+// through tail and null, and the two pipelines take turns. Run it with "make bench-tail".
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+)
+
+// plan is what is measured with.
+type plan struct {
+	fluentBit, plugin string
+	records, runs     int
+	more              string // properties of the filter
+}
+
+func main() {
+	var p plan
+	flag.StringVar(&p.fluentBit, "fluent-bit", "", "path of Fluent Bit; unless set, $FLUENT_BIT, PATH, or the newest of /opt/fluent-bit*")
+	flag.StringVar(&p.plugin, "plugin", "build/out/out_waf.so", "path of the plugin")
+	flag.IntVar(&p.records, "records", 100_000, "records of a run")
+	flag.IntVar(&p.runs, "runs", 5, "runs of each, of which the median is told")
+	flag.StringVar(&p.more, "set", "", "a property of the filter, as in 'gate: off'")
+	flag.Parse()
+	if flag.NArg() > 0 || p.records < 1000 || p.runs < 1 {
+		flag.Usage()
+		os.Exit(2)
+	}
+	if err := p.run(); err != nil {
+		fmt.Fprintln(os.Stderr, "tail:", err)
+		os.Exit(1)
+	}
+}
+
+func (p *plan) run() (err error) {
+	if p.fluentBit, err = fluentbit.Find(p.fluentBit); err != nil {
+		return err
+	}
+	if p.plugin, err = filepath.Abs(p.plugin); err != nil {
+		return err
+	}
+	version, err := fluentbit.Version(p.fluentBit)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s, %s, %d cores; %d runs of %d records\n\n", version, runtime.GOARCH, runtime.NumCPU(), p.runs, p.records)
+	fmt.Println("| clean records | tail → null | tail → waf → null | | goal |")
+	fmt.Println("|---|---|---|---|---|")
+	for _, t := range []struct {
+		name   string
+		record func(uint64) corpus.Record
+		goal   string
+	}{{"repeated", fluentbit.Repeated, "90 %"}, {"all different", fluentbit.Unique, "50 %"}} {
+		without, with, share, err := p.compare(t.record)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("| %s | %.0f a second | %.0f a second | %.0f %% | %s |\n", t.name, without, with, 100*share, t.goal)
+	}
+	return nil
+}
+
+// compare returns the medians of both pipelines in records a second, and the median of their ratios.
+func (p *plan) compare(record func(uint64) corpus.Record) (without, with, share float64, err error) {
+	var rates [3][]float64
+	for range p.runs {
+		bare, err := p.rate(record, false)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		filtered, err := p.rate(record, true)
+		if err != nil {
+			return 0, 0, 0, err
+		}
+		for i, value := range [...]float64{bare, filtered, filtered / bare} {
+			rates[i] = append(rates[i], value)
+		}
+	}
+	for _, values := range rates {
+		slices.Sort(values)
+	}
+	return rates[0][p.runs/2], rates[1][p.runs/2], rates[2][p.runs/2], nil
+}
+
+// rate has a new Fluent Bit read a file and returns how many records a second it has read. Another one goes before, so that the file
+// is read by a pipeline that runs.
+func (p *plan) rate(record func(uint64) corpus.Record, filter bool) (float64, error) {
+	r, err := p.start(filter)
+	if err != nil {
+		return 0, err
+	}
+	defer r.Stop()
+	before := p.records / 10
+	if err := fluentbit.WriteRecords(filepath.Join(r.Dir, "before.jsonl"), record, p.records, before); err != nil {
+		return 0, err
+	}
+	if err := r.Await(before); err != nil {
+		return 0, err
+	}
+	file := filepath.Join(r.Dir, "records.jsonl")
+	if err := fluentbit.WriteRecords(file, record, 0, p.records); err != nil {
+		return 0, err
+	}
+	took, err := reading(r, file)
+	if err != nil {
+		return 0, err
+	}
+	return float64(p.records) / took.Seconds(), r.Await(before + p.records)
+}
+
+// reading returns how long the process reads a file.
+func reading(r *fluentbit.Process, file string) (time.Duration, error) {
+	size, err := os.Stat(file)
+	if err != nil {
+		return 0, err
+	}
+	var begin time.Time
+	for written := time.Now(); time.Since(written) < fluentbit.Patience; time.Sleep(time.Millisecond) {
+		at, err := r.HasRead(file)
+		switch {
+		case err != nil:
+			return 0, err
+		case at >= size.Size():
+			return time.Since(begin), nil
+		case at > 0 && begin.IsZero():
+			begin = time.Now()
+		}
+	}
+	return 0, fmt.Errorf("%s was not read within %v", file, fluentbit.Patience)
+}
+
+func (p *plan) start(filter bool) (*fluentbit.Process, error) {
+	filters := " []"
+	if filter {
+		filters = fluentbit.Filter("inspect_budget: off", p.more)
+	}
+	text := "  inputs:\n    - name: tail\n      path: DIR/*.jsonl\n      parser: lines\n      refresh_interval: 1\n      read_from_head: on\n" +
+		"  filters:" + filters + "\n  outputs:\n    - name: 'null'\n      match: '*'\n"
+	c := fluentbit.Config{Pipeline: text, Sections: "parsers:\n  - name: lines\n    format: json\n"}
+	if filter {
+		c.Args = []string{"-e", p.plugin}
+	}
+	return fluentbit.Start(p.fluentBit, c)
+}
