@@ -92,19 +92,26 @@ func (q *background) next() (c queuedChunk, more bool) {
 	return c, true
 }
 
-// inspect returns the alerts for a chunk. A panic that is not one of a single record costs the chunk its alerts.
+// inspect returns the alerts for a chunk. A panic that is not one of a single record costs the chunk its alerts, and its records count
+// as broken.
 func (q *background) inspect(c queuedChunk) []Emit {
 	f := q.filter
+	var out Outcome
 	defer func() {
-		if cause := recover(); cause != nil && f.counts.panics.Add(1) == 1 {
+		cause := recover()
+		if cause == nil {
+			return
+		}
+		if f.counts.panics.Add(1) == 1 {
 			f.log(LevelError, fmt.Sprintf("panic while inspecting a chunk in the background: %v\n%s", cause, debug.Stack()))
 		}
+		f.Abandon(c.data, &out)
 	}()
-	var out Outcome
 	b := f.getBatch(c.data)
 	defer f.putBatch(b)
 	b.each(f.evaluateInto)
 	f.count(b)
+	out.counted = true
 	f.collectEmits(b, c.tag, &out)
 	return out.Emits
 }

@@ -107,6 +107,17 @@ func TestEndCountsWhatWasNotInspectedOrTaken(t *testing.T) {
 	require.EqualValues(t, c.Alerts, c.Failed+uint64(emitted))
 }
 
+func TestChunkWithAPanicIsCountedAsBroken(t *testing.T) {
+	f := newFilter(t, inBackground)
+	q := &background{filter: f}
+	f.evaluateInto = func(*item, *scratch) { panic("not that of a record") }
+	require.Empty(t, q.inspect(queuedChunk{append(clean("/a"), clean("/b")...), "nano"}))
+	c := f.Counts()
+	require.EqualValues(t, 1, c.Panics)
+	require.EqualValues(t, 2, c.Records)
+	require.EqualValues(t, 2, c.Broken)
+}
+
 func TestAsyncRefusesWhatComesTooLate(t *testing.T) {
 	for _, c := range []struct {
 		settings setting.Map

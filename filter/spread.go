@@ -34,8 +34,8 @@ func (b *batch) each(work func(*item, *scratch)) {
 	for range min(runtime.GOMAXPROCS(0), len(b.items)-done) - 1 {
 		go c.help()
 	}
+	defer c.close()
 	c.run(s)
-	c.close()
 }
 
 // solo works on items one after the other until they are done or soloTime is over, and returns how many are done.

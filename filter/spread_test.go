@@ -2,6 +2,7 @@ package filter
 
 import (
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,18 +27,27 @@ func twoThreads(t *testing.T) {
 func TestSlowItemsAreSharedByThreads(t *testing.T) {
 	twoThreads(t)
 	b := spreadBatch(t, 9)
-	var inside, together, calls atomic.Int32
+	var calls, inside atomic.Int32
+	met := make(chan struct{})
+	meet := sync.OnceFunc(func() { close(met) })
 	b.each(func(it *item, _ *scratch) {
-		if inside.Add(1) > 1 {
-			together.Add(1)
+		if calls.Add(1) == 1 {
+			time.Sleep(2 * soloTime) // alone until then
+		} else {
+			if inside.Add(1) == 2 {
+				meet()
+			}
+			select { // however late the second thread gets a processor
+			case <-met:
+			case <-time.After(10 * time.Second):
+				t.Error("nobody helps")
+				meet()
+			}
+			inside.Add(-1)
 		}
-		time.Sleep(5 * time.Millisecond)
-		inside.Add(-1)
 		it.body = []byte{byte(it.source)}
-		calls.Add(1)
 	})
 	require.EqualValues(t, 9, calls.Load())
-	require.NotZero(t, together.Load())
 	for i := range b.items {
 		require.Equal(t, []byte{byte(i)}, b.items[i].body)
 	}
