@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -20,36 +19,6 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
-
-// Find returns the path of the Fluent Bit that was given or, without one, that of $FLUENT_BIT, PATH, or the newest of
-// /opt/fluent-bit*.
-func Find(given string) (string, error) {
-	if given == "" {
-		given = os.Getenv("FLUENT_BIT")
-	}
-	if given != "" {
-		return given, nil
-	}
-	if path, err := exec.LookPath("fluent-bit"); err == nil {
-		return path, nil
-	}
-	found, err := filepath.Glob("/opt/fluent-bit*/bin/fluent-bit")
-	if err != nil || len(found) == 0 {
-		return "", fmt.Errorf("no Fluent Bit in $FLUENT_BIT, PATH and /opt/fluent-bit*")
-	}
-	slices.Sort(found)
-	return found[len(found)-1], nil
-}
-
-// Version returns the first line of what a Fluent Bit says of its version.
-func Version(path string) (string, error) {
-	text, err := exec.Command(path, "--version").Output()
-	if err != nil {
-		return "", fmt.Errorf("%s --version: %w", path, err)
-	}
-	first, _, _ := strings.Cut(string(text), "\n")
-	return first, nil
-}
 
 // Patience is how long to wait for what should happen soon.
 const Patience = 2 * time.Minute

@@ -16,17 +16,15 @@ import (
 
 // plan is what is measured with.
 type plan struct {
-	fluentBit, plugin string
-	records           int
-	long              int
-	more              string // properties of the filter
-	only              string
+	*fluentbit.Setup
+	records int
+	long    int
+	more    string // properties of the filter
+	only    string
 }
 
 func main() {
-	var p plan
-	flag.StringVar(&p.fluentBit, "fluent-bit", "", "path of Fluent Bit; unless set, $FLUENT_BIT, PATH, or the newest of /opt/fluent-bit*")
-	flag.StringVar(&p.plugin, "plugin", "build/out/out_waf.so", "path of the plugin")
+	p := plan{Setup: fluentbit.Flags()}
 	flag.IntVar(&p.records, "records", 100_000, "records of a stage; a tenth of them where all are attacks")
 	flag.IntVar(&p.long, "long", 0, "instead of the stages: so many mixed records, with the memory along the way")
 	flag.StringVar(&p.only, "only", "", "only the pipeline of this name, nothing to compare with")
@@ -42,8 +40,9 @@ func main() {
 	}
 }
 
-func (p *plan) run() (err error) {
-	if p.fluentBit, err = fluentbit.Find(p.fluentBit); err != nil {
+func (p *plan) run() error {
+	version, err := p.Find()
+	if err != nil {
 		return err
 	}
 	leave, err := p.install()
@@ -51,10 +50,6 @@ func (p *plan) run() (err error) {
 		return err
 	}
 	defer leave()
-	version, err := fluentbit.Version(p.fluentBit)
-	if err != nil {
-		return err
-	}
 	fmt.Printf("%s, %s, %d cores; tail → null; resident memory in MB: what was written, what was read of files, and both\n\n", version, runtime.GOARCH,
 		runtime.NumCPU())
 	if p.long > 0 {
@@ -76,13 +71,13 @@ func (p *plan) install() (leave func(), err error) {
 		}
 	}()
 	leave = func() { os.RemoveAll(dir) } //nolint:errcheck // left to the system
-	from, err := os.Open(p.plugin)
+	from, err := os.Open(p.Plugin)
 	if err != nil {
 		return leave, err
 	}
 	defer from.Close()
-	p.plugin = filepath.Join(dir, "out_waf.so")
-	to, err := os.OpenFile(p.plugin, os.O_CREATE|os.O_WRONLY, 0o755)
+	p.Plugin = filepath.Join(dir, "out_waf.so")
+	to, err := os.OpenFile(p.Plugin, os.O_CREATE|os.O_WRONLY, 0o755)
 	if err != nil {
 		return leave, err
 	}

@@ -69,9 +69,9 @@ func (p *plan) start(of pipeline) (*run, error) {
 		"      mem_buf_limit: 5M\n  filters:" + filters.String() + "\n  outputs:\n    - name: 'null'\n      match: '*'\n"
 	c := fluentbit.Config{Pipeline: text, Sections: "parsers:\n  - name: lines\n    format: json\n", Prepare: prepare}
 	if of.filters > 0 {
-		c.Args = []string{"-e", p.plugin}
+		c.Args = []string{"-e", p.Plugin}
 	}
-	f, err := fluentbit.Start(p.fluentBit, c)
+	f, err := fluentbit.Start(p.Path, c)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", of.name, err)
 	}

@@ -17,15 +17,13 @@ import (
 
 // plan is what is measured with.
 type plan struct {
-	fluentBit, plugin string
-	records, runs     int
-	more              string // properties of the filter
+	*fluentbit.Setup
+	records, runs int
+	more          string // a property of the filter
 }
 
 func main() {
-	var p plan
-	flag.StringVar(&p.fluentBit, "fluent-bit", "", "path of Fluent Bit; unless set, $FLUENT_BIT, PATH, or the newest of /opt/fluent-bit*")
-	flag.StringVar(&p.plugin, "plugin", "build/out/out_waf.so", "path of the plugin")
+	p := plan{Setup: fluentbit.Flags()}
 	flag.IntVar(&p.records, "records", 100_000, "records of a run")
 	flag.IntVar(&p.runs, "runs", 5, "runs of each, of which the median is told")
 	flag.StringVar(&p.more, "set", "", "a property of the filter, as in 'gate: off'")
@@ -40,14 +38,8 @@ func main() {
 	}
 }
 
-func (p *plan) run() (err error) {
-	if p.fluentBit, err = fluentbit.Find(p.fluentBit); err != nil {
-		return err
-	}
-	if p.plugin, err = filepath.Abs(p.plugin); err != nil {
-		return err
-	}
-	version, err := fluentbit.Version(p.fluentBit)
+func (p *plan) run() error {
+	version, err := p.Find()
 	if err != nil {
 		return err
 	}
@@ -146,7 +138,7 @@ func (p *plan) start(filter bool) (*fluentbit.Process, error) {
 		"  filters:" + filters + "\n  outputs:\n    - name: 'null'\n      match: '*'\n"
 	c := fluentbit.Config{Pipeline: text, Sections: "parsers:\n  - name: lines\n    format: json\n"}
 	if filter {
-		c.Args = []string{"-e", p.plugin}
+		c.Args = []string{"-e", p.Plugin}
 	}
-	return fluentbit.Start(p.fluentBit, c)
+	return fluentbit.Start(p.Path, c)
 }

@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
@@ -19,19 +18,16 @@ import (
 
 // plan is what is measured with.
 type plan struct {
-	fluentBit string
-	plugin    string
-	runs      int
-	length    time.Duration // of one run
-	parts     []string
-	sizes     []int
-	verbose   bool
+	*fluentbit.Setup
+	runs    int
+	length  time.Duration // of one run
+	parts   []string
+	sizes   []int
+	verbose bool
 }
 
 func main() {
-	var p plan
-	flag.StringVar(&p.fluentBit, "fluent-bit", "", "path of Fluent Bit; unless set, $FLUENT_BIT, PATH, or the newest of /opt/fluent-bit*")
-	flag.StringVar(&p.plugin, "plugin", "build/out/out_waf.so", "path of the plugin")
+	p := plan{Setup: fluentbit.Flags()}
 	flag.IntVar(&p.runs, "runs", 3, "runs of which the median is told")
 	flag.DurationVar(&p.length, "length", 3*time.Second, "for how long one run sends")
 	flag.BoolVar(&p.verbose, "v", false, "print each run")
@@ -53,14 +49,8 @@ func main() {
 	}
 }
 
-func (p *plan) measure() (err error) {
-	if p.fluentBit, err = fluentbit.Find(p.fluentBit); err != nil {
-		return err
-	}
-	if p.plugin, err = filepath.Abs(p.plugin); err != nil {
-		return err
-	}
-	version, err := fluentbit.Version(p.fluentBit)
+func (p *plan) measure() error {
+	version, err := p.Find()
 	if err != nil {
 		return err
 	}
@@ -186,7 +176,10 @@ func (p *plan) filter() error {
 		record func(uint64) corpus.Record
 		goal   string
 	}{{"repeated", fluentbit.Repeated, "90 %"}, {"all different", fluentbit.Unique, "50 %"}} {
-		results, err := p.alternate([]setup{inUDP, udpWAF}, records(set.record, int(flood*p.length.Seconds())), flood)
+		n := int(flood * p.length.Seconds())
+		traffic := records(set.record, 0, n)
+		traffic.before = records(set.record, n, n/10)
+		results, err := p.alternate([]setup{inUDP, udpWAF}, traffic, flood)
 		if err != nil {
 			return err
 		}

@@ -66,14 +66,21 @@ func (p *plan) run(s setup, t *traffic, rate int) (r result, err error) {
 		return r, err
 	}
 	defer fb.Stop()
+	earlier := 0
+	if t.before != nil {
+		if earlier, err = p.warmUp(fb, port, t.before); err != nil {
+			return r, err
+		}
+	}
 	before, begin := fb.CPU(), time.Now()
 	if r.sent, err = t.send(port, rate, p.length); err != nil {
 		return r, err
 	}
 	r.rate, r.reached = rate, int(float64(r.sent)/time.Since(begin).Seconds())
-	if r.delivered, err = fb.Settled(r.sent); err != nil {
+	if r.delivered, err = fb.Settled(earlier + r.sent); err != nil {
 		return r, err
 	}
+	r.delivered -= earlier
 	r.cpu = fb.CPU() - before
 	r.kernel = kernelDrops(port)
 	if p.verbose {
@@ -83,12 +90,21 @@ func (p *plan) run(s setup, t *traffic, rate int) (r result, err error) {
 	return r, nil
 }
 
+// warmUp sends what comes before, at a rate that every pipeline takes, and returns how many messages have arrived.
+func (p *plan) warmUp(fb *fluentbit.Process, port int, t *traffic) (int, error) {
+	sent, err := t.send(port, 2_000, p.length)
+	if err != nil {
+		return 0, err
+	}
+	return fb.Settled(sent)
+}
+
 // start runs the pipeline of a set-up and returns it with the port of its input.
 func (p *plan) start(s setup) (fb *fluentbit.Process, port int, err error) {
 	if port, err = fluentbit.FreePort(); err != nil {
 		return nil, 0, err
 	}
-	if fb, err = fluentbit.Start(p.fluentBit, fluentbit.Config{Pipeline: s.pipeline(port), Args: []string{"-e", p.plugin}}); err != nil {
+	if fb, err = fluentbit.Start(p.Path, fluentbit.Config{Pipeline: s.pipeline(port), Args: []string{"-e", p.Plugin}}); err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return fb, port, nil

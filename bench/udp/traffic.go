@@ -24,6 +24,7 @@ type traffic struct {
 	messages [][][]byte // each with its datagrams
 	parts    int        // datagrams of a message
 	total    int        // messages to send; 0 sends as long as a run lasts
+	before   *traffic   // what a pipeline gets before it is measured, nil for nothing
 }
 
 const (
@@ -48,11 +49,11 @@ func repeated(size int) (*traffic, error) {
 	return t, nil
 }
 
-// records are n records of the corpus.
-func records(record func(uint64) corpus.Record, n int) *traffic {
-	t := &traffic{parts: 1}
+// records are n records of the corpus from number first on.
+func records(record func(uint64) corpus.Record, first, n int) *traffic {
+	t := &traffic{parts: 1, total: n}
 	for i := range n {
-		t.messages = append(t.messages, [][]byte{fluentbit.JSON(record(uint64(i)))})
+		t.messages = append(t.messages, [][]byte{fluentbit.JSON(record(uint64(first + i)))})
 		t.size += len(t.messages[i][0])
 	}
 	t.size /= n

@@ -190,7 +190,9 @@ func (a *automaton) step(from *table, row, class uint32) (t *table, to uint32, d
 	if int(class) < len(a.bounds) {
 		after = a.bounds[class]
 	}
-	c := closure{a: a, flags: syntax.EmptyOpContext(s.before, after), seen: make([]bool, len(a.prog.Inst))}
+	c := closures.Get().(*closure)
+	defer closures.Put(c)
+	c.reset(a, syntax.EmptyOpContext(s.before, after))
 	for _, pc := range s.pcs {
 		c.add(pc)
 	}
@@ -281,17 +283,28 @@ func kindOf(r rune) rune {
 
 // closure collects the instructions that are reached without a rune.
 type closure struct {
-	a       *automaton
+	prog    *syntax.Prog
 	flags   syntax.EmptyOp // the assertions that hold here
 	seen    []bool
 	runes   []uint32 // instructions that want a rune
 	matched bool
 }
 
+var closures = sync.Pool{New: func() any { return &closure{} }}
+
+func (c *closure) reset(a *automaton, flags syntax.EmptyOp) {
+	n := len(a.prog.Inst)
+	if cap(c.seen) < n {
+		c.seen = make([]bool, n)
+	}
+	*c = closure{prog: a.prog, flags: flags, seen: c.seen[:n], runes: c.runes[:0]}
+	clear(c.seen)
+}
+
 func (c *closure) add(pc uint32) {
 	for !c.seen[pc] {
 		c.seen[pc] = true
-		in := &c.a.prog.Inst[pc]
+		in := &c.prog.Inst[pc]
 		switch in.Op {
 		case syntax.InstAlt, syntax.InstAltMatch:
 			c.add(in.Out)

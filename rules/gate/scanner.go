@@ -1,18 +1,25 @@
 package gate
 
 import (
-	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 )
 
 // scanner finds which of many literals a value contains, whatever their case. It is built once and read by many goroutines.
 type scanner struct {
-	bytes  [256]uint16   // a byte with its letter in lower case, and isLiteral where a literal is that byte alone
-	single [256][]uint16 // tests that a literal of one byte belongs to, by that byte
-	short  *pairSet      // with which grams of 2 and 3 bytes end
-	grams  [5]gramIndex  // of literals of 2, 3, and 4 or more bytes
-	texts  [5][]scanned  // these literals, by gram
+	empty  bool         // there are no literals
+	always []uint16     // tests with a literal of no byte, which every value contains
+	single []singleByte // literals of one byte
+	short  *pairSet     // with which grams of 2 and 3 bytes end
+	grams  [5]gramIndex // of literals of 2, 3, and 4 or more bytes
+	texts  [5][]scanned // these literals, by gram
+}
+
+// singleByte is a literal of one byte, and the tests that it belongs to.
+type singleByte struct {
+	is    byte
+	tests []uint16
 }
 
 // pairSet is a set of pairs of bytes.
@@ -22,14 +29,14 @@ func (p *pairSet) has(pair uint32) bool { return p[pair/64]&(1<<(pair%64)) != 0 
 
 var noPairs pairSet
 
-// isLiteral is beside the lower case of a byte that is a literal.
-const isLiteral = 1 << 8
-
+// scanned is a literal of more than one byte. Of most that share a gram with a value, the byte beside the gram tells that they are
+// others.
 type scanned struct {
 	text   string
-	gram   uint32
-	offset uint32    // of the gram in the text
 	tests  *[]uint16 // tests that a hit makes candidates; texts of the same tests share them
+	offset uint32    // of the gram in the text
+	beside byte      // a byte of the text before or behind the gram, or of it
+	at     int8      // where that is, from the gram's first byte
 }
 
 // gramIndex finds literals by one gram of theirs. A bit tells quickly that no literal has a gram; the literals of one that has
@@ -124,47 +131,67 @@ func newScanner(sets map[uint16]literals) *scanner {
 			owners[text] = append(owners[text], test)
 		}
 	}
-	s := &scanner{short: &noPairs}
-	for c := range s.bytes {
-		s.bytes[c] = uint16(fold[c])
-	}
+	s := &scanner{short: &noPairs, empty: len(owners) == 0}
 	shared := map[string]*[]uint16{}
-	for text, tests := range owners {
+	byGram := [5]map[uint32][]scanned{2: {}, 3: {}, 4: {}}
+	for _, text := range slices.Sorted(maps.Keys(owners)) {
+		tests := owners[text]
 		slices.Sort(tests)
-		if len(text) == 1 {
-			s.single[text[0]] = tests
+		switch len(text) {
+		case 0:
+			s.always = tests
+			continue
+		case 1:
+			s.single = append(s.single, singleByte{text[0], tests})
 			continue
 		}
-		size := min(len(text), 4)
-		offset := rarestGram(text, size)
 		key := fmt.Sprint(tests)
 		if shared[key] == nil {
 			shared[key] = &tests
 		}
-		s.texts[size] = append(s.texts[size], scanned{text, packGram(text[offset : offset+size]), uint32(offset), shared[key]})
+		size := min(len(text), 4)
+		offset := rarestGram(text, size)
+		gram := packGram(text[offset : offset+size])
+		byGram[size][gram] = append(byGram[size][gram], newScanned(text, offset, size, shared[key]))
 	}
-	for size := range s.texts {
-		texts := slices.Clip(s.texts[size])
-		s.texts[size] = texts
-		if size < 4 && len(texts) > 0 && s.short == &noPairs {
-			s.short = new(pairSet)
-		}
-		slices.SortFunc(texts, func(a, b scanned) int { return cmp.Or(cmp.Compare(a.gram, b.gram), cmp.Compare(a.text, b.text)) })
-		grams := make([]uint32, len(texts))
-		for i := range texts {
-			grams[i] = texts[i].gram
-			if end := texts[i].gram & 0xffff; size < 4 {
-				s.short[end/64] |= 1 << (end % 64)
-			}
-		}
-		s.grams[size] = newGramIndex(grams)
-	}
-	for c := range s.bytes {
-		if s.single[fold[c]] != nil {
-			s.bytes[c] |= isLiteral
-		}
+	for size, texts := range byGram {
+		s.add(size, texts)
 	}
 	return s
+}
+
+// newScanned returns a literal with its gram at an offset.
+func newScanned(text string, offset, size int, tests *[]uint16) scanned {
+	t := scanned{text: text, tests: tests, offset: uint32(offset)}
+	switch {
+	case offset > 0:
+		t.at = -1
+	case size < len(text):
+		t.at = int8(size)
+	}
+	t.beside = text[offset+int(t.at)]
+	return t
+}
+
+// add takes the literals whose grams have a size.
+func (s *scanner) add(size int, texts map[uint32][]scanned) {
+	var grams []uint32
+	for _, gram := range slices.Sorted(maps.Keys(texts)) {
+		for range texts[gram] {
+			grams = append(grams, gram)
+		}
+		s.texts[size] = append(s.texts[size], texts[gram]...)
+		if size == 4 {
+			continue
+		}
+		if s.short == &noPairs {
+			s.short = new(pairSet)
+		}
+		end := gram & 0xffff
+		s.short[end/64] |= 1 << (end % 64)
+	}
+	s.texts[size] = slices.Clip(s.texts[size])
+	s.grams[size] = newGramIndex(grams)
 }
 
 func packGram(s string) (gram uint32) {
@@ -187,24 +214,28 @@ func rarestGram(text string, size int) (offset int) {
 
 // scan marks the tests whose literals the value contains.
 func (s *scanner) scan(value string, hits *bitset) {
+	if s.empty {
+		return
+	}
 	var window uint32
-	var seen [4]uint64 // bytes that are literals
-	four := &s.grams[4]
+	var present [256]bool // by byte, letters in lower case
+	short, four, shift := s.short, s.grams[4].bits, s.grams[4].shift&31
 	for i := range len(value) {
-		c := uint32(s.bytes[value[i]])
-		if c&isLiteral != 0 {
-			c &^= isLiteral
-			if seen[c/64]&(1<<(c%64)) == 0 {
-				seen[c/64] |= 1 << (c % 64)
-				hits.setAll(s.single[c])
-			}
-		}
-		window = window<<8 | c
-		if s.short.has(window & 0xffff) {
+		c := fold[value[i]]
+		present[c] = true
+		window = window<<8 | uint32(c)
+		if short.has(window & 0xffff) {
 			s.checkShort(window, value, i, hits)
 		}
-		if i >= 3 && four.may(window) {
+		bit := hashGram(window) >> shift
+		if four[bit/64]&(1<<(bit%64)) != 0 && i >= 3 && s.grams[4].may(window) {
 			s.check(4, window, value, i-3, hits)
+		}
+	}
+	hits.setAll(s.always)
+	for i := range s.single {
+		if l := &s.single[i]; present[l.is] {
+			hits.setAll(l.tests)
 		}
 	}
 }
@@ -231,6 +262,9 @@ func (s *scanner) check(size int, gram uint32, value string, at int, hits *bitse
 	from, to := s.grams[size].find(gram)
 	for i := from; i < to; i++ {
 		t := &s.texts[size][i]
+		if beside := at + int(t.at); uint(beside) >= uint(len(value)) || fold[value[beside]] != t.beside {
+			continue
+		}
 		start := at - int(t.offset)
 		if start >= 0 && start+len(t.text) <= len(value) && equalFolded(value[start:start+len(t.text)], t.text) {
 			hits.setAll(*t.tests)

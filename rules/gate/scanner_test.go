@@ -46,6 +46,17 @@ func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
 	}
 }
 
+func TestScannerFindsALiteralOfNoByteInEveryValue(t *testing.T) {
+	s := newScanner(map[uint16]literals{0: {"abc"}, 1: {"abc", ""}})
+	for _, value := range []string{"", "x", "ABC"} {
+		var hits bitset
+		hits.reset(2)
+		s.scan(value, &hits)
+		require.Equal(t, value == "ABC", hits.has(0), "%q", value)
+		require.True(t, hits.has(1), "%q", value)
+	}
+}
+
 func asciiLower(s string) string {
 	b := []byte(s)
 	for i := range b {
