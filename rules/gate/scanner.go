@@ -219,7 +219,7 @@ func (s *scanner) scan(value string, hits *bitset) {
 	}
 	var window uint32
 	var present [256]bool // by byte, letters in lower case
-	short, four, shift := s.short, s.grams[4].bits, s.grams[4].shift&31
+	short, four := s.short, s.grams[4]
 	for i := range len(value) {
 		c := fold[value[i]]
 		present[c] = true
@@ -227,8 +227,7 @@ func (s *scanner) scan(value string, hits *bitset) {
 		if short.has(window & 0xffff) {
 			s.checkShort(window, value, i, hits)
 		}
-		bit := hashGram(window) >> shift
-		if four[bit/64]&(1<<(bit%64)) != 0 && i >= 3 && s.grams[4].may(window) {
+		if i >= 3 && four.may(window) {
 			s.check(4, window, value, i-3, hits)
 		}
 	}
