@@ -170,9 +170,11 @@ func (s *soak) accountedFor() {
 	t := s.pipeline.t
 	var of func(name string, labels ...string) float64
 	total := func(name string, labels ...string) int { return int(of(name, labels...)) }
-	s.wait("the alerts", func() bool {
+	s.wait("each alert to be emitted, failed or suppressed, and to arrive", func() bool {
 		of = s.metrics()
-		return total("waf_records_total", outputKind) == s.sent &&
+		// A destination has an alert a moment before the plugin knows that it was taken.
+		settled := func(kind string) bool { return total("waf_emits_total", kind) == total("waf_alerts_total", kind) }
+		return total("waf_records_total", outputKind) == s.sent && settled(filterKind) && settled(outputKind) &&
 			s.emitted.total() == total("waf_emits_total", filterKind, `result="taken"`)+total("waf_summaries_total", filterKind) &&
 			s.delivered.total() == total("waf_alerts_total", outputKind)
 	})
@@ -188,7 +190,6 @@ func (s *soak) accountedFor() {
 	for _, kind := range []string{filterKind, outputKind} {
 		require.Equal(t, s.sent, total("waf_records_total", kind), "all results together")
 		require.Equal(t, total("waf_records_total", kind, `result="alert"`), total("waf_alerts_total", kind))
-		require.Equal(t, total("waf_alerts_total", kind), total("waf_emits_total", kind), "emitted, failed and suppressed together")
 	}
 	marked, onClean := map[string]int{}, 0
 	for f, n := range s.records.fates {
