@@ -12,7 +12,7 @@ import (
 // none behind, so a smaller heap than Go's default costs little, and the collector shares its node with the services. While rules
 // are loaded it is less: what stays of them lies between what does not, and the more of that there is, the more pages it keeps in
 // memory for good.
-const gcPercent, gcPercentLoading = 30, 15
+const gcPercent, gcPercentLoading = 20, 10
 
 func init() { setGCPercent(gcPercent) }
 

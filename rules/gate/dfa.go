@@ -1,13 +1,12 @@
 package gate
 
 import (
+	"encoding/binary"
 	"regexp"
 	"regexp/syntax"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -19,9 +18,7 @@ type automaton struct {
 	slow    func() *regexp.Regexp // compiled when it is first needed
 	once    sync.Once             // makes what follows, which most expressions never need
 
-	prog    *syntax.Prog
-	bounds  []rune // where a new class of runes begins, ascending, from 0
-	ascii   [utf8.RuneSelf]uint16
+	*program
 	current atomic.Pointer[table]
 
 	mu    sync.Mutex    // held while states are made
@@ -34,14 +31,34 @@ type automaton struct {
 type table struct {
 	next   []uint32 // row of the next state, by row and class; written and read atomically
 	states []state
-	rows   map[string]uint32 // of a state, by its key
+	rows   map[state]uint32
 }
 
-// state is the set of instructions at which the program can be before the next rune, and what the rune before was, which
-// decides about ^, $ and \b.
-type state struct {
-	pcs    []uint32
-	before rune
+// state is the set of instructions at which the program can be before the next rune, ascending, and what the rune before was, which
+// decides about ^, $ and \b. Each of them is four bytes.
+type state string
+
+func newState(pcs []uint32, before rune) state {
+	text := make([]byte, 0, 4*len(pcs)+4)
+	for _, pc := range pcs {
+		text = binary.LittleEndian.AppendUint32(text, pc)
+	}
+	return state(binary.LittleEndian.AppendUint32(text, uint32(before)))
+}
+
+// pcs yields the instructions.
+func (s state) pcs(yield func(uint32) bool) {
+	for at := 0; at < len(s)-4; at += 4 {
+		if !yield(s.word(at)) {
+			return
+		}
+	}
+}
+
+func (s state) before() rune { return rune(s.word(len(s) - 4)) }
+
+func (s state) word(at int) uint32 {
+	return uint32(s[at]) | uint32(s[at+1])<<8 | uint32(s[at+2])<<16 | uint32(s[at+3])<<24
 }
 
 // What is in a table beside rows, which are multiples of the number of classes, 12 and more.
@@ -56,6 +73,7 @@ const (
 	fairBytes     = 32 << 10 // of one expression when all together have more than their budget
 	stateBudget   = 8 << 20  // bytes of states of all expressions of a gate
 	maxDrops      = 1        // how often one value may fill the memory of an expression
+	stateBytes    = 64       // of a state beside its text and its row: that it is listed, and found
 	firstStates   = 4        // for which a new table has room
 	noRune        = -1
 )
@@ -78,65 +96,13 @@ var making atomic.Int64
 // MakingTime returns how long the process has spent on compiling what expressions need for their first value.
 func MakingTime() time.Duration { return time.Duration(making.Load()) }
 
-// prepare compiles the program. Package regexp compiles the same way, so it cannot fail for an expression that Coraza takes.
+// prepare compiles the program.
 func (a *automaton) prepare() {
 	begin := time.Now()
 	defer func() { making.Add(int64(time.Since(begin))) }()
-	re, err := syntax.Parse(a.pattern, syntax.Perl)
-	if err != nil {
-		panic(err)
-	}
-	if a.prog, err = syntax.Compile(re.Simplify()); err != nil {
-		panic(err)
-	}
-	a.classify()
+	a.program = newProgram(a.pattern)
 	a.clear()
 }
-
-// classify finds the classes of runes that no instruction tells apart.
-func (a *automaton) classify() {
-	bounds := []rune{0, '\n', '\n' + 1, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1}
-	for i := range a.prog.Inst {
-		in := &a.prog.Inst[i]
-		switch in.Op {
-		case syntax.InstRune, syntax.InstRune1:
-			bounds = append(bounds, runeBounds(in)...)
-		}
-	}
-	slices.Sort(bounds)
-	a.bounds = slices.Compact(bounds)
-	for c := range a.ascii {
-		a.ascii[c] = uint16(a.class(rune(c)))
-	}
-}
-
-func runeBounds(in *syntax.Inst) (bounds []rune) {
-	if len(in.Rune) == 1 {
-		r := in.Rune[0]
-		bounds = append(bounds, r, r+1)
-		if syntax.Flags(in.Arg)&syntax.FoldCase != 0 {
-			for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
-				bounds = append(bounds, f, f+1)
-			}
-		}
-		return bounds
-	}
-	for i := 0; i+1 < len(in.Rune); i += 2 {
-		bounds = append(bounds, in.Rune[i], in.Rune[i+1]+1)
-	}
-	return bounds
-}
-
-func (a *automaton) class(r rune) int {
-	at, exact := slices.BinarySearch(a.bounds, r)
-	if exact {
-		return at
-	}
-	return at - 1
-}
-
-// stride is the length of a row: the classes and the end of the value.
-func (a *automaton) stride() int { return len(a.bounds) + 1 }
 
 // match reports whether the value has a match.
 func (a *automaton) match(value string) bool {
@@ -192,48 +158,32 @@ func (a *automaton) step(from *table, row, class uint32) (t *table, to uint32, d
 	}
 	c := closures.Get().(*closure)
 	defer closures.Put(c)
-	c.reset(a, syntax.EmptyOpContext(s.before, after))
-	for _, pc := range s.pcs {
+	c.reset(a.program, syntax.EmptyOpContext(s.before(), after))
+	for pc := range s.pcs {
 		c.add(pc)
 	}
-	c.add(uint32(a.prog.Start)) // a match can begin anywhere
+	c.add(a.start) // a match can begin anywhere
 	switch {
 	case c.matched:
 		t, to = a.current.Load(), accepted
 	case after == noRune:
 		t, to = a.current.Load(), rejected
 	default:
-		var pcs []uint32
-		for _, pc := range c.runes {
-			if in := &a.prog.Inst[pc]; in.MatchRune(after) {
-				pcs = append(pcs, in.Out)
-			}
-		}
-		slices.Sort(pcs)
-		t, to, dropped = a.add(state{slices.Compact(pcs), kindOf(after)})
+		t, to, dropped = a.add(newState(c.through(class), kindOf(after)))
 	}
-	if known, found := t.rows[s.key()]; found {
+	if known, found := t.rows[s]; found {
 		atomic.StoreUint32(&t.next[known+class], to)
 	}
 	return t, to, dropped
 }
 
-func (s *state) key() string {
-	key := make([]byte, 0, 4*len(s.pcs)+4)
-	for _, n := range append(slices.Clone(s.pcs), uint32(s.before)) {
-		key = append(key, byte(n), byte(n>>8), byte(n>>16), byte(n>>24))
-	}
-	return string(key)
-}
-
 // add returns the row of a state in the current table, which may be a new one. It tells whether it dropped all states.
 func (a *automaton) add(s state) (t *table, row uint32, dropped bool) {
-	key := s.key()
 	t = a.current.Load()
-	if row, found := t.rows[key]; found {
+	if row, found := t.rows[s]; found {
 		return t, row, false
 	}
-	size := 4*a.stride() + 4*len(s.pcs) + len(key) + 96
+	size := 4*a.stride() + len(s) + stateBytes
 	a.size += size
 	all := a.total.Add(int64(size))
 	if dropped = a.size > maxStateBytes || all > stateBudget && a.size > fairBytes; dropped {
@@ -245,24 +195,25 @@ func (a *automaton) add(s state) (t *table, row uint32, dropped bool) {
 	}
 	row = uint32((len(t.states) + 1) * a.stride())
 	t.states = append(t.states, s)
-	t.rows[key] = row
+	t.rows[s] = row
 	return t, row, dropped
 }
 
 // clear drops all states but the first.
 func (a *automaton) clear() {
 	a.total.Add(-int64(a.size))
-	first := state{before: noRune}
+	first := newState(nil, noRune)
 	row := a.stride()
 	a.size = 0
 	a.current.Store(&table{
-		next: make([]uint32, (firstStates+1)*row), states: []state{first}, rows: map[string]uint32{first.key(): uint32(row)},
+		next: make([]uint32, (firstStates+1)*row), states: []state{first}, rows: map[state]uint32{first: uint32(row)},
 	})
 }
 
-// grow makes the table with room for twice as many states the current one.
+// grow makes the table with room for half as many states more the current one.
 func (a *automaton) grow(old *table) *table {
-	larger := &table{next: make([]uint32, 2*len(old.next)), states: old.states, rows: old.rows}
+	rows := len(old.next) / a.stride()
+	larger := &table{next: make([]uint32, (rows+rows/2)*a.stride()), states: old.states, rows: old.rows}
 	for i := range old.next {
 		larger.next[i] = atomic.LoadUint32(&old.next[i])
 	}
@@ -281,49 +232,4 @@ func kindOf(r rune) rune {
 	return ' '
 }
 
-// closure collects the instructions that are reached without a rune.
-type closure struct {
-	prog    *syntax.Prog
-	flags   syntax.EmptyOp // the assertions that hold here
-	seen    []bool
-	runes   []uint32 // instructions that want a rune
-	matched bool
-}
-
 var closures = sync.Pool{New: func() any { return &closure{} }}
-
-func (c *closure) reset(a *automaton, flags syntax.EmptyOp) {
-	n := len(a.prog.Inst)
-	if cap(c.seen) < n {
-		c.seen = make([]bool, n)
-	}
-	*c = closure{prog: a.prog, flags: flags, seen: c.seen[:n], runes: c.runes[:0]}
-	clear(c.seen)
-}
-
-func (c *closure) add(pc uint32) {
-	for !c.seen[pc] {
-		c.seen[pc] = true
-		in := &c.prog.Inst[pc]
-		switch in.Op {
-		case syntax.InstAlt, syntax.InstAltMatch:
-			c.add(in.Out)
-			pc = in.Arg
-		case syntax.InstCapture, syntax.InstNop:
-			pc = in.Out
-		case syntax.InstEmptyWidth:
-			if syntax.EmptyOp(in.Arg)&^c.flags != 0 {
-				return
-			}
-			pc = in.Out
-		case syntax.InstMatch:
-			c.matched = true
-			return
-		case syntax.InstFail:
-			return
-		default:
-			c.runes = append(c.runes, pc)
-			return
-		}
-	}
-}

@@ -84,9 +84,12 @@ func NewDirective(file string, line int, text string) Directive {
 		name, args = head[:end], strings.TrimSpace(head[end:])
 	}
 	args = canonical(name, args)
-	rows := []string{strings.TrimSpace(name + " " + args)}
+	row := strings.TrimSpace(name + " " + args)
+	rows := []string{row}
 	if isList {
 		rows = append(rows, strings.Split(rest, "\n")...)
 	}
+	// Name and arguments are parts of the row, so that the text they come from need not be kept.
+	name, args = row[:len(name)], strings.TrimPrefix(row[len(name):], " ")
 	return Directive{Name: name, Args: args, File: file, Line: line, rows: rows}
 }
