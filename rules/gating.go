@@ -61,7 +61,7 @@ func newGate(p *program, waf coraza.WAF, table *ruleTable) (g *gated, err error)
 	made, err := gate.New(gate.Rules{
 		Yield: p.yield, Directives: p.directives, Data: p.programFiles(), Count: counter.RulesCount(), Watched: table.watched,
 		Blocking: func(id int) bool { return table.blocking[id] },
-		Baseline: state, Matched: matched, Fresh: freshState.Variables(), Own: requiredText,
+		Baseline: state, Matched: matched, Fresh: freshState.Variables(), Own: needsOf,
 	})
 	if made == nil {
 		g.baseline.Close() // it has nothing on disk that could fail to go away

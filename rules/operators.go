@@ -9,6 +9,7 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
 )
 
@@ -136,21 +137,25 @@ func counting(finder func(least int) sensitive.Finder) func(string) (sensitive.F
 	}
 }
 
-// requiredText returns an expression that every value meets on which one of our operators matches, "" when there is none. ok is
-// false for operators that are not ours.
-func requiredText(operator, argument string) (expression string, ok bool) {
+// needsOf returns what every value has on which one of our operators matches. ok is false for operators that are not ours.
+func needsOf(operator, argument string) (n gate.Needs, ok bool) {
 	for name := range ownOperators {
 		if !strings.EqualFold(name, operator) {
 			continue
 		}
 		switch {
 		case strings.HasPrefix(name, "verify"):
-			return argument, true
+			n.Expression = argument
 		case name == "nationalID":
-			_, expression, _ := strings.Cut(argument, " ")
-			return expression, true
+			var country string
+			country, n.Expression, _ = strings.Cut(argument, " ")
+			n.Digits = sensitive.NationalDigits(country)
+		case name == "cardNumber":
+			n.Digits = sensitive.CardDigits
+		case name == "distinctPhones":
+			n.Digits = sensitive.PhoneDigits
 		}
-		return "", true
+		return n, true
 	}
-	return "", false
+	return n, false
 }

@@ -28,6 +28,13 @@ func (b *bitset) has(i uint16) bool { return b.words[i/64]&(1<<(i%64)) != 0 }
 // copy makes the set the same as another.
 func (b *bitset) copy(other *bitset) { b.words = append(b.words[:0], other.words...) }
 
+// add adds what is in another set, which has room for as many numbers as the set.
+func (b *bitset) add(other *bitset) {
+	for i, w := range other.words {
+		b.words[i] |= w
+	}
+}
+
 // addCommon adds what is in both x and y, which have room for as many numbers as the set.
 func (b *bitset) addCommon(x, y *bitset) {
 	for i, w := range x.words {

@@ -68,6 +68,7 @@ type test struct {
 	groups      func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
 	captures    bool
 	tellsGroups bool // sets have groups in them
+	digits      int  // in a row, without which the operator does not match
 	last        *step
 	path        []*step // all steps up to last, for multiMatch
 	multi       bool
@@ -286,6 +287,8 @@ func (r *run) formed(t *test) (found bool) {
 // decide applies the operator.
 func (r *run) decide(t *test, text string) bool {
 	switch {
+	case t.digits > 0 && r.forms.digitsIn(text) < t.digits:
+		return false
 	case t.rx != nil:
 		return t.rx.match(text)
 	case t.phrases != nil:

@@ -24,7 +24,8 @@ type scratch struct {
 	scanned    forms // of the value that is being scanned
 	chained    forms // of the values that a chain looks at
 	texts      []scannedText
-	candidates bitset // triggers whose test the value can match
+	looking    []bitset // tests that look at a text, and at those of which it was made
+	candidates bitset   // triggers whose test the value can match
 	marks      marks
 	fired      bitset // triggers whose test a value matches
 
@@ -161,13 +162,13 @@ func (s *scratch) matchesDirectly(c *chain, in *Input) bool {
 		return s.matches(c, in)
 	}
 	q := s.dependencies(c, in)
-	if s.gate.memo.isNo(q) {
+	if _, known := s.gate.memo.answered(q); known {
 		return false
 	}
 	if s.matches(c, in) {
 		return true
 	}
-	s.gate.memo.no(q)
+	s.gate.memo.answer(q, no)
 	return false
 }
 
@@ -228,7 +229,8 @@ func (s *scratch) scanAll(in *Input) {
 	}
 }
 
-// look notes the chains of a lane that fire on a value, and whether one of them matches that makes the engine judge.
+// look notes the chains of a lane that fire on a value, and whether one of them matches that makes the engine judge. Which tests match
+// a value does not depend on what else the transaction has, and is remembered.
 func (s *scratch) look(at *lane, value string, in *Input) {
 	if at == nil {
 		return
@@ -236,31 +238,47 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 	memorable := len(value) <= maxMemorable
 	var q question
 	if memorable {
-		if q = s.gate.memo.ask(at.number, value); s.gate.memo.isNo(q) {
+		q = s.gate.memo.ask(at.number, value)
+		if matching, known := s.gate.memo.answered(q); known {
+			for number := range matching.all {
+				s.fire(number, in)
+			}
 			return
 		}
 	}
 	s.scanned.arena.reset()
 	s.scanned.start(value, len(s.gate.steps.all))
 	s.findCandidates(at, value)
-	innocent := true // no test matches the value, whatever else the transaction has
+	matching := no
 	for number := range s.candidates.all {
-		tr := &s.gate.triggers[number]
-		s.run.reset(&s.view)
-		s.run.forms = &s.scanned
-		hit := s.run.formed(tr.test)
-		s.run.forms = &s.chained
-		if !hit {
+		if !s.hits(s.gate.triggers[number].test) {
 			continue
 		}
-		innocent = false
-		s.fired.set(number)
-		if c := tr.chain; (!s.judged || c.diverts()) && !in.Exempt.Has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
-			s.suspect(c)
+		if memorable {
+			matching, memorable = matching.with(number)
 		}
+		s.fire(number, in)
 	}
-	if innocent && memorable {
-		s.gate.memo.no(q)
+	if memorable {
+		s.gate.memo.answer(q, matching)
+	}
+}
+
+// hits reports whether a test matches the value that is being scanned.
+func (s *scratch) hits(t *test) bool {
+	s.run.reset(&s.view)
+	s.run.forms = &s.scanned
+	hit := s.run.formed(t)
+	s.run.forms = &s.chained
+	return hit
+}
+
+// fire notes that the test of a trigger matches a value, and whether its chain makes the engine judge.
+func (s *scratch) fire(number uint16, in *Input) {
+	s.fired.set(number)
+	c := s.gate.triggers[number].chain
+	if (!s.judged || c.diverts()) && !in.Exempt.Has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
+		s.suspect(c)
 	}
 }
 
@@ -272,12 +290,33 @@ const maxMemorable = 512
 func (s *scratch) findCandidates(at *lane, value string) {
 	s.candidates.copy(&at.each)
 	s.texts = s.texts[:0]
-	for i := range at.forms {
-		f, text, mark := &at.forms[i], value, s.scanned.marks[0]
-		if mark&f.trigger != 0 && s.scanned.changed(f.step) {
-			text, mark = s.scanned.after(f.step), s.scanned.marks[f.step.index]
+	s.findIn(at, at.forms, value, s.scanned.marks[0], 0)
+}
+
+// findIn finds the tests that look at a text, which a form has, and at what forms below make of it. The depth tells in how many texts
+// of which this one was made the search is.
+func (s *scratch) findIn(at *lane, f *form, text string, mark traits, depth int) {
+	if depth == len(s.looking) {
+		s.looking = append(s.looking, bitset{})
+	}
+	s.looking[depth].reset(len(s.gate.triggers))
+	s.gather(at, f, mark, depth)
+	s.candidates.addCommon(s.literalsIn(text, mark, at), &s.looking[depth])
+}
+
+// gather collects the tests that look at the same text as those of a form, but for the case of its letters, and has those below searched
+// that look at others. The mark tells the text's traits.
+func (s *scratch) gather(at *lane, f *form, mark traits, depth int) {
+	s.looking[depth].add(&f.tests)
+	for _, d := range f.deeper {
+		switch {
+		case mark&d.below == 0:
+			s.looking[depth].add(&d.all)
+		case mark&d.step.trigger == 0 || !s.scanned.changed(d.step):
+			s.gather(at, d, mark, depth)
+		default:
+			s.findIn(at, d, s.scanned.texts[d.step.index], s.scanned.marks[d.step.index], depth+1)
 		}
-		s.candidates.addCommon(s.literalsIn(text, mark, at), &f.tests)
 	}
 }
 

@@ -24,7 +24,7 @@ type compiler struct {
 	flow   *flow
 	state  plugintypes.TransactionState // of the baseline
 	states *atomic.Int64                // bytes of the automata's states
-	own    func(operator, argument string) (expression string, isOwn bool)
+	own    func(operator, argument string) (n Needs, isOwn bool)
 }
 
 // ignoredControls are ctl actions that do not change what matches.
@@ -301,13 +301,14 @@ func (p *compiler) operator(t *test, rule *seclang.Rule) bool {
 	case "unconditionalmatch", "nomatch", "eq", "ge", "gt", "le", "lt", "within", "strmatch", "ipmatch", "ipmatchfromfile", "ipmatchf",
 		"validatebyterange", "validateurlencoding", "validateutf8encoding", "detectsqli", "detectxss":
 	default:
-		expression, isOwn := p.own(t.name, t.argument)
+		needs, isOwn := p.own(t.name, t.argument)
 		if !isOwn {
 			return false
 		}
-		if expression != "" {
-			t.literals = requiredLiterals(expression, false)
+		if needs.Expression != "" {
+			t.literals = requiredLiterals(needs.Expression, false)
 		}
+		t.digits = needs.Digits
 	}
 	if t.negated {
 		t.literals = nil

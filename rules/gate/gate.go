@@ -53,9 +53,14 @@ type Rules struct {
 	Matched    map[int]bool                     // ids of the rules that matched on it
 	Fresh      plugintypes.TransactionVariables // of a new transaction
 
-	// Own tells whether an operator is one of ours, which look at the value alone, and an expression that every value on which it
-	// matches meets, "" when there is none.
-	Own func(operator, argument string) (expression string, isOwn bool)
+	// Own tells whether an operator is one of ours, which look at the value alone, and what the values have on which it matches.
+	Own func(operator, argument string) (n Needs, isOwn bool)
+}
+
+// Needs is what every value has on which an operator matches.
+type Needs struct {
+	Expression string // that it meets, "" when there is none
+	Digits     int    // that it has in a row, as sensitive.DigitsInARow counts them
 }
 
 // Rule tells how one rule is gated.

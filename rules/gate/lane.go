@@ -12,9 +12,9 @@ import (
 type lane struct {
 	number  uint32
 	tests   []trigger
-	set     bitset // numbers of the tests
-	each    bitset // of those that every value is a candidate for
-	forms   []form
+	set     bitset   // numbers of the tests
+	each    bitset   // of those that every value is a candidate for
+	forms   *form    // the value as it came, and what tests make of it
 	scanner *scanner // literals of the tests, and maybe of others
 }
 
@@ -26,11 +26,14 @@ type trigger struct {
 	removable bool   // when it does not fire, the chain need not run
 }
 
-// form is what some tests make of a value before they look for something in it.
+// form is what some tests make of a value before they look for something in it, and what others make of that. Forms are a tree, a part
+// of that of the steps.
 type form struct {
-	step    *step
-	trigger traits // that a value needs for the step, or one before it, to change it
-	tests   bitset // their numbers
+	step   *step
+	tests  bitset // their numbers
+	all    bitset // those of the forms below, too
+	below  traits // that a value needs for this step, or one below, to change it in more than the case of its letters
+	deeper []*form
 }
 
 // lanes finds the lane of each value.
@@ -185,7 +188,8 @@ func (l *lanes) all() []*lane {
 func (at *lane) build(all *steps, triggers int) {
 	at.set.reset(triggers)
 	at.each.reset(triggers)
-	byStep := map[*step]*bitset{}
+	known := map[*step]*form{}
+	at.forms = formOf(all.root, known, triggers)
 	for _, tr := range at.tests {
 		at.set.set(tr.number)
 		if tr.test.literals == nil {
@@ -197,16 +201,35 @@ func (at *lane) build(all *steps, triggers int) {
 			steps = tr.test.path
 		}
 		for _, s := range steps {
-			if byStep[s] == nil {
-				byStep[s] = &bitset{}
-				byStep[s].reset(triggers)
-			}
-			byStep[s].set(tr.number)
+			formOf(s, known, triggers).tests.set(tr.number)
 		}
 	}
-	for _, s := range all.all {
-		if tests := byStep[s]; tests != nil {
-			at.forms = append(at.forms, form{s, s.triggers(), *tests})
+	at.forms.sum(triggers)
+}
+
+// formOf returns the form of a step, made with those before it where they are missing.
+func formOf(s *step, known map[*step]*form, triggers int) *form {
+	f := known[s]
+	if f == nil {
+		f = &form{step: s}
+		f.tests.reset(triggers)
+		known[s] = f
+		if s.parent != nil {
+			before := formOf(s.parent, known, triggers)
+			before.deeper = append(before.deeper, f)
 		}
+	}
+	return f
+}
+
+// sum finds out what is below a form.
+func (f *form) sum(triggers int) {
+	f.all.reset(triggers)
+	f.all.add(&f.tests)
+	f.below = f.step.trigger
+	for _, d := range f.deeper {
+		d.sum(triggers)
+		f.all.add(&d.all)
+		f.below |= d.below
 	}
 }

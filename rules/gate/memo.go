@@ -2,20 +2,48 @@ package gate
 
 import (
 	"hash/maphash"
+	"math"
 	"sync/atomic"
 )
 
-// memo remembers questions that were answered with no, by a keyed hash of 128 bits: the chance that two questions share one is
-// that of guessing a key. It never grows; a new answer takes the place of an old one. It is safe for concurrent use: the two
-// halves of an entry are written one after the other, but both must fit, and each half was written for the question it fits.
+// memo remembers answers to questions, by a keyed hash of 128 bits: the chance that two questions share one is that of guessing a key.
+// It never grows; a new answer takes the place of an old one. It is safe for concurrent use: the parts of an entry are written one after
+// the other, but each half of the hash is kept mixed with the answer, so that an entry only fits a question when all of its parts were
+// written together.
 type memo struct {
 	seeds   [2]maphash.Seed
 	entries []memoEntry
 }
 
-type memoEntry struct{ a, b atomic.Uint64 }
+type memoEntry struct{ a, b, answer atomic.Uint64 }
 
-const memoEntries = 1 << 14 // 256 KiB
+// answer is up to answerSize numbers of tests, each with one added; the first is in the lowest bits. Zero is the answer no.
+type answer uint64
+
+const (
+	memoEntries = 1 << 14 // 384 KiB
+	answerSize  = 4
+	no          = answer(0)
+)
+
+// with adds a number; ok is false when there are too many.
+func (a answer) with(number uint16) (_ answer, ok bool) {
+	for i := range answerSize {
+		if a>>(16*i) == 0 {
+			return a | answer(number+1)<<(16*i), number < math.MaxUint16
+		}
+	}
+	return a, false
+}
+
+// all yields the numbers in the order in which they were added.
+func (a answer) all(yield func(uint16) bool) {
+	for ; a != 0; a >>= 16 {
+		if !yield(uint16(a) - 1) {
+			return
+		}
+	}
+}
 
 func newMemo() *memo {
 	return &memo{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, entries: make([]memoEntry, memoEntries)}
@@ -48,15 +76,17 @@ func mix(n uint64) uint64 {
 	return n ^ n>>33
 }
 
-// isNo reports whether the question was answered with no.
-func (m *memo) isNo(q question) bool {
+// answered returns what a question was answered with.
+func (m *memo) answered(q question) (a answer, known bool) {
 	e := &m.entries[q.a%memoEntries]
-	return e.a.Load() == q.a && e.b.Load() == q.b
+	a = answer(e.answer.Load())
+	return a, e.a.Load() == q.a^mix(uint64(a)) && e.b.Load() == q.b+mix(uint64(a))
 }
 
-// no remembers the answer.
-func (m *memo) no(q question) {
+// answer remembers the answer.
+func (m *memo) answer(q question, a answer) {
 	e := &m.entries[q.a%memoEntries]
-	e.a.Store(q.a)
-	e.b.Store(q.b)
+	e.answer.Store(uint64(a))
+	e.a.Store(q.a ^ mix(uint64(a)))
+	e.b.Store(q.b + mix(uint64(a)))
 }

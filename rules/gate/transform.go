@@ -1,10 +1,13 @@
 package gate
 
 import (
+	"slices"
 	"strings"
 	"unsafe"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
 )
 
 // viewOf returns bytes as a text without copying them.
@@ -101,27 +104,20 @@ type step struct {
 	function plugintypes.Transformation
 	rewrite  func(*arena, string) (text string, done bool) // our own form of it, nil when there is none
 	trigger  traits
-	recase   traits // traits with which the transformation changes the case of letters
+	recase   traits  // traits with which the transformation changes the case of letters
+	twins    []*step // those before it with the same transformation
 	children map[string]*step
 }
 
-// triggers returns the traits with one of which a value can be changed by the step or one before it. A value without them is
-// left as it is, but for the case of its letters, by each in turn.
-func (s *step) triggers() (all traits) {
-	for ; s != nil; s = s.parent {
-		all |= s.trigger
-	}
-	return all
-}
-
 type steps struct {
-	root *step
-	all  []*step
+	root  *step
+	all   []*step
+	named map[string][]*step // by transformation
 }
 
 func newSteps() *steps {
 	root := &step{children: map[string]*step{}}
-	return &steps{root: root, all: []*step{root}}
+	return &steps{root: root, all: []*step{root}, named: map[string][]*step{}}
 }
 
 // follow returns the last step of a chain of transformations, as the actions of a rule name them.
@@ -144,7 +140,8 @@ func (t *steps) follow(names []string) (*step, error) {
 				trigger = always
 			}
 			next = &step{index: len(t.all), parent: at, function: function, rewrite: rewrites[name], trigger: trigger, recase: recases[name],
-				children: map[string]*step{}}
+				twins: slices.Clone(t.named[name]), children: map[string]*step{}}
+			t.named[name] = append(t.named[name], next)
 			at.children[name] = next
 			t.all = append(t.all, next)
 		}
@@ -157,10 +154,12 @@ func (t *steps) follow(names []string) (*step, error) {
 type forms struct {
 	value   string
 	known   []bool
-	altered []bool // in more than the case of letters
+	altered []bool // by the step itself, in more than the case of letters
 	texts   []string
 	marks   []traits
 	arena   arena
+	counted string // what digits is about
+	digits  int    // in a row
 }
 
 func (f *forms) start(value string, steps int) {
@@ -170,11 +169,19 @@ func (f *forms) start(value string, steps int) {
 	}
 	f.known = f.known[:steps]
 	clear(f.known)
-	f.value = value
+	f.value, f.counted, f.digits = value, "", 0
 	f.known[0], f.texts[0], f.marks[0] = true, value, traitsOf(value)
 }
 
-// changed reports whether a step, or one before it, has changed more of the value than the case of its letters.
+// digitsIn returns how many digits a text of the value has in a row. Several tests ask it of one text after the other.
+func (f *forms) digitsIn(text string) int {
+	if f.counted != text {
+		f.counted, f.digits = text, sensitive.DigitsInARow(text)
+	}
+	return f.digits
+}
+
+// changed reports whether a step has changed more of what the one before it has left than the case of its letters.
 func (f *forms) changed(s *step) bool {
 	f.after(s)
 	return f.altered[s.index]
@@ -209,15 +216,26 @@ func (f *forms) after(s *step) string {
 		return f.texts[s.index]
 	}
 	text := f.after(s.parent)
-	mark, altered := f.marks[s.parent.index], f.altered[s.parent.index]
+	mark, altered := f.marks[s.parent.index], false
 	if mark&(s.trigger|s.recase) != 0 {
-		changed, err := s.apply(&f.arena, text)
-		if err == nil && changed != text {
-			altered = altered || !equalFolds(changed, text)
+		if t := f.twin(s, text); t != nil {
+			text, mark, altered = f.texts[t.index], f.marks[t.index], f.altered[t.index]
+		} else if changed, err := s.apply(&f.arena, text); err == nil && changed != text {
+			altered = !equalFolds(changed, text)
 			text = changed
 			mark = traitsOf(text)
 		}
 	}
 	f.known[s.index], f.altered[s.index], f.texts[s.index], f.marks[s.index] = true, altered, text, mark
 	return text
+}
+
+// twin returns a step that has made the same of the same text, nil when there is none.
+func (f *forms) twin(s *step, text string) *step {
+	for _, t := range s.twins {
+		if f.known[t.index] && f.known[t.parent.index] && f.texts[t.parent.index] == text {
+			return t
+		}
+	}
+	return nil
 }

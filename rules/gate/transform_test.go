@@ -50,14 +50,20 @@ func TestFormsAreWhatTheEngineComputes(t *testing.T) {
 		{"utf8toUnicode", "urlDecodeUni", "htmlEntityDecode", "jsDecode", "cssDecode", "removeNulls"},
 		{"urlDecodeUni", "replaceComments", "compressWhitespace"}, {"cmdLine"}, {"lowercase", "urlDecode", "base64Decode"},
 		{"normalizePathWin", "lowercase"}, {"none", "escapeSeqDecode", "removeWhitespace", "trim"}, {"length"}, {"sha1", "hexEncode"},
+		{"urlDecodeUni", "jsDecode", "removeWhitespace", "base64Decode", "urlDecodeUni"}, {"urlDecodeUni", "jsDecode", "base64Decode", "urlDecodeUni"},
 	}
 	all := newSteps()
-	var f forms
+	var lasts []*step
 	for _, chain := range chains {
 		last, err := all.follow(chain)
 		require.NoError(t, err)
-		for range 5000 {
-			value := randomText(random, 12)
+		lasts = append(lasts, last)
+	}
+	var f forms
+	for range 5000 {
+		value := randomText(random, 12)
+		f.start(value, len(all.all))
+		for i, chain := range chains {
 			want := value
 			for _, name := range chain {
 				function, err := getTransformation(name)
@@ -66,10 +72,11 @@ func TestFormsAreWhatTheEngineComputes(t *testing.T) {
 					want = changed
 				}
 			}
-			f.start(value, len(all.all))
-			require.Equal(t, want, f.after(last), "%v of %q", chain, value)
-			if !equalFolds(want, value) {
-				require.True(t, f.changed(last), "%v of %q", chain, value)
+			require.Equal(t, want, f.after(lasts[i]), "%v of %q", chain, value)
+		}
+		for _, s := range all.all[1:] {
+			if !equalFolds(f.after(s), f.after(s.parent)) {
+				require.True(t, f.changed(s), "step %d of %q", s.index, value)
 			}
 		}
 	}

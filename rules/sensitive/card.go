@@ -10,6 +10,9 @@ const (
 	longestCard  = 19
 )
 
+// CardDigits is how many DigitsInARow each text has in which a finder of cards finds one.
+const CardDigits = shortestCard
+
 // LabeledCard finds the number of a payment card that is written in groups, or that a word such as card stands in front
 // of: what is hardly ever another number.
 func LabeledCard(text string) (start, end int) {

@@ -43,6 +43,9 @@ func mailAround(text string, at int) (start, end int) {
 	return start, end
 }
 
+// PhoneDigits is how many DigitsInARow each text has in which a finder of phone numbers finds one.
+const PhoneDigits = 9
+
 // Phones returns a finder of texts with at least some different phone numbers: international ones, those of North America
 // in their usual form, and Chinese mobile numbers where they are most of the numbers of their length.
 func Phones(least int) Finder {

@@ -11,6 +11,9 @@ func NationalID(country string) (Finder, bool) {
 	return c.find, true
 }
 
+// NationalDigits returns how many DigitsInARow each text has in which the finder of a country finds an id.
+func NationalDigits(country string) int { return countries[country].digits }
+
 // Countries are the codes that NationalID knows.
 func Countries() []string {
 	return []string{"at", "br", "ch", "cn", "de", "es", "fr", "in", "it", "jp", "kr", "nl", "pl", "se", "tr", "us"}
@@ -22,6 +25,8 @@ type country struct {
 	least int // length of the id in bytes
 	most  int
 	check func(s string) bool
+
+	digits int // that each id has in a row
 }
 
 var (
@@ -32,22 +37,22 @@ var (
 )
 
 var countries = map[string]country{
-	"at": {&digits, 10, 10, austrian},
-	"br": {&dotted, 11, 14, brazilian},
-	"ch": {&dotted, 16, 16, swiss},
-	"cn": {&alphanumeric, 18, 18, chinese},
-	"de": {&digits, 11, 11, german},
-	"es": {&alphanumeric, 9, 9, spanish},
-	"fr": {&spaced, 15, 21, french},
-	"in": {&spaced, 12, 14, indian},
-	"it": {&alphanumeric, 16, 16, italian},
-	"jp": {&digits, 12, 12, japanese},
-	"kr": {&dashed, 14, 14, korean},
-	"nl": {&digits, 9, 9, dutch},
-	"pl": {&digits, 11, 11, polish},
-	"se": {&plussed, 10, 13, swedish},
-	"tr": {&digits, 11, 11, turkish},
-	"us": {&dashed, 11, 11, american},
+	"at": {&digits, 10, 10, austrian, 10},
+	"br": {&dotted, 11, 14, brazilian, 11},
+	"ch": {&dotted, 16, 16, swiss, 13},
+	"cn": {&alphanumeric, 18, 18, chinese, 17},
+	"de": {&digits, 11, 11, german, 11},
+	"es": {&alphanumeric, 9, 9, spanish, 7},
+	"fr": {&spaced, 15, 21, french, 8},
+	"in": {&spaced, 12, 14, indian, 12},
+	"it": {&alphanumeric, 16, 16, italian, 2},
+	"jp": {&digits, 12, 12, japanese, 12},
+	"kr": {&dashed, 14, 14, korean, 13},
+	"nl": {&digits, 9, 9, dutch, 9},
+	"pl": {&digits, 11, 11, polish, 11},
+	"se": {&plussed, 10, 13, swedish, 10},
+	"tr": {&digits, 11, 11, turkish, 11},
+	"us": {&dashed, 11, 11, american, 9},
 }
 
 func (c country) find(text string) (start, end int) {

@@ -225,3 +225,56 @@ func BenchmarkFinders(b *testing.B) {
 		})
 	}
 }
+
+func TestDigitsInARow(t *testing.T) {
+	for text, want := range map[string]int{
+		"": 0, "none": 0, "a1b22c": 2, "12 34-5.6": 6, "(212) 555-0123": 10, "+49/30 1": 5, "2024-05-26T23:13:25": 8, "12,34": 2, "1\n2": 1,
+	} {
+		require.Equal(t, want, DigitsInARow(text), text)
+	}
+}
+
+// Those who ask for the digits first leave the finders out where there are fewer.
+func TestFindingsHaveDigitsInARow(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	findings := map[string]int{}
+	check := func(name string, find Finder, text string, digits int) {
+		if finding := found(find, text); finding != "" {
+			findings[name]++
+			require.GreaterOrEqual(t, DigitsInARow(finding), digits, "%s in %q", name, finding)
+		}
+	}
+	checkAll := func(text string) {
+		for _, country := range Countries() {
+			find, _ := NationalID(country)
+			check(country, find, text, NationalDigits(country))
+		}
+		check("card", BareCard, text, CardDigits)
+		check("labeled card", LabeledCard, "card: "+text, CardDigits)
+		check("list of cards", CardList(1), text, CardDigits)
+		check("phone", Phones(1), text, PhoneDigits)
+	}
+	for _, country := range Countries() {
+		for _, id := range ids[country] {
+			checkAll(id)
+		}
+	}
+	const bytes = "0123456789012345678901234567890123456789 -.+()/AB"
+	for range 200_000 {
+		text := make([]byte, 9+random.IntN(14))
+		for i := range text {
+			text[i] = bytes[random.IntN(len(bytes))]
+		}
+		checkAll(string(text))
+		for i := range text {
+			text[i] = byte('0' + random.IntN(10))
+		}
+		checkAll(string(text))
+	}
+	for _, text := range []string{"4111 1111 1111 1111", "+49 (30) 1234-567", "212.555.0123", "(212) 555-0123"} {
+		checkAll(text)
+	}
+	for _, name := range append(Countries(), "card", "labeled card", "list of cards", "phone") {
+		require.NotZero(t, findings[name], name)
+	}
+}
