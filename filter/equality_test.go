@@ -216,8 +216,8 @@ func opinion(f Finding) string {
 	return text
 }
 
-// plainTries is how often plain Coraza is asked before a difference counts: it walks maps in random order, and for arguments
-// that repeat in a body its verdict depends on that order.
+// plainTries is how often plain Coraza is asked before a difference counts: it walks maps in random order, and for arguments that
+// repeat in a body, or malformed headers of a part, its verdict depends on that order.
 const plainTries = 20
 
 // requireEqual compares the verdicts of both filters on a chunk.
@@ -229,7 +229,7 @@ func requireEqual(t *testing.T, fast, plain *Filter, events [][]byte) (clean int
 	}
 	want := plain.Check(chunk)
 	for i := range events {
-		requireSameAlert(t, fast, events[i], want[i])
+		requireSameAlert(t, fast, plain, events[i], want[i])
 	}
 	got := fast.Check(chunk)
 	require.Len(t, got, len(events))
@@ -244,8 +244,9 @@ func requireEqual(t *testing.T, fast, plain *Filter, events [][]byte) (clean int
 	return clean
 }
 
-// requireSameAlert compares what the pipeline makes of a record, which may be decided with less.
-func requireSameAlert(t *testing.T, fast *Filter, event []byte, want Finding) {
+// requireSameAlert compares what the pipeline makes of a record, which may be decided with less, with what plain Coraza finds or, asked
+// again, can find.
+func requireSameAlert(t *testing.T, fast, plain *Filter, event []byte, want Finding) {
 	t.Helper()
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
@@ -253,9 +254,13 @@ func requireSameAlert(t *testing.T, fast *Filter, event []byte, want Finding) {
 	b.split(event)
 	s.rules = fast.set()
 	fast.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.View) {}})
-	if b.items[0].kind != want.Kind {
-		t.Fatalf("plain Coraza: %s\nthe pipeline finds kind %d, record %q", opinion(want), b.items[0].kind, event)
+	for range plainTries {
+		if b.items[0].kind == want.Kind {
+			return
+		}
+		want = plain.Check(event)[0]
 	}
+	t.Fatalf("plain Coraza: %s\nthe pipeline finds kind %d, record %q", opinion(want), b.items[0].kind, event)
 }
 
 // agreesInTime asks plain Coraza again. A verdict with matches is the engine's own: it may also be one of many that plain
