@@ -70,7 +70,8 @@ func (m ruleMaker) effects() string {
 	}
 	for range m.IntN(2) {
 		out += "," + m.pick("setvar:'tx.set=%{MATCHED_VAR}'", "setvar:'tx.set=%{tx.0}'", "setvar:'tx.dyn_%{tx.0}=%{tx.1}'", "setvar:'tx.known=+1'",
-			"setvar:'tx.score=+%{tx.known}'", "setvar:'!tx.known'", "setvar:tx.known", "setvar:'tx.dyn_a=1'", "setvar:!tx.dyn_a")
+			"setvar:'tx.score=+%{tx.known}'", "setvar:'!tx.known'", "setvar:tx.known", "setvar:'tx.dyn_a=1'", "setvar:!tx.dyn_a",
+			"setvar:'tx.dyn_%{MATCHED_VAR_NAME}=+1'", "setvar:'tx.dyn_%{matched_var_name}=+2'")
 	}
 	return out
 }
@@ -216,6 +217,28 @@ func TestGateDoesNotGuessHowABodyIsRead(t *testing.T) {
 		require.False(t, e.ask(tx, true).Clean, text)
 		require.NoError(t, e.close())
 	}
+}
+
+// HTTP parameter pollution, as rule 921180 finds it.
+func TestGateCountsNames(t *testing.T) {
+	p := &program{data: map[string][]byte{}}
+	p.addText("engine.conf", engineText)
+	p.addText("a.conf", `SecRule ARGS_NAMES "@rx ." "id:100,phase:2,pass,nolog,setvar:'TX.count_%{MATCHED_VAR_NAME}=+1'"
+SecRule TX:/count_.*/ "@gt 1" "id:101,phase:2,deny,severity:'CRITICAL'"
+SecRule TX:/names:b$/ "@gt 0" "id:102,phase:2,deny,severity:'CRITICAL'"`)
+	e, err := newEngine(p, &Config{Strict: true, Gate: true})
+	require.NoError(t, err)
+	for uri, want := range map[string][]int{
+		"/": nil, "/?a=1&c=1": nil, "/?a=1&c=1&ac=1&=1": nil, "/?a=1&c=1&a=2": {101}, "/?a=1&A=1": {101}, "/?b=1": {102}, "/?names:b=1": {102}, "/?B=&b=": {101, 102},
+	} {
+		tx := sample()
+		tx.URI = uri
+		v, err := e.inspect(tx)
+		require.NoError(t, err)
+		require.ElementsMatch(t, want, ids(v), uri)
+		require.Equal(t, len(want) == 0, e.ask(tx, true).Clean, uri)
+	}
+	require.NoError(t, e.close())
 }
 
 func TestGateIsNeverWrongAboutRandomRules(t *testing.T) {

@@ -80,6 +80,7 @@ type test struct {
 type assignment struct {
 	name, value string // templates; the name is in lower case and without TX.
 	remove      bool
+	by          int // of a counter of each name that matches: what it adds. The name is then in front of that of the counter; 0 for others
 }
 
 // run is the evaluation of one chain for one transaction.
@@ -88,12 +89,13 @@ type run struct {
 	state    plugintypes.TransactionState // of the baseline, for operators with constant variables
 	forms    *forms
 	steps    int
-	local    []local   // TX variables that the chain has set, all values they can have
-	matched  []string  // values that rules of the chain matched
-	groups   []pair    // captured groups by number, all values they can have, apart from those of captures
-	captures []capture // matches of which groups can be needed
-	blind    bool      // a rule may have matched values that are not known
-	unsure   bool      // something could not be followed
+	local    []local        // TX variables that the chain has set, all values they can have
+	matched  []string       // values that rules of the chain matched
+	groups   []pair         // captured groups by number, all values they can have, apart from those of captures
+	captures []capture      // matches of which groups can be needed
+	counters map[string]int // what feeders have added to variables
+	blind    bool           // a rule may have matched values that are not known
+	unsure   bool           // something could not be followed
 	hit      bitset
 	other    *run // for rules that set variables for this one
 }
@@ -108,6 +110,7 @@ type capture struct {
 type local struct {
 	name, value               string
 	unknownName, unknownValue bool
+	by                        int // of a counter: what is added to it; 0 for others
 }
 
 func (r *run) reset(v *view) {
@@ -223,9 +226,7 @@ func (r *run) txTarget(t *test, g *target) (found bool) {
 		r.unsure = r.unsure || !known || r.blind
 		return found || r.unsure
 	}
-	for i := range g.feeders {
-		found = r.fed(t, &g.feeders[i], g) || found
-	}
+	found = r.fedAll(t, g)
 	for i := range r.local {
 		l := &r.local[i]
 		switch {
@@ -239,8 +240,24 @@ func (r *run) txTarget(t *test, g *target) (found bool) {
 	return found
 }
 
-// fed tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects.
-func (r *run) fed(t *test, f *feeder, g *target) (found bool) {
+// fedAll tests the variables that rules elsewhere have set.
+func (r *run) fedAll(t *test, g *target) (found bool) {
+	if len(g.feeders) == 0 {
+		return false
+	}
+	clear(r.counters)
+	others := false
+	for i := range g.feeders {
+		match, other := r.fed(t, &g.feeders[i], g)
+		found, others = found || match, others || other
+	}
+	r.unsure = r.unsure || others && len(r.counters) > 0 // what is added to what is not known
+	return found || r.unsure
+}
+
+// fed tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects. A counter
+// has all values on its way. Others tells that variables were set that are no counters.
+func (r *run) fed(t *test, f *feeder, g *target) (found, others bool) {
 	if r.other == nil {
 		r.other = &run{state: r.state, forms: &forms{}, steps: r.steps}
 	}
@@ -256,13 +273,24 @@ func (r *run) fed(t *test, f *feeder, g *target) (found bool) {
 		l := &o.local[i]
 		switch {
 		case !l.unknownName && !g.selects(l.name):
+		case l.by > 0:
+			found = r.value(t, r.v.arena.number(r.added(l))) || found
 		case l.unknownValue:
-			r.unsure = true
+			r.unsure, others = true, true
 		default:
-			found = r.value(t, l.value) || found
+			found, others = r.value(t, l.value) || found, true
 		}
 	}
-	return found || r.unsure
+	return found, others
+}
+
+// added returns what a counter has come to.
+func (r *run) added(l *local) int {
+	if r.counters == nil {
+		r.counters = map[string]int{}
+	}
+	r.counters[l.name] += l.by
+	return r.counters[l.name]
 }
 
 // value tests one value, after the rule's transformations.
@@ -319,10 +347,18 @@ func (r *run) match(t *test, text string) {
 		groups = t.groups().FindStringSubmatchIndex(text)
 	}
 	for _, s := range t.sets {
+		if s.by > 0 {
+			name := s.name
+			if text != "" {
+				name = r.v.arena.join(name, ":", r.v.arena.lower(text))
+			}
+			r.local = append(r.local, local{name: name, unknownValue: true, by: s.by})
+			continue
+		}
 		name, knownName := r.expand(s.name, text, groups)
 		value, knownValue := r.expand(s.value, text, groups)
 		knownValue = knownValue && !s.remove && !strings.HasPrefix(value, "+") && !strings.HasPrefix(value, "-")
-		r.local = append(r.local, local{strings.ToLower(name), value, !knownName, !knownValue})
+		r.local = append(r.local, local{name: strings.ToLower(name), value: value, unknownName: !knownName, unknownValue: !knownValue})
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -153,7 +154,24 @@ func (p *compiler) test(c *chain, at int, rule *seclang.Rule) test {
 			return test{unknown: true, sets: t.sets}
 		}
 	}
+	t.findCounters(rule.Targets)
 	return t
+}
+
+// findCounters finds the variables that the test adds to for each name that it matches, such as tx.n_%{MATCHED_VAR_NAME}=+1, which
+// is TX:n_ARGS_NAMES:id for an argument id.
+func (t *test) findCounters(targets []seclang.Target) {
+	if len(targets) != 1 || t.targets[0].kind != ofNames || t.targets[0].counts || t.last.parent != nil {
+		return
+	}
+	for i := range t.sets {
+		s := &t.sets[i]
+		prefix, isCounter := strings.CutSuffix(s.name, "%{matched_var_name}")
+		by, err := strconv.Atoi(strings.TrimPrefix(s.value, "+"))
+		if isCounter && !strings.Contains(prefix, "%{") && strings.HasPrefix(s.value, "+") && err == nil && 0 < by && by < 1000 && !s.remove {
+			s.name, s.by = prefix+strings.ToLower(targets[0].Variable), by
+		}
+	}
 }
 
 // evaluateConstant finds the result of a test that looks at TX variables only that are the same for every transaction.
