@@ -80,7 +80,7 @@ type test struct {
 type assignment struct {
 	name, value string // templates; the name is in lower case and without TX.
 	remove      bool
-	by          int // of a counter of each name that matches: what it adds. The name is then in front of that of the counter; 0 for others
+	by          int // what it adds to a counter for each name that matches, whose own name begins with the name here; 0 for others
 }
 
 // run is the evaluation of one chain for one transaction.
@@ -255,8 +255,8 @@ func (r *run) fedAll(t *test, g *target) (found bool) {
 	return found || r.unsure
 }
 
-// fed tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects. A counter
-// has all values on its way. Others tells that variables were set that are no counters.
+// fed tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects, and a
+// counter is tested with each value that it takes. Others tells that variables were set that are no counters.
 func (r *run) fed(t *test, f *feeder, g *target) (found, others bool) {
 	if r.other == nil {
 		r.other = &run{state: r.state, forms: &forms{}, steps: r.steps}
