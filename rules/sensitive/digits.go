@@ -2,8 +2,6 @@
 // mail addresses and phone numbers. Finders allocate nothing and pass over text without digits at a fraction of its length.
 package sensitive
 
-import "strings"
-
 // Finder returns where the first finding in a text starts and ends, and -1 when there is none.
 type Finder func(text string) (start, end int)
 
@@ -58,34 +56,16 @@ func (c *class) run(text string, from, least int) (start, end int) {
 func DigitsInARow(text string) (most int) {
 	row := 0
 	for i := range len(text) {
-		switch inRows[text[i]] {
-		case ofRow:
+		switch c := text[i]; {
+		case isDigit(c):
 			row++
 			most = max(most, row)
-		case endOfRow:
+		case !phonePart[c]:
 			row = 0
 		}
 	}
 	return most
 }
-
-const (
-	endOfRow = iota
-	ofRow
-	betweenRow
-)
-
-var inRows = func() (table [256]uint8) {
-	for c := range table {
-		switch {
-		case isDigit(byte(c)):
-			table[c] = ofRow
-		case strings.IndexByte(" -.+()/", byte(c)) >= 0:
-			table[c] = betweenRow
-		}
-	}
-	return table
-}()
 
 // standsAlone reports whether no letter or digit touches text[start:end], so that it is no part of a longer number or token.
 func standsAlone(text string, start, end int) bool {
