@@ -248,7 +248,7 @@ func (s *scratch) look(at *lane, value string, in *Input) {
 	}
 	s.scanned.arena.reset()
 	s.scanned.start(value, len(s.gate.steps.all))
-	s.findCandidates(at, value)
+	s.findCandidates(at)
 	matching := no
 	for number := range s.candidates.all {
 		if !s.hits(s.gate.triggers[number].test) {
@@ -285,21 +285,22 @@ func (s *scratch) fire(number uint16, in *Input) {
 // maxMemorable is the length in bytes up to which a value is remembered; longer ones hardly repeat.
 const maxMemorable = 512
 
-// findCandidates finds the tests of a lane that can match a value: those of which a literal is in the form of the value that
-// they look at.
-func (s *scratch) findCandidates(at *lane, value string) {
+// findCandidates finds the tests of a lane that can match the value that is being scanned: those of which a literal is in the form of
+// the value that they look at.
+func (s *scratch) findCandidates(at *lane) {
 	s.candidates.copy(&at.each)
 	s.texts = s.texts[:0]
-	s.findIn(at, at.forms, value, s.scanned.marks[0], 0)
+	s.findIn(at, at.forms, 0)
 }
 
-// findIn finds the tests that look at a text, which a form has, and at what forms below make of it. The depth tells in how many texts
-// of which this one was made the search is.
-func (s *scratch) findIn(at *lane, f *form, text string, mark traits, depth int) {
+// findIn finds the tests that look at a form, and at what forms below make of it. The depth tells in how many texts of which this one was
+// made the search is.
+func (s *scratch) findIn(at *lane, f *form, depth int) {
 	if depth == len(s.looking) {
 		s.looking = append(s.looking, bitset{})
 	}
 	s.looking[depth].reset(len(s.gate.triggers))
+	text, mark := s.scanned.texts[f.step.index], s.scanned.marks[f.step.index]
 	s.gather(at, f, mark, depth)
 	s.candidates.addCommon(s.literalsIn(text, mark, at), &s.looking[depth])
 }
@@ -315,7 +316,7 @@ func (s *scratch) gather(at *lane, f *form, mark traits, depth int) {
 		case mark&d.step.trigger == 0 || !s.scanned.changed(d.step):
 			s.gather(at, d, mark, depth)
 		default:
-			s.findIn(at, d, s.scanned.texts[d.step.index], s.scanned.marks[d.step.index], depth+1)
+			s.findIn(at, d, depth+1)
 		}
 	}
 }
