@@ -1,10 +1,15 @@
 package filter
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"math/rand/v2"
 	"net/url"
 	"os"
+	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +25,8 @@ import (
 
 // The gate and the verdict cache must not change a verdict. These tests compare every verdict with that of plain Coraza, on
 // records without an attack, on the requests of the Core Rule Set's regression suite, and on mutations of both. EQUALITY=1000000 sets
-// the number of mutations; a fifth as many clean records come besides.
+// the number of mutations; a fifth as many clean records come besides. EQUALITY_KEEP=DIR keeps what plain Coraza said, which is
+// nearly all of the time, for the next change of the gate.
 
 // mutations returns which mutations are compared: of EQUALITY in all those from EQUALITY_FROM on, so that many can be compared in
 // parts.
@@ -227,9 +233,9 @@ func requireEqual(t *testing.T, fast, plain *Filter, events [][]byte) (clean int
 	for _, e := range events {
 		chunk = append(chunk, e...)
 	}
-	want := plain.Check(chunk)
+	want := plainSays(t, plain, chunk)
 	for i := range events {
-		requireSameAlert(t, fast, plain, events[i], want[i])
+		requireSameAlert(t, fast, plain, events[i], want[i].Kind)
 	}
 	got := fast.Check(chunk)
 	require.Len(t, got, len(events))
@@ -237,16 +243,59 @@ func requireEqual(t *testing.T, fast, plain *Filter, events [][]byte) (clean int
 		if got[i].Verdict != nil && got[i].Verdict.Clean() {
 			clean++
 		}
-		if opinion(got[i]) != opinion(want[i]) && !agreesInTime(plain, events[i], got[i]) {
-			t.Fatalf("plain Coraza: %s\nwe: %s\nrecord %q", opinion(want[i]), opinion(got[i]), events[i])
+		if opinion(got[i]) != want[i].Opinion && !agreesInTime(plain, events[i], got[i]) {
+			t.Fatalf("plain Coraza: %s\nwe: %s\nrecord %q", want[i].Opinion, opinion(got[i]), events[i])
 		}
 	}
 	return clean
 }
 
+// said is what plain Coraza says about a record.
+type said struct {
+	Kind    Kind
+	Opinion string
+}
+
+// plainSays asks plain Coraza about the records of a chunk, or the folder EQUALITY_KEEP, when it was asked before: with the same rules
+// and versions. A difference to what is kept does not count before plain Coraza was asked again.
+func plainSays(t *testing.T, plain *Filter, chunk []byte) (all []said) {
+	t.Helper()
+	dir := os.Getenv("EQUALITY_KEEP")
+	if dir == "" {
+		return ask(plain, chunk)
+	}
+	h := sha256.New()
+	build, ok := debug.ReadBuildInfo()
+	require.True(t, ok)
+	for _, m := range build.Deps {
+		fmt.Fprintln(h, m.Path, m.Version, m.Sum) //nolint:errcheck // a hash takes everything
+	}
+	fmt.Fprintln(h, plain.set().ID()) //nolint:errcheck // a hash takes everything
+	h.Write(chunk)
+	file := filepath.Join(dir, hex.EncodeToString(h.Sum(nil))+".json")
+	if text, err := os.ReadFile(file); err == nil {
+		require.NoError(t, json.Unmarshal(text, &all))
+		return all
+	}
+	all = ask(plain, chunk)
+	text, err := json.Marshal(all)
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(dir, 0o700))
+	require.NoError(t, os.WriteFile(file+"~", text, 0o600))
+	require.NoError(t, os.Rename(file+"~", file))
+	return all
+}
+
+func ask(plain *Filter, chunk []byte) (all []said) {
+	for _, f := range plain.Check(chunk) {
+		all = append(all, said{f.Kind, opinion(f)})
+	}
+	return all
+}
+
 // requireSameAlert compares what the pipeline makes of a record, which may be decided with less, with what plain Coraza finds or, asked
 // again, can find.
-func requireSameAlert(t *testing.T, fast, plain *Filter, event []byte, want Finding) {
+func requireSameAlert(t *testing.T, fast, plain *Filter, event []byte, want Kind) {
 	t.Helper()
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
@@ -255,12 +304,12 @@ func requireSameAlert(t *testing.T, fast, plain *Filter, event []byte, want Find
 	s.rules = fast.set()
 	fast.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.View) {}})
 	for range plainTries {
-		if b.items[0].kind == want.Kind {
+		if b.items[0].kind == want {
 			return
 		}
-		want = plain.Check(event)[0]
+		want = plain.Check(event)[0].Kind
 	}
-	t.Fatalf("plain Coraza: %s\nthe pipeline finds kind %d, record %q", opinion(want), b.items[0].kind, event)
+	t.Fatalf("plain Coraza: kind %d\nthe pipeline: kind %d, record %q", want, b.items[0].kind, event)
 }
 
 // agreesInTime asks plain Coraza again. A verdict with matches is the engine's own: it may also be one of many that plain
