@@ -33,6 +33,7 @@ const (
 type Process struct {
 	Dir     string // its own, removed with Stop
 	command *exec.Cmd
+	ended   chan struct{} // closed with the process; nil until it has started
 	metrics int
 }
 
@@ -106,21 +107,32 @@ func (p *Process) start(path string, c Config) (err error) {
 	if err := p.command.Start(); err != nil {
 		return err
 	}
+	p.ended = make(chan struct{})
+	go func() {
+		defer close(p.ended)
+		p.command.Wait() //nolint:errcheck // how it ended is in its log
+	}()
 	for end := time.Now().Add(Patience); ; time.Sleep(glance) {
 		if _, err = p.Delivered(); err == nil {
 			time.Sleep(awake)
 			return nil
-		} else if time.Now().After(end) {
-			return err
+		}
+		select {
+		case <-p.ended:
+			return errors.New("it has ended")
+		default:
+			if time.Now().After(end) {
+				return err
+			}
 		}
 	}
 }
 
 // Stop ends the process at once and removes its directory.
 func (p *Process) Stop() {
-	if p.command != nil && p.command.Process != nil {
+	if p.ended != nil {
 		p.command.Process.Signal(syscall.SIGKILL) //nolint:errcheck // it may have ended
-		p.command.Wait()                          //nolint:errcheck // killed
+		<-p.ended
 	}
 	os.RemoveAll(p.Dir) //nolint:errcheck // left to the system
 }
