@@ -36,6 +36,7 @@ type item struct {
 	verdict *rules.Verdict // of HTTP transactions, nil when not inspected
 	way     rules.Way      // to the verdict
 	body    []byte         // replaces the event's body, nil keeps it
+	marked  bool           // clean, and came with the key of alerts
 	emit    *Emit          // alert for the emit tag
 	summary *Summary       // of an alert, for Check
 	pending pending        // of a waiting item
@@ -63,7 +64,8 @@ type scratch struct {
 	identity    []byte // of the transaction, for the verdict cache
 	limit       limit  // of the batch
 	rules       *rules.Set
-	turn        uint // counts records, for sampling
+	turn        uint          // counts records, for sampling
+	busy        time.Duration // of work on the batch whose outcome was not remembered
 }
 
 // size returns the bytes of memory that a scratch holds on to.
@@ -132,28 +134,41 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 	}
 	verdict, key := f.recallTimed(s, d)
 	if verdict != nil && !f.alerts(verdict) {
-		it.kind, it.verdict = Clean, verdict
+		f.pass(it, s, verdict)
 		return
 	}
+	start := time.Now()
+	f.examine(it, s, d, verdict, key, start)
+	s.busy += time.Since(start)
+}
+
+// examine does what is left to do for a record that is not known to be clean.
+func (f *Filter) examine(it *item, s *scratch, d *demand, verdict *rules.Verdict, key rules.Key, start time.Time) {
 	if !s.values.Transaction(&s.transaction) {
 		it.kind = NotHTTP
 		return
 	}
 	if verdict == nil {
-		if verdict = f.inspect(it, s, d, key); verdict == nil {
+		if verdict = f.inspect(it, s, d, key, start); verdict == nil {
 			return
 		}
 	}
 	f.decide(it, s, d, verdict)
 }
 
+// pass lets a record go on as clean.
+func (f *Filter) pass(it *item, s *scratch, verdict *rules.Verdict) {
+	it.kind, it.verdict = Clean, verdict
+	it.marked = f.config.alertKey != "" && s.values.HasKey(f.config.alertKey)
+}
+
 // decide takes a verdict on the transaction, and has an alert written.
 func (f *Filter) decide(it *item, s *scratch, d *demand, verdict *rules.Verdict) {
-	it.verdict = verdict
-	if it.kind = Clean; !f.alerts(verdict) {
+	if !f.alerts(verdict) {
+		f.pass(it, s, verdict)
 		return
 	}
-	it.kind = Alert
+	it.kind, it.verdict = Alert, verdict
 	d.write(it, &alert.View{
 		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(),
 	})
@@ -184,8 +199,7 @@ func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
 
 // inspect finds the verdict on the transaction, and remembers it. It returns nil and says in the item why there is none: the
 // engine failed, the deadline has passed, or there is one and the transaction has to wait for the engine.
-func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.Verdict {
-	start := time.Now()
+func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key, start time.Time) *rules.Verdict {
 	unhurried := s.limit.isNone()
 	if s.limit.passed(start) {
 		it.kind = Late

@@ -148,7 +148,7 @@ func (f *Filter) continued(it *item) (body []byte, keep bool) {
 		if f.config.alertsOnly {
 			return nil, false
 		}
-		if f.config.alertKey != "" && record.Has(it.event.Body, f.config.alertKey) {
+		if it.marked {
 			return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, nil), true
 		}
 	}

@@ -7,10 +7,14 @@ import (
 	"time"
 )
 
-// soloTime is how long a batch keeps to the thread of its call: to wake another one takes about as long.
-const soloTime = 50 * time.Microsecond
+// A batch keeps to the thread of its call until that was busy for soloTime with items whose outcome was not remembered, or has looked at
+// soloItems: to wake another thread takes about as long.
+const (
+	soloTime  = 50 * time.Microsecond
+	soloItems = 100
+)
 
-// crew works on the items of one batch: the thread of the call, and helpers once it has worked for soloTime.
+// crew works on the items of one batch: the thread of the call, and helpers when there is much to do.
 type crew struct {
 	batch *batch
 	work  func(*item, *scratch)
@@ -38,20 +42,13 @@ func (b *batch) each(work func(*item, *scratch)) {
 	c.run(s)
 }
 
-// solo works on items one after the other until they are done or soloTime is over, and returns how many are done.
+// solo works on items one after the other until they are done or others are to help, and returns how many are done.
 func (b *batch) solo(work func(*item, *scratch), s *scratch) int {
-	if len(b.items) < 2 || runtime.GOMAXPROCS(0) < 2 {
-		for i := range b.items {
-			work(&b.items[i], s)
-		}
-		return len(b.items)
-	}
-	start := time.Now()
+	alone := runtime.GOMAXPROCS(0) < 2
 	for i := range b.items {
 		work(&b.items[i], s)
-		// The clock is read after 1, 2, 4, 8 and so on: it takes a part of the time of a remembered record.
-		if n := i + 1; n&i == 0 && time.Since(start) > soloTime {
-			return n
+		if !alone && (s.busy > soloTime || i+1 == soloItems) {
+			return i + 1
 		}
 	}
 	return len(b.items)
@@ -98,6 +95,6 @@ func (c *crew) close() {
 // scratch returns the memory for one goroutine that works on the batch.
 func (b *batch) scratch() *scratch {
 	s := scratches.Get().(*scratch)
-	s.rules, s.limit = b.rules.set, b.limit
+	s.rules, s.limit, s.busy = b.rules.set, b.limit, 0
 	return s
 }

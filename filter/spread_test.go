@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"bytes"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -30,9 +31,9 @@ func TestSlowItemsAreSharedByThreads(t *testing.T) {
 	var calls, inside atomic.Int32
 	met := make(chan struct{})
 	meet := sync.OnceFunc(func() { close(met) })
-	b.each(func(it *item, _ *scratch) {
+	b.each(func(it *item, s *scratch) {
 		if calls.Add(1) == 1 {
-			time.Sleep(2 * soloTime) // alone until then
+			s.busy = 2 * soloTime
 		} else {
 			if inside.Add(1) == 2 {
 				meet()
@@ -66,15 +67,29 @@ func TestThreadThatComesTooLateLeavesTheBatchAlone(t *testing.T) {
 	require.Equal(t, 3, calls)
 }
 
-func TestQuickItemsStayOnTheThreadOfTheCall(t *testing.T) {
+func TestManyItemsAreSharedByThreads(t *testing.T) {
+	b := spreadBatch(t, soloItems+2)
 	twoThreads(t)
-	b := spreadBatch(t, 20)
 	s := b.scratch()
 	defer s.putBack()
-	calls := 0 // a second thread would be a race
-	require.Eventually(t, func() bool {
-		calls = 0
-		return b.solo(func(*item, *scratch) { calls++ }, s) == 20 // unless the machine took the processor away
-	}, 10*time.Second, time.Millisecond)
-	require.Equal(t, 20, calls)
+	calls := 0
+	require.Equal(t, soloItems, b.solo(func(*item, *scratch) { calls++ }, s))
+	require.Equal(t, soloItems, calls)
+}
+
+// To wake a thread costs as much as many records that are known.
+func TestRememberedRecordsStayOnTheThreadOfTheCall(t *testing.T) {
+	twoThreads(t)
+	f := newFilter(t, nil)
+	b := f.getBatch(bytes.Repeat(clean("/shop?q=lamp"), soloItems-1))
+	defer f.putBatch(b)
+	b.items = b.items[:1]
+	f.evaluateBatch(b) // the first one is inspected
+	require.Equal(t, Clean, b.items[0].kind)
+	b.items = b.items[:soloItems-1]
+	s := b.scratch()
+	defer s.putBack()
+	require.Len(t, b.items, b.solo(f.evaluateInto, s))
+	require.Zero(t, s.busy)
+	require.Equal(t, soloItems-1, int(f.set().Speed().Cached))
 }

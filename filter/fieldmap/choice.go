@@ -114,7 +114,7 @@ func (c *Choice) Read(metadata, body []byte, v *Values) int {
 	if !c.metadata || len(metadata) < 2 { // an empty map has one byte
 		metadata = nil
 	}
-	if l := v.layout; l != nil && l.choice == c && v.follow(l, metadata, body) {
+	if l := v.follow(c, metadata, body); l != nil {
 		return l.candidates[0].index
 	}
 	if !v.split(metadata, body) {

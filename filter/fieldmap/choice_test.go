@@ -2,8 +2,10 @@ package fieldmap
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -134,7 +136,63 @@ func TestLayoutsAreForgottenWhenThereAreTooMany(t *testing.T) {
 	before := len(*c.layouts.known.Load())
 	require.Equal(t, "nano", mapOf(c, &v, wide))
 	require.Equal(t, "/wide", v.Get(URI))
+	require.True(t, v.HasKey("9999"))
+	require.False(t, v.HasKey("10000"))
 	require.Len(t, *c.layouts.known.Load(), before)
+}
+
+// Records of several layouts take turns: one that goes on like another one that came lately is read on as that.
+func TestRecordsOfAnyLayoutsAreReadAsAlone(t *testing.T) {
+	metadata := body(t, `{"otlp":{"attributes":{"http.request.method":"POST","url.path":"/a"}}}`)
+	fields := []string{
+		`"METHOD":"GET"`, `"URL":"/x"`, `"request":{"method":"PUT","uri":"/c","proto":"HTTP/1.1","headers":{"A":["b"]}}`,
+		`"REQ_BODY":"a=b"`, `"RETCODE":"200"`, `"waf":1`,
+	}
+	for _, names := range []string{"auto", "nano", "caddy", "caddy,nano"} {
+		c := open(t, names)
+		random := rand.New(rand.NewPCG(1, 2))
+		var lately Values
+		for range 3000 {
+			text := `{"L7_PROTOCOL":"http"`
+			for _, field := range fields {
+				if random.IntN(4) > 0 {
+					text += "," + field
+				}
+			}
+			text += "}"
+			with := metadata
+			if random.IntN(2) == 0 {
+				with = nil
+			}
+			record := body(t, text)
+			var alone Values
+			is := c.Read(with, record, &alone)
+			require.Equal(t, is, c.Read(with, record, &lately), text)
+			require.Equal(t, strings.Contains(text, `"waf"`), lately.HasKey("waf"))
+			require.Equal(t, lately.HasKey("waf"), alone.HasKey("waf"))
+			if is != NoMap {
+				var tx, want rules.Transaction
+				require.Equal(t, alone.Transaction(&want), lately.Transaction(&tx))
+				require.Equal(t, want, tx, text)
+			}
+		}
+	}
+}
+
+func TestRecordsGoOnAsAnotherLayoutThatCameLately(t *testing.T) {
+	c := open(t, "nano")
+	var v Values
+	for _, text := range []string{`{"METHOD":"GET","URL":"/","AGENT":"a"}`, `{"METHOD":"GET","URL":"/","COOKIE":"b=c"}`} {
+		require.Nil(t, v.follow(c, nil, body(t, text)))
+		c.Read(nil, body(t, text), &v)
+	}
+	for range 2 {
+		for _, text := range []string{`{"METHOD":"GET","URL":"/d","AGENT":"e"}`, `{"METHOD":"GET","URL":"/d","COOKIE":"f=g"}`} {
+			require.NotNil(t, v.follow(c, nil, body(t, text)), text)
+		}
+	}
+	require.Equal(t, "f=g", v.Get(Cookie))
+	require.Empty(t, v.Get(UserAgent))
 }
 
 func TestChoicesAreSafeForConcurrentUse(t *testing.T) {

@@ -67,8 +67,9 @@ type Values struct {
 	partial      rules.Partial
 
 	pairs   []pair
-	layout  *layout // of the record before
-	scratch []byte  // texts that are not in the record as they are
+	layout  *layout                // of the record, nil when it has too many keys
+	recent  [recentLayouts]*layout // that are straight, the newest first
+	scratch []byte                 // texts that are not in the record as they are
 	own     [ownTexts][]byte
 }
 

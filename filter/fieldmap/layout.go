@@ -2,6 +2,7 @@ package fieldmap
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -12,6 +13,7 @@ import (
 const (
 	maxLayouts    = 512 // remembered; sources have a handful, and hostile senders must not fill the memory
 	maxLayoutKeys = 256 // of a layout that is remembered
+	recentLayouts = 8   // that one goroutine tries before it looks a record's layout up
 )
 
 // pair is one pair at the top level of a record; key and value are views of the record.
@@ -85,6 +87,7 @@ func (v *Values) split(metadata, body []byte) bool {
 // find returns the layout of the pairs.
 func (c *Choice) find(v *Values) *layout {
 	if len(v.pairs) > maxLayoutKeys {
+		v.layout = nil
 		return c.newLayout(v.pairs)
 	}
 	hash := c.layouts.hash(v.pairs)
@@ -94,7 +97,19 @@ func (c *Choice) find(v *Values) *layout {
 		c.layouts.add(hash, found)
 	}
 	v.layout = found
+	if found.isStraight() && !slices.Contains(v.recent[:], found) {
+		copy(v.recent[1:], v.recent[:])
+		v.recent[0] = found
+	}
 	return found
+}
+
+// HasKey reports whether the record that was read has a key at its top level. It must not be called when Read found no map.
+func (v *Values) HasKey(key string) bool {
+	if v.layout == nil {
+		return slices.ContainsFunc(v.pairs, func(p pair) bool { return p.key == key })
+	}
+	return slices.Contains(v.layout.keys, key)
 }
 
 func (l *layout) fits(pairs []pair) bool {
@@ -224,40 +239,77 @@ func (n *node) plain() *action {
 	return a
 }
 
-// follow reads a record that has the layout of the one before, in one pass. It reports false when the record has another.
-func (v *Values) follow(l *layout, metadata, body []byte) bool {
+// isStraight reports whether keys alone decide on the map for records of the layout.
+func (l *layout) isStraight() bool { return len(l.candidates) > 0 && l.candidates[0].probes == nil }
+
+// follow reads a record that has one of the layouts that came last, in one pass, and returns its layout; nil when it has another.
+func (v *Values) follow(c *Choice, metadata, body []byte) *layout {
 	pairs, isMap := record.ReadMap(body)
-	if !isMap || len(l.candidates) == 0 || l.candidates[0].probes != nil {
-		return false
+	if !isMap {
+		return nil
 	}
-	c := &l.candidates[0]
-	keys, steps := l.keys, c.steps
 	first := 0
 	if metadata != nil {
 		first = 1
 	}
-	if pairs.Len()+first != len(keys) || metadata != nil && keys[0] != metadataKey {
-		return false
+	size := pairs.Len() + first
+	l := v.layout
+	if l == nil || l.choice != c || len(l.keys) != size || !l.isStraight() {
+		if l = v.oneRecent(c, size); l == nil {
+			return nil
+		}
 	}
-	v.reset(c.m)
-	if metadata != nil && len(steps) > 0 && steps[0].pair == 0 {
+	if metadata != nil && l.keys[0] != metadataKey {
+		return nil
+	}
+	v.reset(l.candidates[0].m)
+	done := 0 // steps
+	if steps := l.candidates[0].steps; metadata != nil && len(steps) > 0 && steps[0].pair == 0 {
 		v.step(&steps[0], metadata)
-		steps = steps[1:]
+		done++
 	}
 	rest := pairs.Rest()
-	for i := first; i < len(keys); i++ {
+	for i := first; i < size; i++ {
 		key, value, after, ok := record.CutPair(rest)
-		if !ok || key != keys[i] {
-			return false
+		if !ok {
+			return nil
 		}
-		if len(steps) > 0 && steps[0].pair == i {
-			v.step(&steps[0], value)
-			steps = steps[1:]
+		if key != l.keys[i] {
+			if l = v.sibling(l, i, key); l == nil {
+				return nil
+			}
+		}
+		if steps := l.candidates[0].steps; done < len(steps) && steps[done].pair == i {
+			v.step(&steps[done], value)
+			done++
 		}
 		rest = after
 	}
 	v.finish()
-	return true
+	v.layout = l
+	return l
+}
+
+// oneRecent returns a layout with a number of keys that came lately, nil when there is none.
+func (v *Values) oneRecent(c *Choice, size int) *layout {
+	for _, l := range v.recent {
+		if l != nil && l.choice == c && len(l.keys) == size {
+			return l
+		}
+	}
+	return nil
+}
+
+// sibling returns a layout that came lately and has a key at a place up to which it equals another, nil when there is none. What
+// has been done for the one so far is what is to be done for the other.
+func (v *Values) sibling(of *layout, at int, key string) *layout {
+	for _, l := range v.recent {
+		if l != nil && l.choice == of.choice && len(l.keys) == len(of.keys) && l.keys[at] == key &&
+			l.candidates[0].m == of.candidates[0].m && slices.Equal(l.keys[:at], of.keys[:at]) {
+			return l
+		}
+	}
+	return nil
 }
 
 // run takes what the map wants of the pairs.

@@ -79,21 +79,11 @@ func (p *Pairs) Rest() []byte { return p.rest }
 
 // end returns where the first object ends. Strings, which are most objects, take the short way.
 func end(b []byte) (size int, ok bool) {
-	if len(b) == 0 {
-		return 0, false
+	if size = textSpan(b); size > 0 {
+		return size, size <= len(b)
 	}
-	switch c := b[0]; {
-	case c&0xe0 == 0xa0:
-		size = 1 + int(c&0x1f)
-	case c == 0xd9 && len(b) > 1:
-		size = 2 + int(b[1])
-	case c == 0xda && len(b) > 2:
-		size = 3 + int(b[1])<<8 + int(b[2])
-	default:
-		rest, err := skip(b)
-		return len(b) - len(rest), err == nil
-	}
-	return size, size <= len(b)
+	rest, err := skip(b)
+	return len(b) - len(rest), err == nil
 }
 
 // Items reads the values of an array one after the other.

@@ -113,6 +113,10 @@ func arrayHeader(b []byte) (rest []byte, n uint32, err error) {
 func skip(b []byte) ([]byte, error) {
 	pending := uint64(1)
 	for ; pending > 0; pending-- {
+		if size := textSpan(b); size > 0 && size <= len(b) {
+			b = b[size:]
+			continue
+		}
 		size, inside, ok := span(b)
 		if !ok || size > uint64(len(b)) {
 			return nil, ErrBroken
@@ -123,6 +127,22 @@ func skip(b []byte) ([]byte, error) {
 		}
 	}
 	return b, nil
+}
+
+// textSpan returns the size of an object that is a string of less than 64 kB, as most are, 0 for others.
+func textSpan(b []byte) int {
+	if len(b) < 3 {
+		return 0
+	}
+	switch c := b[0]; {
+	case c&0xe0 == 0xa0:
+		return 1 + int(c&0x1f)
+	case c == 0xd9:
+		return 2 + int(b[1])
+	case c == 0xda:
+		return 3 + int(b[1])<<8 + int(b[2])
+	}
+	return 0
 }
 
 // span returns the size of the first object without the objects inside it, and how many those are.
