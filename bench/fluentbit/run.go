@@ -27,6 +27,7 @@ const (
 	settle = 1500 * time.Millisecond // nothing has arrived for so long: nothing more comes
 	glance = 20 * time.Millisecond
 	awake  = 300 * time.Millisecond // what starts besides, once the first answer comes
+	rest   = 400 * time.Millisecond // the process has computed next to nothing for so long: it is at rest
 )
 
 // Process is a running Fluent Bit.
@@ -190,6 +191,23 @@ func (p *Process) wait(want int, over func(n int, still time.Duration) bool) (n 
 		}
 		time.Sleep(2 * glance)
 	}
+}
+
+// Rest waits until the process is at rest, and returns when it was last at work. It knows that to some hundredths of a second, where the
+// page of metrics is renewed once a second.
+func (p *Process) Rest() (last time.Time, err error) {
+	last = time.Now()
+	for begin, seen := last, p.CPU(); time.Since(begin) < Patience; {
+		time.Sleep(glance)
+		now, cpu := time.Now(), p.CPU()
+		if cpu-seen >= glance/2 {
+			last = now
+		} else if now.Sub(last) > rest {
+			return last, nil
+		}
+		seen = cpu
+	}
+	return last, fmt.Errorf("the work of Fluent Bit does not end within %v", Patience)
 }
 
 // CPU is the time that the process has computed for so far.
