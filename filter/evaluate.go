@@ -53,6 +53,7 @@ type batch struct {
 	items  []item
 	broken []byte // bytes at the end that are no event
 	rules  *loaded
+	pace   *pace // of the filter
 
 	limit limit // of inspection
 }
@@ -95,7 +96,7 @@ func (b *batch) split(chunk []byte) {
 func (f *Filter) getBatch(chunk []byte) *batch {
 	b := f.batches.Get().(*batch)
 	b.split(chunk)
-	b.rules = f.use()
+	b.rules, b.pace = f.use(), &f.pace
 	return b
 }
 

@@ -43,6 +43,7 @@ type Filter struct {
 	flood      *flood.Control  // nil when every alert goes out
 	background *background     // nil unless records are inspected beside the pipeline
 	batches    sync.Pool       // of *batch
+	pace       pace
 
 	inLine       *demand               // for alerts that go into the record
 	evaluateInto func(*item, *scratch) // with it; a closure for each chunk would cost an allocation

@@ -8,17 +8,26 @@ import (
 )
 
 // A batch keeps to the thread of its call until that was busy for soloTime with items whose outcome was not remembered, or has looked at
-// soloItems: to wake another thread takes about as long.
+// soloItems: to wake another thread takes about as long. It has help from the start when the batch before it took crewTime.
 const (
 	soloTime  = 50 * time.Microsecond
 	soloItems = 100
+	crewTime  = 6 * soloTime
 )
+
+// pace is how long the last batch of a filter was worked on, by all threads together, without what was remembered.
+type pace struct{ busy atomic.Int64 }
+
+func (p *pace) set(busy time.Duration) { p.busy.Store(int64(busy)) }
+
+func (p *pace) slow() bool { return time.Duration(p.busy.Load()) >= crewTime }
 
 // crew works on the items of one batch: the thread of the call, and helpers when there is much to do.
 type crew struct {
 	batch *batch
 	work  func(*item, *scratch)
 	next  atomic.Int64 // the first item that nobody has taken
+	busy  atomic.Int64 // as in pace
 
 	mu     sync.Mutex
 	closed bool // a helper that comes now is not needed
@@ -29,17 +38,31 @@ type crew struct {
 func (b *batch) each(work func(*item, *scratch)) {
 	s := b.scratch()
 	defer s.putBack()
-	done := b.solo(work, s)
+	done := 0
+	if !b.pace.slow() {
+		done = b.solo(work, s)
+	}
 	if done == len(b.items) {
+		b.pace.set(s.busy)
 		return
 	}
 	c := &crew{batch: b, work: work}
 	c.next.Store(int64(done))
-	for range min(runtime.GOMAXPROCS(0), len(b.items)-done) - 1 {
-		go c.help()
-	}
+	c.call(min(runtime.GOMAXPROCS(0), len(b.items)-done) - 1)
 	defer c.close()
 	c.run(s)
+}
+
+// call has others help.
+func (c *crew) call(helpers int) {
+	if helpers < 1 {
+		return
+	}
+	for range helpers {
+		go c.help()
+	}
+	// Go leaves the newest goroutine to the thread that made it, and others take it only after some 60 µs.
+	go func() {}()
 }
 
 // solo works on items one after the other until they are done or others are to help, and returns how many are done.
@@ -55,6 +78,7 @@ func (b *batch) solo(work func(*item, *scratch), s *scratch) int {
 }
 
 func (c *crew) run(s *scratch) {
+	defer func() { c.busy.Add(int64(s.busy)) }()
 	for {
 		i := int(c.next.Add(1)) - 1
 		if i >= len(c.batch.items) {
@@ -84,12 +108,13 @@ func (c *crew) enter() bool {
 	return !c.closed
 }
 
-// close waits for the helpers that are inside, and keeps others out.
+// close waits for the helpers that are inside, keeps others out, and notes the pace.
 func (c *crew) close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
 	c.inside.Wait()
+	c.batch.pace.set(time.Duration(c.busy.Load()))
 }
 
 // scratch returns the memory for one goroutine that works on the batch.

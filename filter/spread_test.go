@@ -13,7 +13,7 @@ import (
 
 // spreadBatch returns a batch of n items, each of which knows its place.
 func spreadBatch(t *testing.T, n int) *batch {
-	b := &batch{items: make([]item, n), rules: newFilter(t, nil).current.Load()}
+	b := &batch{items: make([]item, n), rules: newFilter(t, nil).current.Load(), pace: &pace{}}
 	for i := range b.items {
 		b.items[i].source = i
 	}
@@ -25,32 +25,69 @@ func twoThreads(t *testing.T) {
 	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
 }
 
+// meeting returns work that is slow for the first items, as many as are to be done alone, and holds up all others until two threads have
+// met.
+func meeting(t *testing.T, alone int32, calls *atomic.Int32) func(*item, *scratch) {
+	var inside atomic.Int32
+	met := make(chan struct{})
+	meet := sync.OnceFunc(func() { close(met) })
+	return func(it *item, s *scratch) {
+		it.body = []byte{byte(it.source)}
+		if calls.Add(1) <= alone {
+			s.busy = 2 * soloTime
+			return
+		}
+		if inside.Add(1) == 2 {
+			meet()
+		}
+		select { // however late the second thread gets a processor
+		case <-met:
+		case <-time.After(10 * time.Second):
+			t.Error("nobody helps")
+			meet()
+		}
+		inside.Add(-1)
+	}
+}
+
+func requireDone(t *testing.T, b *batch) {
+	t.Helper()
+	for i := range b.items {
+		require.Equal(t, []byte{byte(i)}, b.items[i].body)
+	}
+}
+
 func TestSlowItemsAreSharedByThreads(t *testing.T) {
 	twoThreads(t)
 	b := spreadBatch(t, 9)
-	var calls, inside atomic.Int32
-	met := make(chan struct{})
-	meet := sync.OnceFunc(func() { close(met) })
-	b.each(func(it *item, s *scratch) {
-		if calls.Add(1) == 1 {
-			s.busy = 2 * soloTime
-		} else {
-			if inside.Add(1) == 2 {
-				meet()
-			}
-			select { // however late the second thread gets a processor
-			case <-met:
-			case <-time.After(10 * time.Second):
-				t.Error("nobody helps")
-				meet()
-			}
-			inside.Add(-1)
-		}
-		it.body = []byte{byte(it.source)}
-	})
+	var calls atomic.Int32
+	b.each(meeting(t, 1, &calls))
 	require.EqualValues(t, 9, calls.Load())
-	for i := range b.items {
-		require.Equal(t, []byte{byte(i)}, b.items[i].body)
+	requireDone(t, b)
+}
+
+func TestBatchBehindASlowOneHasHelpFromTheStart(t *testing.T) {
+	twoThreads(t)
+	b := spreadBatch(t, 9)
+	b.pace.set(crewTime)
+	var calls atomic.Int32
+	b.each(meeting(t, 0, &calls))
+	require.EqualValues(t, 9, calls.Load())
+	requireDone(t, b)
+	require.False(t, b.pace.slow(), "nothing was busy")
+}
+
+func TestPaceIsThatOfAllThreads(t *testing.T) {
+	twoThreads(t)
+	for name, items := range map[string]int{"one item": 1, "several": 8} {
+		t.Run(name, func(t *testing.T) {
+			b := spreadBatch(t, items)
+			share := crewTime / time.Duration(items)
+			b.each(func(_ *item, s *scratch) { s.busy += share })
+			require.True(t, b.pace.slow())
+			b.each(func(_ *item, s *scratch) { s.busy += share / 2 })
+			require.False(t, b.pace.slow())
+		})
 	}
 }
 
