@@ -225,28 +225,31 @@ func (p *Process) CPU() time.Duration {
 	return time.Duration(user+system) * 10 * time.Millisecond // the unit of /proc is 1/100 s
 }
 
-// HasRead tells how many bytes of a file the process has read, 0 while it has not opened it.
-func (p *Process) HasRead(file string) (int64, error) {
-	process := fmt.Sprintf("/proc/%d", p.command.Process.Pid)
-	descriptors, err := os.ReadDir(process + "/fd")
+// Descriptor finds the descriptor with which the process has opened a file, "" while it has not.
+func (p *Process) Descriptor(file string) (string, error) {
+	descriptors := fmt.Sprintf("/proc/%d/fd", p.command.Process.Pid)
+	all, err := os.ReadDir(descriptors)
 	if err != nil {
-		return 0, fmt.Errorf("descriptors of Fluent Bit: %w", err)
+		return "", fmt.Errorf("descriptors of Fluent Bit: %w", err)
 	}
-	for _, d := range descriptors {
-		if of, err := os.Readlink(filepath.Join(process, "fd", d.Name())); err != nil || of != file {
-			continue
+	for _, d := range all {
+		if of, err := os.Readlink(filepath.Join(descriptors, d.Name())); err == nil && of == file {
+			return d.Name(), nil
 		}
-		text, err := os.ReadFile(filepath.Join(process, "fdinfo", d.Name()))
-		if err != nil {
-			return 0, nil // closed meanwhile
-		}
-		var at int64
-		if _, err := fmt.Sscanf(string(text), "pos: %d", &at); err != nil {
-			return 0, fmt.Errorf("place in %s: %w", file, err)
-		}
-		return at, nil
 	}
-	return 0, nil
+	return "", nil
+}
+
+// Position tells how many bytes the process has read by a descriptor.
+func (p *Process) Position(descriptor string) (at int64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/%s", p.command.Process.Pid, descriptor))
+	if err != nil {
+		return 0, fmt.Errorf("place in a file: %w", err)
+	}
+	if _, err := fmt.Sscanf(string(text), "pos: %d", &at); err != nil {
+		return 0, fmt.Errorf("place in a file: %w", err)
+	}
+	return at, nil
 }
 
 // Memory is the resident memory of a process in bytes: what it has written, and what it has read of files, its program included.
