@@ -26,7 +26,7 @@ import (
 // The gate and the verdict cache must not change a verdict. These tests compare every verdict with that of plain Coraza, on
 // records without an attack, on the requests of the Core Rule Set's regression suite, and on mutations of both. EQUALITY=1000000 sets
 // the number of mutations; a fifth as many clean records come besides. EQUALITY_KEEP=DIR keeps what plain Coraza said, which is
-// nearly all of the time, for the next change of the gate.
+// two thirds of the time, for the next change of the gate.
 
 // mutations returns which mutations are compared: of EQUALITY in all those from EQUALITY_FROM on, so that many can be compared in
 // parts.
