@@ -1,6 +1,6 @@
 // Command udp measures, against a real Fluent Bit, how many datagrams a second Fluent Bit's own input udp and the input nano take
-// before the first is lost, what a record costs, what the filter leaves of the rate, and what becomes of bursts. Everything runs on this machine, the sender included,
-// so the figures are those of a machine that does both. The two inputs take turns.
+// before the first is lost, what a record costs, what the filter leaves of the rate, and what becomes of bursts. Everything runs on this
+// machine, the sender included, so the figures are those of a machine that does both. The two inputs take turns.
 package main
 
 import (
@@ -166,11 +166,11 @@ func (p *plan) cost() error {
 // flood is a rate of which in_udp takes only a part, in datagrams a second.
 const flood = 60_000
 
-// filter compares how many records a second in_udp takes with and without the filter, while more come than it can take.
+// filter compares how many records a second the inputs take with and without the filter, while more come than in_udp can take.
 func (p *plan) filter() error {
-	fmt.Printf("Records a second that in_udp takes of %s\n\n", grouped(flood))
-	fmt.Println("| clean records | in_udp | in_udp + waf | | goal |")
-	fmt.Println("|---|---|---|---|---|")
+	fmt.Printf("Records a second that are taken of %s\n\n", grouped(flood))
+	fmt.Println("| clean records | in_udp | in_udp + waf | | nano | nano + waf | | goal |")
+	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for _, set := range []struct {
 		name   string
 		record func(uint64) corpus.Record
@@ -179,12 +179,16 @@ func (p *plan) filter() error {
 		n := int(flood * p.length.Seconds())
 		traffic := records(set.record, 0, n)
 		traffic.before = records(set.record, n, n/10)
-		results, err := p.alternate([]setup{inUDP, udpWAF}, traffic, flood)
+		results, err := p.alternate([]setup{inUDP, udpWAF, nano, nanoWAF}, traffic, flood)
 		if err != nil {
 			return err
 		}
-		without, with := results[0].taken(p.length), results[1].taken(p.length)
-		fmt.Printf("| %s | %s | %s | %d %% | %s |\n", set.name, grouped(without), grouped(with), 100*with/without, set.goal)
+		line := "| " + set.name
+		for i := 0; i < len(results); i += 2 {
+			without, with := results[i].taken(), results[i+1].taken()
+			line += fmt.Sprintf(" | %s | %s | %d %%", grouped(without), grouped(with), 100*with/without)
+		}
+		fmt.Println(line + " | " + set.goal + " |")
 	}
 	fmt.Println()
 	return nil

@@ -23,13 +23,14 @@ type result struct {
 	sent, delivered int           // messages
 	kernel          int           // datagrams that the kernel has dropped
 	cpu             time.Duration // of Fluent Bit
+	took            time.Duration // from the first message until Fluent Bit was done
 	rate, reached   int           // messages a second that were to be sent, and that were
 }
 
 func (r result) lost() int { return r.sent - r.delivered }
 
-// taken returns how many messages a second were delivered of those that came for a time.
-func (r result) taken(length time.Duration) int { return int(float64(r.delivered) / length.Seconds()) }
+// taken returns how many messages a second were delivered.
+func (r result) taken() int { return int(float64(r.delivered) / r.took.Seconds()) }
 
 // short reports whether the sender could not send as fast as it was to.
 func (r result) short() bool { return r.reached < r.rate*9/10 }
@@ -50,10 +51,13 @@ func (r result) microseconds() float64 {
 	return float64(r.cpu.Microseconds()) / float64(max(r.delivered, 1))
 }
 
-// median is the one in the middle by loss, with the CPU time in the middle.
+// median is the one in the middle by loss, with the times in the middle.
 func median(all []result) result {
+	slices.SortFunc(all, func(a, b result) int { return int(a.took - b.took) })
+	took := all[len(all)/2].took
 	slices.SortFunc(all, func(a, b result) int { return a.lost() - b.lost() })
 	m := all[len(all)/2]
+	m.took = took
 	slices.SortFunc(all, func(a, b result) int { return int(a.microseconds()*1000) - int(b.microseconds()*1000) })
 	m.cpu = time.Duration(all[len(all)/2].microseconds() * float64(m.delivered) * 1000)
 	return m
@@ -77,6 +81,11 @@ func (p *plan) run(s setup, t *traffic, rate int) (r result, err error) {
 		return r, err
 	}
 	r.rate, r.reached = rate, int(float64(r.sent)/time.Since(begin).Seconds())
+	end, err := fb.Rest()
+	if err != nil {
+		return r, err
+	}
+	r.took = end.Sub(begin)
 	if r.delivered, err = fb.Settled(earlier + r.sent); err != nil {
 		return r, err
 	}
