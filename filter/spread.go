@@ -78,10 +78,10 @@ func (b *batch) solo(work func(*item, *scratch), s *scratch) int {
 }
 
 func (c *crew) run(s *scratch) {
-	defer func() { c.busy.Add(int64(s.busy)) }()
 	for {
 		i := int(c.next.Add(1)) - 1
 		if i >= len(c.batch.items) {
+			c.busy.Add(int64(s.busy))
 			return
 		}
 		c.work(&c.batch.items[i], s)

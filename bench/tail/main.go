@@ -131,7 +131,7 @@ func reading(r *fluentbit.Process, file string) (begin time.Time, err error) {
 		}
 	}
 	begin = time.Now()
-	for at := int64(0); at < size.Size(); time.Sleep(50 * time.Millisecond) {
+	for at := int64(0); at < size.Size(); time.Sleep(10 * time.Millisecond) {
 		if at, err = r.Position(descriptor); err != nil {
 			return begin, err
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"slices"
@@ -51,14 +52,13 @@ func (r result) microseconds() float64 {
 	return float64(r.cpu.Microseconds()) / float64(max(r.delivered, 1))
 }
 
-// median is the one in the middle by loss, with the times in the middle.
+// median is the run in the middle by loss, and by time where the losses are the same, with the CPU time in the middle.
 func median(all []result) result {
-	slices.SortFunc(all, func(a, b result) int { return int(a.took - b.took) })
-	took := all[len(all)/2].took
-	slices.SortFunc(all, func(a, b result) int { return a.lost() - b.lost() })
+	slices.SortFunc(all, func(a, b result) int {
+		return cmp.Or(cmp.Compare(a.lost(), b.lost()), cmp.Compare(a.took, b.took))
+	})
 	m := all[len(all)/2]
-	m.took = took
-	slices.SortFunc(all, func(a, b result) int { return int(a.microseconds()*1000) - int(b.microseconds()*1000) })
+	slices.SortFunc(all, func(a, b result) int { return cmp.Compare(a.microseconds(), b.microseconds()) })
 	m.cpu = time.Duration(all[len(all)/2].microseconds() * float64(m.delivered) * 1000)
 	return m
 }
