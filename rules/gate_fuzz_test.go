@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
 // ruleMaker writes random rules and transactions that have a fair chance to match them, from a seed.
@@ -26,7 +28,8 @@ func (m ruleMaker) targets() string {
 			"REQUEST_BASENAME", "QUERY_STRING", "REQUEST_BODY", "REQUEST_PROTOCOL", "&ARGS", "&REQUEST_HEADERS:X-A", "&TX:known",
 			"TX:known", "TX:set", "TX:/^dyn_/", "TX:1", "RESPONSE_BODY", "RESPONSE_STATUS", "RESPONSE_HEADERS", "REQBODY_PROCESSOR",
 			"ARGS:a", "ARGS:/^A/", "ARGS|!ARGS:b", "ARGS_COMBINED_SIZE", "REMOTE_ADDR", "SERVER_NAME", "MATCHED_VAR", "MATCHED_VARS",
-			"ARGS_POST_NAMES", "URI_PARSE_ERROR", "UNIQUE_ID", "TX:score")
+			"ARGS_POST_NAMES", "URI_PARSE_ERROR", "UNIQUE_ID", "TX:score", "REQUEST_HEADERS|!REQUEST_HEADERS:X-A", "REQUEST_HEADERS:/^x-/",
+			"RESPONSE_HEADERS:Content-Type", "TX:"+seclang.RawRequestBody, "TX:"+seclang.RawResponseBody)
 	}
 	return strings.Join(all, "|")
 }
@@ -36,7 +39,8 @@ func (m ruleMaker) operator() string {
 	return not + m.pick("@rx "+m.pattern(), "@rx "+m.pattern(), "@rx "+m.pattern(), "@pm foo select a%20", "@contains foo", "@streq foo",
 		"@beginsWith /", "@endsWith x", "@within foo bar GET %{tx.known}", "@eq 0", "@eq 1", "@gt 1", "@ge %{tx.known}", "@lt 3",
 		"@validateByteRange 32-126", "@detectSQLi", "@detectXSS", "@ipMatch 127.0.0.1,192.0.2.0/24", "@unconditionalMatch",
-		"@validateUrlEncoding", "@validateUtf8Encoding", "@streq %{tx.1}", "@le 2", "@noMatch")
+		"@validateUrlEncoding", "@validateUtf8Encoding", "@streq %{tx.1}", "@le 2", "@noMatch", "@cardNumber any", "@nationalID nl",
+		"@nationalID it")
 }
 
 func (m ruleMaker) pattern() string {
@@ -118,7 +122,7 @@ func (m ruleMaker) value() string {
 	var b strings.Builder
 	for range m.IntN(4) {
 		b.WriteString(m.pick("foo", "select", "a", "bc", "bar", " ", "1", "k", "\u212a", "ſ", "xx", "%2561", "%20", "é", "\xff", "\\u0061", "&lt;", "<",
-			"' or 1=1--", "<script>", "on=", "/../", "\x00", "/**/", "A", "s", "%", "+", "\xbc", "Zm9v"))
+			"' or 1=1--", "<script>", "on=", "/../", "\x00", "/**/", "A", "s", "%", "+", "\xbc", "Zm9v", "4111-1111 1111.1111", " 111222333 ", "RSSMRA85T10A562S"))
 	}
 	return b.String()
 }
@@ -237,6 +241,51 @@ SecRule TX:/names:b$/ "@gt 0" "id:102,phase:2,deny,severity:'CRITICAL'"`)
 		require.NoError(t, err)
 		require.ElementsMatch(t, want, ids(v), uri)
 		require.Equal(t, len(want) == 0, e.ask(tx, true).Clean, uri)
+	}
+	require.NoError(t, e.close())
+}
+
+// Rules share the values that they look at: those of all headers with those of one, and those of a variable with its twin.
+func TestGateAsksAllRulesOfAValue(t *testing.T) {
+	p := &program{data: map[string][]byte{}}
+	p.addText("engine.conf", engineText)
+	for id, rule := range map[int]string{
+		101: `REQUEST_URI "@contains parsed"`, 102: `REQUEST_URI_RAW "@contains raw"`,
+		103: `REQUEST_HEADERS "@contains any"`, 104: `REQUEST_HEADERS:X-A "@contains one"`, 105: `REQUEST_HEADERS|!REQUEST_HEADERS:X-A "@contains other"`,
+		106: `REQUEST_BODY "@contains body"`, 107: `TX:raw_request_body "@contains logged"`,
+		108: `ARGS "@nationalID nl"`, 109: `ARGS:c "!@cardNumber any"`,
+		110: `REQUEST_METHOD "!@streq POST" "id:110,phase:1,deny,severity:'CRITICAL',chain"` + "\n" + `SecRule &REQUEST_HEADERS:X-A "@eq 1" "t:none"`,
+	} {
+		if !strings.Contains(rule, "id:") {
+			rule += fmt.Sprintf(` "id:%d,phase:2,deny,severity:'CRITICAL',t:none"`, id)
+		}
+		p.addText(fmt.Sprintf("%d.conf", id), "SecRule "+rule)
+	}
+	e, err := newEngine(p, &Config{Strict: true, Gate: true})
+	require.NoError(t, err)
+	for _, c := range []struct {
+		method, uri, header, value, body string
+		want                             []int
+	}{
+		{uri: "/quiet"}, {uri: "/parsed", want: []int{101}}, {uri: "/raw", want: []int{102}}, {uri: "/parsed#a", want: []int{101}},
+		{uri: "/a#parsed"}, {uri: "/a#raw", want: []int{102}},
+		{header: "X-A", value: "any", want: []int{103}}, {header: "X-B", value: "any", want: []int{103}},
+		{header: "x-a", value: "one", want: []int{104}}, {header: "X-B", value: "one"},
+		{header: "X-A", value: "other"}, {header: "X-B", value: "other", want: []int{105}},
+		{body: "a=quiet"}, {body: "a=body", want: []int{106}}, {body: "a=logged", want: []int{107}},
+		{uri: "/?a=111222333", want: []int{108}}, {uri: "/?a=111222334"},
+		{uri: "/?c=4111111111111111"}, {uri: "/?c=411111111111111", want: []int{109}}, {uri: "/?c=1", want: []int{109}},
+		{method: "PUT"}, {method: "PUT", header: "X-A", want: []int{110}}, {header: "X-A"}, {method: "PUT"},
+	} {
+		tx := sample()
+		tx.URI, tx.RequestBody = cmp.Or(c.uri, "/"), c.body
+		tx.Method = cmp.Or(c.method, "POST")
+		tx.RequestHeaders = []Header{{Name: "Host", Value: "h"}, {Name: "Content-Type", Value: "application/x-www-form-urlencoded"},
+			{Name: cmp.Or(c.header, "X-C"), Value: c.value}}
+		v, err := e.inspect(tx)
+		require.NoError(t, err)
+		require.ElementsMatch(t, c.want, ids(v), c)
+		require.Equal(t, len(c.want) == 0, e.ask(tx, true).Clean, c)
 	}
 	require.NoError(t, e.close())
 }

@@ -35,6 +35,13 @@ func (b *bitset) add(other *bitset) {
 	}
 }
 
+// remove takes out what is in another set, which has room for as many numbers as the set.
+func (b *bitset) remove(other *bitset) {
+	for i, w := range other.words {
+		b.words[i] &^= w
+	}
+}
+
 // addCommon adds what is in both x and y, which have room for as many numbers as the set.
 func (b *bitset) addCommon(x, y *bitset) {
 	for i, w := range x.words {

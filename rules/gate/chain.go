@@ -32,8 +32,14 @@ type chain struct {
 	dead         bool   // never evaluated, or never matches
 	why          string // how the chain is gated, for people
 	number       int
-	repeats      bool         // it looks at headers and the like only
-	needs        []dependency // what it then looks at
+	first        needs // of its first test
+	whole        needs // of all of its tests
+}
+
+// needs is what tests of a chain look at.
+type needs struct {
+	repeats bool // it is headers and the like only
+	of      []dependency
 }
 
 // dependency is something of a transaction that decides whether a chain matches.
@@ -421,34 +427,38 @@ var repeating = map[variables.RuleVariable]bool{variables.RequestMethod: true, v
 
 // findNeeds lists what decides whether a chain matches, and finds out whether that repeats from one request to the next.
 func (c *chain) findNeeds() {
-	c.repeats = true
-	c.addNeeds(c)
+	c.first.repeats, c.whole.repeats = true, true
+	c.first.add(c.tests[:1])
+	c.whole.add(c.tests)
 }
 
-func (c *chain) addNeeds(of *chain) {
-	for i := range of.tests {
-		for k := range of.tests[i].targets {
-			g := &of.tests[i].targets[k]
-			for _, f := range g.feeders {
-				c.addNeeds(f.chain)
-			}
-			switch g.kind {
-			case ofTX, ofMatched:
-			case ofSingle:
-				c.repeats = c.repeats && repeating[g.variable]
-				c.needs = append(c.needs, dependency{kind: ofSingle, variable: g.variable})
-			case ofPairs, ofNames:
-				for _, from := range g.collections {
-					c.repeats = c.repeats && (byKey(from) && (g.key != "" || g.kind == ofNames) || from == partHeaders)
-					kind := g.kind
-					if g.counts && g.key == "" {
-						kind = ofNames
-					}
-					c.needs = append(c.needs, dependency{kind, 0, from, g.key})
-				}
-			default:
-				c.repeats = false
-			}
+func (n *needs) add(tests []test) {
+	for i := range tests {
+		for k := range tests[i].targets {
+			n.addTarget(&tests[i].targets[k])
 		}
+	}
+}
+
+func (n *needs) addTarget(g *target) {
+	for _, f := range g.feeders {
+		n.add(f.chain.tests)
+	}
+	switch g.kind {
+	case ofTX, ofMatched:
+	case ofSingle:
+		n.repeats = n.repeats && repeating[g.variable]
+		n.of = append(n.of, dependency{kind: ofSingle, variable: g.variable})
+	case ofPairs, ofNames:
+		for _, from := range g.collections {
+			n.repeats = n.repeats && (byKey(from) && (g.key != "" || g.kind == ofNames) || from == partHeaders)
+			kind := g.kind
+			if g.counts && g.key == "" {
+				kind = ofNames
+			}
+			n.of = append(n.of, dependency{kind, 0, from, g.key})
+		}
+	default:
+		n.repeats = false
 	}
 }

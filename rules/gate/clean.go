@@ -155,31 +155,49 @@ func (s *scratch) matches(c *chain, in *Input) bool {
 	return s.run.chain(c)
 }
 
-// matchesDirectly reports whether a chain can match that is evaluated for every transaction. What a chain makes of headers and
-// the like is remembered, because these repeat when the rest of the request does not.
+// matchesDirectly reports whether a chain can match that is evaluated for every transaction. What a chain, and its first test, make of
+// headers and the like is remembered, because these repeat when the rest of the request does not.
 func (s *scratch) matchesDirectly(c *chain, in *Input) bool {
-	if !c.repeats {
+	m := s.gate.memo
+	if c.first.repeats {
+		q := s.dependencies(c, &c.first, in)
+		a, known := m.answered(q)
+		if !known {
+			a = yes
+			if s.run.reset(&s.view); !s.run.test(&c.tests[0]) {
+				a = no
+			}
+			m.answer(q, a)
+		}
+		if a == no {
+			return false
+		}
+	}
+	if !c.whole.repeats || len(c.tests) == 1 {
 		return s.matches(c, in)
 	}
-	q := s.dependencies(c, in)
-	if _, known := s.gate.memo.answered(q); known {
+	q := s.dependencies(c, &c.whole, in)
+	if _, known := m.answered(q); known {
 		return false
 	}
 	if s.matches(c, in) {
 		return true
 	}
-	s.gate.memo.answer(q, no)
+	m.answer(q, no)
 	return false
 }
 
-// dependencies returns the question whether a chain matches, made of all that the chain looks at.
-func (s *scratch) dependencies(c *chain, in *Input) question {
+// dependencies returns the question whether the tests of a chain match, made of all that they look at.
+func (s *scratch) dependencies(c *chain, all *needs, in *Input) question {
 	q := question{}.with(uint64(c.number)<<32 | 1<<31)
 	if in.HasResponse {
 		q = q.with(1)
 	}
-	for i := range c.needs {
-		n := &c.needs[i]
+	if all == &c.first {
+		q = q.with(2)
+	}
+	for i := range all.of {
+		n := &all.of[i]
 		switch {
 		case n.kind == ofSingle:
 			q = q.and(s.gate.memo.ask(uint32(n.variable), s.view.single[n.variable]))
@@ -218,13 +236,21 @@ func (s *scratch) scanAll(in *Input) {
 	for _, variable := range l.used {
 		s.look(l.single[variable], v.single[variable], in)
 	}
+	for i := range l.twins {
+		t := &l.twins[i]
+		if text := v.single[t.a]; text == v.single[t.b] {
+			s.look(t.both, text, in)
+			continue
+		}
+		s.look(l.single[t.a], v.single[t.a], in)
+		s.look(l.single[t.b], v.single[t.b], in)
+	}
 	for c := range v.pairs {
-		values, names := l.values[c], l.names[c]
+		names := l.names[c]
 		for i := range v.pairs[c] {
 			p := &v.pairs[c][i]
-			s.look(values, p.value, in)
+			s.look(l.valueLane(collection(c), p.key), p.value, in)
 			s.look(names, p.key, in)
-			s.look(l.keyedLane(collection(c), p.key), p.value, in)
 		}
 	}
 }
@@ -286,11 +312,16 @@ func (s *scratch) fire(number uint16, in *Input) {
 const maxMemorable = 512
 
 // findCandidates finds the tests of a lane that can match the value that is being scanned: those of which a literal is in the form of
-// the value that they look at.
+// the value that they look at. Tests for which it has too few digits go again.
 func (s *scratch) findCandidates(at *lane) {
 	s.candidates.copy(&at.each)
 	s.texts = s.texts[:0]
 	s.findIn(at, at.forms, 0)
+	for i := range at.digits {
+		if d := &at.digits[i]; s.scanned.digitsIn(s.scanned.value) < d.inARow {
+			s.candidates.remove(&d.tests)
+		}
+	}
 }
 
 // findIn finds the tests that look at a form, and at what forms below make of it. The depth tells in how many texts of which this one was

@@ -61,7 +61,7 @@ func (s state) word(at int) uint32 {
 	return uint32(s[at]) | uint32(s[at+1])<<8 | uint32(s[at+2])<<16 | uint32(s[at+3])<<24
 }
 
-// What is in a table beside rows, which are multiples of the number of classes, 12 and more.
+// What is in a table beside rows, which are multiples of the stride, 4 and more.
 const (
 	unknown  = iota // nobody went this way yet
 	accepted        // a match has ended; what follows does not matter
@@ -138,7 +138,7 @@ func (a *automaton) match(value string) bool {
 		row = to
 		i += size
 	}
-	end := uint32(len(a.bounds))
+	end := uint32(len(a.members))
 	to := atomic.LoadUint32(&next[row+end])
 	if to == unknown {
 		_, to, _ = a.step(t, row, end)
@@ -153,8 +153,8 @@ func (a *automaton) step(from *table, row, class uint32) (t *table, to uint32, d
 	defer a.mu.Unlock()
 	s := from.states[int(row)/a.stride()-1]
 	after := rune(noRune)
-	if int(class) < len(a.bounds) {
-		after = a.bounds[class]
+	if int(class) < len(a.members) {
+		after = a.members[class]
 	}
 	c := closures.Get().(*closure)
 	defer closures.Put(c)

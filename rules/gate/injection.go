@@ -21,8 +21,31 @@ const quietTokens = "1nof.:?"
 // loudWords are the words that libinjection can make other tokens of, in lower case; nil when its fingerprints are not as expected.
 var loudWords = readLoudWords(sqlKeywords)
 
-func readLoudWords(keywords map[string]byte) map[string]bool {
-	words := map[string]bool{}
+// wordSet is a set of words in lower case, shorter than longestWord.
+type wordSet struct {
+	words   map[string]bool
+	lengths [256]uint32 // of the words that begin with a byte, a bit for each length
+}
+
+func (w *wordSet) add(word string) {
+	w.words[word] = true
+	w.lengths[word[0]] |= 1 << len(word)
+}
+
+// has reports whether a text is a word, whatever its case.
+func (w *wordSet) has(text string) bool {
+	if len(text) >= longestWord || w.lengths[fold[text[0]]]&(1<<len(text)) == 0 {
+		return false
+	}
+	var lower [longestWord]byte
+	for i := range len(text) {
+		lower[i] = fold[text[i]]
+	}
+	return w.words[string(lower[:len(text)])]
+}
+
+func readLoudWords(keywords map[string]byte) *wordSet {
+	set := &wordSet{words: map[string]bool{}}
 	for text, kind := range keywords {
 		switch {
 		case kind == 'F':
@@ -32,14 +55,14 @@ func readLoudWords(keywords map[string]byte) map[string]bool {
 		case text == "&&" || text == "||":
 		case strings.IndexByte(quietTokens, kind) < 0:
 			for word := range strings.FieldsSeq(strings.ToLower(text)) {
-				if isLoud(word) || strings.ContainsFunc(word, func(r rune) bool { return r >= 0x80 || wordEnds[r] }) {
+				if len(word) >= longestWord || isLoud(word) || strings.ContainsFunc(word, func(r rune) bool { return r >= 0x80 || wordEnds[r] }) {
 					return nil
 				}
-				words[word] = true
+				set.add(word)
 			}
 		}
 	}
-	return words
+	return set
 }
 
 // loudBytes are bytes by which libinjection can make tokens that are not quiet, and control characters, which it takes for blanks
@@ -67,7 +90,7 @@ func isLoud(value string) bool {
 	return false
 }
 
-// longestWord is longer than all words of libinjection.
+// longestWord is longer than all words of libinjection, in bytes.
 const longestWord = 32
 
 // canBeSQLi reports whether libinjection can find SQL in a value: false is certain. Every fingerprint that it looks for has a token
@@ -96,25 +119,13 @@ func canBeSQLi(value string) bool {
 
 // hasLoudWord reports whether a text is one of the words, or ends with one when the text can begin with a number.
 func hasLoudWord(text string, numbered bool) bool {
-	var lower [longestWord]byte
-	if over := len(text) - longestWord; over > 0 {
-		if !numbered {
-			return false
-		}
-		text = text[over:]
-	}
-	for i := range len(text) {
-		lower[i] = fold[text[i]]
-	}
-	word := lower[:len(text)]
 	if !numbered {
-		return loudWords[string(word)]
+		return loudWords.has(text)
 	}
-	for len(word) > 1 {
-		if loudWords[string(word)] {
+	for at := max(0, len(text)-longestWord); at < len(text)-1; at++ {
+		if loudWords.has(text[at:]) {
 			return true
 		}
-		word = word[1:]
 	}
 	return false
 }

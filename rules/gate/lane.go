@@ -2,6 +2,7 @@ package gate
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/types/variables"
@@ -14,6 +15,7 @@ type lane struct {
 	tests   []trigger
 	set     bitset   // numbers of the tests
 	each    bitset   // of those that every value is a candidate for
+	digits  []digits // that some need
 	forms   *form    // the value as it came, and what tests make of it
 	scanner *scanner // literals of the tests, and maybe of others
 }
@@ -24,6 +26,12 @@ type trigger struct {
 	test      *test
 	number    uint16 // among the triggers of the gate
 	removable bool   // when it does not fire, the chain need not run
+}
+
+// digits are tests that can only match a value as it came, and only one with so many digits in a row.
+type digits struct {
+	inARow int
+	tests  bitset
 }
 
 // form is what some tests make of a value before they look for something in it, and what others make of that. Forms are a tree, a part
@@ -40,9 +48,23 @@ type form struct {
 type lanes struct {
 	single [256]*lane
 	values [collections]*lane       // of all keys
-	keyed  [collections][]keyedLane // of keys that a rule names, for these rules only
+	keyed  [collections][]keyedLane // of keys that a rule names, instead of that of all keys
 	names  [collections]*lane
-	used   []variables.RuleVariable // variables that have a lane
+	used   []variables.RuleVariable // variables that have a lane, apart from twins
+	twins  []twins
+}
+
+// twins are two variables that mostly have the same text.
+type twins struct {
+	a, b variables.RuleVariable
+	both *lane // of both
+}
+
+// likely are the variables that become twins when both have a lane.
+var likely = [...]twins{
+	{a: variables.RequestURI, b: variables.RequestURIRaw},
+	{a: variables.RequestBody, b: rawRequest},
+	{a: variables.ResponseBody, b: rawResponse},
 }
 
 type keyedLane struct {
@@ -66,6 +88,7 @@ func newLanes(triggers []trigger, all *steps) *lanes {
 			}
 		}
 	}
+	l.findTwins(triggers)
 	for _, tr := range triggers {
 		seen := map[*lane]bool{}
 		for i := range tr.test.targets {
@@ -83,6 +106,29 @@ func newLanes(triggers []trigger, all *steps) *lanes {
 	}
 	l.shareScanners(triggers)
 	return l
+}
+
+// findTwins finds the variables that have lanes, and of them the twins.
+func (l *lanes) findTwins(triggers []trigger) {
+	var used [256]bool
+	for i := range triggers {
+		for k := range triggers[i].test.targets {
+			if g := &triggers[i].test.targets[k]; g.kind == ofSingle {
+				used[g.variable] = true
+			}
+		}
+	}
+	for _, t := range likely {
+		if used[t.a] && used[t.b] {
+			l.twins = append(l.twins, twins{t.a, t.b, &lane{}})
+			used[t.a], used[t.b] = false, false
+		}
+	}
+	for variable, is := range used {
+		if is {
+			l.used = append(l.used, variables.RuleVariable(variable))
+		}
+	}
 }
 
 // shareScanners gives each lane a scanner for its literals. Lanes that have most literals of all share one, and so do lanes with the
@@ -129,6 +175,14 @@ func scannerOf(tests []trigger) *scanner {
 	return newScanner(sets)
 }
 
+// valueLane returns the lane of a value of a collection, nil when no rule looks at it.
+func (l *lanes) valueLane(c collection, key string) *lane {
+	if at := l.keyedLane(c, key); at != nil {
+		return at
+	}
+	return l.values[c]
+}
+
 func (l *lanes) keyedLane(c collection, key string) *lane {
 	for i := range l.keyed[c] {
 		if k := &l.keyed[c][i]; len(k.key) == len(key) && strings.EqualFold(k.key, key) {
@@ -146,13 +200,15 @@ func (l *lanes) of(g *target) []*lane {
 		}
 		return *at
 	}
-	if g.kind == ofSingle {
-		if l.single[g.variable] == nil {
-			l.used = append(l.used, g.variable)
-		}
-		return []*lane{made(&l.single[g.variable])}
-	}
 	var found []*lane
+	if g.kind == ofSingle {
+		for i := range l.twins {
+			if t := &l.twins[i]; t.a == g.variable || t.b == g.variable {
+				found = append(found, t.both)
+			}
+		}
+		return append(found, made(&l.single[g.variable]))
+	}
 	for _, c := range g.collections {
 		switch {
 		case g.kind == ofNames:
@@ -161,6 +217,11 @@ func (l *lanes) of(g *target) []*lane {
 			found = append(found, l.keyedLane(c, g.key))
 		default:
 			found = append(found, made(&l.values[c]))
+			for i := range l.keyed[c] {
+				if k := &l.keyed[c][i]; g.selects(k.key) {
+					found = append(found, k.lane)
+				}
+			}
 		}
 	}
 	return found
@@ -175,6 +236,9 @@ func (l *lanes) all() []*lane {
 		}
 	}
 	found = append(found, l.single[:]...)
+	for i := range l.twins {
+		found = append(found, l.twins[i].both)
+	}
 	kept := found[:0]
 	for _, at := range found {
 		if at != nil {
@@ -192,6 +256,9 @@ func (at *lane) build(all *steps, triggers int) {
 	at.forms = formOf(all.root, known, triggers)
 	for _, tr := range at.tests {
 		at.set.set(tr.number)
+		if tr.test.digits > 0 && tr.test.last == all.root && !tr.test.negated {
+			at.needDigits(tr, triggers)
+		}
 		if tr.test.literals == nil {
 			at.each.set(tr.number)
 			continue
@@ -205,6 +272,17 @@ func (at *lane) build(all *steps, triggers int) {
 		}
 	}
 	at.forms.sum(triggers)
+}
+
+// needDigits notes that a test needs digits.
+func (at *lane) needDigits(tr trigger, triggers int) {
+	i := slices.IndexFunc(at.digits, func(d digits) bool { return d.inARow == tr.test.digits })
+	if i < 0 {
+		i = len(at.digits)
+		at.digits = append(at.digits, digits{inARow: tr.test.digits})
+		at.digits[i].tests.reset(triggers)
+	}
+	at.digits[i].tests.set(tr.number)
 }
 
 // formOf returns the form of a step, made with those before it where they are missing.

@@ -17,13 +17,15 @@ type memo struct {
 
 type memoEntry struct{ a, b, answer atomic.Uint64 }
 
-// answer is up to answerSize numbers of tests, each with one added; the first is in the lowest bits. Zero is the answer no.
+// answer is up to answerSize numbers of tests, each with one added; the first is in the lowest bits. Zero is the answer no, and for what
+// has no tests to tell yes is the other.
 type answer uint64
 
 const (
 	memoEntries = 1 << 14 // 384 KiB
 	answerSize  = 4
 	no          = answer(0)
+	yes         = answer(1)
 )
 
 // with adds a number; ok is false when there are too many.

@@ -11,7 +11,9 @@ import (
 // program is Go's own program of an expression as an automaton needs it. Of an instruction for runes it has the classes of runes that
 // the instruction takes; that is a fraction of what package syntax keeps for it, with the parts of its tree that hang on.
 type program struct {
-	bounds       []rune // where a new class of runes begins, ascending, from 0
+	bounds       []rune   // where runes of another class begin, ascending, from 0
+	classes      []uint16 // of the runes from a bound on
+	members      []rune   // one rune of each class
 	ascii        [utf8.RuneSelf]uint16
 	start        uint32
 	instructions []instruction
@@ -37,17 +39,24 @@ func newProgram(pattern string) *program {
 		panic(err)
 	}
 	p := &program{start: uint32(prog.Start), instructions: make([]instruction, len(prog.Inst))}
-	p.classify(prog)
-	p.words = (len(p.bounds) + 63) / 64
-	known := map[string]uint32{}
+	different, indexes := differentRunes(prog)
+	p.classify(prog, different)
+	p.words = (len(p.members) + 63) / 64
+	p.sets = make([]uint64, p.words*len(different))
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
 		p.instructions[i] = instruction{in.Op, in.Out, in.Arg}
 		if takesRunes(in.Op) {
-			p.instructions[i].arg = p.setOf(in, known)
+			p.instructions[i].arg = uint32(p.words * indexes[i])
 		}
 	}
-	p.sets = slices.Clip(p.sets)
+	for i, in := range different {
+		for class, r := range p.members {
+			if in.MatchRune(r) {
+				p.sets[p.words*i+class/64] |= 1 << (class % 64)
+			}
+		}
+	}
 	return p
 }
 
@@ -59,24 +68,28 @@ func takesRunes(op syntax.InstOp) bool {
 	return false
 }
 
-// setOf returns the place of the classes that an instruction takes. Instructions that take the same runes share it.
-func (p *program) setOf(in *syntax.Inst, known map[string]uint32) uint32 {
-	key := []byte{byte(in.Op), byte(in.Arg)} // flags of package syntax
-	for _, r := range in.Rune {
-		key = binary.LittleEndian.AppendUint32(key, uint32(r))
-	}
-	at, found := known[string(key)]
-	if !found {
-		at = uint32(len(p.sets))
-		p.sets = append(p.sets, make([]uint64, p.words)...)
-		for class, r := range p.bounds {
-			if in.MatchRune(r) {
-				p.sets[int(at)+class/64] |= 1 << (class % 64)
-			}
+// differentRunes returns instructions that take different runes, and which of them takes those of an instruction.
+func differentRunes(prog *syntax.Prog) (different []*syntax.Inst, indexes map[int]int) {
+	indexes = map[int]int{}
+	known := map[string]int{}
+	for i := range prog.Inst {
+		in := &prog.Inst[i]
+		if !takesRunes(in.Op) {
+			continue
 		}
-		known[string(key)] = at
+		key := []byte{byte(in.Op), byte(in.Arg)} // flags of package syntax
+		for _, r := range in.Rune {
+			key = binary.LittleEndian.AppendUint32(key, uint32(r))
+		}
+		at, found := known[string(key)]
+		if !found {
+			at = len(different)
+			different = append(different, in)
+			known[string(key)] = at
+		}
+		indexes[i] = at
 	}
-	return at
+	return different, indexes
 }
 
 // takes reports whether an instruction for runes takes a class.
@@ -84,8 +97,9 @@ func (p *program) takes(in *instruction, class uint32) bool {
 	return p.sets[in.arg+class/64]&(1<<(class%64)) != 0
 }
 
-// classify finds the classes of runes that no instruction tells apart.
-func (p *program) classify(prog *syntax.Prog) {
+// classify finds the classes of runes that neither an instruction nor an assertion tells apart, such as the cases of a letter where
+// case does not matter.
+func (p *program) classify(prog *syntax.Prog, different []*syntax.Inst) {
 	bounds := []rune{0, '\n', '\n' + 1, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1}
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
@@ -95,9 +109,28 @@ func (p *program) classify(prog *syntax.Prog) {
 		}
 	}
 	slices.Sort(bounds)
-	p.bounds = slices.Clone(slices.Compact(bounds))
+	known := map[string]uint16{}
+	for _, r := range slices.Compact(bounds) {
+		key := []byte{byte(kindOf(r))}
+		for _, in := range different {
+			key = append(key, 0)
+			if in.MatchRune(r) {
+				key[len(key)-1] = 1
+			}
+		}
+		class, found := known[string(key)]
+		if !found {
+			class = uint16(len(p.members))
+			p.members = append(p.members, r)
+			known[string(key)] = class
+		}
+		if n := len(p.classes); n == 0 || p.classes[n-1] != class {
+			p.bounds, p.classes = append(p.bounds, r), append(p.classes, class)
+		}
+	}
+	p.bounds, p.classes, p.members = slices.Clip(p.bounds), slices.Clip(p.classes), slices.Clip(p.members)
 	for c := range p.ascii {
-		p.ascii[c] = uint16(p.class(rune(c)))
+		p.ascii[c] = p.class(rune(c))
 	}
 }
 
@@ -118,16 +151,16 @@ func runeBounds(in *syntax.Inst) (bounds []rune) {
 	return bounds
 }
 
-func (p *program) class(r rune) int {
+func (p *program) class(r rune) uint16 {
 	at, exact := slices.BinarySearch(p.bounds, r)
-	if exact {
-		return at
+	if !exact {
+		at--
 	}
-	return at - 1
+	return p.classes[at]
 }
 
 // stride is the length of a row of a table: the classes and the end of the value.
-func (p *program) stride() int { return len(p.bounds) + 1 }
+func (p *program) stride() int { return len(p.members) + 1 }
 
 // closure collects the instructions that are reached without a rune.
 type closure struct {

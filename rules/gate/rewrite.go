@@ -37,44 +37,50 @@ func lowercase(a *arena, value string) (string, bool) { return a.lower(value), t
 
 func isSpace(c byte) bool { return byteTraits[c]&hasSpace != 0 }
 
-// removeWhitespace makes U+FFFD of what is no UTF-8, as package strings does.
 func removeWhitespace(a *arena, value string) (string, bool) {
-	mark := len(a.buf)
-	for i := 0; i < len(value); {
+	room, n := a.room(len(value)), 0
+	for i := range len(value) {
 		c := value[i]
-		if c < utf8.RuneSelf {
-			if !isSpace(c) {
-				a.buf = append(a.buf, c)
-			}
-			i++
-			continue
+		if c >= utf8.RuneSelf {
+			return removeAnyWhitespace(a, value), true
 		}
-		r, size := utf8.DecodeRuneInString(value[i:])
+		room[n] = c
+		if !isSpace(c) {
+			n++
+		}
+	}
+	return a.take(n), true
+}
+
+// removeAnyWhitespace makes U+FFFD of what is no UTF-8, as package strings does.
+func removeAnyWhitespace(a *arena, value string) string {
+	mark := len(a.buf)
+	for _, r := range value {
 		if !unicode.IsSpace(r) {
 			a.buf = utf8.AppendRune(a.buf, r)
 		}
-		i += size
 	}
-	return a.since(mark), true
+	return a.since(mark)
 }
 
 func compressWhitespace(a *arena, value string) (string, bool) {
-	mark := len(a.buf)
+	room, n := a.room(len(value)), 0
 	space := false
 	for i := range len(value) {
 		c := value[i]
 		switch {
 		case c >= utf8.RuneSelf:
-			a.buf = a.buf[:mark]
 			return "", false
 		case !isSpace(c):
-			a.buf = append(a.buf, c)
+			room[n] = c
+			n++
 		case !space:
-			a.buf = append(a.buf, ' ')
+			room[n] = ' '
+			n++
 		}
 		space = isSpace(c)
 	}
-	return a.since(mark), true
+	return a.take(n), true
 }
 
 // What the transformation cmdLine does with a byte.
@@ -95,28 +101,31 @@ var commandLineActions = func() (table [256]uint8) {
 }()
 
 func commandLine(a *arena, value string) (string, bool) {
-	mark := len(a.buf)
+	room, n := a.room(len(value)), 0
 	space := false
 	for i := range len(value) {
 		c := value[i]
 		switch commandLineActions[c] {
 		case keep:
-			a.buf = append(a.buf, fold[c])
+			room[n] = fold[c]
+			n++
 			space = false
 		case blank:
 			if !space {
-				a.buf = append(a.buf, ' ')
+				room[n] = ' '
+				n++
 			}
 			space = true
 		case afterBlank:
 			if space {
-				a.buf = a.buf[:len(a.buf)-1]
+				n--
 			}
-			a.buf = append(a.buf, c)
+			room[n] = c
+			n++
 			space = false
 		}
 	}
-	return a.since(mark), true
+	return a.take(n), true
 }
 
 // urlDecodeUni leaves %u to Coraza, which has a table for it.

@@ -220,6 +220,8 @@ func (f *forms) after(s *step) string {
 	if mark&(s.trigger|s.recase) != 0 {
 		if t := f.twin(s, text); t != nil {
 			text, mark, altered = f.texts[t.index], f.marks[t.index], f.altered[t.index]
+		} else if mark&(s.trigger|hasHigh) == 0 && s.recase == hasUpper { // it only makes small letters of capitals
+			text, mark = f.arena.lower(text), mark&^hasUpper
 		} else if changed, err := s.apply(&f.arena, text); err == nil && changed != text {
 			altered = !equalFolds(changed, text)
 			text = changed

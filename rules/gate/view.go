@@ -2,6 +2,7 @@ package gate
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -65,6 +66,19 @@ type view struct {
 type arena struct{ buf []byte }
 
 func (a *arena) reset() { a.buf = a.buf[:0] }
+
+// room returns memory behind the last text for one of at most n bytes, of which take makes a text.
+func (a *arena) room(n int) []byte {
+	a.buf = slices.Grow(a.buf, n)
+	return a.buf[len(a.buf) : len(a.buf)+n]
+}
+
+// take returns the first n bytes of the room.
+func (a *arena) take(n int) string {
+	mark := len(a.buf)
+	a.buf = a.buf[:mark+n]
+	return a.since(mark)
+}
 
 // since returns what was appended after a mark.
 func (a *arena) since(mark int) string { return viewOf(a.buf[mark:]) }

@@ -51,18 +51,23 @@ func (c *class) run(text string, from, least int) (start, end int) {
 	return -1, -1
 }
 
+// FewestDigits is how many digits in a row are worth to be counted: fewer are in every other text.
+const FewestDigits = 7
+
 // DigitsInARow returns how many digits of a text follow each other at most, when nothing counts that stands between the digits of
-// numbers: blanks and any of -.+()/.
+// numbers: blanks and any of -.+()/. Where that are fewer than FewestDigits it returns 0.
 func DigitsInARow(text string) (most int) {
-	row := 0
-	for i := range len(text) {
-		switch c := text[i]; {
-		case isDigit(c):
-			row++
-			most = max(most, row)
-		case !phonePart[c]:
-			row = 0
+	for start, end := phonePart.run(text, 0, FewestDigits); start >= 0; start, end = phonePart.run(text, end, FewestDigits) {
+		row := 0
+		for i := start; i < end; i++ {
+			if isDigit(text[i]) {
+				row++
+			}
 		}
+		most = max(most, row)
+	}
+	if most < FewestDigits {
+		return 0
 	}
 	return most
 }

@@ -11,7 +11,7 @@ func NationalID(country string) (Finder, bool) {
 	return c.find, true
 }
 
-// NationalDigits returns how many DigitsInARow each text has in which the finder of a country finds an id.
+// NationalDigits returns how many DigitsInARow each text has at least in which the finder of a country finds an id.
 func NationalDigits(country string) int { return countries[country].digits }
 
 // Countries are the codes that NationalID knows.
@@ -26,7 +26,7 @@ type country struct {
 	most  int
 	check func(s string) bool
 
-	digits int // that each id has in a row
+	digits int // that each id has in a row, 0 for fewer than FewestDigits
 }
 
 var (
@@ -45,7 +45,7 @@ var countries = map[string]country{
 	"es": {&alphanumeric, 9, 9, spanish, 7},
 	"fr": {&spaced, 15, 21, french, 8},
 	"in": {&spaced, 12, 14, indian, 12},
-	"it": {&alphanumeric, 16, 16, italian, 2},
+	"it": {&alphanumeric, 16, 16, italian, 0},
 	"jp": {&digits, 12, 12, japanese, 12},
 	"kr": {&dashed, 14, 14, korean, 13},
 	"nl": {&digits, 9, 9, dutch, 9},
