@@ -55,10 +55,20 @@ func removeWhitespace(a *arena, value string) (string, bool) {
 // removeAnyWhitespace makes U+FFFD of what is no UTF-8, as package strings does.
 func removeAnyWhitespace(a *arena, value string) string {
 	mark := len(a.buf)
-	for _, r := range value {
+	for i := 0; i < len(value); {
+		c := value[i]
+		if c < utf8.RuneSelf {
+			if !isSpace(c) {
+				a.buf = append(a.buf, c)
+			}
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(value[i:])
 		if !unicode.IsSpace(r) {
 			a.buf = utf8.AppendRune(a.buf, r)
 		}
+		i += size
 	}
 	return a.since(mark)
 }
