@@ -60,8 +60,8 @@ type twins struct {
 	both *lane // of both
 }
 
-// likely are the variables that become twins when both have a lane.
-var likely = [...]twins{
+// likelyTwins are the variables that become twins when both have a lane.
+var likelyTwins = [...]twins{
 	{a: variables.RequestURI, b: variables.RequestURIRaw},
 	{a: variables.RequestBody, b: rawRequest},
 	{a: variables.ResponseBody, b: rawResponse},
@@ -118,7 +118,7 @@ func (l *lanes) findTwins(triggers []trigger) {
 			}
 		}
 	}
-	for _, t := range likely {
+	for _, t := range likelyTwins {
 		if used[t.a] && used[t.b] {
 			l.twins = append(l.twins, twins{t.a, t.b, &lane{}})
 			used[t.a], used[t.b] = false, false

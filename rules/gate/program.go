@@ -40,7 +40,7 @@ func newProgram(pattern string) *program {
 	}
 	p := &program{start: uint32(prog.Start), instructions: make([]instruction, len(prog.Inst))}
 	different, indexes := differentRunes(prog)
-	p.classify(prog, different)
+	taken := p.classify(prog, different)
 	p.words = (len(p.members) + 63) / 64
 	p.sets = make([]uint64, p.words*len(different))
 	for i := range prog.Inst {
@@ -50,9 +50,9 @@ func newProgram(pattern string) *program {
 			p.instructions[i].arg = uint32(p.words * indexes[i])
 		}
 	}
-	for i, in := range different {
-		for class, r := range p.members {
-			if in.MatchRune(r) {
+	for class, by := range taken {
+		for i := range different {
+			if by[i] != 0 {
 				p.sets[p.words*i+class/64] |= 1 << (class % 64)
 			}
 		}
@@ -69,8 +69,8 @@ func takesRunes(op syntax.InstOp) bool {
 }
 
 // differentRunes returns instructions that take different runes, and which of them takes those of an instruction.
-func differentRunes(prog *syntax.Prog) (different []*syntax.Inst, indexes map[int]int) {
-	indexes = map[int]int{}
+func differentRunes(prog *syntax.Prog) (different []*syntax.Inst, indexes []int) {
+	indexes = make([]int, len(prog.Inst))
 	known := map[string]int{}
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
@@ -98,8 +98,8 @@ func (p *program) takes(in *instruction, class uint32) bool {
 }
 
 // classify finds the classes of runes that neither an instruction nor an assertion tells apart, such as the cases of a letter where
-// case does not matter.
-func (p *program) classify(prog *syntax.Prog, different []*syntax.Inst) {
+// case does not matter. It returns for each class which of the different instructions take it, a byte for each.
+func (p *program) classify(prog *syntax.Prog, different []*syntax.Inst) (taken []string) {
 	bounds := []rune{0, '\n', '\n' + 1, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1}
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
@@ -111,18 +111,18 @@ func (p *program) classify(prog *syntax.Prog, different []*syntax.Inst) {
 	slices.Sort(bounds)
 	known := map[string]uint16{}
 	for _, r := range slices.Compact(bounds) {
-		key := []byte{byte(kindOf(r))}
-		for _, in := range different {
-			key = append(key, 0)
+		by := make([]byte, len(different), len(different)+1)
+		for i, in := range different {
 			if in.MatchRune(r) {
-				key[len(key)-1] = 1
+				by[i] = 1
 			}
 		}
-		class, found := known[string(key)]
+		key := string(append(by, byte(kindOf(r))))
+		class, found := known[key]
 		if !found {
 			class = uint16(len(p.members))
-			p.members = append(p.members, r)
-			known[string(key)] = class
+			p.members, taken = append(p.members, r), append(taken, key)
+			known[key] = class
 		}
 		if n := len(p.classes); n == 0 || p.classes[n-1] != class {
 			p.bounds, p.classes = append(p.bounds, r), append(p.classes, class)
@@ -132,6 +132,7 @@ func (p *program) classify(prog *syntax.Prog, different []*syntax.Inst) {
 	for c := range p.ascii {
 		p.ascii[c] = p.class(rune(c))
 	}
+	return taken
 }
 
 func runeBounds(in *syntax.Inst) (bounds []rune) {
