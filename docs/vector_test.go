@@ -13,6 +13,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // vectorSocket is a socket source or sink of Vector.
@@ -46,7 +48,7 @@ func TestVectorPage(t *testing.T) {
 	alerts, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer alerts.Close()
-	place := freePort(t)
+	place := loopback.Address(t)
 	bin, err := tools()
 	require.NoError(t, err)
 	run := exec.Command(bin+"/wafctl", "run", "--listen", "tcp://"+place, "--alert-to", "json+tcp://"+alerts.Addr().String())
@@ -71,14 +73,6 @@ func TestVectorPage(t *testing.T) {
 		require.True(t, lines.Scan(), lines.Err())
 		assert.True(t, strings.HasPrefix(lines.Text(), `{"rule_id":"932160","alert_engine":"modsecurity"`), lines.Text())
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // connect tries until somebody listens, as Vector's sink does.

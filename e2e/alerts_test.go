@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // secretive is the sample with credentials in its head.
@@ -19,7 +20,7 @@ func secretive(t *testing.T) []byte {
 
 func TestAlertsOfEveryFormatLeaveWithoutSecrets(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		var filters, outputs strings.Builder
 		for _, format := range alert.Formats() {
 			fmt.Fprintf(&filters, `
@@ -51,7 +52,7 @@ func TestAlertsOfEveryFormatLeaveWithoutSecrets(t *testing.T) {
 
 func TestRepeatsAreSummedUpWithoutMoreRecords(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, withUDP(port, `
     - name: waf
       match: nano.*

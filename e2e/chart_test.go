@@ -17,6 +17,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // configMaps returns the data of the ConfigMaps of a rendered chart by the last part of their names.
@@ -75,7 +77,7 @@ func TestChartPipelines(t *testing.T) {
 				syslog, err := net.ListenPacket("udp", "127.0.0.1:0")
 				require.NoError(t, err)
 				defer syslog.Close()
-				dir, nanoPort, httpPort := t.TempDir(), freePort(t), freePort(t)
+				dir, nanoPort, httpPort := t.TempDir(), loopback.Port(t), loopback.Port(t)
 				for _, name := range []string{"rules", "field-maps"} {
 					if maps[name] != nil {
 						mount(t, filepath.Join(dir, name), maps[name])
@@ -96,7 +98,7 @@ func TestChartPipelines(t *testing.T) {
 				output := config["pipeline"]["outputs"].([]any)[0].(map[string]any)
 				output["alert_to"] = "syslog+udp://" + syslog.LocalAddr().String()
 				if output["metrics_listen"] != nil {
-					output["metrics_listen"] = fmt.Sprintf("127.0.0.1:%d", freePort(t))
+					output["metrics_listen"] = fmt.Sprintf("127.0.0.1:%d", loopback.Port(t))
 				}
 				changed, err := yaml.Marshal(config)
 				require.NoError(t, err)

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // installed is where the shipped configurations expect the plugin.
@@ -24,7 +26,7 @@ func shipped(t *testing.T, dir string, nanoPort, syslogPort int) {
 	change := strings.NewReplacer(
 		"15155", fmt.Sprint(nanoPort),
 		"514", fmt.Sprint(syslogPort),
-		"2020", fmt.Sprint(freePort(t)),
+		"2020", fmt.Sprint(loopback.Port(t)),
 		installed, filepath.Dir(plugin())+"/",
 	)
 	files, err := os.ReadDir(filepath.Join(root, "conf"))
@@ -63,7 +65,7 @@ func TestShippedPipelines(t *testing.T) {
 				syslog, err := net.ListenPacket("udp", "127.0.0.1:0")
 				require.NoError(t, err)
 				defer syslog.Close()
-				dir, port := t.TempDir(), freePort(t)
+				dir, port := t.TempDir(), loopback.Port(t)
 				shipped(t, dir, port, syslog.LocalAddr().(*net.UDPAddr).Port)
 
 				args := []string{"-e", plugin()}

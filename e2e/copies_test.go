@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 func TestTwoCopiesOfThePluginDoTheWorkOnceAndSaySo(t *testing.T) {
@@ -20,7 +22,7 @@ func TestTwoCopiesOfThePluginDoTheWorkOnceAndSaySo(t *testing.T) {
 	}
 	require.NoError(t, os.Symlink("out_waf.so", filepath.Join(second, "flb-filter_waf.so")))
 	onEach(t, func(t *testing.T, f fluentBit) {
-		dir, port := t.TempDir(), freePort(t)
+		dir, port := t.TempDir(), loopback.Port(t)
 		writeRules(t, dir, "?n=")
 		const rules = `
       match: nano

@@ -21,6 +21,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // fault is what is wrong with a receiver until it recovers.
@@ -60,7 +62,7 @@ func receivers(t *testing.T, names bool) (all []*receiver, authority string) {
 			continue
 		}
 		for name, p := range protocols {
-			r := &receiver{t: t, name: f.name + "-" + name, fault: f, protocol: p, port: freePort(t),
+			r := &receiver{t: t, name: f.name + "-" + name, fault: f, protocol: p, port: loopback.Port(t),
 				recovered: make(chan struct{}), numbers: map[int]bool{}}
 			if f.wrong {
 				r.secret = &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
@@ -127,7 +129,7 @@ type trial struct {
 
 func (f fluentBit) trial(t *testing.T, all []*receiver, authority string) *trial {
 	t.Helper()
-	dir, port := t.TempDir(), freePort(t)
+	dir, port := t.TempDir(), loopback.Port(t)
 	writeRules(t, dir, "?n=")
 	var outputs strings.Builder
 	for _, r := range all {

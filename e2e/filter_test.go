@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // withUDP is a pipeline from UDP through the filters that are given, with the outputs that are given.
@@ -44,7 +46,7 @@ func toFile(match, name string) string {
 
 func TestRecordFromUDPIsMarkedAndContinues(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, withUDP(port, `
     - name: waf
       match: nano.*
@@ -67,7 +69,7 @@ func TestRecordFromUDPIsMarkedAndContinues(t *testing.T) {
 
 func TestAlertIsEmittedUnderItsTag(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, withUDP(port, `
     - name: waf
       inspect_budget: off
@@ -159,7 +161,7 @@ func TestChunksOfManyRecords(t *testing.T) {
 // The alert comes though no other record does.
 func TestAlertsFoundBesideThePipelineAreEmitted(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, withUDP(port, `
     - name: waf
       match: nano.*
@@ -193,7 +195,7 @@ func TestProcessorOfAnInput(t *testing.T) {
 
 func TestProcessorOfAnOutputMarksButCannotEmit(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, withUDP(port, " []", toFile("nano.*", "all")+`
       processors:
         logs:
@@ -210,7 +212,7 @@ func TestProcessorOfAnOutputMarksButCannotEmit(t *testing.T) {
 
 func TestTwoFiltersWithDifferentRules(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, withUDP(port, `
     - name: waf
       inspect_budget: off
@@ -263,7 +265,7 @@ func TestObjectWithoutItsLinkRegistersTheOutputAlone(t *testing.T) {
 
 func TestBadSettingsRefuseTheStart(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		p := f.launch(t, t.TempDir(), withUDP(freePort(t), `
+		p := f.launch(t, t.TempDir(), withUDP(loopback.Port(t), `
     - name: waf
       inspect_budget: off
       match: '*'
@@ -280,7 +282,7 @@ func TestBadSettingsRefuseTheStart(t *testing.T) {
 
 func TestUnknownPropertyRefusesTheStart(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		p := f.launch(t, t.TempDir(), withUDP(freePort(t), `
+		p := f.launch(t, t.TempDir(), withUDP(loopback.Port(t), `
     - name: waf
       inspect_budget: off
       match: '*'
@@ -294,7 +296,7 @@ func TestUnknownPropertyRefusesTheStart(t *testing.T) {
 func TestDaemonModeIsRefused(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		dir := t.TempDir()
-		p := f.launch(t, dir, strings.Replace(withUDP(freePort(t), `
+		p := f.launch(t, dir, strings.Replace(withUDP(loopback.Port(t), `
     - name: waf
       inspect_budget: off
       match: '*'

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // worstBody is a request with a body of 10 kB that many rules have to look at.
@@ -61,7 +63,7 @@ var lateCount = regexp.MustCompile(`\((\d+) of them late\)`)
 func TestFloodOfAttacksLeavesOtherInputsFlowing(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		const others = 100
-		floodPort, port := freePort(t), freePort(t)
+		floodPort, port := loopback.Port(t), loopback.Port(t)
 		yaml := withUDP(port, `
     - name: waf
       match: '*'

@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 func TestMetricsOfAllInstancesAreOnOnePageAndInARecord(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port, page := freePort(t), freePort(t)
+		port, page := loopback.Port(t), loopback.Port(t)
 		p := f.start(t, withUDP(port, fmt.Sprintf(`
     - name: waf
       match: nano.*

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // intakeObject is the built object of the input nano.
@@ -113,7 +115,7 @@ func TestNanoHandsOverEveryDatagramOnce(t *testing.T) {
 	for name, more := range nanoWays {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, f fluentBit) {
-				port := freePort(t)
+				port := loopback.Port(t)
 				p := f.start(t, fromNano(nanoInput(port, more...), toFile("nano", "all")))
 				var datagrams [][]byte
 				for n := range sent {
@@ -138,7 +140,7 @@ func TestNanoHandsOverEveryDatagramOnce(t *testing.T) {
 
 func TestNanoRunsBesideTheFilterAndItsAlerts(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, strings.Replace(fromNano(nanoInput(port, "source_address_key: probe", "time_key: BEGIN_TIME"), toFile("nano", "all")+
 			toFile("alert", "alerts")), "\n  outputs:", `
   filters:
@@ -161,7 +163,7 @@ func TestNanoLosesNothingInAHotReload(t *testing.T) {
 	for name, more := range nanoWays {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, f fluentBit) {
-				port := freePort(t)
+				port := loopback.Port(t)
 				yaml := fmt.Sprintf("plugins:\n  - %s\n  - %s\n", plugin(), intakeObject()) +
 					strings.Replace(fromNano(nanoInput(port, more...), toFile("nano", "all")), "flush: 0.2", "flush: 0.2\n  hot_reload: on", 1)
 				p := f.launch(t, t.TempDir(), yaml)
@@ -222,7 +224,7 @@ func TestNanoAccountsForWhatComesWhileItShutsDown(t *testing.T) {
 	for name, more := range nanoWays {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, f fluentBit) {
-				port := freePort(t)
+				port := loopback.Port(t)
 				p := f.start(t, fromNano(nanoInput(port, more...), toFile("nano", "all")))
 				numbers := sendNumbers(t, port, 3_000)
 				time.Sleep(time.Second)
@@ -244,7 +246,7 @@ func TestNanoCountsWhatTheKernelDropsInAFlood(t *testing.T) {
 	for name, more := range nanoWays {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, f fluentBit) {
-				port := freePort(t)
+				port := loopback.Port(t)
 				p := f.start(t, fromNano(nanoInput(port, append(more, "receive_buffer: 16K", "sockets: 1")...), toFile("nano", "all")))
 				var datagrams [][]byte
 				for n := range sent {
@@ -271,7 +273,7 @@ func TestNanoLeavesOutputsTheirTimeInAFlood(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, f fluentBit) {
-				port := freePort(t)
+				port := loopback.Port(t)
 				p := f.start(t, strings.Replace(fromNano(nanoInput(port, more), toFile("nano", "all")), "\n  outputs:", `
   filters:
     - name: waf
@@ -292,14 +294,14 @@ func TestNanoAccountsForWhatAPausedPipelineDoesNotTake(t *testing.T) {
 	for name, more := range nanoWays {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, f fluentBit) {
-				port := freePort(t)
+				port := loopback.Port(t)
 				p := f.start(t, fromNano(nanoInput(port, append(more, "mem_buf_limit: 1M", "queue_limit: 2M")...), fmt.Sprintf(`
     - name: http
       match: nano
       host: 127.0.0.1
       port: %d
       retry_limit: no_limits
-`, freePort(t))))
+`, loopback.Port(t))))
 				padding := strings.Repeat("x", 900)
 				var datagrams [][]byte
 				for n := range sent {
@@ -335,7 +337,7 @@ func TestNanoIsThereOnceHoweverItIsLoaded(t *testing.T) {
 				for _, o := range objects {
 					args = append(args, "-e", o)
 				}
-				port := freePort(t)
+				port := loopback.Port(t)
 				p := f.launch(t, t.TempDir(), fromNano(nanoInput(port), toFile("nano", "all")), args...)
 				p.waitReady(1)
 				sendUDP(t, port, []byte(`{"n":0}`))
@@ -349,7 +351,7 @@ func TestNanoIsThereOnceHoweverItIsLoaded(t *testing.T) {
 
 func TestNanoRefusesBadSettingsWithAllProblems(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		p := f.launch(t, t.TempDir(), fromNano(nanoInput(freePort(t), "allow: everyone", "time_zone: Mars/Base"), toFile("nano", "all")), "-e", plugin())
+		p := f.launch(t, t.TempDir(), fromNano(nanoInput(loopback.Port(t), "allow: everyone", "time_zone: Mars/Base"), toFile("nano", "all")), "-e", plugin())
 		p.waitLog(`property allow: malformed network "everyone"`)
 		p.waitLog("property time_zone: ")
 		if !strings.HasPrefix(f.version, "3.") { // which goes on without an input on its own thread that does not start

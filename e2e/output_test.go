@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // rsyslog starts a real rsyslogd that writes what comes over TCP to a file, one message a line, and returns that file.
@@ -48,7 +50,7 @@ action(type="omfile" file="%[3]s" template="whole" asyncWriting="off")
 
 func TestOutputDeliversToRsyslogOnceItIsUp(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port, syslogPort := freePort(t), freePort(t)
+		port, syslogPort := loopback.Port(t), loopback.Port(t)
 		p := f.start(t, withUDP(port, " []", fmt.Sprintf(`
     - name: waf
       match: nano.*
@@ -76,7 +78,7 @@ func TestOutputDeliversToRsyslogOnceItIsUp(t *testing.T) {
 
 func TestOutputFeedsFluentBitsForwardInput(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port, forwardPort := freePort(t), freePort(t)
+		port, forwardPort := loopback.Port(t), loopback.Port(t)
 		p := f.start(t, strings.Replace(withUDP(port, " []", fmt.Sprintf(`
     - name: waf
       match: nano.*
@@ -96,7 +98,7 @@ func TestOutputFeedsFluentBitsForwardInput(t *testing.T) {
 
 func TestOutputRefusesBadSettings(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		p := f.launch(t, t.TempDir(), withUDP(freePort(t), " []", `
+		p := f.launch(t, t.TempDir(), withUDP(loopback.Port(t), " []", `
     - name: waf
       match: '*'
       alert_to: pigeon://roof
@@ -118,7 +120,7 @@ func TestOutputNamesItsProperties(t *testing.T) {
 		require.NoError(t, help.end())
 		require.Contains(t, help.log(), "trust_verdicts")
 
-		p := f.launch(t, t.TempDir(), withUDP(freePort(t), " []", `
+		p := f.launch(t, t.TempDir(), withUDP(loopback.Port(t), " []", `
     - name: waf
       match: '*'
       alert_to: stdout
@@ -131,7 +133,7 @@ func TestOutputNamesItsProperties(t *testing.T) {
 
 func TestFilterAndOutputInOnePipeline(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, withUDP(port, `
     - name: waf
       match: nano.*
@@ -155,7 +157,7 @@ func TestDestinationThatHangsHoldsNothingElseUp(t *testing.T) {
 		silent, err := net.Listen("tcp", "127.0.0.1:0") // takes connections and never answers
 		require.NoError(t, err)
 		defer silent.Close()
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, withUDP(port, " []", fmt.Sprintf(`
     - name: waf
       match: nano.*

@@ -160,19 +160,6 @@ func accept(listener net.Listener, take func(net.Conn)) {
 	}
 }
 
-// freePort returns a port of the loopback that was free a moment ago, for udp and tcp alike.
-func freePort(t *testing.T) int {
-	t.Helper()
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer tcp.Close()
-	port := tcp.Addr().(*net.TCPAddr).Port
-	udp, err := net.ListenPacket("udp", fmt.Sprintf("127.0.0.1:%d", port))
-	require.NoError(t, err)
-	defer udp.Close()
-	return port
-}
-
 // sendUDP sends each record as a datagram.
 func sendUDP(t *testing.T, port int, records ...[]byte) {
 	t.Helper()

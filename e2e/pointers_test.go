@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // checked builds the plugin with Go's own checks of every pointer that is written or given to C, once.
@@ -20,7 +22,7 @@ func TestGoFindsNoPointerOfItsOwnInFluentBit(t *testing.T) {
 	object, err := checked()
 	require.NoError(t, err)
 	onEach(t, func(t *testing.T, f fluentBit) {
-		dir, port := t.TempDir(), freePort(t)
+		dir, port := t.TempDir(), loopback.Port(t)
 		t.Setenv("GODEBUG", "cgocheck=1")
 		p := f.launch(t, dir, withUDP(port, `
     - name: waf

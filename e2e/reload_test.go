@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // reloading is a pipeline whose rules are in own.conf, and which lists both names of the plugin.
@@ -77,7 +79,7 @@ func TestHotReload(t *testing.T) {
 	for name, reload := range ways {
 		t.Run(name, func(t *testing.T) {
 			onEach(t, func(t *testing.T, f fluentBit) {
-				port, httpPort := freePort(t), freePort(t)
+				port, httpPort := loopback.Port(t), loopback.Port(t)
 				p := reloading(t, f, port, httpPort)
 				both := func() { sendUDP(t, port, withURL(t, "/one"), withURL(t, "/two")) }
 				alerts := func(n int, url string) {
@@ -139,7 +141,7 @@ func TestPanicAfterFluentBitsOwnSignalsLetsRecordsPass(t *testing.T) {
 	object, err := faulty()
 	require.NoError(t, err)
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.launch(t, t.TempDir(), strings.Replace(withUDP(port, `
     - name: waf
       match: '*'

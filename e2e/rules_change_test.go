@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // swap makes a directory with own.conf and leads the link ..data to it, as Kubernetes does with a ConfigMap.
@@ -28,7 +30,7 @@ func swap(t *testing.T, dir string, number int, rules string) {
 func TestRulesChangeWhileRecordsFlow(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		const pace = 2 * time.Millisecond
-		port := freePort(t)
+		port := loopback.Port(t)
 		dir := t.TempDir()
 		rule := func(n int) string {
 			return fmt.Sprintf("SecRule REQUEST_URI \"@contains /rule%d\" \"id:1,phase:1,deny,severity:CRITICAL,msg:'rule %[1]d'\"\n", n)

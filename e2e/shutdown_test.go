@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // Nothing has been flushed when the signal comes, and one destination of the alerts is down.
@@ -26,7 +28,7 @@ func TestTerminatedPipelineAccountsForEveryRecordThatIsPending(t *testing.T) {
 		datagrams = append(datagrams, numbered(t, n))
 	}
 	onEach(t, func(t *testing.T, f fluentBit) {
-		dir, port, down := t.TempDir(), freePort(t), freePort(t)
+		dir, port, down := t.TempDir(), loopback.Port(t), loopback.Port(t)
 		writeRules(t, dir, "?n=")
 		yaml := fromNano(nanoInput(port), fmt.Sprintf(`
     - name: waf

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // Any thread may take a signal, also one that runs Go. Fluent Bit sets its handlers again on each signal, in a way that has them run
@@ -24,7 +26,7 @@ func TestSurvivesSignalsWhileGoIsBusy(t *testing.T) {
 	t.Setenv("GOGC", "1")
 	t.Setenv("GOMAXPROCS", "16")
 	onEach(t, func(t *testing.T, f fluentBit) {
-		port := freePort(t)
+		port := loopback.Port(t)
 		p := f.start(t, strings.Replace(withUDP(port, `
     - name: waf
       match: nano.*

@@ -17,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // soak is a pipeline with everything in it, under mixed traffic.
@@ -36,7 +37,7 @@ func startSoak(t *testing.T, f fluentBit) *soak {
 	s.records, all = listenLines(t)
 	s.emitted, alert = listenLines(t)
 	s.delivered, direct = listenLines(t)
-	port, page := freePort(t), freePort(t)
+	port, page := loopback.Port(t), loopback.Port(t)
 	s.page = fmt.Sprintf("127.0.0.1:%d", page)
 	toTCP := func(match string, port int) string {
 		return fmt.Sprintf(`

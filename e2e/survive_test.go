@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // longForm reports whether tests have their full size: with SURVIVE set, as make survive does.
@@ -254,7 +256,7 @@ func TestKilledOutputDeliversEveryAlertAfterRestart(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		dir := t.TempDir()
 		write(t, dir, records)
-		port := freePort(t)
+		port := loopback.Port(t)
 		config := strings.ReplaceAll(tailing("  storage.path: DIR/storage\n  storage.sync: full\n  scheduler.base: 1\n  scheduler.cap: 2",
 			"      storage.type: filesystem", " []", fmt.Sprintf(`
     - name: waf

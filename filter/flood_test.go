@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -134,17 +135,14 @@ func TestOutputDeliversSummariesWithoutMoreRecordsAndAtTheEnd(t *testing.T) {
 
 // A chunk whose delivery fails comes again. Its alerts are no repeats of themselves.
 func TestFloodControlKeepsWhatADestinationHasNotTakenYet(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
+	address := loopback.Address(t)
 	o := newOutput(t, setting.Map{"alert_to": "json+tcp://" + address, "flood_window": "1h"})
 	chunk := append(append(from("192.0.2.7"), from("192.0.2.8")...), from("192.0.2.7")...)
 	for range 3 {
 		require.ErrorContains(t, o.Flush(context.Background(), chunk, "nano"), address)
 		requireSum(t, o.Counts())
 	}
-	l, err = net.Listen("tcp", address)
+	l, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	defer l.Close()
 	sources := make(chan string, 10)

@@ -24,6 +24,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -169,7 +170,7 @@ func ownFile(t *testing.T, rules string) string {
 }
 
 func TestAllInstancesAreOnOnePage(t *testing.T) {
-	address := freeAddress(t)
+	address := loopback.Address(t)
 	settings := setting.Map{"rules": ownFile(t, ruleFor("attack")), "metrics_listen": address, "inspect_budget": "off"}
 	open := func(name string) *Filter {
 		f, err := NewNamed(name, settings, discard)
@@ -207,14 +208,6 @@ func TestAllInstancesAreOnOnePage(t *testing.T) {
 	defer taken.Close()
 	_, err = NewNamed("filter waf.0", settings, discard)
 	require.ErrorContains(t, err, "property metrics_listen: listen: listen tcp "+address)
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
 }
 
 func TestMetricsPropertiesAreChecked(t *testing.T) {

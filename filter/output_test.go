@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -73,17 +74,14 @@ func TestOutputDeliversCopiesOfRecords(t *testing.T) {
 }
 
 func TestOutputGivesADestinationThatWasDownWhatItHasNotTaken(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
+	address := loopback.Address(t)
 	file := filepath.Join(t.TempDir(), "alerts")
 	o := newOutput(t, setting.Map{"alert_to": "file://" + file + ", syslog+tcp://" + address})
 
 	require.ErrorContains(t, o.Flush(context.Background(), sample(t), "nano"), address)
 	require.Len(t, lines(t, file), 1)
 
-	l, err = net.Listen("tcp", address)
+	l, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	defer l.Close()
 	received := make(chan string, 1)

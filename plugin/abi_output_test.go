@@ -4,13 +4,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // output starts an output with properties as name and value in turn.
@@ -85,10 +86,7 @@ func TestFlushesWaitWithoutHoldingTheLoopUpAndTakeTheirTurns(t *testing.T) {
 func TestOutputAsksForARetryWhileADestinationIsDown(t *testing.T) {
 	attack := toHex(sample(t, ""))
 	onHosts(t, func(t *testing.T, h *host) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		require.NoError(t, err)
-		address := l.Addr().String()
-		require.NoError(t, l.Close())
+		address := loopback.Address(t)
 
 		file := filepath.Join(t.TempDir(), "alerts")
 		h.do("register", "0")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // Patience is how long to wait for what should happen soon.
@@ -82,7 +82,7 @@ func (p *Process) start(path string, c Config) (err error) {
 			return err
 		}
 	}
-	if p.metrics, err = FreePort(); err != nil {
+	if p.metrics, err = loopback.FreePort(); err != nil {
 		return err
 	}
 	text := fmt.Sprintf(`service:
@@ -277,19 +277,4 @@ func (p *Process) Memory() (m Memory, err error) {
 		}
 	}
 	return m, nil
-}
-
-// FreePort returns a port of the loopback that was free a moment ago, for udp and tcp alike.
-func FreePort() (int, error) {
-	listener, err := net.Listen("tcp4", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer listener.Close()
-	conn, err := net.ListenPacket("udp4", listener.Addr().String())
-	if err != nil {
-		return 0, err
-	}
-	defer conn.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/bench/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // setup is a pipeline: an input, with or without the filter, and an output that counts.
@@ -110,7 +111,7 @@ func (p *plan) warmUp(fb *fluentbit.Process, port int, t *traffic) (int, error) 
 
 // start runs the pipeline of a set-up and returns it with the port of its input.
 func (p *plan) start(s setup) (fb *fluentbit.Process, port int, err error) {
-	if port, err = fluentbit.FreePort(); err != nil {
+	if port, err = loopback.FreePort(); err != nil {
 		return nil, 0, err
 	}
 	if fb, err = fluentbit.Start(p.Path, fluentbit.Config{Pipeline: s.pipeline(port), Args: []string{"-e", p.Plugin}}); err != nil {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -22,6 +21,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -31,7 +31,7 @@ const patience = 30 * time.Second
 // instances are a filter, an output and a receiver with some traffic, and the address of their page of metrics.
 func instances(t *testing.T) (address string) {
 	t.Helper()
-	address = freeAddress(t)
+	address = loopback.Address(t)
 	quiet := func(filter.Level, string) {}
 	settings := setting.Map{"metrics_listen": address, "emit_tag": "alert", "inspect_budget": "off"}
 	f, err := filter.NewNamed("filter waf.0", settings, quiet)
@@ -84,14 +84,6 @@ func drive(t *testing.T, f *filter.Filter, o *filter.Output, i uint64) {
 	}
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	require.NoError(t, l.Close())
-	return l.Addr().String()
-}
-
 // prometheus starts a real one that scrapes an address and has the alert rules, and returns where it is.
 func prometheus(t *testing.T, scraped string) (base string) {
 	t.Helper()
@@ -108,7 +100,7 @@ global: {scrape_interval: 500ms, scrape_timeout: 500ms, evaluation_interval: 1s}
 rule_files: [%s]
 scrape_configs: [{job_name: waf, static_configs: [{targets: ["%s"]}]}]
 `, rules, scraped), 0o600))
-	address := freeAddress(t)
+	address := loopback.Address(t)
 	log, err := os.Create(filepath.Join(dir, "log"))
 	require.NoError(t, err)
 	run := exec.Command(program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+address)

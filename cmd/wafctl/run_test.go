@@ -20,6 +20,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // patience is how long tests wait for what must happen.
@@ -244,10 +246,7 @@ func TestWhatIsNotJSONIsCountedAndToldNowAndThen(t *testing.T) {
 }
 
 func TestDestinationThatIsDownHoldsUpNoOther(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	down := listener.Addr().String()
-	listener.Close()
+	down := loopback.Address(t)
 	address, lines := syslogReceiver(t)
 	r := start(t, nil, "--listen", "udp://127.0.0.1:0", "--alert-to", "syslog+tcp://"+down+",syslog+udp://"+address, "--emit-limit", "4K")
 	conn := dial(t, "udp", r.place("udp"))
@@ -265,13 +264,10 @@ func TestDestinationThatIsDownHoldsUpNoOther(t *testing.T) {
 }
 
 func TestAlertsWaitForADestinationThatComesBack(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := listener.Addr().String()
-	listener.Close()
+	address := loopback.Address(t)
 	r := start(t, strings.NewReader(nanoSample(t)), "--listen", "-,udp://127.0.0.1:0", "--alert-to", "syslog+tcp://"+address)
 	r.wait(&r.err, "it is tried again")
-	listener, err = net.Listen("tcp", address)
+	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	defer listener.Close()
 	conn, err := listener.Accept()

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // lockedBuffer is a writer that several goroutines may use.
@@ -115,7 +117,7 @@ func TestADestinationThatIsDownRepeatsNothingToTheOthers(t *testing.T) {
 	for _, scheme := range []string{"syslog+tcp", "syslog+udp", "forward"} {
 		t.Run(scheme, func(t *testing.T) {
 			healthy, healthyBox := syslogTCPServer(t, "127.0.0.1:0")
-			down := closedPort(t)
+			down := loopback.Address(t)
 			d := mustOpen(t, "syslog+tcp://"+healthy.Addr().String()+","+scheme+"://"+down+tagFor(scheme), Options{})
 			for batch := range 5 {
 				err := d.Deliver(t.Context(), fmt.Sprint(batch), alerts(batch*10, batch*10+10))
@@ -189,7 +191,7 @@ func TestWithinABatchOnlyTheRestIsSentAgain(t *testing.T) {
 
 func TestABatchWithOtherAlertsIsDeliveredInFull(t *testing.T) {
 	var stdout lockedBuffer
-	d := mustOpen(t, "stdout, syslog+tcp://"+closedPort(t), Options{Stdout: &stdout})
+	d := mustOpen(t, "stdout, syslog+tcp://"+loopback.Address(t), Options{Stdout: &stdout})
 	require.Error(t, d.Deliver(t.Context(), "a", alerts(0, 2)))
 	require.Error(t, d.Deliver(t.Context(), "a", alerts(0, 2)))
 	assert.Equal(t, count(0, 2), lineNumbers(t, stdout.String()))
@@ -199,7 +201,7 @@ func TestABatchWithOtherAlertsIsDeliveredInFull(t *testing.T) {
 
 func TestWithoutABatchNothingIsRemembered(t *testing.T) {
 	var stdout lockedBuffer
-	d := mustOpen(t, "stdout, syslog+tcp://"+closedPort(t), Options{Stdout: &stdout})
+	d := mustOpen(t, "stdout, syslog+tcp://"+loopback.Address(t), Options{Stdout: &stdout})
 	require.Error(t, d.Deliver(t.Context(), "", alerts(0, 2)))
 	require.Error(t, d.Deliver(t.Context(), "", alerts(0, 2)))
 	assert.Equal(t, []int{0, 1, 0, 1}, lineNumbers(t, stdout.String()))
@@ -208,7 +210,7 @@ func TestWithoutABatchNothingIsRemembered(t *testing.T) {
 
 func TestTheOldestUnfinishedBatchIsForgotten(t *testing.T) {
 	var stdout lockedBuffer
-	d := mustOpen(t, "stdout, syslog+tcp://"+closedPort(t), Options{Stdout: &stdout, Remember: 2})
+	d := mustOpen(t, "stdout, syslog+tcp://"+loopback.Address(t), Options{Stdout: &stdout, Remember: 2})
 	for _, n := range []int{0, 1, 0, 2, 0, 1} { // 1 is forgotten when 2 comes
 		require.Error(t, d.Deliver(t.Context(), fmt.Sprint(n), alerts(n, n+1)))
 	}
@@ -296,7 +298,7 @@ func TestManyThreadsDeliverAtOnce(t *testing.T) {
 	tcpServer, tcpBox := syslogTCPServer(t, "127.0.0.1:0")
 	fwd := forwardTCPServer(t, &forwardServer{})
 	path := filepath.Join(t.TempDir(), "alerts.ndjson")
-	down := closedPort(t)
+	down := loopback.Address(t)
 	d := mustOpen(t, "syslog+tcp://"+tcpServer.Addr().String()+",forward://"+fwd.Addr().String()+"?tag=waf,file://"+path+
 		",syslog+tcp://"+down, Options{})
 	var wg sync.WaitGroup
@@ -349,7 +351,7 @@ func TestCloseTellsOfProblems(t *testing.T) {
 }
 
 func TestNothingToDeliverIsDelivered(t *testing.T) {
-	d := mustOpen(t, "syslog+tcp://"+closedPort(t), Options{})
+	d := mustOpen(t, "syslog+tcp://"+loopback.Address(t), Options{})
 	require.NoError(t, d.Deliver(t.Context(), "a", nil))
 }
 

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // fluentBits returns the Fluent Bit programs of this machine.
@@ -30,7 +32,7 @@ func fluentBits() []string {
 func startFluentBit(t *testing.T, program, options string) (address, file string) {
 	t.Helper()
 	dir := t.TempDir()
-	address, file = closedPort(t), filepath.Join(dir, "out")
+	address, file = loopback.Address(t), filepath.Join(dir, "out")
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	config := filepath.Join(dir, "fluent-bit.conf")

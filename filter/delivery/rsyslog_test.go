@@ -12,13 +12,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // startRsyslog runs a real rsyslogd on a loopback port and returns its address and the file it writes.
 func startRsyslog(t *testing.T, program string) (address, file string) {
 	t.Helper()
 	dir := t.TempDir()
-	address, file = closedPort(t), filepath.Join(dir, "alerts.log")
+	address, file = loopback.Address(t), filepath.Join(dir, "alerts.log")
 	_, port, err := net.SplitHostPort(address)
 	require.NoError(t, err)
 	config := filepath.Join(dir, "rsyslog.conf")

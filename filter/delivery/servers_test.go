@@ -350,14 +350,6 @@ func (a *authority) pool() *x509.CertPool {
 	return pool
 }
 
-// closedPort returns an address on which nobody listens, and did a moment ago.
-func closedPort(t *testing.T) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // alert returns the n-th test message.
 func alert(n int) Message {
 	return Message{

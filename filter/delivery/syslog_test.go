@@ -2,7 +2,6 @@ package delivery
 
 import (
 	"fmt"
-	"net"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
@@ -145,10 +145,7 @@ func TestADatagramIsOneAlert(t *testing.T) {
 }
 
 func TestADatagramThatNobodyTakesIsNotTaken(t *testing.T) {
-	nobody, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := nobody.LocalAddr().String()
-	nobody.Close()
+	address := loopback.Address(t)
 	d := mustOpen(t, "syslog+udp://"+address, Options{})
 	require.ErrorContains(t, d.Deliver(t.Context(), "one", alerts(0, 1)), "connection refused", "a single datagram, too")
 	for range 3 {
