@@ -1,14 +1,16 @@
 package filter
 
 import (
-	"bytes"
 	"fmt"
 	"runtime/debug"
 	"sync"
 )
 
-// background inspects chunks beside the pipeline, one after the other: copies wait in a queue of bounded size, and alerts wait for
-// a call that takes them to the host.
+// mostSpare is how many empty blocks are kept.
+const mostSpare = 8
+
+// background inspects chunks beside the pipeline: copies wait in a queue of bounded size, and alerts wait for a call that takes them
+// to the host.
 type background struct {
 	filter *Filter
 	limit  int64 // bytes of the chunks that wait, and of the alerts
@@ -17,16 +19,12 @@ type background struct {
 
 	mu      sync.Mutex
 	changed sync.Cond // of what follows
-	chunks  []queuedChunk
+	queue   []*block
+	spare   []*block
 	bytes   int64 // of all chunks that wait or are being inspected
 	emits   []Emit
 	waiting int64 // bytes of emits
 	over    bool
-}
-
-type queuedChunk struct {
-	data []byte
-	tag  string
 }
 
 func startBackground(f *Filter) *background {
@@ -51,50 +49,72 @@ func (q *background) put(chunk []byte, tag string) bool {
 		return false
 	}
 	q.bytes += int64(len(chunk))
-	q.chunks = append(q.chunks, queuedChunk{bytes.Clone(chunk), tag})
+	if n := len(q.queue); n == 0 || !q.queue[n-1].hasRoom(chunk) {
+		q.queue = append(q.queue, q.empty(len(chunk)))
+	}
+	q.queue[len(q.queue)-1].add(chunk, tag)
 	q.changed.Broadcast()
 	return true
+}
+
+// empty returns a block with room for a chunk.
+func (q *background) empty(size int) *block {
+	if n := len(q.spare); n > 0 && size <= blockSize {
+		k := q.spare[n-1]
+		q.spare[n-1] = nil
+		q.spare = q.spare[:n-1]
+		return k
+	}
+	return &block{data: make([]byte, 0, max(size, blockSize))}
 }
 
 // run inspects chunks until the filter ends.
 func (q *background) run() {
 	defer close(q.idle)
 	for {
-		c, more := q.next()
+		k, more := q.next()
 		if !more {
 			return
 		}
-		emits := q.inspect(c)
-		q.mu.Lock()
-		q.bytes -= int64(len(c.data))
-		q.emits = append(q.emits, emits...)
-		for i := range emits {
-			q.waiting += int64(len(emits[i].Event))
-		}
-		q.changed.Broadcast()
-		q.mu.Unlock()
+		q.done(k, q.inspect(k))
 	}
 }
 
-// next waits for a chunk, and for room for its alerts.
-func (q *background) next() (c queuedChunk, more bool) {
+// next waits for chunks, and for room for their alerts.
+func (q *background) next() (k *block, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.over && (len(q.chunks) == 0 || q.waiting > q.limit) {
+	for !q.over && (len(q.queue) == 0 || q.waiting > q.limit) {
 		q.changed.Wait()
 	}
 	if q.over {
-		return c, false
+		return nil, false
 	}
-	c = q.chunks[0]
-	q.chunks[0] = queuedChunk{}
-	q.chunks = q.chunks[1:]
-	return c, true
+	k = q.queue[0]
+	q.queue[0] = nil
+	q.queue = q.queue[1:]
+	return k, true
 }
 
-// inspect returns the alerts for a chunk. A panic that is not one of a single record costs the chunk its alerts, and its records count
+// done makes room for other chunks, and has the alerts wait.
+func (q *background) done(k *block, emits []Emit) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.bytes -= int64(len(k.data))
+	if cap(k.data) == blockSize && len(q.spare) < mostSpare {
+		k.data, k.parts = k.data[:0], k.parts[:0]
+		q.spare = append(q.spare, k)
+	}
+	q.emits = append(q.emits, emits...)
+	for i := range emits {
+		q.waiting += int64(len(emits[i].Event))
+	}
+	q.changed.Broadcast()
+}
+
+// inspect returns the alerts for chunks. A panic that is not one of a single record costs them their alerts, and their records count
 // as broken.
-func (q *background) inspect(c queuedChunk) []Emit {
+func (q *background) inspect(k *block) []Emit {
 	f := q.filter
 	var out Outcome
 	defer func() {
@@ -103,16 +123,21 @@ func (q *background) inspect(c queuedChunk) []Emit {
 			return
 		}
 		if f.counts.panics.Add(1) == 1 {
-			f.log(LevelError, fmt.Sprintf("panic while inspecting a chunk in the background: %v\n%s", cause, debug.Stack()))
+			f.log(LevelError, fmt.Sprintf("panic while inspecting chunks in the background: %v\n%s", cause, debug.Stack()))
 		}
-		f.Abandon(c.data, &out)
+		k.chunks(func(_ *part, chunk []byte) { f.Abandon(chunk, &out) })
 	}()
-	b := f.getBatch(c.data)
+	b := f.getBatch(nil)
 	defer f.putBatch(b)
+	k.chunks(func(p *part, chunk []byte) { p.items = b.add(chunk) })
 	b.each(f.evaluateInto)
 	f.count(b)
 	out.counted = true
-	f.collectEmits(b, c.tag, &out)
+	items := b.items
+	for _, p := range k.parts {
+		f.collectEmits(items[:p.items], p.tag, &out)
+		items = items[p.items:]
+	}
 	return out.Emits
 }
 
@@ -130,7 +155,7 @@ func (q *background) take(emits []Emit) []Emit {
 	return emits
 }
 
-// end stops after the chunk that is being inspected. What has not been inspected, and alerts that nobody took, are counted.
+// end stops after the chunks that are being inspected. What has not been inspected, and alerts that nobody took, are counted.
 func (q *background) end() {
 	q.mu.Lock()
 	q.over = true
@@ -138,8 +163,8 @@ func (q *background) end() {
 	q.mu.Unlock()
 	<-q.idle
 	f := q.filter
-	for _, c := range q.chunks {
-		f.countAll(c.data, Late)
+	for _, k := range q.queue {
+		k.chunks(func(_ *part, chunk []byte) { f.countAll(chunk, Late) })
 	}
 	if n := uint64(len(q.emits)); n > 0 {
 		f.counts.failed.Add(n)

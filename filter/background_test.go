@@ -1,6 +1,9 @@
 package filter
 
 import (
+	"bytes"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -49,6 +52,85 @@ func TestBackgroundFindsTheSameAlertsInTheSameOrder(t *testing.T) {
 	require.Len(t, want, chunks)
 	require.Equal(t, want, append(got, due(t, beside, chunks-len(got))...))
 	require.Equal(t, inline.Counts(), beside.Counts())
+}
+
+// queued is what a queue that nobody takes from has.
+func queued(q *background) (chunks [][]byte, tags []string) {
+	for _, k := range q.queue {
+		k.chunks(func(p *part, chunk []byte) { chunks, tags = append(chunks, chunk), append(tags, p.tag) })
+	}
+	return chunks, tags
+}
+
+func TestChunksWaitTogether(t *testing.T) {
+	q := &background{limit: 1 << 30}
+	q.changed.L = &q.mu
+	small, large := clean("/a"), bytes.Repeat(clean("/b"), blockSize/len(clean("/b"))+1)
+	for _, chunk := range [][]byte{small, large, small, small} {
+		require.True(t, q.put(chunk, "nano"))
+	}
+	require.True(t, q.put(nil, "none"))
+	require.Len(t, q.queue, 3)
+	chunks, tags := queued(q)
+	require.Equal(t, [][]byte{small, large, small, small, {}}, chunks)
+	require.Equal(t, []string{"nano", "nano", "nano", "nano", "none"}, tags)
+	require.EqualValues(t, 3*len(small)+len(large), q.bytes)
+
+	first := q.queue[0]
+	for range 3 {
+		k, more := q.next()
+		require.True(t, more)
+		q.done(k, nil)
+	}
+	require.Zero(t, q.bytes)
+	require.Len(t, q.spare, 2, "a block of unusual size is not kept")
+	require.True(t, q.put(large, "nano"))
+	require.Len(t, q.spare, 2)
+	for n := 1; len(q.spare) > 0; n++ {
+		require.True(t, q.put(small, "again"))
+	}
+	require.Same(t, first, q.queue[len(q.queue)-1])
+	chunks, _ = queued(q)
+	require.Equal(t, large, chunks[0])
+	for _, chunk := range chunks[1:] {
+		require.Equal(t, small, chunk, "nothing is left of what was there before")
+	}
+}
+
+func TestBlocksThatAreKeptAreFew(t *testing.T) {
+	q := &background{limit: 1 << 30}
+	q.changed.L = &q.mu
+	chunk := bytes.Repeat(clean("/"), blockSize/len(clean("/")))
+	for range 3 * mostSpare {
+		require.True(t, q.put(chunk, "nano"))
+	}
+	for range 3 * mostSpare {
+		k, _ := q.next()
+		q.done(k, nil)
+	}
+	require.Len(t, q.spare, mostSpare)
+}
+
+// Chunks that are inspected together end where they ended, also in the middle of an event, and keep their tags.
+func TestChunksThatAreInspectedTogetherStayApart(t *testing.T) {
+	cut := slowEvent(7)
+	chunks := map[string][]byte{
+		"a": append(slowEvent(1), clean("/")...), "b": append(slowEvent(2), cut[:len(cut)/2]...), "c": nil,
+		"d": {0xc1}, "e": append(clean("/e"), slowEvent(3)...),
+	}
+	together, alone := newFilter(t, inBackground), newFilter(t, setting.Map{"emit_tag": "alert.$TAG", "alert_key": "off", "inspect_budget": "off"})
+	var k block
+	var want []Emit
+	for _, tag := range slices.Sorted(maps.Keys(chunks)) {
+		k.add(chunks[tag], tag)
+		var out Outcome
+		alone.Process(chunks[tag], tag, &out)
+		want = append(want, out.Emits...)
+	}
+	require.Len(t, want, 3)
+	require.Equal(t, want, (&background{filter: together}).inspect(&k))
+	require.Equal(t, alone.Counts(), together.Counts())
+	require.EqualValues(t, 2, together.Counts().Broken)
 }
 
 func TestFullQueueWaitsOrSkips(t *testing.T) {
@@ -111,7 +193,10 @@ func TestChunkWithAPanicIsCountedAsBroken(t *testing.T) {
 	f := newFilter(t, inBackground)
 	q := &background{filter: f}
 	f.evaluateInto = func(*item, *scratch) { panic("not that of a record") }
-	require.Empty(t, q.inspect(queuedChunk{append(clean("/a"), clean("/b")...), "nano"}))
+	var k block
+	k.add(clean("/a"), "nano")
+	k.add(clean("/b"), "nano")
+	require.Empty(t, q.inspect(&k))
 	c := f.Counts()
 	require.EqualValues(t, 1, c.Panics)
 	require.EqualValues(t, 2, c.Records)

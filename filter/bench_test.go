@@ -1,7 +1,9 @@
 package filter
 
 import (
+	"maps"
 	"testing"
+	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
@@ -57,5 +59,43 @@ func BenchmarkUnknown(b *testing.B) {
 	b.ResetTimer()
 	for i := range chunks {
 		f.Process(chunks[i], "nano", &out)
+	}
+}
+
+// BenchmarkAsync measures records that are handed over one by one, as Fluent Bit's in_udp does, and inspected beside that.
+func BenchmarkAsync(b *testing.B) {
+	const records = 5_000
+	for name, repeats := range map[string]bool{"repeated": true, "all different": false} {
+		b.Run(name, func(b *testing.B) {
+			settings := setting.Map(maps.Clone(corpus.Settings))
+			maps.Copy(settings, inBackground)
+			f, err := New(settings, func(Level, string) {})
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer f.Close()
+			var out Outcome
+			begin := uint64(0)
+			b.ReportAllocs()
+			for b.Loop() {
+				b.StopTimer()
+				chunks := make([][]byte, records)
+				for i := range chunks {
+					chunks[i] = chunkOf(begin+uint64(i), 1, 40)
+				}
+				if !repeats {
+					begin += records
+				}
+				want := f.Counts().Records + records
+				b.StartTimer()
+				for _, chunk := range chunks {
+					f.Process(chunk, "nano", &out)
+				}
+				for f.Counts().Records < want {
+					time.Sleep(50 * time.Microsecond)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/records, "ns/record")
+		})
 	}
 }

@@ -101,10 +101,10 @@ func (f *Filter) describe(e *Emit, a *alert.Alert) *Emit {
 	return e
 }
 
-// collectEmits takes the alerts of a batch that are sent now.
-func (f *Filter) collectEmits(b *batch, tag string, out *Outcome) {
-	for i := range b.items {
-		emit := b.items[i].emit
+// collectEmits takes the alerts of the items of a tag that are sent now.
+func (f *Filter) collectEmits(items []item, tag string, out *Outcome) {
+	for i := range items {
+		emit := items[i].emit
 		if emit == nil {
 			continue
 		}

@@ -48,10 +48,11 @@ type pending struct {
 	rules rules.Case
 }
 
-// batch holds the events of one chunk while it is evaluated.
+// batch holds the events of one chunk, or of some, while they are evaluated.
 type batch struct {
 	items  []item
-	broken []byte // bytes at the end that are no event
+	broken []byte // bytes at the end of the last chunk that are no event
+	unread uint64 // chunks that end so
 	rules  *loaded
 	pace   *pace // of the filter
 
@@ -80,17 +81,24 @@ const largeScratch = 64 << 10
 // split reads the events of a chunk.
 func (b *batch) split(chunk []byte) {
 	b.items = b.items[:0]
-	b.broken = nil
+	b.broken, b.unread = nil, 0
 	b.limit = limit{}
-	for len(chunk) > 0 {
+	b.add(chunk)
+}
+
+// add reads the events of one more chunk, and returns how many it has.
+func (b *batch) add(chunk []byte) (events int) {
+	for ; len(chunk) > 0; events++ {
 		event, rest, err := record.Next(chunk)
 		if err != nil {
 			b.broken = chunk
-			return
+			b.unread++
+			return events
 		}
 		b.items = append(b.items, item{event: event})
 		chunk = rest
 	}
+	return events
 }
 
 func (f *Filter) getBatch(chunk []byte) *batch {
@@ -279,9 +287,7 @@ func (f *Filter) count(b *batch) {
 	}
 	f.meter.addWays(&ways)
 	c := &f.counts
-	if b.broken != nil {
-		kinds[Broken]++
-	}
+	kinds[Broken] += b.unread
 	if late := kinds[Late]; late > 0 {
 		kinds[Skipped] += late
 		f.tellLate(late)

@@ -45,7 +45,7 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 	out.counted = true
 	f.assemble(b, chunk, out)
 	if f.config.emitTag != nil {
-		f.collectEmits(b, tag, out)
+		f.collectEmits(b.items, tag, out)
 	}
 	out.Emits = f.Due(out.Emits)
 }

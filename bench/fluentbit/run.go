@@ -16,7 +16,6 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
@@ -44,21 +43,6 @@ type Config struct {
 	Sections string // others
 	Args     []string
 	Prepare  func(dir string) error // makes what the pipeline wants to find in the directory, nil for nothing
-}
-
-// Filter returns a filter waf as an item of the section of that name, for the site of the corpus, with more properties.
-func Filter(properties ...string) string {
-	var b strings.Builder
-	b.WriteString("\n    - name: waf\n      match: '*'")
-	for name, value := range corpus.Settings {
-		fmt.Fprintf(&b, "\n      %s: %q", name, value)
-	}
-	for _, property := range properties {
-		if property != "" {
-			b.WriteString("\n      " + strings.TrimSpace(property))
-		}
-	}
-	return b.String()
 }
 
 // Start runs Fluent Bit and returns when its pipeline runs.

@@ -8,12 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
 // Setup is what a measurement runs.
 type Setup struct {
 	Path   string // of Fluent Bit
 	Plugin string // path of the plugin
+
+	properties string // of the filter
 }
 
 // Flags registers the flags of a set-up.
@@ -21,7 +25,24 @@ func Flags() *Setup {
 	var s Setup
 	flag.StringVar(&s.Path, "fluent-bit", "", "path of Fluent Bit; unless set, $FLUENT_BIT, PATH, or the newest of /opt/fluent-bit*")
 	flag.StringVar(&s.Plugin, "plugin", "build/out/out_waf.so", "path of the plugin")
+	flag.StringVar(&s.properties, "set", "", "properties of the filter, a flow mapping of YAML as in 'cache_size: 4M, gate: off'")
 	return &s
+}
+
+// Filter returns a filter waf as an item of the section of that name, for the site of the corpus, with the properties that were
+// asked for and more.
+func (s *Setup) Filter(more ...string) string {
+	var b strings.Builder
+	b.WriteString("\n    - name: waf\n      match: '*'")
+	for name, value := range corpus.Settings {
+		fmt.Fprintf(&b, "\n      %s: %q", name, value)
+	}
+	for _, property := range append(strings.Split(s.properties, ","), more...) {
+		if property != "" {
+			b.WriteString("\n      " + strings.TrimSpace(property))
+		}
+	}
+	return b.String()
 }
 
 // Find completes the paths, and returns the first line of what Fluent Bit says of its version.

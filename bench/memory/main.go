@@ -19,7 +19,6 @@ type plan struct {
 	*fluentbit.Setup
 	records int
 	long    int
-	more    string // properties of the filter
 	only    string
 }
 
@@ -28,7 +27,6 @@ func main() {
 	flag.IntVar(&p.records, "records", 100_000, "records of a stage; a tenth of them where all are attacks")
 	flag.IntVar(&p.long, "long", 0, "instead of the stages: so many mixed records, with the memory along the way")
 	flag.StringVar(&p.only, "only", "", "only the pipeline of this name, nothing to compare with")
-	flag.StringVar(&p.more, "set", "", "properties of the filter, a flow mapping of YAML as in 'cache_size: 4M, gate: off'")
 	flag.Parse()
 	if flag.NArg() > 0 || p.records < 100 || p.long < 0 {
 		flag.Usage()

@@ -56,11 +56,11 @@ const rulesFile = "own.conf"
 func (p *plan) start(of pipeline) (*run, error) {
 	var filters strings.Builder
 	for range of.filters {
-		properties := strings.Split(p.more, ",")
+		var reloading []string
 		if of.reloads > 0 {
-			properties = append(properties, "rules: crs,DIR/"+rulesFile, "reload_interval: 1s")
+			reloading = []string{"rules: crs,DIR/" + rulesFile, "reload_interval: 1s"}
 		}
-		filters.WriteString(fluentbit.Filter(properties...))
+		filters.WriteString(p.Filter(reloading...))
 	}
 	if of.filters == 0 {
 		filters.WriteString(" []")

@@ -19,7 +19,7 @@ import (
 type plan struct {
 	*fluentbit.Setup
 	records, runs int
-	input, more   string // a property of tail, and one of the filter
+	input         string // a property of tail
 }
 
 func main() {
@@ -27,7 +27,6 @@ func main() {
 	flag.IntVar(&p.records, "records", 100_000, "records of a run")
 	flag.IntVar(&p.runs, "runs", 5, "runs of each, of which the median is told")
 	flag.StringVar(&p.input, "tail", "", "a property of tail, as in 'threaded: on'")
-	flag.StringVar(&p.more, "set", "", "a property of the filter, as in 'gate: off'")
 	flag.Parse()
 	if flag.NArg() > 0 || p.records < 1000 || p.runs < 1 {
 		flag.Usage()
@@ -145,7 +144,7 @@ func reading(r *fluentbit.Process, file string) (begin time.Time, err error) {
 func (p *plan) start(filter bool) (*fluentbit.Process, error) {
 	filters := " []"
 	if filter {
-		filters = fluentbit.Filter("inspect_budget: off", p.more)
+		filters = p.Filter("inspect_budget: off")
 	}
 	input := ""
 	if p.input != "" {

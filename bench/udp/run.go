@@ -114,13 +114,13 @@ func (p *plan) start(s setup) (fb *fluentbit.Process, port int, err error) {
 	if port, err = loopback.FreePort(); err != nil {
 		return nil, 0, err
 	}
-	if fb, err = fluentbit.Start(p.Path, fluentbit.Config{Pipeline: s.pipeline(port), Args: []string{"-e", p.Plugin}}); err != nil {
+	if fb, err = fluentbit.Start(p.Path, fluentbit.Config{Pipeline: p.pipeline(s, port), Args: []string{"-e", p.Plugin}}); err != nil {
 		return nil, 0, fmt.Errorf("%s: %w", s.name, err)
 	}
 	return fb, port, nil
 }
 
-func (s setup) pipeline(port int) string {
+func (p *plan) pipeline(s setup, port int) string {
 	input := fmt.Sprintf("\n    - name: nano\n      tag: nano\n      listen_on: udp://127.0.0.1:%d%s", port, s.more)
 	if s.input == "udp" {
 		input = fmt.Sprintf("\n    - name: udp\n      tag: nano\n      listen: 127.0.0.1\n      port: %d\n      format: json\n      chunk_size: 64%s",
@@ -128,7 +128,7 @@ func (s setup) pipeline(port int) string {
 	}
 	filters := " []"
 	if s.filter {
-		filters = fluentbit.Filter("inspect_budget: off")
+		filters = p.Filter("inspect_budget: off")
 	}
 	return fmt.Sprintf("  inputs:%s\n  filters:%s\n  outputs:\n    - name: 'null'\n      match: '*'\n", input, filters)
 }
