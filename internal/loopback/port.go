@@ -2,7 +2,6 @@
 package loopback
 
 import (
-	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -17,7 +16,7 @@ type failer interface {
 	Fatal(...any)
 }
 
-// FreePort returns a port that nobody has for tcp or udp, and that this process has not been given before.
+// FreePort returns a port that nobody has for tcp or udp. The process is given the same one again only when it has had all others.
 //
 // It is none of those that the kernel gives to a socket that asks for no port (ip_local_port_range), connections above all. One of
 // them may be gone again before the program that is told to listen there has started.
@@ -58,10 +57,7 @@ var ports = sync.OnceValue(func() *finder {
 // ephemeral is the first port that the kernel gives out by itself.
 func ephemeral() (first int) {
 	const usual = 32_768
-	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
-	if err != nil {
-		return usual
-	}
+	text, _ := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
 	if _, err := fmt.Sscan(string(text), &first); err != nil {
 		return usual
 	}
@@ -80,7 +76,7 @@ func (f *finder) take() (port int, err error) {
 			return port, nil
 		}
 	}
-	return 0, errors.Join(fmt.Errorf("no free port from %d to %d", f.first, f.end-1), err)
+	return 0, fmt.Errorf("no free port from %d to %d: %w", f.first, f.end-1, err)
 }
 
 // bind reports what keeps a program from a port.

@@ -2,6 +2,7 @@ package loopback
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"testing"
 
@@ -31,9 +32,9 @@ func TestPortsAreGivenOutOnce(t *testing.T) {
 func TestPortsThatSomebodyHasAreLeftOut(t *testing.T) {
 	first := Port(t)
 	f := &finder{first: first, end: first + 20, next: first}
-	listen := map[string]func(address string) (interface{ Close() error }, error){
-		"tcp": func(address string) (interface{ Close() error }, error) { return net.Listen("tcp", address) },
-		"udp": func(address string) (interface{ Close() error }, error) { return net.ListenPacket("udp", address) },
+	listen := map[string]func(address string) (io.Closer, error){
+		"tcp": func(address string) (io.Closer, error) { return net.Listen("tcp", address) },
+		"udp": func(address string) (io.Closer, error) { return net.ListenPacket("udp", address) },
 	}
 	for network, take := range listen {
 		t.Run(network, func(t *testing.T) {
