@@ -147,16 +147,24 @@ func (m ruleMaker) transaction() *Transaction {
 	return t
 }
 
+// engineOf compiles rules behind the base configuration.
+func engineOf(texts ...string) (*engine, error) {
+	p := &program{data: map[string][]byte{}}
+	p.addText(engineFile, engineText)
+	for i, text := range texts {
+		p.addText(fmt.Sprintf("%d.conf", i), text)
+	}
+	p.settle()
+	return newEngine(p, &Config{Strict: true, Gate: true})
+}
+
 // checkGate makes random rules and requires of every transaction that the gate lets pass that no rule matches that can alert.
 func checkGate(t *testing.T, seed uint64) (asked, sure int) {
 	t.Helper()
 	m := ruleMaker{rand.New(rand.NewPCG(seed, 17))}
 	text := m.rules()
-	p := &program{data: map[string][]byte{}}
-	p.addText("engine.conf", engineText)
-	p.addText("random.conf", text)
-	e, err := newEngine(p, &Config{Strict: true, Gate: true})
-	if err != nil || len(p.problems) > 0 {
+	e, err := engineOf(text)
+	if err != nil {
 		return 0, 0 // Coraza does not take these rules
 	}
 	defer e.close() //nolint:errcheck // reported by the tests of close
@@ -210,10 +218,7 @@ func TestGateDoesNotGuessHowABodyIsRead(t *testing.T) {
 		`SecRule MATCHED_VAR "@rx ^a" "id:101,phase:1,pass,ctl:requestBodyProcessor=JSON,t:none"`,
 		`SecRule ARGS "@rx ^a" "id:100,phase:1,pass,setvar:tx.json"` + "\n" + `SecRule TX:json "@eq 1" "id:101,phase:1,pass,ctl:requestBodyProcessor=JSON"`,
 	} {
-		p := &program{data: map[string][]byte{}}
-		p.addText("engine.conf", engineText)
-		p.addText("a.conf", text)
-		e, err := newEngine(p, &Config{Strict: true, Gate: true})
+		e, err := engineOf(text)
 		require.NoError(t, err)
 		v, err := e.inspect(tx)
 		require.NoError(t, err)
@@ -225,12 +230,9 @@ func TestGateDoesNotGuessHowABodyIsRead(t *testing.T) {
 
 // HTTP parameter pollution, as rule 921180 finds it.
 func TestGateCountsNames(t *testing.T) {
-	p := &program{data: map[string][]byte{}}
-	p.addText("engine.conf", engineText)
-	p.addText("a.conf", `SecRule ARGS_NAMES "@rx ." "id:100,phase:2,pass,nolog,setvar:'TX.count_%{MATCHED_VAR_NAME}=+1'"
+	e, err := engineOf(`SecRule ARGS_NAMES "@rx ." "id:100,phase:2,pass,nolog,setvar:'TX.count_%{MATCHED_VAR_NAME}=+1'"
 SecRule TX:/count_.*/ "@gt 1" "id:101,phase:2,deny,severity:'CRITICAL'"
 SecRule TX:/names:b$/ "@gt 0" "id:102,phase:2,deny,severity:'CRITICAL'"`)
-	e, err := newEngine(p, &Config{Strict: true, Gate: true})
 	require.NoError(t, err)
 	for uri, want := range map[string][]int{
 		"/": nil, "/?a=1&c=1": nil, "/?a=1&c=1&ac=1&=1": nil, "/?a=1&c=1&a=2": {101}, "/?a=1&A=1": {101}, "/?b=1": {102}, "/?names:b=1": {102}, "/?B=&b=": {101, 102},
@@ -247,8 +249,7 @@ SecRule TX:/names:b$/ "@gt 0" "id:102,phase:2,deny,severity:'CRITICAL'"`)
 
 // Rules share the values that they look at: those of all headers with those of one, and those of a variable with its twin.
 func TestGateAsksAllRulesOfAValue(t *testing.T) {
-	p := &program{data: map[string][]byte{}}
-	p.addText("engine.conf", engineText)
+	var texts []string
 	for id, rule := range map[int]string{
 		101: `REQUEST_URI "@contains parsed"`, 102: `REQUEST_URI_RAW "@contains raw"`,
 		103: `REQUEST_HEADERS "@contains any"`, 104: `REQUEST_HEADERS:X-A "@contains one"`, 105: `REQUEST_HEADERS|!REQUEST_HEADERS:X-A "@contains other"`,
@@ -259,9 +260,9 @@ func TestGateAsksAllRulesOfAValue(t *testing.T) {
 		if !strings.Contains(rule, "id:") {
 			rule += fmt.Sprintf(` "id:%d,phase:2,deny,severity:'CRITICAL',t:none"`, id)
 		}
-		p.addText(fmt.Sprintf("%d.conf", id), "SecRule "+rule)
+		texts = append(texts, "SecRule "+rule)
 	}
-	e, err := newEngine(p, &Config{Strict: true, Gate: true})
+	e, err := engineOf(texts...)
 	require.NoError(t, err)
 	for _, c := range []struct {
 		method, uri, header, value, body string

@@ -4,10 +4,10 @@ import (
 	"fmt"
 
 	"github.com/corazawaf/coraza/v3"
-	"github.com/corazawaf/coraza/v3/experimental"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 )
 
@@ -32,36 +32,33 @@ var plain = Transaction{
 	ResponseHeaders: []Header{{Name: "Content-Type", Value: "text/html"}}, ResponseBody: "<p>ok</p>",
 }
 
-// newGate derives the gate of a compiled program. The error says why the engine judges every transaction.
+// newGate derives the gate of a compiled program. The error says why the engine evaluates every transaction.
 func newGate(p *program, waf coraza.WAF, table *ruleTable) (g *gated, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			g, err = nil, fmt.Errorf("gate: panic on a plain transaction: %v", cause)
 		}
 	}()
-	counter, counts := waf.(experimental.WAFWithRules)
-	if !counts {
-		return nil, fmt.Errorf("gate: the engine does not count its rules")
+	compiled, err := corazalink.Compiled(waf)
+	if err != nil {
+		return nil, fmt.Errorf("gate: %w", err)
 	}
-	g = &gated{baseline: waf.NewTransaction()}
+	nameOperators(compiled)
 	fresh := waf.NewTransaction()
 	defer fresh.Close()
-	state, can := g.baseline.(plugintypes.TransactionState)
-	freshState, _ := fresh.(plugintypes.TransactionState)
-	if !can || freshState == nil {
+	freshState, can := fresh.(plugintypes.TransactionState)
+	if !can {
 		return nil, fmt.Errorf("gate: the engine does not show its variables")
 	}
-	if err := runAll(g.baseline, &plain); err != nil {
+	g = &gated{}
+	baseline, err := g.runPlain(waf)
+	if err != nil {
 		return nil, err
 	}
-	matched := map[int]bool{}
-	for _, m := range g.baseline.MatchedRules() {
-		matched[m.Rule().ID()] = true
-	}
 	made, err := gate.New(gate.Rules{
-		Yield: p.yield, Directives: p.directives, Data: p.programFiles(), Count: counter.RulesCount(), Watched: table.watched,
+		Yield: p.yield, WAF: compiled, Data: p.programFiles(), Place: p.places(), Watched: table.watched,
 		Blocking: func(id int) bool { return table.blocking[id] },
-		Baseline: state, Matched: matched, Fresh: freshState.Variables(), Own: needsOf,
+		Baseline: baseline, Fresh: freshState.Variables(), Own: needsOf,
 	})
 	if made == nil {
 		g.baseline.Close() // it has nothing on disk that could fail to go away
@@ -69,6 +66,40 @@ func newGate(p *program, waf coraza.WAF, table *ruleTable) (g *gated, err error)
 	}
 	g.Gate = made
 	return g, err
+}
+
+// runPlain finds out what the rules make of the plain transaction, with and without its response. The one with it stays open.
+func (g *gated) runPlain(waf coraza.WAF) (b gate.Baseline, err error) {
+	for i, response := range []bool{true, false} {
+		t := plain
+		t.HasResponse = response
+		tx := waf.NewTransaction()
+		if err := runAll(tx, &t); err != nil {
+			return b, err
+		}
+		b.Requests[i], b.Matched[i] = t.input(), map[int]bool{}
+		for _, m := range tx.MatchedRules() {
+			b.Matched[i][m.Rule().ID()] = true
+		}
+		if response {
+			g.baseline = tx
+			b.State, _ = tx.(plugintypes.TransactionState)
+			continue
+		}
+		tx.Close() // it has nothing on disk that could fail to go away
+	}
+	return b, nil
+}
+
+// places returns a function that tells file and line of a rule.
+func (p *program) places() func(id int) string {
+	byID := map[int]string{}
+	for _, u := range p.units() {
+		if id := u.id(); id != 0 {
+			byID[id] = u.place()
+		}
+	}
+	return func(id int) string { return byID[id] }
 }
 
 // ask asks the gate; with matches for a transaction that the engine also judges when it passes. A panic in it leaves the answer

@@ -7,26 +7,49 @@ import (
 	"path"
 	"regexp/syntax"
 	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-	_ "unsafe" // go:linkname
 	"weak"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
 // Most expressions and word lists never see a value: the gate knows of most transactions that they cannot match. Coraza's own
 // operators are made when they are evaluated first, which halves the memory that the engine takes and its time to load.
 
-// corazaOperators is Coraza's table of operators, which it keeps in an internal package. A version that names it otherwise does not
-// link.
-//
-//go:linkname corazaOperators github.com/corazawaf/coraza/v3/internal/operators.operators
-var corazaOperators map[string]plugintypes.OperatorFactory
+// lazyNames are the names under which lazy operators are registered, besides Coraza's, by Coraza's names in lower case.
+var lazyNames = map[string]string{"rx": "lazyRx", "pmfromfile": "lazyPmFromFile", "pmf": "lazyPmFromFile"}
+
+// eagerNames are Coraza's names of lazy operators.
+var eagerNames = map[string]string{"lazyRx": "rx", "lazyPmFromFile": "pmFromFile"}
+
+// withLazyOperator returns a rule with a lazy operator in the place of Coraza's.
+func withLazyOperator(d *seclang.Directive) seclang.Directive {
+	if d.Is("SecRule") {
+		if r, err := seclang.ParseRule(*d); err == nil && lazyNames[strings.ToLower(r.Operator.Name)] != "" {
+			return r.WithOperator(lazyNames[strings.ToLower(r.Operator.Name)])
+		}
+	}
+	return *d
+}
+
+// nameOperators gives lazy operators of compiled rules Coraza's names.
+func nameOperators(compiled *corazalink.WAF) {
+	for i := range compiled.Rules {
+		for k := range compiled.Rules[i].Links {
+			if o := compiled.Rules[i].Links[k].Operator; o != nil && eagerNames[o.Name] != "" {
+				o.Name = eagerNames[o.Name]
+			}
+		}
+	}
+}
 
 // lazyOperator is an operator of Coraza that is made with its first value.
 type lazyOperator struct {
@@ -40,11 +63,10 @@ type madeOperator struct{ plugintypes.Operator }
 
 // workshop makes operators, and knows those that are in use.
 var workshop = struct {
-	mu        sync.Mutex
-	factories map[string]plugintypes.OperatorFactory // Coraza's own
-	shared    map[string]weak.Pointer[madeOperator]
-	users     []*lazyOperator // since the last coolDown
-}{factories: map[string]plugintypes.OperatorFactory{}, shared: map[string]weak.Pointer[madeOperator]{}}
+	mu     sync.Mutex
+	shared map[string]weak.Pointer[madeOperator]
+	users  []*lazyOperator // since the last coolDown
+}{shared: map[string]weak.Pointer[madeOperator]{}}
 
 // Evaluate implements plugintypes.Operator.
 func (l *lazyOperator) Evaluate(tx plugintypes.TransactionState, value string) bool {
@@ -69,7 +91,7 @@ func (l *lazyOperator) make() *madeOperator {
 			makingTook.Add(int64(time.Since(begin)))
 			makingSince.Store(0)
 		}()
-		o, err := workshop.factories[l.name](l.options)
+		o, err := corazalink.GetOperator(l.name, l.options)
 		if err != nil {
 			panic(fmt.Errorf("operator @%s %s: %w", l.name, l.options.Arguments, err))
 		}
@@ -125,17 +147,15 @@ func coolDown() {
 
 func init() {
 	for name, check := range map[string]func(plugintypes.OperatorOptions) (sure bool, err error){
-		"rx": checkExpression, "pmFromFile": checkWords, "pmf": checkWords,
+		"rx": checkExpression, "pmFromFile": checkWords,
 	} {
-		factory := corazaOperators[name]
-		workshop.factories[name] = factory
-		plugins.RegisterOperator(name, func(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+		plugins.RegisterOperator(lazyNames[strings.ToLower(name)], func(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
 			sure, err := check(o)
 			switch {
 			case err != nil:
 				return nil, err
 			case !sure:
-				return factory(o)
+				return corazalink.GetOperator(name, o)
 			}
 			o.Memoizer = nil // would keep what was made as long as the rules
 			return &lazyOperator{name: name, options: o}, nil
@@ -146,7 +166,7 @@ func init() {
 // checkExpression reports whether an expression is sure to compile: what can go wrong in that is parsing it.
 func checkExpression(o plugintypes.OperatorOptions) (sure bool, err error) {
 	expression := "(?sm)" + o.Arguments
-	if gate.MatchesArbitraryBytes(expression) {
+	if corazalink.MatchesArbitraryBytes(expression) {
 		return false, nil
 	}
 	_, err = syntax.Parse(expression, syntax.Perl)

@@ -75,9 +75,11 @@ func (p *program) config(log debuglog.Logger) (config coraza.WAFConfig, parsed f
 	return config.WithRootFS(f), func() { clear(f.texts) }
 }
 
-// parserRows returns the text of a directive for the parser, long rows cut where the parser joins them again.
+// parserRows returns the text of a directive for the parser, with lazy operators, and long rows cut where the parser joins them again.
 func parserRows(d *seclang.Directive) string {
 	var b strings.Builder
+	lazy := withLazyOperator(d)
+	d = &lazy
 	for _, row := range d.Rows() {
 		for len(row) > maxRow {
 			at := maxRow

@@ -10,19 +10,9 @@ import (
 
 // giveRaw gives rules a body as it was logged, under the name of a TX variable.
 func giveRaw(tx types.Transaction, name, body string, headers []Header) {
-	if state, can := tx.(plugintypes.TransactionState); can && body != "" && gate.HasText(lastValue(headers, "Content-Type")) {
+	if state, can := tx.(plugintypes.TransactionState); can && body != "" && gate.HasText(gate.ContentType(headers)) {
 		state.Variables().TX().Set(name, []string{body})
 	}
-}
-
-// lastValue returns the value of the last header with a name, "" when there is none.
-func lastValue(headers []Header, name string) (value string) {
-	for i := range headers {
-		if equalFold(headers[i].Name, name) {
-			value = headers[i].Value
-		}
-	}
-	return value
 }
 
 // shown returns the name of a variable as alerts show it: bodies as they were logged are bodies.

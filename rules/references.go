@@ -65,7 +65,7 @@ func (refs *references) settle(u *unit) {
 	case isUpdate:
 		refs.program.reject(u, fmt.Errorf("%d arguments (want the rules and the targets)", len(words)))
 	case d.Is("SecRuleUpdateActionById") && len(words) > 1:
-		refs.byID(u, "SecRuleUpdateActionById", words[:len(words)-1], withoutGaps(words[len(words)-1]))
+		refs.byID(u, "SecRuleUpdateActionById", words[:len(words)-1], seclang.CompleteSetvars(withoutGaps(words[len(words)-1])))
 	}
 }
 

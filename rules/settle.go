@@ -54,7 +54,8 @@ func (p *program) settleDefaults(all []unit) {
 			continue
 		}
 		r := seclang.Rule{Directive: u.directives[0], Actions: seclang.ParseActions(unquoted(u.directives[0].Args))}
-		u.directives[0] = r.WithoutActions(func(a seclang.Action) bool { return a.Name == "t" && a.Value == "none" })
+		r.Directive = r.WithoutActions(func(a seclang.Action) bool { return a.Name == "t" && a.Value == "none" })
+		u.directives[0] = r.WithCompleteSetvars()
 		phase := phaseOf(r.Actions)
 		earlier, found := first[phase]
 		switch {
@@ -141,6 +142,9 @@ func (p *program) settleActions(u *unit, i int) {
 	}
 	if len(dropped) > 0 {
 		u.rewrite(i, edited)
+	}
+	if complete := u.rules[i].WithCompleteSetvars(); complete.Args != u.rules[i].Args {
+		u.rewrite(i, complete)
 	}
 }
 

@@ -15,15 +15,15 @@ func (b *bitset) reset(size int) {
 	clear(b.words)
 }
 
-func (b *bitset) set(i uint16) { b.words[i/64] |= 1 << (i % 64) }
+func (b *bitset) set(i uint32) { b.words[i/64] |= 1 << (i % 64) }
 
-func (b *bitset) setAll(list []uint16) {
+func (b *bitset) setAll(list []uint32) {
 	for _, i := range list {
 		b.set(i)
 	}
 }
 
-func (b *bitset) has(i uint16) bool { return b.words[i/64]&(1<<(i%64)) != 0 }
+func (b *bitset) has(i uint32) bool { return b.words[i/64]&(1<<(i%64)) != 0 }
 
 // copy makes the set the same as another.
 func (b *bitset) copy(other *bitset) { b.words = append(b.words[:0], other.words...) }
@@ -50,10 +50,10 @@ func (b *bitset) addCommon(x, y *bitset) {
 }
 
 // all yields the numbers of the set, ascending.
-func (b *bitset) all(yield func(uint16) bool) {
+func (b *bitset) all(yield func(uint32) bool) {
 	for i, w := range b.words {
 		for ; w != 0; w &= w - 1 {
-			if !yield(uint16(64*i + bits.TrailingZeros64(w))) {
+			if !yield(uint32(64*i + bits.TrailingZeros64(w))) {
 				return
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 	"github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
 // processed is an empty transaction of Coraza's whose variables a body processor has filled.
@@ -58,7 +60,7 @@ func (v *view) requestBody(in *Input, l *limits, forced bool, b *bodies) bool {
 
 // process reads a body with Coraza's own processor. A body that it cannot read is for the engine to judge.
 func (v *view) process(in *Input, l *limits, name string, b *bodies) bool {
-	processor, err := getBodyProcessor(name)
+	processor, err := corazalink.GetBodyProcessor(name)
 	if err != nil {
 		return false
 	}
@@ -71,15 +73,8 @@ func (v *view) process(in *Input, l *limits, name string, b *bodies) bool {
 	if !can {
 		return false
 	}
-	mime := ""
-	for _, h := range v.pairs[requestHeaders] {
-		if strings.EqualFold(h.key, "Content-Type") {
-			mime = h.value
-			break
-		}
-	}
 	err = processor.ProcessRequest(strings.NewReader(in.RequestBody), state.Variables(), plugintypes.BodyProcessorOptions{
-		Mime: mime, RequestBodyRecursionLimit: l.jsonDepth, ArgumentLimit: l.arguments,
+		Mime: v.value(requestHeaders, "content-type"), RequestBodyRecursionLimit: l.jsonDepth, ArgumentLimit: l.arguments,
 	})
 	if err != nil {
 		return false

@@ -9,77 +9,38 @@ import (
 	"github.com/corazawaf/coraza/v3/types/variables"
 )
 
-// chain is a SecRule or SecAction with the rules chained to it.
-type chain struct {
-	id        int
-	phase     int
-	place     string // file:line
-	tags      []string
-	message   string
-	tests     []test
-	compiling bool   // the tests are being made
-	skips     string // marker of skipAfter
-	skip      int    // number of skip
-	effects   []effect
-
-	opaque       string // why the gate cannot follow the rule, "" when it can
-	watched      bool   // a match makes the engine judge
-	controls     bool   // it has an action besides setvar that changes how rules run
-	firstControl int    // test of the chain that has the first such action
-	counts       bool   // it does nothing but add to variables
-	static       bool   // whether it matches does not depend on the transaction
-	matches      bool   // of a static chain: it matches
-	dead         bool   // never evaluated, or never matches
-	why          string // how the chain is gated, for people
-	number       int
-	first        needs // of its first test
-	whole        needs // of all of its tests
-}
-
 // needs is what tests of a chain look at.
 type needs struct {
 	repeats bool // it is headers and the like only
-	of      []dependency
-}
-
-// dependency is something of a transaction that decides whether a chain matches.
-type dependency struct {
-	kind       kind
-	variable   variables.RuleVariable
-	collection collection
-	key        string // in lower case, "" for all
-}
-
-// effect is a ctl action that changes how a body is read.
-type effect struct {
-	at        int    // test of the chain that has the action
-	processor string // requestBodyProcessor
-	force     bool   // forceRequestBodyVariable
+	of      []*target
 }
 
 // test is one rule of a chain.
 type test struct {
 	targets  []target
-	all      bool // matches unconditionally
-	unknown  bool // taken to match: the gate cannot evaluate it
-	constant bool // result is known whatever the transaction
-	result   bool // of a constant test
+	all      bool   // matches unconditionally
+	unknown  bool   // taken to match: it has a construct that is not supported
+	why      string // of an unknown test: the construct
+	constant bool   // result is known whatever the transaction
+	result   bool   // of a constant test
 
-	rx          *automaton           // of an @rx, instead of the operator
-	phrases     func() *scanner      // of an @pm that is not negated, instead of the operator; made when it is first needed
-	operator    plugintypes.Operator // Coraza's
-	name        string               // operator in lower case
-	argument    string
-	negated     bool
-	groups      func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
-	captures    bool
-	tellsGroups bool // sets have groups in them
-	digits      int  // in a row, without which the operator does not match
-	last        *step
-	path        []*step // all steps up to last, for multiMatch
-	multi       bool
-	literals    literals
-	sets        []assignment
+	rx       *automaton           // of an @rx, instead of the operator
+	phrases  func() *scanner      // of an @pm that is not negated, instead of the operator; made when it is first needed
+	operator plugintypes.Operator // Coraza's
+	name     string               // operator in lower case
+	argument string
+	negated  bool
+	groups   func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
+	captures bool
+	// Whether or not it matches, TX:0 to TX:9 may have other values afterwards than groups tells.
+	capturesOddly bool
+	tellsGroups   bool // sets have groups in them
+	digits        int  // in a row, without which the operator does not match
+	last          *step
+	path          []*step // all steps up to last, for multiMatch
+	multi         bool    // multiMatch
+	literals      literals
+	sets          []assignment
 }
 
 // assignment is a setvar action.
@@ -97,14 +58,18 @@ type run struct {
 	steps    int
 	local    []local        // TX variables that the chain has set, all values they can have
 	matched  []string       // values that rules of the chain matched
-	groups   []pair         // captured groups by number, all values they can have, apart from those of captures
+	groups   []namedGroup   // all values that captured groups can have, apart from those of captures
 	captures []capture      // matches of which groups can be needed
 	counters map[string]int // what feeders have added to variables
 	blind    bool           // a rule may have matched values that are not known
+	oddly    bool           // TX:0 to TX:9 may have values that are not in groups
 	unsure   bool           // something could not be followed
 	hit      bitset
 	other    *run // for rules that set variables for this one
 }
+
+// namedGroup is the text of a captured group, by the name of its TX variable.
+type namedGroup struct{ key, value string }
 
 // capture is a match whose groups are found when a rule reads them.
 type capture struct {
@@ -123,7 +88,7 @@ func (r *run) reset(v *view) {
 	r.v = v
 	r.forms.arena.reset()
 	r.local, r.matched, r.groups, r.captures = r.local[:0], r.matched[:0], r.groups[:0], r.captures[:0]
-	r.blind, r.unsure = false, false
+	r.blind, r.oddly, r.unsure = false, false, false
 }
 
 // chain reports whether the chain can match: false is certain, true may be too careful.
@@ -150,6 +115,7 @@ func (r *run) test(t *test) bool {
 		r.match(t, "")
 		return true
 	}
+	r.oddly = r.oddly || t.capturesOddly
 	found := false
 	for i := range t.targets {
 		if r.target(t, &t.targets[i]) {
@@ -162,11 +128,13 @@ func (r *run) test(t *test) bool {
 // target tests all values of one target; all matches count, for what they set.
 func (r *run) target(t *test, g *target) (found bool) {
 	if g.counts {
-		return r.value(t, r.v.arena.number(r.count(g)))
+		return r.value(t, r.v.arena.number(r.v.count(g)))
 	}
 	switch g.kind {
+	case ofNothing:
+		return false
 	case ofSingle:
-		return r.value(t, r.v.single[g.variable])
+		return g.selects("") && r.value(t, r.v.single[g.variable])
 	case ofSize:
 		return r.value(t, r.v.arena.number(r.v.argumentBytes()))
 	case ofMatched:
@@ -189,7 +157,7 @@ func (r *run) target(t *test, g *target) (found bool) {
 			}
 			text := p.value
 			if g.kind == ofNames {
-				text = p.key
+				text = p.name
 			}
 			found = r.value(t, text) || found
 		}
@@ -197,10 +165,14 @@ func (r *run) target(t *test, g *target) (found bool) {
 	return found
 }
 
-func (r *run) count(g *target) (n int) {
+// count returns how many values a target selects.
+func (v *view) count(g *target) (n int) {
+	if g.kind == ofSingle && g.selects("") {
+		return 1
+	}
 	for _, c := range g.collections {
-		for i := range r.v.pairs[c] {
-			if g.selects(r.v.pairs[c][i].key) {
+		for i := range v.pairs[c] {
+			if g.selects(v.pairs[c][i].key) {
 				n++
 			}
 		}
@@ -212,7 +184,7 @@ func (r *run) count(g *target) (n int) {
 func (v *view) argumentBytes() (n int) {
 	for _, c := range [...]collection{argsGet, argsPost} {
 		for i := range v.pairs[c] {
-			n += len(v.pairs[c][i].key) + len(v.pairs[c][i].value)
+			n += len(v.pairs[c][i].name) + len(v.pairs[c][i].value)
 		}
 	}
 	return n
@@ -220,16 +192,16 @@ func (v *view) argumentBytes() (n int) {
 
 // txTarget tests captured groups and variables that the chain itself has set; others make the test unknown when it is built.
 func (r *run) txTarget(t *test, g *target) (found bool) {
-	if _, err := strconv.Atoi(g.key); err == nil {
+	if g.keyRx == nil && isGroup(g.key) {
 		known := false
 		r.findGroups()
 		for i := range r.groups {
 			if r.groups[i].key == g.key {
 				known = true
-				found = r.value(t, r.groups[i].value) || found
+				found = g.selects(g.key) && r.value(t, r.groups[i].value) || found
 			}
 		}
-		r.unsure = r.unsure || !known || r.blind
+		r.unsure = r.unsure || !known || r.blind || r.oddly
 		return found || r.unsure
 	}
 	found = r.fedAll(t, g)
@@ -279,6 +251,8 @@ func (r *run) fed(t *test, f *feeder, g *target) (found, others bool) {
 		l := &o.local[i]
 		switch {
 		case !l.unknownName && !g.selects(l.name):
+		case l.by > 0 && !t.grows(): // how far the engine counts is not known
+			r.unsure, others = true, true
 		case l.by > 0:
 			found = r.value(t, r.v.arena.number(r.added(l))) || found
 		case l.unknownValue:
@@ -377,7 +351,7 @@ func (r *run) findGroups() {
 			if groups[2*i] >= 0 {
 				group = c.text[groups[2*i]:groups[2*i+1]]
 			}
-			r.groups = append(r.groups, pair{strconv.Itoa(i), group})
+			r.groups = append(r.groups, namedGroup{strconv.Itoa(i), group})
 		}
 	}
 	r.captures = r.captures[:0]
@@ -445,20 +419,16 @@ func (n *needs) addTarget(g *target) {
 		n.add(f.chain.tests)
 	}
 	switch g.kind {
-	case ofTX, ofMatched:
+	case ofTX, ofMatched, ofNothing:
+		return
 	case ofSingle:
 		n.repeats = n.repeats && repeating[g.variable]
-		n.of = append(n.of, dependency{kind: ofSingle, variable: g.variable})
 	case ofPairs, ofNames:
 		for _, from := range g.collections {
 			n.repeats = n.repeats && (byKey(from) && (g.key != "" || g.kind == ofNames) || from == partHeaders)
-			kind := g.kind
-			if g.counts && g.key == "" {
-				kind = ofNames
-			}
-			n.of = append(n.of, dependency{kind, 0, from, g.key})
 		}
 	default:
 		n.repeats = false
 	}
+	n.of = append(n.of, g)
 }

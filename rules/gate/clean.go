@@ -1,20 +1,6 @@
 package gate
 
-import (
-	"strings"
-
-	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
-	"github.com/corazawaf/coraza/v3/types/variables"
-)
-
-// txVariables returns the TX variables of a transaction, by name in lower case.
-func txVariables(state plugintypes.TransactionState) map[string]string {
-	values := map[string]string{}
-	for _, m := range state.Variables().TX().FindAll() {
-		values[strings.ToLower(m.Key())] = m.Value()
-	}
-	return values
-}
+import "github.com/corazawaf/coraza/v3/types/variables"
 
 // scratch is the memory for one transaction.
 type scratch struct {
@@ -30,6 +16,7 @@ type scratch struct {
 	fired      bitset // triggers whose test a value matches
 
 	judged     bool     // the engine has to judge
+	culprit    *chain   // the first chain because of which it has to, nil when there is none
 	diverted   bool     // a chain can match that changes which rules run or how bodies are read
 	scannedAll bool     // fired is complete
 	names      question // hash of the request's header names, zero until it is needed
@@ -57,7 +44,15 @@ type Answer struct {
 // form.
 func (g *Gate) Ask(in *Input) Answer {
 	s := g.scratch.Get().(*scratch)
-	s.marks, s.judged, s.diverted, s.scannedAll = marks{}, false, false, false
+	a := s.ask(in)
+	if max(cap(s.view.arena.buf), cap(s.scanned.arena.buf), cap(s.chained.arena.buf)) < largeArena {
+		g.scratch.Put(s)
+	}
+	return a
+}
+
+func (s *scratch) ask(in *Input) Answer {
+	s.marks, s.judged, s.culprit, s.diverted, s.scannedAll = marks{exempt: in.Exempt, response: in.HasResponse}, false, nil, false, false
 	s.judge(in)
 	judge := s.judged
 	s.view.release()
@@ -65,12 +60,9 @@ func (g *Gate) Ask(in *Input) Answer {
 	if judge {
 		a.marks = marks{}
 	}
-	a.Passes = a.Clean || !judge && g.learned.knows(s.marks)
+	a.Passes = a.Clean || !judge && s.gate.learned.knows(s.marks)
 	if !a.Clean && (!a.Passes || in.Matches) {
 		a.Idle = s.idle()
-	}
-	if max(cap(s.view.arena.buf), cap(s.scanned.arena.buf), cap(s.chained.arena.buf)) < largeArena {
-		g.scratch.Put(s)
 	}
 	return a
 }
@@ -80,14 +72,13 @@ func (s *scratch) judge(in *Input) {
 	g, v := s.gate, &s.view
 	s.judged = true
 	v.reset(&g.defaults)
-	v.raw(in)
-	if !v.request(in, &g.limits) || !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
+	if in.Exempt != nil && in.Exempt.counts || !v.request(in, &g.limits) || !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
 		return
 	}
 	s.judged = false
 	s.names = question{}
 	for place, c := range g.direct {
-		if !in.Exempt.hasDirect(place) && (!s.judged || c.diverts()) && s.matchesDirectly(c, in) {
+		if !in.Exempt.hasDirect(place) && (!s.judged || c.changes()) && s.matchesDirectly(c, in) {
 			s.suspect(c)
 		}
 	}
@@ -103,7 +94,7 @@ func (s *scratch) idle() []int {
 	}
 	ids := make([]int, 0, len(s.gate.triggers))
 	for i := range s.gate.triggers {
-		if tr := &s.gate.triggers[i]; tr.removable && !s.fired.has(uint16(i)) {
+		if tr := &s.gate.triggers[i]; tr.removable && !s.fired.has(uint32(i)) {
 			ids = append(ids, tr.chain.id)
 		}
 	}
@@ -113,12 +104,14 @@ func (s *scratch) idle() []int {
 // suspect notes a chain that can match: one that only counts goes to the marks, others make the engine judge. What a chain
 // that diverts does to the rules and bodies after it is not followed.
 func (s *scratch) suspect(c *chain) {
-	s.judged = !s.mark(c) || s.judged
-	s.diverted = s.diverted || c.diverts()
+	if !s.mark(c) {
+		s.judged = true
+		if s.culprit == nil {
+			s.culprit = c
+		}
+	}
+	s.diverted = s.diverted || c.changes()
 }
-
-// diverts reports whether a match changes which rules run or how bodies are read.
-func (c *chain) diverts() bool { return c.controls || c.skips != "" || c.skip > 0 }
 
 // mark notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
 func (s *scratch) mark(c *chain) bool {
@@ -187,7 +180,8 @@ func (s *scratch) matchesDirectly(c *chain, in *Input) bool {
 	return false
 }
 
-// dependencies returns the question whether the tests of a chain match, made of all that they look at.
+// dependencies returns the question whether the tests of a chain match, made of all values that their targets select: of those, and in the
+// way in which the tests read them.
 func (s *scratch) dependencies(c *chain, all *needs, in *Input) question {
 	q := question{}.with(uint64(c.number)<<32 | 1<<31)
 	if in.HasResponse {
@@ -196,20 +190,34 @@ func (s *scratch) dependencies(c *chain, all *needs, in *Input) question {
 	if all == &c.first {
 		q = q.with(2)
 	}
-	for i := range all.of {
-		n := &all.of[i]
+	for i, g := range all.of {
 		switch {
-		case n.kind == ofSingle:
-			q = q.and(s.gate.memo.ask(uint32(n.variable), s.view.single[n.variable]))
-		case n.kind == ofNames:
-			q = q.and(s.headerNames(n.collection))
+		case g.counts:
+			q = q.with(uint64(s.view.count(g)))
+		case g.kind == ofSingle:
+			q = q.and(s.gate.memo.ask(uint32(g.variable), s.view.single[g.variable]))
+		case g.kind == ofNames && g.key == "" && g.keyRx == nil && len(g.except) == 0 && len(g.collections) == 1:
+			q = q.and(s.headerNames(g.collections[0]))
 		default:
-			for k := range s.view.pairs[n.collection] {
-				if p := &s.view.pairs[n.collection][k]; n.key == "" || len(p.key) == len(n.key) && strings.EqualFold(p.key, n.key) {
-					q = q.and(s.gate.memo.ask(uint32(k), p.value).and(s.gate.memo.ask(0, p.key)))
-				}
+			q = q.and(s.selected(g))
+		}
+		q = q.with(uint64(i))
+	}
+	return q
+}
+
+// selected returns a hash of the values that a target selects, in order.
+func (s *scratch) selected(g *target) (q question) {
+	for _, c := range g.collections {
+		for k := range s.view.pairs[c] {
+			p := &s.view.pairs[c][k]
+			switch {
+			case !g.selects(p.key):
+			case g.kind == ofNames:
+				q = q.and(s.gate.memo.ask(uint32(k), p.name))
+			default:
+				q = q.and(s.gate.memo.ask(uint32(k), p.value))
 			}
-			q = q.with(uint64(i))
 		}
 	}
 	return q
@@ -222,7 +230,7 @@ func (s *scratch) headerNames(c collection) question {
 	}
 	q := question{}.with(uint64(c) + 1)
 	for k := range s.view.pairs[c] {
-		q = q.and(s.gate.memo.ask(uint32(k), s.view.pairs[c][k].key))
+		q = q.and(s.gate.memo.ask(uint32(k), s.view.pairs[c][k].name))
 	}
 	if c == requestHeaders {
 		s.names = q
@@ -250,7 +258,7 @@ func (s *scratch) scanAll(in *Input) {
 		for i := range v.pairs[c] {
 			p := &v.pairs[c][i]
 			s.look(l.valueLane(collection(c), p.key), p.value, in)
-			s.look(names, p.key, in)
+			s.look(names, p.name, in)
 		}
 	}
 }
@@ -300,10 +308,10 @@ func (s *scratch) hits(t *test) bool {
 }
 
 // fire notes that the test of a trigger matches a value, and whether its chain makes the engine judge.
-func (s *scratch) fire(number uint16, in *Input) {
+func (s *scratch) fire(number uint32, in *Input) {
 	s.fired.set(number)
 	c := s.gate.triggers[number].chain
-	if (!s.judged || c.diverts()) && !in.Exempt.Has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
+	if (!s.judged || c.changes()) && !in.Exempt.Has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
 		s.suspect(c)
 	}
 }

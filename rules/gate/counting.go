@@ -4,16 +4,23 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
 // Rules that only add to a score do not alert by themselves: a numeric Host header, say. Whether those of a transaction
-// together reach a threshold follows from which rules matched how many values, so the engine has to judge each such
+// together reach a threshold follows from which rules matched how many values, so the engine has to evaluate each such
 // combination only once.
 
-// marks are the counting rules that a transaction matches, in ascending order.
+// marks are the counting rules that a transaction matches, in ascending order, with what else decides whether their sum blocks: which of
+// the other rules run.
 type marks struct {
-	rules [maxMarks]mark
-	n     int
+	rules    [maxMarks]mark
+	n        int
+	response bool    // rules of phases 3 and 4 run
+	exempt   *Exempt // rules that do not run
 }
 
 type mark struct{ id, values int }
@@ -70,7 +77,7 @@ func (c *combinations) learn(m marks) {
 	}
 }
 
-// Learn tells the gate what the engine made of a transaction that it did not block. values returns how many values a rule that
+// Learn takes over what the engine made of a transaction that it did not block. values returns how many values a rule that
 // can alert has matched, for all of these rules. When they are the marks of the answer, the next transaction with the same marks passes.
 func (g *Gate) Learn(a Answer, rules int, values func(id int) int) {
 	if a.marks.n == 0 || a.marks.n != rules {
@@ -86,57 +93,112 @@ func (g *Gate) Learn(a Answer, rules int, values func(id int) int) {
 
 // findCounting finds the chains that do nothing but add to variables. blocks tells which chains block.
 //
-// A transaction can match fewer rules than the gate finds, never more, so a combination may only be learned if fewer matches
-// never block more: all rules on which blocking depends must ask whether a variable is large.
+// A transaction can match fewer rules than the prefilter finds, never more, so a combination may only be learned if fewer matches
+// never block more: all rules that read a sum must ask whether it is large, and do nothing but block or add to another sum. Everything
+// else about the transaction has to be without influence, so only static chains may read a sum.
 func (f *flow) findCounting(blocks func(id int) bool) {
-	if !f.onlyGrows() {
+	if slices.ContainsFunc(f.chains(), func(c *chain) bool { return c.phase > 4 && blocks(c.id) }) {
 		return
 	}
-	for _, e := range f.entries {
-		c := e.chain
-		if c == nil || c.static || blocks(c.id) || !c.watched || c.controls || c.skips != "" || c.skip > 0 || len(e.rules) != 1 {
+	for _, c := range f.chains() {
+		if !c.alerts || c.static || blocks(c.id) || c.changes() || len(c.links) != 1 || c.links[0].Operator == nil {
 			continue
 		}
-		c.counts = !slices.ContainsFunc(f.writes, func(w write) bool { return w.chain == c && !f.adds(w) })
+		if c.links[0].MultiMatch && slices.ContainsFunc(c.links[0].Transformations, func(t corazalink.Transformation) bool { return !exactReports[t.Name] }) {
+			continue // how often it matches is not known
+		}
+		c.counts = f.onlyGrow(f.sums(c)) && !slices.ContainsFunc(c.writes, func(w *write) bool { return !f.adds(w) })
 	}
 }
 
-// adds reports whether a write adds a constant that is not negative to a variable of a fixed name.
-func (f *flow) adds(w write) bool {
-	if strings.Contains(w.name, "%{") || !strings.HasPrefix(w.value, "+") || !f.constantMacros(w.value, w.chain) {
+// sums returns the names of the variables to which a chain adds, and of those to which static chains add them. It is nil when a name is
+// not known.
+func (f *flow) sums(c *chain) map[string]bool {
+	sums := map[string]bool{}
+	add := func(w *write) bool {
+		if strings.Contains(w.name, "%{") {
+			return false
+		}
+		sums[w.name] = true
+		return true
+	}
+	if slices.ContainsFunc(c.writes, func(w *write) bool { return !add(w) }) {
+		return nil
+	}
+	for before := -1; before < len(sums); {
+		before = len(sums)
+		for _, w := range f.writes {
+			if w.chain.static && w.chain.phase <= 4 && f.readsAny(w.value, sums) && !add(w) {
+				return nil
+			}
+		}
+	}
+	return sums
+}
+
+// readsAny reports whether a template has a macro of one of the TX variables.
+func (f *flow) readsAny(template string, names map[string]bool) bool {
+	return slices.ContainsFunc(macros(template), func(macro string) bool {
+		name, isTX := strings.CutPrefix(macro, "tx.")
+		return isTX && names[name]
+	})
+}
+
+// adds reports whether a write adds a number that is not negative to a variable of a fixed name.
+func (f *flow) adds(w *write) bool {
+	if w.remove || !strings.HasPrefix(w.value, "+") || strings.Contains(w.value, "-") || strings.Contains(w.name, "%{") ||
+		!f.constantMacros(w.value, w.chain) {
 		return false
 	}
-	for _, m := range macroPattern.FindAllStringSubmatch(w.value, -1) {
-		value, _, _ := f.constant(strings.ToLower(m[1])[len("tx."):], w.chain)
+	for _, macro := range macros(w.value) {
+		value, _, _ := f.constant(strings.TrimPrefix(macro, "tx."), w.chain)
 		if value == "" || strings.ContainsFunc(value, func(c rune) bool { return c < '0' || c > '9' }) {
 			return false
 		}
 	}
-	return !strings.Contains(w.value, "-")
+	return true
 }
 
-// onlyGrows reports whether more matches never make static rules block, set or skip less.
-func (f *flow) onlyGrows() bool {
-	for _, e := range f.entries {
-		c := e.chain
-		if c == nil || !c.static || c.dead || c.phase > 4 {
-			continue
+// onlyGrow reports whether larger sums never make a rule block, set or skip less, and nothing but static rules reads them.
+func (f *flow) onlyGrow(sums map[string]bool) bool {
+	if sums == nil {
+		return false
+	}
+	return !slices.ContainsFunc(f.chains(), func(c *chain) bool {
+		if c.dead || c.phase > 4 {
+			return false
 		}
-		for i := range e.rules {
-			rule := &e.rules[i]
-			for _, t := range rule.Targets {
-				name := strings.ToLower(rule.Operator.Name)
-				_, _, constant := f.constant(strings.ToLower(t.Key), c)
-				if !constant && (t.Count || rule.Operator.Negated || name != "ge" && name != "gt") {
-					return false
-				}
+		reads := false
+		for i := range c.links {
+			is, grows := f.readsSums(&c.links[i], sums)
+			if !grows {
+				return true
 			}
-			if !f.constantMacros(rule.Operator.Argument, c) {
+			reads = reads || is
+		}
+		return reads && (!c.static || c.changes()) || slices.ContainsFunc(c.writes, func(w *write) bool {
+			if !reads && !f.readsAny(w.value, sums) && !f.readsAny(w.name, sums) {
 				return false
 			}
-		}
-	}
-	return !slices.ContainsFunc(f.writes, func(w write) bool {
-		return w.chain.static && !w.chain.dead && w.chain.phase <= 4 && strings.HasPrefix(w.value, "-")
+			return !c.static || w.remove || !strings.HasPrefix(w.value, "+") || strings.Contains(w.value, "-") || f.readsAny(w.name, sums)
+		})
 	})
+}
+
+// readsSums reports whether a link reads one of the sums, and whether a larger one only makes it match more.
+func (f *flow) readsSums(l *corazalink.Link, sums map[string]bool) (reads, grows bool) {
+	grows = true
+	for i := range l.Targets {
+		t := &l.Targets[i]
+		is := t.Variable == variables.TX && t.Key == "" && t.KeyRx == nil
+		for name := range sums {
+			is = is || t.Variable == variables.TX && (strings.ToLower(t.Key) == name || t.KeyRx != nil && t.KeyRx.MatchString(name))
+		}
+		if is {
+			operator := strings.ToLower(l.Operator.Name)
+			grows = grows && !t.Count && !l.Operator.Negated && (operator == "ge" || operator == "gt") && len(l.Transformations) == 0
+		}
+		reads = reads || is
+	}
+	return reads, grows && (l.Operator == nil || !f.readsAny(l.Operator.Argument, sums))
 }

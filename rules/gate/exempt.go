@@ -1,18 +1,20 @@
 package gate
 
-// Exempt are rules that an engine leaves out which shares the gate of the whole rule set: what the gate finds of them is no
-// reason to judge. It is immutable.
+// Exempt are rules that an engine omits which shares the prefilter of the whole rule set: what the prefilter finds of them is no
+// reason to evaluate. It is immutable.
 type Exempt struct {
 	direct []bool // by place in Gate.direct
 	ids    map[int]bool
+	counts bool // a skip counts one of the rules, so that it reaches further in the engine
 }
 
 // Exempt returns the exemption of rules by their ids. These must be rules that can alert: others may have effects on which the
-// gate's conclusions rest.
+// prefilter's conclusions rest.
 func (g *Gate) Exempt(ids []int) *Exempt {
 	x := &Exempt{direct: make([]bool, len(g.direct)), ids: map[int]bool{}}
 	for _, id := range ids {
 		x.ids[id] = true
+		x.counts = x.counts || g.counted[id]
 	}
 	for i, c := range g.direct {
 		x.direct[i] = x.ids[c.id]

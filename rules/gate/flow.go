@@ -1,71 +1,125 @@
 package gate
 
 import (
+	"fmt"
+	"maps"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
-// flow knows which rules write which TX variables, and which of them come out the same for every transaction on which no
-// watched rule matches.
+// flow knows which rules write which TX variables, and which of them come out the same for every transaction that is no candidate.
 type flow struct {
 	entries []entry
-	writes  []write
 	order   map[*chain]int // place in entries
-	initial map[string]string
-}
-
-// write is one setvar action.
-type write struct {
-	chain *chain
-	at    int    // test of the chain that has it
-	last  bool   // that is the last test
-	name  string // lower case, without TX.; variables in it stay as templates
-	value string
+	writes  []*write
+	initial map[string]string // TX variables after the baseline
+	groups  bool              // a rule writes TX:0 to TX:9 itself
+	own     func(operator, argument string) (n Needs, isOwn bool)
 }
 
 var macroPattern = regexp.MustCompile(`%\{([^}]*)\}`)
 
-func newFlow(entries []entry) *flow {
-	f := &flow{entries: entries, order: map[*chain]int{}}
+// macros returns the macros in a text in lower case, without their braces.
+func macros(text string) (all []string) {
+	if !strings.Contains(text, "%{") {
+		return nil
+	}
+	for _, m := range macroPattern.FindAllStringSubmatch(text, -1) {
+		all = append(all, strings.ToLower(m[1]))
+	}
+	return all
+}
+
+func newFlow(entries []entry, initial map[string]string, own func(operator, argument string) (Needs, bool)) *flow {
+	f := &flow{entries: entries, order: map[*chain]int{}, initial: initial, own: own}
 	for place, e := range entries {
 		if e.chain == nil {
 			continue
 		}
 		f.order[e.chain] = place
-		for i := range e.rules {
-			for _, a := range assignments(&e.rules[i]) {
-				f.writes = append(f.writes, write{e.chain, i, i == len(e.rules)-1, a.name, a.value})
+		for i := range e.chain.links {
+			for _, a := range assignments(&e.chain.links[i]) {
+				w := &write{e.chain, i, a}
+				e.chain.writes = append(e.chain.writes, w)
+				f.writes = append(f.writes, w)
+				f.groups = f.groups || slices.ContainsFunc(groupNames, a.canWrite)
 			}
 		}
 	}
 	return f
 }
 
-// settle finds the static chains: those that look at nothing but TX variables that are the same for every transaction. It
-// starts with all that look at TX variables only and takes away until nothing changes.
-func (f *flow) settle() {
-	for _, e := range f.entries {
-		if e.chain != nil {
-			e.chain.static = e.chain.opaque == "" && readsOnlyTX(e.rules)
+// chains returns all chains in the order of evaluation.
+func (f *flow) chains() (all []*chain) {
+	for i := range f.entries {
+		if c := f.entries[i].chain; c != nil {
+			all = append(all, c)
 		}
+	}
+	return all
+}
+
+// analyze finds out which chains matter, which never run, and which change what others do.
+func (f *flow) analyze(b *Baseline) error {
+	f.readActions()
+	f.settle()
+	if err := f.takeOver(b); err != nil {
+		return err
+	}
+	f.guardRemovals()
+	if err := f.bury(); err != nil {
+		return err
+	}
+	return f.guard()
+}
+
+// takeOver notes which static chains match.
+func (f *flow) takeOver(b *Baseline) error {
+	for _, c := range f.chains() {
+		c.matches = b.Matched[0][c.id]
+		switch {
+		case !c.static:
+		case c.matches && c.alerts:
+			return fmt.Errorf("gate: rule %d at %s matches every transaction", c.id, c.place)
+		case c.phase != 3 && c.phase != 4 && c.matches != b.Matched[1][c.id] && (c.alerts || c.changes()):
+			return fmt.Errorf("gate: whether rule %d at %s matches depends on whether there is a response", c.id, c.place)
+		}
+	}
+	return nil
+}
+
+// settle finds the static chains: those that look at nothing but TX variables that are the same for every transaction. It
+// starts with all that look at TX variables only and takes away until nothing changes. The baseline shows whether a chain matches as a
+// whole, so chains that do more than set variables before that are evaluated like others.
+func (f *flow) settle() {
+	for _, c := range f.chains() {
+		c.static = f.readsOnlyTX(c) && !c.controlsEarly()
 	}
 	for changed := true; changed; {
 		changed = false
-		for _, e := range f.entries {
-			if e.chain != nil && e.chain.static && !f.readsStatic(e) {
-				e.chain.static, changed = false, true
+		for _, c := range f.chains() {
+			if c.static && !f.readsStatic(c) {
+				c.static, changed = false, true
 			}
 		}
 	}
 }
 
-func readsOnlyTX(rules []seclang.Rule) bool {
-	for i := range rules {
-		for _, t := range rules[i].Targets {
-			if t.Variable != "TX" || t.IsRegex || t.Key == "" {
+func (f *flow) readsOnlyTX(c *chain) bool {
+	for i := range c.links {
+		l := &c.links[i]
+		if l.Operator != nil && !f.isPure(l.Operator) {
+			return false
+		}
+		for k := range l.Targets {
+			if t := &l.Targets[k]; t.Variable != variables.TX || t.KeyRx != nil || t.Key == "" || len(t.Except) > 0 {
 				return false
 			}
 		}
@@ -73,14 +127,15 @@ func readsOnlyTX(rules []seclang.Rule) bool {
 	return true
 }
 
-func (f *flow) readsStatic(e entry) bool {
-	for i := range e.rules {
-		for _, t := range e.rules[i].Targets {
-			if !f.static(strings.ToLower(t.Key)) {
+func (f *flow) readsStatic(c *chain) bool {
+	for i := range c.links {
+		l := &c.links[i]
+		for k := range l.Targets {
+			if !f.static(strings.ToLower(l.Targets[k].Key)) {
 				return false
 			}
 		}
-		if !f.staticMacros(e.rules[i].Operator.Argument) {
+		if l.Operator != nil && !f.staticMacros(l.Operator.Argument) {
 			return false
 		}
 	}
@@ -88,8 +143,7 @@ func (f *flow) readsStatic(e entry) bool {
 }
 
 func (f *flow) staticMacros(text string) bool {
-	for _, m := range macroPattern.FindAllStringSubmatch(text, -1) {
-		name := strings.ToLower(m[1])
+	for _, name := range macros(text) {
 		if !strings.HasPrefix(name, "tx.") || !f.static(name[3:]) {
 			return false
 		}
@@ -97,28 +151,28 @@ func (f *flow) staticMacros(text string) bool {
 	return true
 }
 
-// static reports whether a TX variable goes the same way for every transaction on which no watched chain matches.
+// static reports whether a TX variable goes the same way for every transaction that is no candidate.
 func (f *flow) static(name string) bool {
-	if _, isBody := rawBodies[name]; isBody || isGroup(name) || name == "json_request_body" || name == "json_response_body" {
+	if isEngines(name) {
 		return false
 	}
 	for _, w := range f.writes {
-		if w.canWrite(name) && !w.ignorable() && !(w.chain.static && (w.chain.dead || f.staticMacros(w.value))) {
+		if w.canWrite(name) && !w.ignorable() && !(w.chain.static && f.staticMacros(w.name) && f.staticMacros(w.value)) {
 			return false
 		}
 	}
 	return true
 }
 
-// ignorable reports whether the write only happens when a watched chain matches, and then the engine judges anyway.
-func (w *write) ignorable() bool { return w.chain.watched && w.last }
+// groupNames are the TX variables that hold captured groups.
+var groupNames = []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"}
 
-func (w *write) canWrite(name string) bool {
-	prefix, _, isTemplate := strings.Cut(w.name, "%{")
-	if !isTemplate {
-		return w.name == name
-	}
-	return strings.HasPrefix(name, prefix)
+func isGroup(name string) bool { return slices.Contains(groupNames, name) }
+
+// isEngines reports whether something else than a setvar writes a TX variable: captures, body processors, and bodies as they were logged.
+func isEngines(name string) bool {
+	_, isBody := rawBodies[name]
+	return isBody || isGroup(name) || name == "json_request_body" || name == "json_response_body"
 }
 
 // constant reports whether a TX variable has the value of the baseline whenever a chain runs, and returns it.
@@ -127,10 +181,10 @@ func (f *flow) constant(name string, reader *chain) (value string, exists, ok bo
 		return "", false, false
 	}
 	for _, w := range f.writes {
-		if !w.canWrite(name) || w.ignorable() || w.chain == reader {
+		if !w.canWrite(name) || w.ignorable() {
 			continue
 		}
-		if w.chain.phase != 1 || reader.phase == 1 && f.order[w.chain] > f.order[reader] {
+		if w.chain.phase != 1 || reader.phase == 1 && f.order[w.chain] >= f.order[reader] {
 			return "", false, false
 		}
 	}
@@ -139,8 +193,7 @@ func (f *flow) constant(name string, reader *chain) (value string, exists, ok bo
 }
 
 func (f *flow) constantMacros(text string, reader *chain) bool {
-	for _, m := range macroPattern.FindAllStringSubmatch(text, -1) {
-		name := strings.ToLower(m[1])
+	for _, name := range macros(text) {
 		if !strings.HasPrefix(name, "tx.") {
 			return false
 		}
@@ -152,10 +205,15 @@ func (f *flow) constantMacros(text string, reader *chain) bool {
 }
 
 // feeders returns the chains that can set variables that a target of a reader's test selects, besides the reader itself. It
-// reports false when such a variable is there for every transaction: then its values are not those of the run.
+// reports false when such a variable is there for every transaction, or the engine sets it: then its values are not those of the run.
 func (f *flow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
 	for name := range f.initial {
-		if g.selects(name) && !slices.ContainsFunc(f.writes, func(w write) bool { return !w.chain.static && w.canWrite(name) }) {
+		if g.selects(name) && !slices.ContainsFunc(f.writes, func(w *write) bool { return !w.chain.static && w.canWrite(name) }) {
+			return nil, false
+		}
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(rawBodies)), groupNames, []string{"json_request_body", "json_response_body"}) {
+		if g.selects(name) {
 			return nil, false
 		}
 	}
@@ -163,166 +221,126 @@ func (f *flow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
 		if w.chain == reader || w.chain.dead || w.ignorable() || !w.canFeed(g) {
 			continue
 		}
-		if w.chain.static || w.chain.opaque != "" {
+		if w.chain.static {
 			return nil, false
 		}
 		if n := len(found); n > 0 && found[n-1].chain == w.chain {
-			found[n-1].tests = w.at + 1
+			found[n-1].tests = w.link + 1
 			continue
 		}
-		found = append(found, feeder{w.chain, w.at + 1})
+		found = append(found, feeder{w.chain, w.link + 1})
 	}
 	return found, true
 }
 
 // canFeed reports whether the written name can be one that a target selects.
 func (w *write) canFeed(g *target) bool {
-	if g.keyRx != nil {
-		return w.canMatch(g.keyRx)
-	}
-	return w.canWrite(g.key)
-}
-
-// canMatch reports whether the written name can be one that a selector finds.
-func (w *write) canMatch(rx *regexp.Regexp) bool {
 	prefix, _, isTemplate := strings.Cut(w.name, "%{")
-	if !isTemplate {
-		return rx.MatchString(w.name)
+	switch {
+	case g.keyRx == nil:
+		return w.canWrite(g.key)
+	case !isTemplate:
+		return g.keyRx.MatchString(w.name)
 	}
-	literal := anchoredLiteral(rx.String())
+	literal := anchoredLiteral(g.keyRx.String())
 	return strings.HasPrefix(literal, prefix) || strings.HasPrefix(prefix, literal)
 }
 
-var plainPrefix = regexp.MustCompile(`^\^([A-Za-z0-9_]*)`)
-
-// anchoredLiteral returns the text with which everything starts that an expression finds, "" when there is none.
+// anchoredLiteral returns the text with which everything starts that an expression finds, "" when none is known.
 func anchoredLiteral(pattern string) string {
-	m := plainPrefix.FindStringSubmatch(pattern)
-	if m == nil || len(m[0]) < len(pattern) && strings.ContainsRune("*?{|", rune(pattern[len(m[0])])) {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil || re.Op != syntax.OpConcat || re.Sub[0].Op != syntax.OpBeginText ||
+		re.Sub[1].Op != syntax.OpLiteral || re.Sub[1].Flags&syntax.FoldCase != 0 {
 		return ""
 	}
-	return strings.ToLower(m[1])
-}
-
-func isGroup(name string) bool {
-	return len(name) == 1 && name[0] >= '0' && name[0] <= '9' || name == "10"
+	return string(re.Sub[1].Rune)
 }
 
 // bury marks the chains that static chains skip in every transaction.
-func (f *flow) bury() (trouble string) {
+func (f *flow) bury() error {
 	for place, e := range f.entries {
 		c := e.chain
-		if c == nil || c.dead || !c.static || !c.matches || c.skips == "" && c.skip == 0 {
+		if c == nil || c.dead || !c.static || !c.matches || !c.skips() {
 			continue
 		}
-		end := f.rangeEnd(place)
+		end := f.skipEnd(place)
 		if end < 0 {
-			return "the rule at " + c.place + " skips to a marker that does not follow"
+			return fmt.Errorf("gate: rule %d at %s skips to marker %s, which does not follow", c.id, c.place, c.skipAfter)
 		}
 		for _, skipped := range f.entries[place+1 : end] {
 			if s := skipped.chain; s != nil && s.phase == c.phase {
+				if c.skip > 0 && s.removable {
+					return fmt.Errorf("gate: rule %d at %s skips rule %d, which a ctl action can remove", c.id, c.place, s.id)
+				}
 				s.dead = true
-				s.why = "never runs: skipped by rule " + itoa(c.id)
+				s.why = fmt.Sprintf("never runs: skipped by rule %d", c.id)
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
-// rangeEnd returns the place behind the last entry that a chain skips when it matches, -1 when there is no such place.
-func (f *flow) rangeEnd(place int) int {
-	c := f.entries[place].chain
-	if c.skips != "" {
-		for i := place + 1; i < len(f.entries); i++ {
-			if f.entries[i].marker == c.skips {
-				return i
-			}
-		}
-		return -1
-	}
-	left := c.skip
-	for i := place + 1; i < len(f.entries); i++ {
-		if s := f.entries[i].chain; s != nil && s.phase == c.phase {
-			if left--; left == 0 {
-				return i + 1
-			}
-		}
-	}
-	return len(f.entries)
-}
-
-// guardSkips makes the engine judge when a chain matches that depends on the transaction and skips a rule on which other
-// conclusions rest: a static rule that sets, selects, or skips beyond the same place.
-func (f *flow) guardSkips() {
-	for place, e := range f.entries {
-		c := e.chain
-		if c == nil || c.dead || c.static || c.skips == "" && c.skip == 0 {
-			continue
-		}
-		end := f.rangeEnd(place)
-		if end < 0 {
-			c.watched = true
-			continue
-		}
-		for i := place + 1; i < end; i++ {
-			if s := f.entries[i].chain; s != nil && s.phase == c.phase && s.static && !s.dead && f.matters(i, end) {
-				c.watched = true
-			}
-		}
-	}
-}
-
-func (f *flow) matters(place, end int) bool {
-	c := f.entries[place].chain
-	if len(c.effects) > 0 || c.watched || slices.ContainsFunc(f.writes, func(w write) bool { return w.chain == c }) {
-		return true
-	}
-	if c.skips == "" && c.skip == 0 {
-		return false
-	}
-	own := f.rangeEnd(place)
-	return own < 0 || own > end
-}
-
-// numberTriggers numbers triggers and finds those whose chain need not run when they do not fire: the first test of a chain
-// decides then, and a chain of which the first test does not match does nothing. Chains that a count of rules to skip
-// covers are left alone, because Coraza does not count rules that are taken out of a transaction.
-func (f *flow) numberTriggers(triggers []trigger) []trigger {
-	counted := map[*chain]bool{}
+// counted returns the ids of the rules that a skip counts. Coraza does not count rules that are removed from a transaction.
+func (f *flow) counted() map[int]bool {
+	ids := map[int]bool{}
 	for place, e := range f.entries {
 		if e.chain == nil || e.chain.skip == 0 {
 			continue
 		}
-		for _, skipped := range f.entries[place+1 : f.rangeEnd(place)] {
-			counted[skipped.chain] = true
+		for _, skipped := range f.entries[place+1 : f.skipEnd(place)] {
+			if skipped.chain != nil {
+				ids[skipped.chain.id] = true
+			}
 		}
 	}
+	return ids
+}
+
+// numberTriggers numbers triggers and finds those whose chain need not run when they do not fire: the first test of a chain
+// decides then, and a chain of which the first test does not match does nothing. A negated operator captures without matching.
+func (f *flow) numberTriggers(counted map[int]bool, triggers []trigger) []trigger {
 	for i := range triggers {
 		tr := &triggers[i]
-		tr.number = uint16(i)
-		first := f.entries[f.order[tr.chain]].rules[:1]
-		tr.removable = tr.test == &tr.chain.tests[0] && tr.chain.id != 0 && !counted[tr.chain] && f.neverWritten(first)
+		tr.number = uint32(i)
+		first := tr.chain.links[:1]
+		tr.removable = tr.test == &tr.chain.tests[0] && tr.chain.id != 0 && !counted[tr.chain.id] && f.neverWritten(first) &&
+			!(first[0].Capture && first[0].Operator.Negated)
 	}
 	return triggers
 }
 
-// neverWritten reports whether no rule that depends on the transaction, watched or not, writes a TX variable that rules read.
-func (f *flow) neverWritten(rules []seclang.Rule) bool {
-	for i := range rules {
+// neverWritten reports whether no rule that depends on the transaction, candidates included, writes a TX variable that links read.
+func (f *flow) neverWritten(links []corazalink.Link) bool {
+	for i := range links {
 		var names []string
-		for _, t := range rules[i].Targets {
-			if t.Variable == "TX" {
+		for k := range links[i].Targets {
+			t := &links[i].Targets[k]
+			if t.Variable == variables.TX && (t.KeyRx != nil || t.Key == "") {
+				return false
+			}
+			if t.Variable == variables.TX {
 				names = append(names, strings.ToLower(t.Key))
 			}
 		}
-		for _, m := range macroPattern.FindAllStringSubmatch(rules[i].Operator.Argument, -1) {
-			names = append(names, strings.TrimPrefix(strings.ToLower(m[1]), "tx."))
+		if links[i].Operator != nil {
+			for _, name := range macros(links[i].Operator.Argument) {
+				names = append(names, strings.TrimPrefix(name, "tx."))
+			}
 		}
 		for _, name := range names {
-			if slices.ContainsFunc(f.writes, func(w write) bool { return !w.chain.static && w.canWrite(name) }) {
+			if slices.ContainsFunc(f.writes, func(w *write) bool { return !w.chain.static && w.canWrite(name) }) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+// txVariables returns the TX variables of a transaction, by name in lower case.
+func txVariables(state plugintypes.TransactionState) map[string]string {
+	values := map[string]string{}
+	for _, m := range state.Variables().TX().FindAll() {
+		values[strings.ToLower(m.Key())] = m.Value()
+	}
+	return values
 }

@@ -1,34 +1,30 @@
-// Package gate proves of most transactions, without running the rules, that no rule would match that could alert.
-//
-// For every rule that can alert it derives from the rule's own text a condition that each match must meet: literals of which
-// one must occur, or the operator itself on the few values that the rule looks at. A transaction on which no condition is met
-// is clean. In all other cases, and for every rule that the gate does not understand, the engine judges.
 package gate
 
 import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 
 	corazacollection "github.com/corazawaf/coraza/v3/collection"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
 	"github.com/corazawaf/coraza/v3/types/variables"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
-// Gate is the gate of one compiled rule set. It is immutable and safe for concurrent use.
+// Gate is the prefilter of one compiled rule set. It is immutable and safe for concurrent use.
 type Gate struct {
 	steps    *steps
 	lanes    *lanes
 	triggers []trigger
 	// How bodies are read does not depend on variables that a rule sets when it alerts.
 	steadyBodies bool
-	direct       []*chain // evaluated for every transaction
-	effects      []*chain // rules that select how bodies are read, in order
+	direct       []*chain     // evaluated for every transaction
+	counted      map[int]bool // ids of the rules that a skip counts
+	effects      []*chain     // rules that select how bodies are read, in order
 	limits       limits
 	defaults     [256]string
 	state        plugintypes.TransactionState
@@ -41,20 +37,27 @@ type Gate struct {
 	scratch      sync.Pool
 }
 
-// Rules is what the gate is derived from.
+// Rules is what a prefilter is derived from.
 type Rules struct {
-	Yield      func()                           // called between one rule and the next
-	Directives []seclang.Directive              // of the rule set, in the order in which the engine reads them
-	Data       fs.ReadFileFS                    // the files that operators read
-	Count      int                              // how many rules the engine has, markers included
-	Watched    func(id int) bool                // whether a match of a rule can alert
-	Blocking   func(id int) bool                // whether a match of a rule blocks
-	Baseline   plugintypes.TransactionState     // a plain transaction after all phases; it must stay open as long as the gate
-	Matched    map[int]bool                     // ids of the rules that matched on it
-	Fresh      plugintypes.TransactionVariables // of a new transaction
+	Yield    func()              // called between one rule and the next
+	WAF      *corazalink.WAF     // the rules as Coraza has compiled them
+	Data     fs.ReadFileFS       // the files that operators read, by the paths under which Coraza asks for them
+	Place    func(id int) string // file:line of a rule
+	Watched  func(id int) bool   // whether a match of a rule can alert
+	Blocking func(id int) bool   // whether a match of a rule blocks
+	Baseline Baseline
+	Fresh    plugintypes.TransactionVariables // of a new transaction
 
-	// Own tells whether an operator is one of ours, which look at the value alone, and what the values have on which it matches.
+	// Own reports whether an operator is one of the project's, which look at the value alone, and what the values have on which it
+	// matches.
 	Own func(operator, argument string) (n Needs, isOwn bool)
+}
+
+// Baseline is what the engine made of a plain request, once with a response and once without. Both requests must be clean.
+type Baseline struct {
+	State    plugintypes.TransactionState // after all phases, with a response; it must stay open as long as the Gate
+	Requests [2]Input                     // with and without a response
+	Matched  [2]map[int]bool              // ids of the rules that matched
 }
 
 // Needs is what every value has on which an operator matches.
@@ -63,7 +66,7 @@ type Needs struct {
 	Digits     int    // that it has in a row, as sensitive.DigitsInARow counts them
 }
 
-// Rule tells how one rule is gated.
+// Rule reports how one rule is prefiltered.
 type Rule struct {
 	ID    int
 	Place string // file:line
@@ -71,123 +74,103 @@ type Rule struct {
 	Open  bool   // the rule always runs
 }
 
-// New derives the gate of a rule set. The error says why the engine has to judge every transaction; when there is a gate all
-// the same, it knows what the rules read.
+// New derives the prefilter of a rule set. The error names the rule and the construct because of which the engine has to evaluate every
+// transaction; when there is a Gate all the same, it knows what the rules read.
 func New(r Rules) (*Gate, error) {
-	reading := read(r.Directives)
-	if reading.trouble != "" {
-		return nil, fmt.Errorf("gate: %s", reading.trouble)
+	if r.WAF.Engine != types.RuleEngineDetectionOnly {
+		return nil, fmt.Errorf("gate: SecRuleEngine is %s, not DetectionOnly", r.WAF.Engine)
 	}
-	if n := len(reading.entries); n != r.Count {
-		return nil, fmt.Errorf("gate: %d rules read, the engine has %d", n, r.Count)
-	}
-	g := &Gate{steps: newSteps(), limits: reading.limits, state: r.Baseline, memo: newMemo()}
+	g := &Gate{steps: newSteps(), limits: limitsOf(&r.WAF.Settings), state: r.Baseline.State, memo: newMemo()}
 	g.scratch.New = func() any { return newScratch(g) }
 	g.readDefaults(r.Fresh)
-	f := newFlow(reading.entries)
-	f.initial = txVariables(r.Baseline)
-	if err := prepare(f, &r); err != nil {
-		return nil, err
+	f := newFlow(newEntries(&r), txVariables(r.Baseline.State), r.Own)
+	if err := f.analyze(&r.Baseline); err != nil {
+		g.findReads(f, false)
+		return g, err
 	}
 	f.findCounting(r.Blocking)
-	triggers := g.compile(f, &compiler{yield: r.Yield, data: r.Data, steps: g.steps, flow: f, state: r.Baseline, states: &g.states, own: r.Own})
-	g.triggers = f.numberTriggers(triggers)
-	g.steadyBodies = !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(f.entries[f.order[c]].rules) })
+	g.counted = f.counted()
+	g.triggers = f.numberTriggers(g.counted, g.compile(f, &compiler{
+		yield: r.Yield, data: r.Data, steps: g.steps, flow: f, state: r.Baseline.State, states: &g.states, own: r.Own,
+		prefiltered: r.WAF.Settings.RxPreFilter,
+	}))
+	g.steadyBodies = !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(c.links) })
 	g.lanes = newLanes(g.triggers, g.steps)
-	g.findReads(f)
+	err := g.passesBaseline(&r.Baseline)
+	g.findReads(f, err == nil && !slices.ContainsFunc(f.chains(), func(c *chain) bool { return c.opened && c.diverts != "" }))
 	for _, rule := range g.report {
 		if rule.Open {
 			return g, fmt.Errorf("gate: rule %d at %s always runs: %s", rule.ID, rule.Place, rule.Gate)
 		}
 	}
-	return g, nil
+	return g, err
 }
 
-// prepare finds out which chains matter and which never run.
-func prepare(f *flow, r *Rules) error {
-	isBodyRule := bodyRules(f.entries)
-	for _, e := range f.entries {
-		if e.chain == nil {
-			continue
-		}
-		e.chain.control(e.rules, isBodyRule)
-		e.chain.watched = e.chain.watched || r.Watched(e.chain.id)
-	}
-	f.settle()
-	for _, e := range f.entries {
-		c := e.chain
-		if c == nil || !r.Matched[c.id] {
-			continue
-		}
-		c.matches = true
-		if c.watched {
-			return fmt.Errorf("gate: rule %d at %s matches on a plain transaction", c.id, c.place)
+// passesBaseline requires that the plain requests are clean. All that is concluded from what the engine made of them rests on that: none
+// of the rules that change how others run has matched on them, in part or as a whole.
+func (g *Gate) passesBaseline(b *Baseline) error {
+	for i := range b.Requests {
+		s := g.scratch.Get().(*scratch)
+		a := s.ask(&b.Requests[i])
+		suspect := s.culprit
+		g.scratch.Put(s)
+		switch {
+		case a.Clean:
+		case suspect != nil:
+			return fmt.Errorf("gate: rule %d at %s can match on a plain request", suspect.id, suspect.place)
+		default:
+			return fmt.Errorf("gate: how bodies are read is not followed")
 		}
 	}
-	if trouble := f.bury(); trouble != "" {
-		return fmt.Errorf("gate: %s", trouble)
-	}
-	f.guardSkips()
 	return nil
-}
-
-// bodyRules returns a function that tells whether an exception by id or tag concerns a rule that selects how bodies are read.
-func bodyRules(entries []entry) func(id int, tag string) bool {
-	ids, tags := map[int]bool{}, map[string]bool{}
-	for _, e := range entries {
-		for i := range e.rules {
-			for _, action := range e.rules[i].All("ctl") {
-				name := strings.ToLower(action)
-				if strings.HasPrefix(name, "requestbodyprocessor") || strings.HasPrefix(name, "forcerequestbodyvariable") {
-					ids[e.chain.id] = true
-					for _, tag := range e.chain.tags {
-						tags[tag] = true
-					}
-				}
-			}
-		}
-	}
-	// Tags that all rules of a set share would make every exception by tag one of these; they are not exceptions by target.
-	return func(id int, tag string) bool { return ids[id] || tag != "" && tags[tag] }
 }
 
 // compile turns the chains that matter into tests and sorts them into triggers and those that are evaluated directly.
 func (g *Gate) compile(f *flow, p *compiler) []trigger {
 	var triggers []trigger
-	for _, e := range f.entries {
+	for _, c := range f.chains() {
 		p.yield()
-		c := e.chain
 		switch {
-		case c == nil || c.dead:
-		case len(c.effects) > 0 && !c.watched && c.phase == 1:
-			p.compile(c, e.rules)
-			g.effects = append(g.effects, c)
-			if c.opaque != "" || !c.isExact() {
-				c.open("it selects how bodies are read by what the gate does not know")
-			}
-		case !c.watched:
+		case c.dead:
+		case c.decisive == 0 && len(c.effects) == 0:
 		case c.static:
-			c.why = "cannot match unless another rule does"
+			g.compileStatic(c, p)
+		case c.decisive == 0:
+			p.compile(c)
+			g.effects = append(g.effects, c)
+			if !c.isExact() {
+				c.open("it selects how bodies are read by constructs that the prefilter does not support")
+			}
 		default:
-			p.compile(c, e.rules)
+			p.compile(c)
 			triggers = append(triggers, g.place(c)...)
 		}
-		if c != nil && c.why == "" && c.dead {
+		if c.dead && c.why == "" {
 			c.why = "never runs"
 		}
-		if c != nil && c.why != "" && (c.watched || len(c.effects) > 0) {
-			g.report = append(g.report, Rule{ID: c.id, Place: c.place, Gate: c.why, Open: c.opaque != ""})
+		if c.why != "" && (c.alerts || c.decisive > 0 || len(c.effects) > 0) {
+			g.report = append(g.report, Rule{ID: c.id, Place: c.place, Gate: c.why, Open: c.opened})
 		}
 	}
 	return triggers
 }
 
-// isExact reports whether the gate knows when the chain matches, and not just when it can match: of TX variables and of what rules
+// compileStatic takes a chain whose outcome is the same for every transaction: the baseline tells it.
+func (g *Gate) compileStatic(c *chain, p *compiler) {
+	if len(c.effects) > 0 && c.matches && c.decisive == 0 {
+		p.compile(c)
+		g.effects = append(g.effects, c)
+		return
+	}
+	c.why = "cannot match unless another rule does"
+}
+
+// isExact reports whether the prefilter knows when the chain matches, and not just when it can match: of TX variables and of what rules
 // before have matched it only knows what they can be.
 func (c *chain) isExact() bool {
 	for i := range c.tests {
 		t := &c.tests[i]
-		if t.unknown || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.kind > ofNames }) {
+		if t.unknown || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.kind > ofNames && g.kind != ofNothing }) {
 			return false
 		}
 	}
@@ -195,19 +178,10 @@ func (c *chain) isExact() bool {
 }
 
 // open marks a chain that always runs.
-func (c *chain) open(why string) {
-	c.why = why
-	if c.opaque == "" {
-		c.opaque = why
-	}
-}
+func (c *chain) open(why string) { c.why, c.opened = why, true }
 
-// place decides how a chain is gated.
+// place decides how a chain is prefiltered.
 func (g *Gate) place(c *chain) []trigger {
-	if c.opaque != "" {
-		c.open(c.opaque)
-		return nil
-	}
 	best := -1
 	known := false
 	for i := range c.tests {
@@ -235,9 +209,22 @@ func (g *Gate) place(c *chain) []trigger {
 		c.findNeeds()
 		g.direct = append(g.direct, c)
 	default:
-		c.open("it looks at nothing that the gate knows")
+		c.open(c.unsupported())
 	}
 	return nil
+}
+
+// unsupported returns what keeps the prefilter from evaluating a chain.
+func (c *chain) unsupported() string {
+	for i := range c.tests {
+		if why := c.tests[i].why; why != "" {
+			return why
+		}
+	}
+	if c.diverts != "" {
+		return c.diverts
+	}
+	return "it matches every transaction"
 }
 
 // scannable reports whether values decide one by one whether the test can match: by their literals, for the test that looks
@@ -255,7 +242,7 @@ func (t *test) scannable(alone bool) bool {
 	return true
 }
 
-// Report tells of every rule that can alert how it is gated.
+// Report returns how every rule that can alert is prefiltered.
 func (g *Gate) Report() []Rule { return g.report }
 
 func (g *Gate) readDefaults(fresh plugintypes.TransactionVariables) {

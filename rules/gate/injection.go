@@ -2,24 +2,18 @@ package gate
 
 import (
 	"strings"
-	_ "unsafe" // for linkname
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
-	_ "github.com/corazawaf/libinjection-go"
-)
 
-// sqlKeywords are libinjection's words, phrases, operators and fingerprints, in upper case, with what each is: a kind of token,
-// and 'F' for fingerprints, which begin with 0.
-//
-//go:linkname sqlKeywords github.com/corazawaf/libinjection-go.sqlKeywords
-var sqlKeywords map[string]byte
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+)
 
 // quietTokens are kinds of tokens of which alone no fingerprint is made: numbers, bare words, operators, functions, dots, colons and
 // what libinjection does not know.
 const quietTokens = "1nof.:?"
 
 // loudWords are the words that libinjection can make other tokens of, in lower case; nil when its fingerprints are not as expected.
-var loudWords = readLoudWords(sqlKeywords)
+var loudWords = readLoudWords(corazalink.SQLKeywords)
 
 // wordSet is a set of words in lower case, shorter than longestWord.
 type wordSet struct {

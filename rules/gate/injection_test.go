@@ -9,12 +9,14 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/libinjection-go"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
 // parts are what values are put together of that libinjection may take for SQL or scripts.
 func injectionParts() []string {
 	var words []string
-	for text := range sqlKeywords {
+	for text := range corazalink.SQLKeywords {
 		if text[0] != '0' {
 			words = append(words, strings.ToLower(text), text)
 		}
@@ -83,7 +85,7 @@ func TestBytesOutsideARange(t *testing.T) {
 	for argument, want := range map[string]literals{
 		"1-255": {"\x00"}, "0-80,82-255": {"q"}, "38,44-46,48-58,61,65-90,95,97-122": nil,
 	} {
-		operator, err := getOperator("validateByteRange", plugintypes.OperatorOptions{Arguments: argument})
+		operator, err := corazalink.GetOperator("validateByteRange", plugintypes.OperatorOptions{Arguments: argument})
 		require.NoError(t, err)
 		got := bytesOutside(operator, nil)
 		if want != nil {

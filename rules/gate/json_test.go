@@ -93,11 +93,11 @@ func TestFormsAreReadAsCorazaReadsThem(t *testing.T) {
 func hasFoldedDuplicates(pairs []pair) bool {
 	names := map[string]string{}
 	for _, p := range pairs {
-		lower := strings.ToLower(p.key)
-		if before, found := names[lower]; found && before != p.key {
+		lower := p.key
+		if before, found := names[lower]; found && before != p.name {
 			return true
 		}
-		names[lower] = p.key
+		names[lower] = p.name
 	}
 	return false
 }

@@ -3,7 +3,6 @@ package gate
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/corazawaf/coraza/v3/types/variables"
 )
@@ -24,7 +23,7 @@ type lane struct {
 type trigger struct {
 	chain     *chain
 	test      *test
-	number    uint16 // among the triggers of the gate
+	number    uint32 // among the triggers of the gate
 	removable bool   // when it does not fire, the chain need not run
 }
 
@@ -168,7 +167,7 @@ func (at *lane) literals() (n int) {
 }
 
 func scannerOf(tests []trigger) *scanner {
-	sets := map[uint16]literals{}
+	sets := map[uint32]literals{}
 	for i := range tests {
 		sets[tests[i].number] = tests[i].test.literals
 	}
@@ -185,7 +184,7 @@ func (l *lanes) valueLane(c collection, key string) *lane {
 
 func (l *lanes) keyedLane(c collection, key string) *lane {
 	for i := range l.keyed[c] {
-		if k := &l.keyed[c][i]; len(k.key) == len(key) && strings.EqualFold(k.key, key) {
+		if k := &l.keyed[c][i]; k.key == key {
 			return k.lane
 		}
 	}

@@ -29,19 +29,19 @@ const (
 )
 
 // with adds a number; ok is false when there are too many.
-func (a answer) with(number uint16) (_ answer, ok bool) {
+func (a answer) with(number uint32) (_ answer, ok bool) {
 	for i := range answerSize {
-		if a>>(16*i) == 0 {
-			return a | answer(number+1)<<(16*i), number < math.MaxUint16
+		if number < math.MaxUint16 && a>>(16*i) == 0 {
+			return a | answer(number+1)<<(16*i), true
 		}
 	}
 	return a, false
 }
 
 // all yields the numbers in the order in which they were added.
-func (a answer) all(yield func(uint16) bool) {
+func (a answer) all(yield func(uint32) bool) {
 	for ; a != 0; a >>= 16 {
-		if !yield(uint16(a) - 1) {
+		if !yield(uint32(a&math.MaxUint16) - 1) {
 			return
 		}
 	}

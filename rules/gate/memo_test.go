@@ -23,7 +23,7 @@ func TestMemoRemembersAnswers(t *testing.T) {
 		require.False(t, known)
 	}
 
-	want := []uint16{7, 0, 65534, 300}
+	want := []uint32{7, 0, 65534, 300}
 	for _, number := range want {
 		var ok bool
 		a, ok = a.with(number)

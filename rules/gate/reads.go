@@ -5,9 +5,12 @@ import (
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
-// Reads says what of a transaction the rules look at. What they do not look at makes no difference to the verdict.
+// Reads lists what of a transaction the rules look at. What they do not look at makes no difference to the verdict.
 type Reads struct {
 	Volatile        string   // why no verdict holds for a second transaction, "" when it does
 	Ports           bool     // the rules look at a port
@@ -33,47 +36,61 @@ func steady(name string) bool {
 	return known
 }
 
-// findReads collects what the rules look at that can run.
-func (g *Gate) findReads(f *flow) {
+// findReads collects what the rules look at: targets, and macros of operators, messages and assignments. When the analysis holds, rules
+// that never run do not count.
+func (g *Gate) findReads(f *flow, holds bool) {
+	p := &compiler{state: g.state}
 	r := &g.reads
 	r.state = g.state
-	for _, e := range f.entries {
-		c := e.chain
-		if c == nil || c.dead || c.static && !c.matches {
+	for _, c := range f.chains() {
+		if holds && (c.dead || c.static && !c.matches && len(c.links) == 1) {
 			continue
 		}
-		for i := range e.rules {
-			rule := &e.rules[i]
-			for _, t := range rule.Targets {
-				if t.Variable == "REMOTE_ADDR" && r.addNetwork(rule.Operator.Name, rule.Operator.Argument, rule.All("t")) {
-					continue
-				}
-				r.add(t.Variable, strings.ToLower(t.Key), t.IsRegex)
-			}
-			r.addMacros(rule.Operator.Argument)
-			for _, a := range rule.Actions {
-				r.addMacros(a.Value)
-			}
+		for i := range c.links {
+			r.addLink(&c.links[i], p)
+		}
+	}
+}
+
+func (r *Reads) addLink(l *corazalink.Link, p *compiler) {
+	for i := range l.Targets {
+		t := &l.Targets[i]
+		switch {
+		case p.neverFilled(t.Variable):
+		case t.Variable == variables.RemoteAddr && r.addNetwork(l):
+		default:
+			r.add(t.Variable.Name(), strings.ToLower(t.Key), t.KeyRx != nil)
+		}
+	}
+	if l.Operator != nil {
+		r.addMacros(l.Operator.Argument)
+	}
+	r.addMacros(l.Message)
+	r.addMacros(l.LogData)
+	for i := range l.Actions {
+		switch a := &l.Actions[i]; {
+		case a.Assignment != nil:
+			r.addMacros(a.Assignment.Name)
+			r.addMacros(a.Assignment.Value)
+		case a.Control == nil && !inert[a.Name] && a.Name != "skipafter" && a.Name != "skip" && r.Volatile == "":
+			r.Volatile = "a rule has action " + a.Name
 		}
 	}
 }
 
 // addNetwork notes a test of the client's address, of which only the answer matters.
-func (r *Reads) addNetwork(operator, argument string, transformations []string) bool {
-	if !strings.EqualFold(operator, "ipMatch") || slices.ContainsFunc(transformations, func(t string) bool { return t != "none" }) {
+func (r *Reads) addNetwork(l *corazalink.Link) bool {
+	if l.Operator == nil || !strings.EqualFold(l.Operator.Name, "ipMatch") || len(l.Transformations) > 0 {
 		return false
 	}
-	op, err := getOperator("ipMatch", plugintypes.OperatorOptions{Arguments: argument})
-	if err == nil {
-		r.networks = append(r.networks, op)
-	}
-	return err == nil
+	r.networks = append(r.networks, l.Operator.Implementation)
+	return true
 }
 
 func (r *Reads) addMacros(text string) {
-	for _, m := range macroPattern.FindAllStringSubmatch(text, -1) {
-		name, key, _ := strings.Cut(m[1], ".")
-		r.add(strings.ToUpper(name), strings.ToLower(key), false)
+	for _, macro := range macros(text) {
+		name, key, _ := strings.Cut(macro, ".")
+		r.add(strings.ToUpper(name), key, false)
 	}
 }
 
@@ -102,7 +119,7 @@ func (r *Reads) add(name, key string, isRegex bool) {
 }
 
 // ClientAddress returns what of the client's address the rules look at: the address, or the answers of the tests that they
-// make of it, one bit each.
+// make of it, one bit each. What an alert says may depend on more: see Reduces.
 func (r *Reads) ClientAddress(address string) (text string, answers uint64) {
 	if r.clientAddress || len(r.networks) > 64 {
 		return address, 0
@@ -113,6 +130,18 @@ func (r *Reads) ClientAddress(address string) (text string, answers uint64) {
 		}
 	}
 	return "", answers
+}
+
+// Reduces reports whether ClientAddress returns less of an address than a rule may put into an alert.
+func (r *Reads) Reduces() bool {
+	return !r.clientAddress && len(r.networks) > 0 && len(r.networks) <= 64
+}
+
+// SeesResponseHeader reports whether the rules look at a response header, compared as Coraza compares names.
+func (r *Reads) SeesResponseHeader(name string) bool {
+	return r.AllResponse || slices.ContainsFunc(r.ResponseHeaders, func(seen string) bool {
+		return seen == name || strings.ToLower(name) == seen
+	})
 }
 
 // Reads returns what the rules look at.

@@ -16,9 +16,20 @@ var rewrites = map[string]func(a *arena, value string) (text string, done bool){
 	"urldecodeuni":       urlDecodeUni,
 	"base64decode":       base64Decode,
 	"normalisepath":      cleanPath,
-	"normalizepath":      cleanPath,
 	"replacecomments":    without("/*"),
 	"removecommentschar": without("/*", "*/", "--", "#"),
+}
+
+// reportedRewrites are rewrites of transformations whose changes count only when they report them.
+var reportedRewrites = map[string]func(a *arena, value string) (text string, done bool){"removewhitespace": removeReportedWhitespace}
+
+// removeReportedWhitespace leaves values without whitespace as they are: removeWhitespace also makes U+FFFD of what is no UTF-8, which it
+// does not report.
+func removeReportedWhitespace(a *arena, value string) (string, bool) {
+	if strings.IndexFunc(value, unicode.IsSpace) < 0 {
+		return value, true
+	}
+	return removeWhitespace(a, value)
 }
 
 // without leaves values alone that have none of the texts that a transformation looks for.

@@ -9,7 +9,7 @@ import (
 // scanner finds which of many literals a value contains, whatever their case. It is built once and read by many goroutines.
 type scanner struct {
 	empty  bool         // there are no literals
-	always []uint16     // tests with a literal of no byte, which every value contains
+	always []uint32     // tests with a literal of no byte, which every value contains
 	single []singleByte // literals of one byte
 	short  *pairSet     // with which grams of 2 and 3 bytes end
 	grams  [5]gramIndex // of literals of 2, 3, and 4 or more bytes
@@ -19,7 +19,7 @@ type scanner struct {
 // singleByte is a literal of one byte, and the tests that it belongs to.
 type singleByte struct {
 	is    byte
-	tests []uint16
+	tests []uint32
 }
 
 // pairSet is a set of pairs of bytes.
@@ -33,7 +33,7 @@ var noPairs pairSet
 // others.
 type scanned struct {
 	text   string
-	tests  *[]uint16 // tests that a hit makes candidates; texts of the same tests share them
+	tests  *[]uint32 // tests that a hit makes candidates; texts of the same tests share them
 	offset uint32    // of the gram in the text
 	beside byte      // a byte of the text before or behind the gram, or of it
 	at     int8      // where that is, from the gram's first byte
@@ -124,15 +124,15 @@ var fold = func() (table [256]byte) {
 }()
 
 // newScanner returns a scanner for the literals of tests.
-func newScanner(sets map[uint16]literals) *scanner {
-	owners := map[string][]uint16{}
+func newScanner(sets map[uint32]literals) *scanner {
+	owners := map[string][]uint32{}
 	for test, set := range sets {
 		for _, text := range set {
 			owners[text] = append(owners[text], test)
 		}
 	}
 	s := &scanner{short: &noPairs, empty: len(owners) == 0}
-	shared := map[string]*[]uint16{}
+	shared := map[string]*[]uint32{}
 	byGram := [5]map[uint32][]scanned{2: {}, 3: {}, 4: {}}
 	for _, text := range slices.Sorted(maps.Keys(owners)) {
 		tests := owners[text]
@@ -161,7 +161,7 @@ func newScanner(sets map[uint16]literals) *scanner {
 }
 
 // newScanned returns a literal with its gram at an offset.
-func newScanned(text string, offset, size int, tests *[]uint16) scanned {
+func newScanned(text string, offset, size int, tests *[]uint32) scanned {
 	t := scanned{text: text, tests: tests, offset: uint32(offset)}
 	switch {
 	case offset > 0:

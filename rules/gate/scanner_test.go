@@ -11,9 +11,9 @@ import (
 func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for range 60 {
-		sets := map[uint16]literals{}
+		sets := map[uint32]literals{}
 		var all []string
-		for test := range uint16(1 + random.IntN(90)) {
+		for test := range uint32(1 + random.IntN(90)) {
 			for range 1 + random.IntN(20) {
 				text := make([]byte, 1+random.IntN(9))
 				for i := range text {
@@ -47,7 +47,7 @@ func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
 }
 
 func TestScannerFindsALiteralOfNoByteInEveryValue(t *testing.T) {
-	s := newScanner(map[uint16]literals{0: {"abc"}, 1: {"abc", ""}})
+	s := newScanner(map[uint32]literals{0: {"abc"}, 1: {"abc", ""}})
 	for _, value := range []string{"", "x", "ABC"} {
 		var hits bitset
 		hits.reset(2)

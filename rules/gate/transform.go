@@ -7,6 +7,7 @@ import (
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
 )
 
@@ -66,7 +67,6 @@ func traitsOf(s string) traits {
 // triggers tells which traits a value must have for a transformation to change more than the case of its ASCII letters. A
 // transformation that is not listed can change every value.
 var triggers = map[string]traits{
-	"none":               0,
 	"lowercase":          hasHigh,
 	"uppercase":          hasHigh,
 	"urldecode":          hasPercent | hasPlus,
@@ -85,9 +85,7 @@ var triggers = map[string]traits{
 	"trimright":          hasSpace,
 	"cmdline":            hasShell | hasBackslash | hasSpace | hasSlash,
 	"normalisepath":      hasSlash | hasDot,
-	"normalizepath":      hasSlash | hasDot,
 	"normalisepathwin":   hasSlash | hasBackslash | hasDot | hasSpace | hasColon,
-	"normalizepathwin":   hasSlash | hasBackslash | hasDot | hasSpace | hasColon,
 	"replacecomments":    hasSlash,
 	"removecomments":     hasSlash | hasMark,
 	"removecommentschar": hasSlash | hasMark,
@@ -120,34 +118,40 @@ func newSteps() *steps {
 	return &steps{root: root, all: []*step{root}, named: map[string][]*step{}}
 }
 
-// follow returns the last step of a chain of transformations, as the actions of a rule name them.
-func (t *steps) follow(names []string) (*step, error) {
-	at := t.root
-	for _, name := range names {
-		name = strings.ToLower(name)
-		if name == "none" {
-			at = t.root
-			continue
+// then returns the step of a transformation behind another step.
+func (t *steps) then(at *step, transformation *corazalink.Transformation) *step {
+	return t.add(at, transformation.Name, transformation.Name, transformation.Apply, rewrites[transformation.Name])
+}
+
+// reported returns the step of a transformation whose changes count only when it reports them.
+func (t *steps) reported(at *step, transformation *corazalink.Transformation) *step {
+	return t.add(at, transformation.Name+" as reported", transformation.Name, func(text string) (string, bool, error) {
+		changed, is, err := transformation.Apply(text)
+		if err != nil || !is {
+			return text, false, err
 		}
-		next := at.children[name]
-		if next == nil {
-			function, err := getTransformation(name)
-			if err != nil {
-				return nil, err
-			}
-			trigger, listed := triggers[name]
-			if !listed {
-				trigger = always
-			}
-			next = &step{index: len(t.all), parent: at, function: function, rewrite: rewrites[name], trigger: trigger, recase: recases[name],
-				twins: slices.Clone(t.named[name]), children: map[string]*step{}}
-			t.named[name] = append(t.named[name], next)
-			at.children[name] = next
-			t.all = append(t.all, next)
-		}
-		at = next
+		return changed, true, nil
+	}, reportedRewrites[transformation.Name])
+}
+
+// add returns the step of a name behind another step, made when it is missing.
+func (t *steps) add(at *step, name, as string, function plugintypes.Transformation, rewrite func(*arena, string) (string, bool)) *step {
+	next := at.children[name]
+	if next != nil {
+		return next
 	}
-	return at, nil
+	trigger, listed := triggers[as]
+	if !listed {
+		trigger = always
+	}
+	next = &step{
+		index: len(t.all), parent: at, function: function, rewrite: rewrite, trigger: trigger, recase: recases[as],
+		twins: slices.Clone(t.named[name]), children: map[string]*step{},
+	}
+	t.named[name] = append(t.named[name], next)
+	at.children[name] = next
+	t.all = append(t.all, next)
+	return next
 }
 
 // forms are the results of all steps for one value, computed when they are asked for. Texts are good until the arena is reset.

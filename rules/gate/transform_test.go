@@ -7,6 +7,8 @@ import (
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
 // alphabet favors the bytes that transformations care about.
@@ -23,7 +25,7 @@ func randomText(random *rand.Rand, size int) string {
 func TestTransformationsLeaveValuesWithoutTheirTriggersAlone(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
 	for name, trigger := range triggers {
-		function, err := getTransformation(name)
+		function, err := corazalink.GetTransformation(name)
 		require.NoError(t, err, name)
 		quiet := 0
 		for range 30_000 {
@@ -44,20 +46,30 @@ func TestTransformationsLeaveValuesWithoutTheirTriggersAlone(t *testing.T) {
 	}
 }
 
+// follow returns the last step of a pipeline.
+func follow(t *testing.T, all *steps, names []string) *step {
+	t.Helper()
+	at := all.root
+	for _, name := range names {
+		function, err := corazalink.GetTransformation(name)
+		require.NoError(t, err)
+		at = all.then(at, &corazalink.Transformation{Name: strings.ToLower(name), Apply: function})
+	}
+	return at
+}
+
 func TestFormsAreWhatTheEngineComputes(t *testing.T) {
 	random := rand.New(rand.NewPCG(7, 8))
 	chains := [][]string{
 		{"utf8toUnicode", "urlDecodeUni", "htmlEntityDecode", "jsDecode", "cssDecode", "removeNulls"},
 		{"urlDecodeUni", "replaceComments", "compressWhitespace"}, {"cmdLine"}, {"lowercase", "urlDecode", "base64Decode"},
-		{"normalizePathWin", "lowercase"}, {"none", "escapeSeqDecode", "removeWhitespace", "trim"}, {"length"}, {"sha1", "hexEncode"},
+		{"normalisePathWin", "lowercase"}, {"escapeSeqDecode", "removeWhitespace", "trim"}, {"length"}, {"sha1", "hexEncode"},
 		{"urlDecodeUni", "jsDecode", "removeWhitespace", "base64Decode", "urlDecodeUni"}, {"urlDecodeUni", "jsDecode", "base64Decode", "urlDecodeUni"},
 	}
 	all := newSteps()
 	var lasts []*step
 	for _, chain := range chains {
-		last, err := all.follow(chain)
-		require.NoError(t, err)
-		lasts = append(lasts, last)
+		lasts = append(lasts, follow(t, all, chain))
 	}
 	var f forms
 	for range 5000 {
@@ -66,7 +78,7 @@ func TestFormsAreWhatTheEngineComputes(t *testing.T) {
 		for i, chain := range chains {
 			want := value
 			for _, name := range chain {
-				function, err := getTransformation(name)
+				function, err := corazalink.GetTransformation(name)
 				require.NoError(t, err)
 				if changed, _, err := function(want); err == nil {
 					want = changed
@@ -86,7 +98,7 @@ func TestFormsAreWhatTheEngineComputes(t *testing.T) {
 func TestRewritesAreWhatTheEngineComputes(t *testing.T) {
 	random := rand.New(rand.NewPCG(13, 14))
 	for name, rewrite := range rewrites {
-		function, err := getTransformation(name)
+		function, err := corazalink.GetTransformation(name)
 		require.NoError(t, err, name)
 		var a arena
 		done := 0
@@ -114,7 +126,7 @@ func FuzzRewrites(f *testing.F) {
 	}
 	functions := map[string]plugintypes.Transformation{}
 	for name := range rewrites {
-		function, err := getTransformation(name)
+		function, err := corazalink.GetTransformation(name)
 		require.NoError(f, err)
 		functions[name] = function
 	}
@@ -128,4 +140,50 @@ func FuzzRewrites(f *testing.F) {
 			}
 		}
 	})
+}
+
+// With multiMatch, Coraza goes by what transformations report. The lists say which do, and a step as reported is what Coraza goes on with.
+func TestTransformationsReportChangesAsListed(t *testing.T) {
+	random := rand.New(rand.NewPCG(21, 22))
+	for name, kind := range reportKinds() {
+		function, err := corazalink.GetTransformation(name)
+		require.NoError(t, err)
+		all := newSteps()
+		reported := all.reported(all.root, &corazalink.Transformation{Name: name, Apply: function})
+		var f forms
+		missing, surplus := 0, 0
+		for range 60_000 {
+			value := randomText(random, 9) + []string{"", "&ngE;", "&lt;", "&#x41;", "\u00a0", "%u0041", `\x41`, "a//b", "YWI="}[random.IntN(9)]
+			got, is, err := function(value)
+			if err != nil {
+				continue
+			}
+			if got != value && !is {
+				missing++
+			}
+			if got == value && is {
+				surplus++
+			}
+			want := value
+			if is {
+				want = got
+			}
+			f.arena.reset()
+			f.start(value, len(all.all))
+			require.Equal(t, want, f.after(reported), "%s of %q", name, value)
+		}
+		require.Equal(t, kind == "missing", missing > 0, "%s changes %d texts without reporting it", name, missing)
+		require.Equal(t, kind == "surplus", surplus > 0, "%s reports %d changes that are none", name, surplus)
+	}
+}
+
+// reportKinds returns the list on which each transformation is.
+func reportKinds() map[string]string {
+	kinds := map[string]string{}
+	for kind, list := range map[string]map[string]bool{"exact": exactReports, "surplus": surplusReports, "missing": missingReports} {
+		for name := range list {
+			kinds[name] = kind
+		}
+	}
+	return kinds
 }

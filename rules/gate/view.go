@@ -9,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
 // Header is one header line, name and value as they were sent.
@@ -31,8 +33,9 @@ type Input struct {
 	Matches                bool    // the engine judges the transaction also when it passes
 }
 
-// pair is one value of a collection.
-type pair struct{ key, value string }
+// pair is one value of a collection: its name as it was sent, the key under which Coraza keeps it, which is what targets select by, and
+// the value.
+type pair struct{ name, key, value string }
 
 // Collections whose values the gate knows.
 type collection uint8
@@ -152,7 +155,7 @@ func isASCII(s string) bool {
 	return true
 }
 
-// limits are the settings of the engine that bound what it reads.
+// limits are the settings of the engine that bound what it reads. Sizes are in bytes.
 type limits struct {
 	requestBody  int
 	responseBody int
@@ -161,6 +164,13 @@ type limits struct {
 	readRequest  bool
 	readResponse bool
 	mimeTypes    []string
+}
+
+func limitsOf(s *corazalink.Settings) limits {
+	return limits{
+		requestBody: int(s.RequestBodyLimit), responseBody: int(s.ResponseBodyLimit), arguments: s.Arguments, jsonDepth: s.RequestJSONDepth,
+		readRequest: s.RequestBodyAccess, readResponse: s.ResponseBodyAccess, mimeTypes: s.ResponseMIMETypes,
+	}
 }
 
 // request fills in what phase 1 and the request line give. It reports false when the engine has to judge.
@@ -182,19 +192,47 @@ func (v *view) request(in *Input, l *limits) bool {
 			continue
 		}
 		v.add(requestHeaders, h.Name, h.Value)
-		switch {
-		case len(h.Name) == len("Content-Type") && strings.EqualFold(h.Name, "Content-Type") && first:
-			first = false
-			v.bodyProcessorFor(h.Value)
-		case len(h.Name) == len("Cookie") && strings.EqualFold(h.Name, "Cookie"):
+		switch v.last(requestHeaders) {
+		case "content-type":
+			if first {
+				first = false
+				v.bodyProcessorFor(h.Value)
+			}
+		case "cookie":
 			v.cookies(h.Value)
 		}
+	}
+	if HasText(v.lastValue(requestHeaders, "content-type")) {
+		s[rawRequest] = in.RequestBody
 	}
 	return true
 }
 
-func (v *view) add(c collection, key, value string) {
-	v.pairs[c] = append(v.pairs[c], pair{key, value})
+func (v *view) add(c collection, name, value string) {
+	v.pairs[c] = append(v.pairs[c], pair{name, v.arena.nameKey(name), value})
+}
+
+// last returns the key of the value that was added last.
+func (v *view) last(c collection) string { return v.pairs[c][len(v.pairs[c])-1].key }
+
+// lastValue returns the last value of a key, "" when there is none.
+func (v *view) lastValue(c collection, key string) (value string) {
+	for i := range v.pairs[c] {
+		if p := &v.pairs[c][i]; p.key == key {
+			value = p.value
+		}
+	}
+	return value
+}
+
+// value returns the first value of a key, "" when there is none.
+func (v *view) value(c collection, key string) string {
+	for i := range v.pairs[c] {
+		if p := &v.pairs[c][i]; p.key == key {
+			return p.value
+		}
+	}
+	return ""
 }
 
 func (v *view) bodyProcessorFor(contentType string) {
@@ -330,11 +368,14 @@ func (v *view) response(in *Input, l *limits) bool {
 			continue
 		}
 		v.add(responseHeaders, h.Name, h.Value)
-		if len(h.Name) == len("Content-Type") && strings.EqualFold(h.Name, "Content-Type") {
+		if v.last(responseHeaders) == "content-type" {
 			s[variables.ResponseContentType], _, _ = strings.Cut(h.Value, ";")
 		}
 	}
-	if !l.readResponse || !contains(l.mimeTypes, s[variables.ResponseContentType]) {
+	if HasText(v.lastValue(responseHeaders, "content-type")) {
+		s[rawResponse] = in.ResponseBody
+	}
+	if !l.readResponse || !slices.Contains(l.mimeTypes, s[variables.ResponseContentType]) {
 		return true
 	}
 	if len(in.ResponseBody) >= l.responseBody {
@@ -345,13 +386,22 @@ func (v *view) response(in *Input, l *limits) bool {
 	return true
 }
 
-func contains(list []string, s string) bool {
-	for _, member := range list {
-		if member == s {
-			return true
+// HasText reports whether a body of a media type can be text. Bodies that cannot are not given to rules as they were logged.
+func HasText(contentType string) bool {
+	kind, _, _ := strings.Cut(contentType, "/")
+	kind = strings.TrimSpace(kind)
+	return !strings.EqualFold(kind, "image") && !strings.EqualFold(kind, "audio") && !strings.EqualFold(kind, "video") &&
+		!strings.EqualFold(kind, "font")
+}
+
+// ContentType returns the last Content-Type header, "" when there is none. It reads names as Coraza does.
+func ContentType(headers []Header) string {
+	for i := len(headers) - 1; i >= 0; i-- {
+		if strings.ToLower(headers[i].Name) == "content-type" {
+			return headers[i].Value
 		}
 	}
-	return false
+	return ""
 }
 
 // reset empties the view; defaults are the variables of a new transaction.

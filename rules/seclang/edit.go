@@ -2,13 +2,60 @@ package seclang
 
 import "strings"
 
-// WithOperator returns the directive with another spelling of its operator's name.
+// WithOperator returns the directive with another name for its operator, which may be implied. Arguments stay as they are.
 func (r *Rule) WithOperator(name string) Directive {
-	return r.withArgs(strings.Replace(r.Args, "@"+r.Operator.Name, "@"+name, 1))
+	targets, rest, _ := strings.Cut(r.Args, " ")
+	operator, rest, err := cutQuoted(strings.TrimLeft(rest, " "))
+	if err != nil {
+		return r.Directive
+	}
+	text, negated := strings.CutPrefix(operator, "!")
+	if named, isNamed := strings.CutPrefix(text, "@"); isNamed {
+		_, text, _ = strings.Cut(named, " ")
+	}
+	written := "@" + name + " " + text
+	if negated {
+		written = "!" + written
+	}
+	return r.withArgs(targets + ` "` + written + `"` + rest)
 }
 
 // WithoutActions returns the directive without the actions that drop picks.
 func (r *Rule) WithoutActions(drop func(Action) bool) Directive {
+	return r.withActions(func(list string) string {
+		var kept []string
+		for _, part := range splitActions(list) {
+			if a := parseAction(part); a.Name != "" && !drop(a) {
+				kept = append(kept, strings.TrimSpace(part))
+			}
+		}
+		return strings.Join(kept, ",")
+	})
+}
+
+// WithCompleteSetvars returns the directive with CompleteSetvars of its actions.
+func (r *Rule) WithCompleteSetvars() Directive { return r.withActions(CompleteSetvars) }
+
+// CompleteSetvars gives each setvar in a list of actions that has no value the one that it means, 1. Coraza wants one, also of a setvar
+// that removes a variable.
+func CompleteSetvars(list string) string {
+	parts := splitActions(list)
+	for i, part := range parts {
+		if a := parseAction(part); a.Name != "setvar" || strings.Contains(a.Value, "=") {
+			continue
+		}
+		text := strings.TrimSpace(part)
+		if inner, isQuoted := strings.CutSuffix(text, "'"); isQuoted {
+			parts[i] = inner + "=1'"
+		} else {
+			parts[i] = text + "=1"
+		}
+	}
+	return strings.Join(parts, ",")
+}
+
+// withActions returns the directive with another list of actions.
+func (r *Rule) withActions(edit func(list string) string) Directive {
 	before, list := "", unquote(r.Args)
 	if r.Is("SecRule") {
 		_, rest, _ := cutWord(r.Args)
@@ -17,13 +64,7 @@ func (r *Rule) WithoutActions(drop func(Action) bool) Directive {
 		}
 		before, list = strings.TrimSuffix(r.Args, rest), unquote(rest)
 	}
-	var kept []string
-	for _, part := range splitActions(list) {
-		if a := parseAction(part); a.Name != "" && !drop(a) {
-			kept = append(kept, strings.TrimSpace(part))
-		}
-	}
-	return r.withArgs(before + `"` + strings.Join(kept, ",") + `"`)
+	return r.withArgs(before + `"` + edit(list) + `"`)
 }
 
 func (r *Rule) withArgs(args string) Directive {
