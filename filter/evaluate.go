@@ -203,7 +203,7 @@ func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
 		return nil, rules.Key{}
 	}
 	s.identity = s.values.AppendIdentity(s.identity[:0], reads)
-	return s.rules.Recall(s.identity, d.matches)
+	return s.rules.Recall(s.identity, s.values.ClientAddress(), d.matches)
 }
 
 // inspect finds the verdict on the transaction, and remembers it. It returns nil and says in the item why there is none: the
@@ -260,7 +260,7 @@ func (f *Filter) failed(it *item, err error) *rules.Verdict {
 
 func (s *scratch) remember(key rules.Key, v *rules.Verdict) {
 	if s.rules.Reads() != nil {
-		s.rules.Remember(key, v)
+		s.rules.Remember(key, s.values.ClientAddress(), v)
 	}
 }
 

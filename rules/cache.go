@@ -19,11 +19,15 @@ func (s *Set) Reads() *gate.Reads {
 }
 
 // Recall returns the verdict that is remembered for an identity, nil when there is none, and the key with which to remember one.
-// An identity holds all that Reads tells of a transaction. With matches, a verdict that only says that the transaction passes
+// An identity holds all that Reads tells of a transaction. What a match says can depend on the client's address where the verdict does
+// not, so a verdict with matches is that of one client. With matches, a verdict that only says that the transaction passes
 // does not count. It must not be called when Reads is nil.
-func (s *Set) Recall(identity []byte, matches bool) (*Verdict, Key) {
+func (s *Set) Recall(identity []byte, client string, matches bool) (*Verdict, Key) {
 	k := s.cache.key(identity)
 	v := s.cache.get(k)
+	if v == &matchVerdict {
+		v = s.cache.get(s.cache.keyOf(k, client))
+	}
 	if v == nil || matches && v == &passVerdict {
 		return nil, k
 	}
@@ -32,7 +36,13 @@ func (s *Set) Recall(identity []byte, matches bool) (*Verdict, Key) {
 }
 
 // Remember keeps a verdict for the transactions of a key as long as there is memory for it.
-func (s *Set) Remember(k Key, v *Verdict) { s.cache.put(k, v) }
+func (s *Set) Remember(k Key, client string, v *Verdict) {
+	if !v.isShared() && s.Reads().Reduces() {
+		s.cache.put(k, &matchVerdict)
+		k = s.cache.keyOf(k, client)
+	}
+	s.cache.put(k, v)
+}
 
 // cache remembers verdicts by what tells transactions apart. It holds a bounded number of bytes, takes them as it needs them, and
 // is safe for concurrent use. Identities are told apart by 104 bits of a keyed hash.
@@ -141,6 +151,11 @@ type Key struct{ a, b uint64 }
 
 func (c *cache) key(identity []byte) Key {
 	return Key{maphash.Bytes(c.seeds[0], identity), maphash.Bytes(c.seeds[1], identity)}
+}
+
+// keyOf returns the key of one client among the transactions of a key.
+func (c *cache) keyOf(k Key, client string) Key {
+	return Key{k.a ^ maphash.String(c.seeds[0], client), k.b ^ maphash.String(c.seeds[1], client)}
 }
 
 // get returns the verdict for a key, nil when it is not remembered.

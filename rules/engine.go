@@ -9,6 +9,7 @@ import (
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 )
 
@@ -29,8 +30,14 @@ func newEngine(p *program, c *Config) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{waf: waf, table: newRuleTable(p)}
-	if e.gate, err = newGate(p, waf, e.table); err != nil {
+	compiled, err := corazalink.Compiled(waf)
+	if err != nil {
+		closeWAF(waf)
+		return nil, err
+	}
+	nameOperators(compiled)
+	e := &engine{waf: waf, table: newRuleTable(p, compiled)}
+	if e.gate, err = newGate(p, waf, compiled, e.table); err != nil {
 		e.ungated = err.Error()
 	}
 	coolDown()

@@ -33,17 +33,12 @@ var plain = Transaction{
 }
 
 // newGate derives the gate of a compiled program. The error says why the engine evaluates every transaction.
-func newGate(p *program, waf coraza.WAF, table *ruleTable) (g *gated, err error) {
+func newGate(p *program, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTable) (g *gated, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			g, err = nil, fmt.Errorf("gate: panic on a plain transaction: %v", cause)
 		}
 	}()
-	compiled, err := corazalink.Compiled(waf)
-	if err != nil {
-		return nil, fmt.Errorf("gate: %w", err)
-	}
-	nameOperators(compiled)
 	fresh := waf.NewTransaction()
 	defer fresh.Close()
 	freshState, can := fresh.(plugintypes.TransactionState)

@@ -1,6 +1,10 @@
 package rules
 
-import "fmt"
+import (
+	"fmt"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+)
 
 // Report says what loading the rules of a configuration finds.
 type Report struct {
@@ -24,9 +28,14 @@ func Check(c Config) Report {
 		report.Refused = append(report.Refused, err.Error())
 		return report
 	}
-	closeWAF(waf)
+	defer closeWAF(waf)
+	compiled, err := corazalink.Compiled(waf)
+	if err != nil {
+		report.Refused = append(report.Refused, err.Error())
+		return report
+	}
 	report.Name = p.name()
-	report.Rules = len(p.list(newRuleTable(p)))
+	report.Rules = len(p.list(newRuleTable(p, compiled)))
 	return report
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/corazawaf/coraza/v3/types"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -18,62 +19,53 @@ type ruleTable struct {
 
 const defaultPhase = 2
 
-func newRuleTable(p *program) *ruleTable {
+// newRuleTable reads what the text says of the rules, and from the compiled rules what directives that update rules can change.
+func newRuleTable(p *program, compiled *corazalink.WAF) *ruleTable {
 	t := &ruleTable{infos: map[int]*RuleInfo{}, blocking: map[int]bool{}}
-	defaults := map[int]string{} // disruptive action of SecDefaultAction by phase
-	var starter *RuleInfo        // of the chain that the next rule continues
+	var starter *RuleInfo // of the chain that the next rule continues
 	for _, d := range p.directives {
-		switch {
-		case d.Is("SecDefaultAction"):
-			actions := seclang.ParseActions(strings.Trim(d.Args, `"`))
-			defaults[phaseOf(actions)] = disruptive(actions)
-		case d.Is("SecRuleUpdateActionById"):
-			t.updateAction(d)
-		case d.Is("SecRule"), d.Is("SecAction"):
-			r, err := seclang.ParseRule(d)
-			if err != nil {
-				continue // the compiler has accepted it, so only the wording of its matches suffers
-			}
-			if starter == nil {
-				starter = t.add(&r, defaults)
-			}
-			starter.chain = append(starter.chain, test{r.Operator.Name, r.Operator.Argument})
-			if !r.Chained() {
-				starter = nil
-			}
+		if !isRule(&d) {
+			continue
 		}
+		r, err := seclang.ParseRule(d)
+		if err != nil {
+			continue // the compiler has accepted it, so only the wording of its matches suffers
+		}
+		if starter == nil {
+			starter = t.add(&r)
+		}
+		starter.chain = append(starter.chain, test{r.Operator.Name, r.Operator.Argument})
+		if !r.Chained() {
+			starter = nil
+		}
+	}
+	for i := range compiled.Rules {
+		t.update(&compiled.Rules[i])
 	}
 	return t
 }
 
-func (t *ruleTable) add(r *seclang.Rule, defaults map[int]string) *RuleInfo {
-	severity, _ := r.Action("severity")
+// update takes over what a compiled rule is.
+func (t *ruleTable) update(r *corazalink.Rule) {
+	info := t.infos[r.ID]
+	if info == nil {
+		return // a marker
+	}
+	info.Phase, info.Severity, info.Tags = r.Phase, r.Severity, r.Tags
+	t.blocking[r.ID] = blocks(r.Disruptive())
+}
+
+func (t *ruleTable) add(r *seclang.Rule) *RuleInfo {
 	version, _ := r.Action("ver")
 	revision, _ := r.Action("rev")
 	maturity, _ := r.Action("maturity")
 	accuracy, _ := r.Action("accuracy")
 	info := &RuleInfo{
-		ID: r.ID(), File: path.Base(r.File), Line: r.Line, Phase: phaseOf(r.Actions), Severity: types.RuleSeverityUnset,
-		Version: version, Revision: revision, Maturity: maturity, Accuracy: accuracy, Tags: r.All("tag"),
-	}
-	if parsed, err := types.ParseRuleSeverity(severity); err == nil {
-		info.Severity = parsed
-	}
-	action := disruptive(r.Actions)
-	if action == "" || action == "block" {
-		action = defaults[info.Phase]
+		ID: r.ID(), File: path.Base(r.File), Line: r.Line, Severity: types.RuleSeverityUnset,
+		Version: version, Revision: revision, Maturity: maturity, Accuracy: accuracy,
 	}
 	t.infos[info.ID] = info
-	t.blocking[info.ID] = blocks(action)
 	return info
-}
-
-func (t *ruleTable) updateAction(d seclang.Directive) {
-	id, actions, _ := strings.Cut(d.Args, " ")
-	number, err := strconv.Atoi(strings.Trim(id, `"`))
-	if action := disruptive(seclang.ParseActions(strings.Trim(actions, ` "`))); err == nil && action != "" {
-		t.blocking[number] = blocks(action)
-	}
 }
 
 // isDetection reports whether a rule says something of the traffic: it has a severity, and does not only set things up or sum up.
@@ -89,17 +81,6 @@ func (t *RuleInfo) isDetection() bool {
 
 func blocks(action string) bool {
 	return action == "deny" || action == "drop" || action == "redirect" || action == "proxy"
-}
-
-// disruptive returns the disruptive action that counts, which is the last.
-func disruptive(actions []seclang.Action) (action string) {
-	for _, a := range actions {
-		switch a.Name {
-		case "allow", "block", "deny", "drop", "pass", "proxy", "redirect":
-			action = a.Name
-		}
-	}
-	return action
 }
 
 func phaseOf(actions []seclang.Action) int {

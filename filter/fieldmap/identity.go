@@ -73,9 +73,12 @@ func appendHeaders(dst []byte, list []rules.Header) []byte {
 	return dst
 }
 
+// ClientAddress returns the client's address as rules see it, "" when it is not known.
+func (v *Values) ClientAddress() string { return address(v.texts[ClientIP]) }
+
 // appendConnection appends what rules see of addresses and ports, and which of them are known.
 func (v *Values) appendConnection(dst []byte, reads *gate.Reads) []byte {
-	client, server := address(v.texts[ClientIP]), address(v.texts[ServerIP])
+	client, server := v.ClientAddress(), address(v.texts[ServerIP])
 	dst = append(dst, bit(client == "", 0)|bit(server == "", 1))
 	client, answers := reads.ClientAddress(client)
 	dst = binary.LittleEndian.AppendUint64(appendText(dst, client), answers)
@@ -116,6 +119,6 @@ func appendResponseHead(dst []byte, raw string, reads *gate.Reads) []byte {
 }
 
 func isSeen(name string, reads *gate.Reads) bool {
-	is := func(seen string) bool { return len(seen) == len(name) && strings.EqualFold(seen, name) }
-	return slices.ContainsFunc(framingHeaders, is) || slices.ContainsFunc(reads.ResponseHeaders, is)
+	return slices.ContainsFunc(framingHeaders, func(framing string) bool { return strings.EqualFold(framing, name) }) ||
+		reads.SeesResponseHeader(name)
 }

@@ -33,13 +33,26 @@ type Settings struct {
 
 // Rule is a compiled SecRule or SecAction with the rules chained to it, or a SecMarker. Directives that update rules are included.
 type Rule struct {
-	ID     int
-	Phase  int
-	Marker string // of a SecMarker, which has no links
-	File   string // as Coraza was given it
-	Line   int
-	Tags   []string
-	Links  []Link
+	ID       int
+	Phase    int
+	Marker   string // of a SecMarker, which has no links
+	File     string // as Coraza was given it
+	Line     int
+	Severity types.RuleSeverity
+	Tags     []string
+	Links    []Link
+}
+
+// Disruptive returns the name of the disruptive action that counts, "" when there is none.
+func (r *Rule) Disruptive() (name string) {
+	for i := range r.Links[:min(1, len(r.Links))] {
+		for k := range r.Links[i].Actions {
+			if a := &r.Links[i].Actions[k]; a.Type == plugintypes.ActionTypeDisruptive {
+				name = a.Name
+			}
+		}
+	}
+	return name
 }
 
 // Link is one rule of a chain.
@@ -144,6 +157,7 @@ func ruleOf(v reflect.Value) Rule {
 	r := Rule{
 		ID: read[int](meta, "ID_"), Phase: int(read[types.RulePhase](meta, "Phase_")), Marker: read[string](meta, "SecMark_"),
 		File: read[string](meta, "File_"), Line: read[int](meta, "Line_"), Tags: read[[]string](meta, "Tags_"),
+		Severity: read[types.RuleSeverity](meta, "Severity_"),
 	}
 	if r.Marker != "" {
 		return r

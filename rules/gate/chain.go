@@ -2,6 +2,7 @@ package gate
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -24,14 +25,15 @@ type test struct {
 	constant bool   // result is known whatever the transaction
 	result   bool   // of a constant test
 
-	rx       *automaton           // of an @rx, instead of the operator
-	phrases  func() *scanner      // of an @pm that is not negated, instead of the operator; made when it is first needed
-	operator plugintypes.Operator // Coraza's
-	name     string               // operator in lower case
-	argument string
-	negated  bool
-	groups   func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
-	captures bool
+	rx           *automaton             // of an @rx, instead of the operator
+	phrases      func() *scanner        // of an @pm that is not negated, instead of the operator; made when it is first needed
+	operator     plugintypes.Operator   // Coraza's
+	alternatives []plugintypes.Operator // instead, one for each argument that a macro can give
+	name         string                 // operator in lower case
+	argument     string
+	negated      bool
+	groups       func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
+	captures     bool
 	// Whether or not it matches, TX:0 to TX:9 may have other values afterwards than groups tells.
 	capturesOddly bool
 	tellsGroups   bool // sets have groups in them
@@ -127,7 +129,20 @@ func (r *run) test(t *test) bool {
 
 // target tests all values of one target; all matches count, for what they set.
 func (r *run) target(t *test, g *target) (found bool) {
-	if g.counts {
+	for i := range g.values {
+		switch v := &g.values[i]; {
+		case g.counts && v.exists:
+			found = r.value(t, "1") || found
+		case g.counts:
+			found = r.value(t, "0") || found
+		case v.exists:
+			found = r.value(t, v.text) || found
+		}
+	}
+	if g.values != nil {
+		return found
+	}
+	if g.counts && g.kind != ofTX {
 		return r.value(t, r.v.arena.number(r.v.count(g)))
 	}
 	switch g.kind {
@@ -201,8 +216,14 @@ func (r *run) txTarget(t *test, g *target) (found bool) {
 				found = g.selects(g.key) && r.value(t, r.groups[i].value) || found
 			}
 		}
+		if !known && g.empty && !r.left(g) {
+			known, found = true, g.selects(g.key) && r.value(t, "")
+		}
 		r.unsure = r.unsure || !known || r.blind || r.oddly
 		return found || r.unsure
+	}
+	if g.counts {
+		return r.fedCount(t, g)
 	}
 	found = r.fedAll(t, g)
 	for i := range r.local {
@@ -216,6 +237,21 @@ func (r *run) txTarget(t *test, g *target) (found bool) {
 		}
 	}
 	return found
+}
+
+// left reports whether a rule before can have left captured groups behind.
+func (r *run) left(g *target) bool {
+	return slices.ContainsFunc(g.feeders, func(f feeder) bool { return r.feed(&f) })
+}
+
+// fedCount tests how many variables there are: none, or not known when the chain or a rule elsewhere has set one.
+func (r *run) fedCount(t *test, g *target) bool {
+	isSelected := func(l local) bool { return l.unknownName || g.selects(l.name) }
+	r.unsure = r.unsure || slices.ContainsFunc(r.local, isSelected) || slices.ContainsFunc(g.feeders, func(f feeder) bool {
+		r.feed(&f)
+		return r.other.unsure || slices.ContainsFunc(r.other.local, isSelected)
+	})
+	return r.unsure || r.value(t, "0")
 }
 
 // fedAll tests the variables that rules elsewhere have set.
@@ -233,9 +269,8 @@ func (r *run) fedAll(t *test, g *target) (found bool) {
 	return found || r.unsure
 }
 
-// fed tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects, and a
-// counter is tested with each value that it takes. Others tells that variables were set that are no counters.
-func (r *run) fed(t *test, f *feeder, g *target) (found, others bool) {
+// feed evaluates the tests of a rule elsewhere for what they set, and reports whether all of them can match.
+func (r *run) feed(f *feeder) bool {
 	if r.other == nil {
 		r.other = &run{state: r.state, forms: &forms{}, steps: r.steps}
 	}
@@ -243,9 +278,17 @@ func (r *run) fed(t *test, f *feeder, g *target) (found, others bool) {
 	o.reset(r.v)
 	for i := range f.chain.tests[:f.tests] {
 		if !o.test(&f.chain.tests[i]) {
-			break
+			return false
 		}
 	}
+	return true
+}
+
+// fed tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects, and a
+// counter is tested with each value that it takes. Others tells that variables were set that are no counters.
+func (r *run) fed(t *test, f *feeder, g *target) (found, others bool) {
+	r.feed(f)
+	o := r.other
 	r.unsure = r.unsure || o.unsure
 	for i := range o.local {
 		l := &o.local[i]
@@ -301,16 +344,21 @@ func (r *run) decide(t *test, text string) bool {
 		return t.rx.match(text)
 	case t.phrases != nil:
 		return t.phrases().contains(text, &r.hit)
+	case len(t.alternatives) > 0:
+		return t.negated // each of them decides
 	}
 	return t.operator.Evaluate(r.state, text)
 }
 
 func (r *run) text(t *test, text string) bool {
-	if r.decide(t, text) == t.negated {
-		return false
+	matches := r.decide(t, text) != t.negated
+	for _, operator := range t.alternatives {
+		matches = matches || operator.Evaluate(r.state, text) != t.negated
 	}
-	r.match(t, text)
-	return true
+	if matches {
+		r.match(t, text)
+	}
+	return matches
 }
 
 // match does what a match does besides: it sets captured groups, MATCHED_VARS and variables.

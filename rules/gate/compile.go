@@ -93,13 +93,13 @@ func (p *compiler) fill(c *chain, at int, t *test, l *corazalink.Link) (why stri
 	if why := p.follow(t, l.Transformations); why != "" {
 		return why
 	}
-	if !p.flow.constantMacros(t.argument, c) {
+	if !p.flow.constantMacros(t.argument, c) && !p.alternatives(t, c, at, l.Operator) {
 		return "the argument of @" + l.Operator.Name + " depends on the transaction"
 	}
 	if why := p.operator(t, c, l.Operator); why != "" {
 		return why
 	}
-	if p.evaluateConstant(c, t) {
+	if p.evaluateConstant(c, at, t) {
 		return ""
 	}
 	for i := range t.targets {
@@ -156,31 +156,35 @@ func (t *test) findCounters(l *corazalink.Link) {
 	}
 }
 
-// evaluateConstant finds the result of a test that looks at TX variables only that are the same for every transaction.
-func (p *compiler) evaluateConstant(c *chain, t *test) bool {
-	var values []string
+// evaluateConstant finds the result of a test that looks at TX variables only of which all values are known. When it is not the same
+// with all of them, the targets keep the values.
+func (p *compiler) evaluateConstant(c *chain, at int, t *test) bool {
+	if slices.ContainsFunc(t.targets, func(g target) bool { return g.kind != ofTX || g.keyRx != nil || g.key == "" || len(g.except) > 0 }) {
+		return false
+	}
+	r := run{state: p.state, forms: &forms{}, steps: len(p.steps.all), v: &view{}}
+	always, never := false, true
 	for i := range t.targets {
 		g := &t.targets[i]
-		if g.kind != ofTX || g.keyRx != nil || g.key == "" || len(g.except) > 0 {
+		values, ok := p.possible(g.key, c, at)
+		if !ok {
 			return false
 		}
-		value, exists, ok := p.flow.constant(g.key, c)
-		switch {
-		case !ok:
-			return false
-		case g.counts && exists:
-			values = append(values, "1")
-		case g.counts:
-			values = append(values, "0")
-		case exists:
-			values = append(values, value)
+		all := true
+		for _, value := range values {
+			matches := false
+			switch {
+			case g.counts:
+				matches = r.value(t, map[bool]string{true: "1", false: "0"}[value.exists])
+			case value.exists:
+				matches = r.value(t, value.text)
+			}
+			all, never = all && matches, never && !matches
 		}
+		always = always || all
+		g.values = values
 	}
-	t.constant = true
-	r := run{state: p.state, forms: &forms{}, steps: len(p.steps.all), v: &view{}}
-	for _, value := range values {
-		t.result = r.value(t, value) || t.result
-	}
+	t.constant, t.result = always && len(t.alternatives) < 2 || never, always
 	return true
 }
 
@@ -193,7 +197,7 @@ func (p *compiler) fits(c *chain, at int, t *test, g *target) bool {
 	case ofNothing:
 		return true
 	case ofTX:
-		return p.fitsTX(c, at, g)
+		return p.fitsTX(c, at, t, g)
 	case ofMatched:
 		return !g.counts
 	case ofSize:
@@ -225,14 +229,17 @@ func (p *compiler) fitsCount(t *test, g *target) bool {
 
 // fitsTX allows the groups that rules of the chain before capture, and variables that they or rules elsewhere set, if the prefilter
 // can follow these.
-func (p *compiler) fitsTX(c *chain, at int, g *target) bool {
-	if g.counts || g.key == "" && g.keyRx == nil {
+func (p *compiler) fitsTX(c *chain, at int, t *test, g *target) bool {
+	if g.counts && !t.grows() || g.key == "" && g.keyRx == nil {
 		return false
 	}
 	if g.keyRx == nil && isGroup(g.key) {
-		return !p.flow.groups // a group that no rule of the chain has captured is noticed when it is read
+		return !g.counts && p.fitsGroup(c, g)
 	}
-	if g.keyRx == nil && slices.ContainsFunc(c.writes, func(w *write) bool { return w.link < at && w.name == g.key }) {
+	if g.values != nil {
+		return true
+	}
+	if g.keyRx == nil && !g.counts && slices.ContainsFunc(c.writes, func(w *write) bool { return w.link < at && w.name == g.key }) {
 		return true // what the chain sets replaces what others have set
 	}
 	var ok bool
@@ -240,22 +247,38 @@ func (p *compiler) fitsTX(c *chain, at int, g *target) bool {
 		return false
 	}
 	for _, fed := range g.feeders {
-		if fed.chain == c || !p.compileFeeder(fed.chain) {
+		if fed.chain == c || !p.compileFeeder(&fed) {
 			return false
 		}
 	}
 	return true
 }
 
-// compileFeeder compiles a chain that is no candidate but feeds one that is.
-func (p *compiler) compileFeeder(c *chain) bool {
-	if c.compiling {
+// fitsGroup allows a captured group. One that no link of the chain has captured is noticed when it is read; then it is what a rule before
+// has left behind.
+func (p *compiler) fitsGroup(c *chain, g *target) bool {
+	if p.flow.groups {
+		return false
+	}
+	left, ok := p.flow.leftovers(c)
+	if g.empty = ok && !slices.ContainsFunc(left, func(l feeder) bool { return !p.compileFeeder(&l) }); g.empty {
+		g.feeders = left
+	}
+	return true
+}
+
+// compileFeeder compiles a chain that feeds one that is a candidate.
+func (p *compiler) compileFeeder(f *feeder) bool {
+	if f.chain.compiling {
 		return false // it is fed by the one that it feeds
 	}
-	p.compile(c)
-	for i := range c.tests {
-		for k := range c.tests[i].targets {
-			if len(c.tests[i].targets[k].feeders) > 0 {
+	p.compile(f.chain)
+	if f.tests > len(f.chain.tests) {
+		return false
+	}
+	for i := range f.chain.tests[:f.tests] {
+		for k := range f.chain.tests[i].targets {
+			if len(f.chain.tests[i].targets[k].feeders) > 0 {
 				return false // chains that feed each other are not followed
 			}
 		}
@@ -272,7 +295,7 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	if !found && !isOwn {
 		return "operator @" + o.Name + " is not supported"
 	}
-	t.capturesOddly = t.captures && (known.captures || isOwn)
+	t.capturesOddly = t.captures && (known.captures || isOwn) && !(t.negated && len(t.targets) == 1 && t.targets[0].kind == ofSingle)
 	switch t.name {
 	case "rx":
 		p.expression(t)

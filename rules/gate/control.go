@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
-	"github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
@@ -85,6 +84,12 @@ func (f *flow) readControl(c *chain, link int, ctl *corazalink.Control) {
 // guardRemovals has chains divert whose match removes what must not be missing, and notes what others can remove.
 func (f *flow) guardRemovals() {
 	for _, c := range f.chains() {
+		c.removable = false
+	}
+	for _, c := range f.chains() {
+		if c.dead || c.static && !c.matches && len(c.links) == 1 {
+			continue
+		}
 		for i := range c.links {
 			for k := range c.links[i].Actions {
 				if ctl := c.links[i].Actions[k].Control; ctl != nil && strings.HasPrefix(ctl.Name, "ruleRemove") {
@@ -230,13 +235,20 @@ func (f *flow) mayBeRemoved(ctl *corazalink.Control, concerned []*chain) bool {
 		case !ofTarget:
 			return c.isNeeded() || c.static && c.matches && c.skips()
 		}
-		return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return c.needsTarget(&l, ctl.Variable) })
+		return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return c.needsTarget(&l, ctl) })
 	})
 }
 
 // needsTarget reports whether a link can match without a target what it does not match with it, or the prefilter relies on that it matches.
-func (c *chain) needsTarget(l *corazalink.Link, v variables.RuleVariable) bool {
+func (c *chain) needsTarget(l *corazalink.Link, ctl *corazalink.Control) bool {
 	return slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool {
-		return t.Variable == v && (t.Count || c.static || len(c.effects) > 0)
+		isOther := ctl.KeyRx == nil && ctl.Key != "" && t.KeyRx == nil && t.Key != "" && strings.ToLower(t.Key) != ctl.Key
+		return t.Variable == ctl.Variable && !isOther && (t.Count && !grows(l) || c.static || len(c.effects) > 0)
 	})
+}
+
+// grows reports whether a link matches a larger number when it matches a smaller one.
+func grows(l *corazalink.Link) bool {
+	operator := strings.ToLower(l.Operator.Name)
+	return !l.Operator.Negated && (operator == "gt" || operator == "ge") && len(l.Transformations) == 0
 }

@@ -170,8 +170,8 @@ func (f *flow) onlyGrow(sums map[string]bool) bool {
 		}
 		reads := false
 		for i := range c.links {
-			is, grows := f.readsSums(&c.links[i], sums)
-			if !grows {
+			is, larger := f.readsSums(&c.links[i], sums)
+			if !larger {
 				return true
 			}
 			reads = reads || is
@@ -186,8 +186,8 @@ func (f *flow) onlyGrow(sums map[string]bool) bool {
 }
 
 // readsSums reports whether a link reads one of the sums, and whether a larger one only makes it match more.
-func (f *flow) readsSums(l *corazalink.Link, sums map[string]bool) (reads, grows bool) {
-	grows = true
+func (f *flow) readsSums(l *corazalink.Link, sums map[string]bool) (reads, larger bool) {
+	larger = true
 	for i := range l.Targets {
 		t := &l.Targets[i]
 		is := t.Variable == variables.TX && t.Key == "" && t.KeyRx == nil
@@ -195,10 +195,9 @@ func (f *flow) readsSums(l *corazalink.Link, sums map[string]bool) (reads, grows
 			is = is || t.Variable == variables.TX && (strings.ToLower(t.Key) == name || t.KeyRx != nil && t.KeyRx.MatchString(name))
 		}
 		if is {
-			operator := strings.ToLower(l.Operator.Name)
-			grows = grows && !t.Count && !l.Operator.Negated && (operator == "ge" || operator == "gt") && len(l.Transformations) == 0
+			larger = larger && !t.Count && grows(l)
 		}
 		reads = reads || is
 	}
-	return reads, grows && (l.Operator == nil || !f.readsAny(l.Operator.Argument, sums))
+	return reads, larger && (l.Operator == nil || !f.readsAny(l.Operator.Argument, sums))
 }

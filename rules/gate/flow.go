@@ -66,18 +66,32 @@ func (f *flow) chains() (all []*chain) {
 	return all
 }
 
-// analyze finds out which chains matter, which never run, and which change what others do.
+// analyze finds out which chains matter, which never run, and which change what others do. What chains write that never run leaves
+// others static, which may skip more, so this goes on until nothing changes.
 func (f *flow) analyze(b *Baseline) error {
 	f.readActions()
-	f.settle()
-	if err := f.takeOver(b); err != nil {
-		return err
-	}
-	f.guardRemovals()
-	if err := f.bury(); err != nil {
-		return err
+	for before := -1; before < f.settled(); {
+		before = f.settled()
+		f.settle()
+		if err := f.takeOver(b); err != nil {
+			return err
+		}
+		f.guardRemovals()
+		if err := f.bury(); err != nil {
+			return err
+		}
 	}
 	return f.guard()
+}
+
+// settled returns how many chains are static or never run.
+func (f *flow) settled() (n int) {
+	for _, c := range f.chains() {
+		if c.static || c.dead {
+			n++
+		}
+	}
+	return n
 }
 
 // takeOver notes which static chains match.
@@ -100,7 +114,7 @@ func (f *flow) takeOver(b *Baseline) error {
 // whole, so chains that do more than set variables before that are evaluated like others.
 func (f *flow) settle() {
 	for _, c := range f.chains() {
-		c.static = f.readsOnlyTX(c) && !c.controlsEarly()
+		c.static = !c.dead && f.readsOnlyTX(c) && !c.controlsEarly()
 	}
 	for changed := true; changed; {
 		changed = false
@@ -157,7 +171,7 @@ func (f *flow) static(name string) bool {
 		return false
 	}
 	for _, w := range f.writes {
-		if w.canWrite(name) && !w.ignorable() && !(w.chain.static && f.staticMacros(w.name) && f.staticMacros(w.value)) {
+		if w.canWrite(name) && !w.chain.dead && !w.ignorable() && !(w.chain.static && f.staticMacros(w.name) && f.staticMacros(w.value)) {
 			return false
 		}
 	}
@@ -181,7 +195,7 @@ func (f *flow) constant(name string, reader *chain) (value string, exists, ok bo
 		return "", false, false
 	}
 	for _, w := range f.writes {
-		if !w.canWrite(name) || w.ignorable() {
+		if !w.canWrite(name) || w.chain.dead || w.ignorable() {
 			continue
 		}
 		if w.chain.phase != 1 || reader.phase == 1 && f.order[w.chain] >= f.order[reader] {
@@ -231,6 +245,35 @@ func (f *flow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
 		found = append(found, feeder{w.chain, w.link + 1})
 	}
 	return found, true
+}
+
+// leftovers returns the links before a chain that can leave captured groups behind without making the transaction a candidate. It reports
+// false when that is not known of one. Where none captures, TX:0 to TX:9 are empty.
+func (f *flow) leftovers(reader *chain) (found []feeder, ok bool) {
+	for _, c := range f.chains() {
+		if c.dead || c == reader || c.phase > reader.phase || c.phase == reader.phase && f.order[c] > f.order[reader] {
+			continue
+		}
+		for i := range c.links {
+			l := &c.links[i]
+			if !l.Capture || l.Operator == nil || !f.capturing(l.Operator) {
+				continue
+			}
+			if c.static || l.Operator.Negated {
+				return nil, false
+			}
+			if c.counts || c.decisive == 0 || i+1 < c.decisive {
+				found = append(found, feeder{c, i + 1})
+			}
+		}
+	}
+	return found, !f.groups
+}
+
+// capturing reports whether an operator can capture.
+func (f *flow) capturing(o *corazalink.Operator) bool {
+	known, is := operators[strings.ToLower(o.Name)]
+	return !is || known.captures
 }
 
 // canFeed reports whether the written name can be one that a target selects.

@@ -96,7 +96,7 @@ func New(r Rules) (*Gate, error) {
 	}))
 	g.steadyBodies = !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(c.links) })
 	g.lanes = newLanes(g.triggers, g.steps)
-	err := g.passesBaseline(&r.Baseline)
+	err := g.passesBaseline(&r.Baseline, r.Place)
 	g.findReads(f, err == nil && !slices.ContainsFunc(f.chains(), func(c *chain) bool { return c.opened && c.diverts != "" }))
 	for _, rule := range g.report {
 		if rule.Open {
@@ -108,7 +108,7 @@ func New(r Rules) (*Gate, error) {
 
 // passesBaseline requires that the plain requests are clean. All that is concluded from what the engine made of them rests on that: none
 // of the rules that change how others run has matched on them, in part or as a whole.
-func (g *Gate) passesBaseline(b *Baseline) error {
+func (g *Gate) passesBaseline(b *Baseline, place func(id int) string) error {
 	for i := range b.Requests {
 		s := g.scratch.Get().(*scratch)
 		a := s.ask(&b.Requests[i])
@@ -116,10 +116,14 @@ func (g *Gate) passesBaseline(b *Baseline) error {
 		g.scratch.Put(s)
 		switch {
 		case a.Clean:
+		case suspect != nil && suspect.diverts != "":
+			return fmt.Errorf("gate: rule %d at %s can match on a plain request, and %s", suspect.id, suspect.place, suspect.diverts)
 		case suspect != nil:
 			return fmt.Errorf("gate: rule %d at %s can match on a plain request", suspect.id, suspect.place)
+		case a.marks.n > 0:
+			return fmt.Errorf("gate: rule %d at %s can match on a plain request", a.marks.rules[0].id, place(a.marks.rules[0].id))
 		default:
-			return fmt.Errorf("gate: how bodies are read is not followed")
+			return fmt.Errorf("gate: the body of a plain request is not read")
 		}
 	}
 	return nil
@@ -170,7 +174,7 @@ func (g *Gate) compileStatic(c *chain, p *compiler) {
 func (c *chain) isExact() bool {
 	for i := range c.tests {
 		t := &c.tests[i]
-		if t.unknown || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.kind > ofNames && g.kind != ofNothing }) {
+		if t.unknown || len(t.alternatives) > 1 || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.kind > ofNames && g.kind != ofNothing }) {
 			return false
 		}
 	}

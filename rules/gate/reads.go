@@ -137,11 +137,9 @@ func (r *Reads) Reduces() bool {
 	return !r.clientAddress && len(r.networks) > 0 && len(r.networks) <= 64
 }
 
-// SeesResponseHeader reports whether the rules look at a response header, compared as Coraza compares names.
+// SeesResponseHeader reports whether the rules can look at a response header. Names beyond ASCII always count.
 func (r *Reads) SeesResponseHeader(name string) bool {
-	return r.AllResponse || slices.ContainsFunc(r.ResponseHeaders, func(seen string) bool {
-		return seen == name || strings.ToLower(name) == seen
-	})
+	return r.AllResponse || !isASCII(name) || slices.ContainsFunc(r.ResponseHeaders, func(seen string) bool { return strings.EqualFold(seen, name) })
 }
 
 // Reads returns what the rules look at.

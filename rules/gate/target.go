@@ -15,7 +15,9 @@ type target struct {
 	keyRx   *regexp.Regexp // selects keys instead
 	counts  bool           // the number of values is tested
 	except  []exception
-	feeders []feeder // rules elsewhere that can set the TX variables that the target selects
+	feeders []feeder  // rules elsewhere that can set the TX variables that the target selects
+	values  []txValue // all that a TX variable can have, nil when they are not known
+	empty   bool      // of a captured group: it is empty unless the chain captures, or one of the feeders
 }
 
 // feeder is a chain that sets TX variables for others, up to the last of its tests that does.
