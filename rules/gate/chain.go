@@ -19,11 +19,12 @@ type needs struct {
 // test is one rule of a chain.
 type test struct {
 	targets  []target
-	all      bool   // matches unconditionally
-	unknown  bool   // taken to match: it has a construct that is not supported
-	why      string // of an unknown test: the construct
-	constant bool   // result is known whatever the transaction
-	result   bool   // of a constant test
+	all      bool     // matches unconditionally
+	unknown  bool     // taken to match: it has a construct that is not supported
+	why      string   // of an unknown test: the construct
+	constant bool     // result is known whatever the transaction
+	result   bool     // of a constant test
+	texts    []string // of a constant test: what can match
 
 	rx           *automaton             // of an @rx, instead of the operator
 	phrases      func() *scanner        // of an @pm that is not negated, instead of the operator; made when it is first needed
@@ -109,6 +110,10 @@ func (r *run) chain(c *chain) bool {
 func (r *run) test(t *test) bool {
 	switch {
 	case t.constant:
+		r.oddly = r.oddly || t.result && t.capturesOddly
+		for _, text := range t.texts {
+			r.match(t, text)
+		}
 		return t.result
 	case t.unknown:
 		r.matchUnknown(t)
@@ -151,7 +156,7 @@ func (r *run) target(t *test, g *target) (found bool) {
 	case ofSingle:
 		return g.selects("") && r.value(t, r.v.single[g.variable])
 	case ofSize:
-		return r.value(t, r.v.arena.number(r.v.argumentBytes()))
+		return g.selects("") && r.value(t, r.v.arena.number(r.v.argumentBytes()))
 	case ofMatched:
 		if r.blind || len(r.matched) == 0 && g.variable == variables.MatchedVar { // the one of a rule before is still there
 			r.unsure = true
@@ -260,12 +265,16 @@ func (r *run) fedAll(t *test, g *target) (found bool) {
 		return false
 	}
 	clear(r.counters)
-	others := false
+	others, counting := false, 0
 	for i := range g.feeders {
+		before := len(r.counters)
 		match, other := r.fed(t, &g.feeders[i], g)
 		found, others = found || match, others || other
+		if len(r.counters) > before || slices.ContainsFunc(r.other.local, func(l local) bool { return l.by > 0 }) {
+			counting++
+		}
 	}
-	r.unsure = r.unsure || others && len(r.counters) > 0 // what is added to what is not known
+	r.unsure = r.unsure || others && len(r.counters) > 0 || counting > 1 // what is added to what is not known
 	return found || r.unsure
 }
 

@@ -24,14 +24,16 @@ type chain struct {
 	alerts    bool     // a match can alert
 	removable bool     // a ctl action names the rule for removal
 	decisive  int      // a match of so many links makes the transaction a candidate; 0 for a chain that never does
-	diverts   string   // why a match of these links already does, "" when it takes a match that alerts
+	diverts   string   // the construct because of which a match changes what is not followed, "" when there is none
 	skipAfter string   // the marker of skipAfter
 	skip      int      // the number of skip
 	effects   []effect // on how bodies are read, which the prefilter follows
 	writes    []*write
 
 	static  bool // whether it matches does not depend on the transaction
-	matches bool // of a static chain: it matches
+	dynamic bool // never static: what the plain requests say of it is not to be trusted
+	matches bool // of a static chain: it matches the plain request
+	differs bool // whether it matches depends on whether there is a response
 	dead    bool // never evaluated
 	counts  bool // it does nothing but add to variables
 
@@ -63,8 +65,11 @@ func newEntries(r *Rules) (all []entry) {
 
 // divertAt notes that a match of a link, and of those before it, changes what is not followed.
 func (c *chain) divertAt(link int, why string) {
-	if n := link + 1; c.decisive == 0 || n < c.decisive || n == c.decisive && c.diverts == "" && !c.alerts {
+	if n := link + 1; c.decisive == 0 || n < c.decisive {
 		c.decisive, c.diverts = n, why
+	}
+	if c.diverts == "" {
+		c.diverts = why
 	}
 }
 

@@ -115,7 +115,7 @@ func (s *scratch) suspect(c *chain) {
 
 // mark notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
 func (s *scratch) mark(c *chain) bool {
-	return c.counts && s.marks.add(c.id, len(s.run.matched))
+	return c.counts && !s.run.unsure && s.marks.add(c.id, len(s.run.matched))
 }
 
 // applyEffects runs the rules that select how the body is read, and reports whether the body is read in any case.

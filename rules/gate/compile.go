@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"bufio"
 	"bytes"
 	"io/fs"
 	"path"
@@ -85,6 +86,9 @@ func (p *compiler) test(c *chain, at int, l *corazalink.Link) test {
 func (p *compiler) fill(c *chain, at int, t *test, l *corazalink.Link) (why string) {
 	for i := range l.Targets {
 		g, why := p.newTarget(&l.Targets[i])
+		if why == "" && p.flow.cached(c, l, &l.Targets[i]) {
+			why = "target " + l.Targets[i].Variable.Name() + " is not supported with transformations"
+		}
 		if why != "" {
 			return why
 		}
@@ -180,6 +184,9 @@ func (p *compiler) evaluateConstant(c *chain, at int, t *test) bool {
 				matches = r.value(t, value.text)
 			}
 			all, never = all && matches, never && !matches
+			if matches {
+				t.texts = append(t.texts, r.matched[len(r.matched)-1])
+			}
 		}
 		always = always || all
 		g.values = values
@@ -295,14 +302,18 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	if !found && !isOwn {
 		return "operator @" + o.Name + " is not supported"
 	}
-	t.capturesOddly = t.captures && (known.captures || isOwn) && !(t.negated && len(t.targets) == 1 && t.targets[0].kind == ofSingle)
+	t.capturesOddly = t.captures && (known.captures || isOwn) && !(t.negated && !t.multi && len(t.targets) == 1 && t.targets[0].kind == ofSingle)
 	switch t.name {
 	case "rx":
 		p.expression(t)
 	case "pm":
 		t.literals = phrases(strings.Split(strings.ToLower(t.argument), " "))
 	case "pmfromfile", "pmf":
-		if content, err := p.data.ReadFile(path.Join(path.Dir(c.file), t.argument)); err == nil {
+		name := t.argument
+		if !path.IsAbs(name) {
+			name = path.Join(path.Dir(c.file), name)
+		}
+		if content, err := p.data.ReadFile(name); err == nil {
 			t.literals = fileLines(content)
 		}
 	case "contains", "streq", "beginswith", "endswith":
@@ -337,11 +348,11 @@ func (p *compiler) expression(t *test) {
 	pattern := "(?sm)" + t.argument
 	binary := corazalink.MatchesArbitraryBytes(pattern)
 	t.literals = requiredLiterals(t.argument, binary)
-	if binary {
-		return
+	if binary || p.prefiltered {
+		return // Coraza's own matcher decides, which misses matches when it tries literals first
 	}
 	t.rx = newAutomaton(pattern, p.states)
-	if t.rx != nil && t.captures && !t.negated && !p.prefiltered && !p.flow.groups {
+	if t.rx != nil && t.captures && !t.negated && !p.flow.groups {
 		t.capturesOddly = false
 		t.groups = t.rx.slow
 		t.tellsGroups = slices.ContainsFunc(t.sets, assignment.readsGroups)
@@ -363,6 +374,9 @@ func phrases(list []string) literals {
 func fileLines(content []byte) literals {
 	set := literals{}
 	for line := range bytes.Lines(content) {
+		if len(line) >= bufio.MaxScanTokenSize {
+			return nil // Coraza stops reading there
+		}
 		text := strings.ToLower(string(bytes.TrimSpace(line)))
 		if text != "" && text[0] != '#' {
 			set = append(set, text)

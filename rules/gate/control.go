@@ -102,6 +102,11 @@ func (f *flow) guardRemovals() {
 
 func (f *flow) guardRemoval(c *chain, link int, ctl *corazalink.Control) {
 	concerned := f.concerned(ctl)
+	first, last, isRange := idRange(ctl.Value)
+	if ctl.Name == "ruleRemoveById" && isRange && first <= 0 && last >= 0 {
+		c.divertAt(link, "ctl:ruleRemoveById="+ctl.Value+" removes markers")
+		return
+	}
 	if !f.mayBeRemoved(ctl, concerned) {
 		c.divertAt(link, "ctl:"+ctl.Name+"="+ctl.Value+" removes what the prefilter relies on")
 		return
@@ -140,9 +145,16 @@ func (f *flow) mayBeSkipped(place int) bool {
 	if end < 0 {
 		return false
 	}
+	c := f.entries[place].chain
 	for i := place + 1; i < end; i++ {
 		s := f.entries[i].chain
-		if s == nil || s.phase != f.entries[place].chain.phase || s.dead {
+		if s == nil || s.phase != c.phase {
+			continue
+		}
+		if c.skip > 0 && (s.dead || s.removable || s.static && s.skips()) {
+			return false // how far it skips is not known
+		}
+		if s.dead {
 			continue
 		}
 		if s.isNeeded() {
@@ -160,8 +172,17 @@ func (f *flow) mayBeSkipped(place int) bool {
 // isNeeded reports whether the prefilter relies on that the chain runs.
 func (c *chain) isNeeded() bool {
 	last := len(c.links) - 1
-	return len(c.effects) > 0 || c.static && slices.ContainsFunc(c.writes, func(w *write) bool {
+	return len(c.effects) > 0 || c.static && c.matches && c.removes() || c.static && slices.ContainsFunc(c.writes, func(w *write) bool {
 		return !w.ignorable() && (c.matches || w.link < last)
+	})
+}
+
+// removes reports whether the chain removes rules or targets.
+func (c *chain) removes() bool {
+	return slices.ContainsFunc(c.links, func(l corazalink.Link) bool {
+		return slices.ContainsFunc(l.Actions, func(a corazalink.Action) bool {
+			return a.Control != nil && strings.HasPrefix(a.Control.Name, "ruleRemove")
+		})
 	})
 }
 

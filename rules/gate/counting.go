@@ -97,7 +97,9 @@ func (g *Gate) Learn(a Answer, rules int, values func(id int) int) {
 // never block more: all rules that read a sum must ask whether it is large, and do nothing but block or add to another sum. Everything
 // else about the transaction has to be without influence, so only static chains may read a sum.
 func (f *flow) findCounting(blocks func(id int) bool) {
-	if slices.ContainsFunc(f.chains(), func(c *chain) bool { return c.phase > 4 && blocks(c.id) }) {
+	if slices.ContainsFunc(f.chains(), func(c *chain) bool {
+		return blocks(c.id) && (c.phase > 4 || c.static && (c.removable || f.skippable(c)))
+	}) {
 		return
 	}
 	for _, c := range f.chains() {
@@ -128,12 +130,17 @@ func (f *flow) sums(c *chain) map[string]bool {
 	for before := -1; before < len(sums); {
 		before = len(sums)
 		for _, w := range f.writes {
-			if w.chain.static && w.chain.phase <= 4 && f.readsAny(w.value, sums) && !add(w) {
+			if w.chain.static && w.chain.phase <= 4 && (f.readsAny(w.value, sums) || f.readsSum(w.chain, sums)) && !add(w) {
 				return nil
 			}
 		}
 	}
 	return sums
+}
+
+// readsSum reports whether a link of a chain reads one of the sums.
+func (f *flow) readsSum(c *chain, sums map[string]bool) bool {
+	return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { reads, _ := f.readsSums(&l, sums); return reads })
 }
 
 // readsAny reports whether a template has a macro of one of the TX variables.
@@ -175,6 +182,10 @@ func (f *flow) onlyGrow(sums map[string]bool) bool {
 				return true
 			}
 			reads = reads || is
+		}
+		writes := slices.ContainsFunc(c.writes, func(w *write) bool { return sums[w.name] && c.static })
+		if (reads || writes) && (c.removable || f.skippable(c)) {
+			return true // then more than the sums decides
 		}
 		return reads && (!c.static || c.changes()) || slices.ContainsFunc(c.writes, func(w *write) bool {
 			if !reads && !f.readsAny(w.value, sums) && !f.readsAny(w.name, sums) {

@@ -19,32 +19,39 @@ type flow struct {
 	entries []entry
 	order   map[*chain]int // place in entries
 	writes  []*write
-	initial map[string]string // TX variables after the baseline
-	groups  bool              // a rule writes TX:0 to TX:9 itself
+	initial map[string]string               // TX variables after the baseline
+	groups  bool                            // a rule writes TX:0 to TX:9 itself
+	stale   map[variables.RuleVariable]bool // a rule transforms how many values they have: see cached
 	own     func(operator, argument string) (n Needs, isOwn bool)
 }
 
 var macroPattern = regexp.MustCompile(`%\{([^}]*)\}`)
 
-// macros returns the macros in a text in lower case, without their braces.
+// macros returns the macros in a text in lower case, without their braces. One that begins within another, which Coraza reads as the
+// inner one, comes out as the name of no variable.
 func macros(text string) (all []string) {
 	if !strings.Contains(text, "%{") {
 		return nil
 	}
 	for _, m := range macroPattern.FindAllStringSubmatch(text, -1) {
-		all = append(all, strings.ToLower(m[1]))
+		name := strings.ToLower(m[1])
+		if strings.Contains(name, "%") {
+			name = "nested macros"
+		}
+		all = append(all, name)
 	}
 	return all
 }
 
 func newFlow(entries []entry, initial map[string]string, own func(operator, argument string) (Needs, bool)) *flow {
-	f := &flow{entries: entries, order: map[*chain]int{}, initial: initial, own: own}
+	f := &flow{entries: entries, order: map[*chain]int{}, initial: initial, own: own, stale: map[variables.RuleVariable]bool{}}
 	for place, e := range entries {
 		if e.chain == nil {
 			continue
 		}
 		f.order[e.chain] = place
 		for i := range e.chain.links {
+			f.noteCounts(&e.chain.links[i])
 			for _, a := range assignments(&e.chain.links[i]) {
 				w := &write{e.chain, i, a}
 				e.chain.writes = append(e.chain.writes, w)
@@ -54,6 +61,31 @@ func newFlow(entries []entry, initial map[string]string, own func(operator, argu
 		}
 	}
 	return f
+}
+
+// noteCounts notes the variables whose number of values a link transforms.
+func (f *flow) noteCounts(l *corazalink.Link) {
+	for i := range l.Targets {
+		if t := &l.Targets[i]; t.Count && len(l.Transformations) > 0 {
+			f.stale[t.Variable] = true
+		}
+	}
+}
+
+// cached reports whether Coraza may give a link what its transformations made of another value. It keeps that through a phase, by the
+// variable, the address of the key and the place among the values: values of a variable that change, and numbers of values, share a
+// place with others.
+func (f *flow) cached(c *chain, l *corazalink.Link, t *corazalink.Target) bool {
+	if len(l.Transformations) == 0 || l.MultiMatch || t.Variable == variables.TX {
+		return false
+	}
+	switch t.Variable {
+	case variables.MatchedVar, variables.MatchedVars:
+		return true
+	case variables.ReqbodyProcessor:
+		return c.phase == 1
+	}
+	return t.Count || f.stale[t.Variable]
 }
 
 // chains returns all chains in the order of evaluation.
@@ -66,10 +98,23 @@ func (f *flow) chains() (all []*chain) {
 	return all
 }
 
-// analyze finds out which chains matter, which never run, and which change what others do. What chains write that never run leaves
-// others static, which may skip more, so this goes on until nothing changes.
+// analyze finds out which chains matter, which never run, and which change what others do.
 func (f *flow) analyze(b *Baseline) error {
 	f.readActions()
+	for again := true; again; again = f.distrust() {
+		if err := f.conclude(b); err != nil {
+			return err
+		}
+	}
+	return f.guard()
+}
+
+// conclude finds the chains that are static, and those that never run. What chains write that never run leaves others static, which may skip
+// more, so this goes on until nothing changes.
+func (f *flow) conclude(b *Baseline) error {
+	for _, c := range f.chains() {
+		c.static, c.dead = false, false
+	}
 	for before := -1; before < f.settled(); {
 		before = f.settled()
 		f.settle()
@@ -81,7 +126,18 @@ func (f *flow) analyze(b *Baseline) error {
 			return err
 		}
 	}
-	return f.guard()
+	return nil
+}
+
+// distrust takes static chains for dynamic ones that did not match on the plain requests, if these may have skipped or removed them. It
+// reports whether there are any.
+func (f *flow) distrust() (found bool) {
+	for _, c := range f.chains() {
+		if c.static && !c.dead && !c.matches && (c.removable || f.skippable(c)) {
+			c.dynamic, found = true, true
+		}
+	}
+	return found
 }
 
 // settled returns how many chains are static or never run.
@@ -97,12 +153,12 @@ func (f *flow) settled() (n int) {
 // takeOver notes which static chains match.
 func (f *flow) takeOver(b *Baseline) error {
 	for _, c := range f.chains() {
-		c.matches = b.Matched[0][c.id]
+		c.matches, c.differs = b.Matched[0][c.id], b.Matched[0][c.id] != b.Matched[1][c.id]
 		switch {
+		case c.alerts && (c.matches || b.Matched[1][c.id]):
+			return fmt.Errorf("gate: rule %d at %s matches a plain request", c.id, c.place)
 		case !c.static:
-		case c.matches && c.alerts:
-			return fmt.Errorf("gate: rule %d at %s matches every transaction", c.id, c.place)
-		case c.phase != 3 && c.phase != 4 && c.matches != b.Matched[1][c.id] && (c.alerts || c.changes()):
+		case c.phase != 3 && c.phase != 4 && c.differs && (c.alerts || c.changes()):
 			return fmt.Errorf("gate: whether rule %d at %s matches depends on whether there is a response", c.id, c.place)
 		}
 	}
@@ -114,7 +170,7 @@ func (f *flow) takeOver(b *Baseline) error {
 // whole, so chains that do more than set variables before that are evaluated like others.
 func (f *flow) settle() {
 	for _, c := range f.chains() {
-		c.static = !c.dead && f.readsOnlyTX(c) && !c.controlsEarly()
+		c.static = !c.dead && !c.dynamic && f.readsOnlyTX(c) && !c.controlsEarly()
 	}
 	for changed := true; changed; {
 		changed = false
@@ -203,7 +259,28 @@ func (f *flow) constant(name string, reader *chain) (value string, exists, ok bo
 		}
 	}
 	value, exists = f.initial[name]
+	if slices.ContainsFunc(f.writes, func(w *write) bool { return w.canWrite(name) && !w.chain.dead && w.ignorable() }) {
+		derived, ok := f.derive(name)
+		return value, exists, ok && derived == txValue{value, exists}
+	}
 	return value, exists, true
+}
+
+// derive returns the value that static rules give a TX variable, from their text alone. What the baseline has in the end is no proof where a
+// candidate writes the variable, too: whether the baseline is clean is still to be seen.
+func (f *flow) derive(name string) (value txValue, ok bool) {
+	for _, c := range f.chains() {
+		for _, w := range c.writes {
+			switch {
+			case !w.canWrite(name) || c.dead || w.ignorable() || len(c.links) == 1 && !c.matches:
+			case len(c.links) > 1 || w.remove || strings.Contains(w.name+w.value, "%{") || strings.HasPrefix(w.value, "+") || strings.HasPrefix(w.value, "-"):
+				return value, false
+			default:
+				value = txValue{w.value, true}
+			}
+		}
+	}
+	return value, true
 }
 
 func (f *flow) constantMacros(text string, reader *chain) bool {
@@ -312,8 +389,8 @@ func (f *flow) bury() error {
 		}
 		for _, skipped := range f.entries[place+1 : end] {
 			if s := skipped.chain; s != nil && s.phase == c.phase {
-				if c.skip > 0 && s.removable {
-					return fmt.Errorf("gate: rule %d at %s skips rule %d, which a ctl action can remove", c.id, c.place, s.id)
+				if c.skip > 0 && (s.removable || s.dead) {
+					return fmt.Errorf("gate: rule %d at %s skips rule %d, which may not count", c.id, c.place, s.id)
 				}
 				s.dead = true
 				s.why = fmt.Sprintf("never runs: skipped by rule %d", c.id)
@@ -352,31 +429,92 @@ func (f *flow) numberTriggers(counted map[int]bool, triggers []trigger) []trigge
 	return triggers
 }
 
-// neverWritten reports whether no rule that depends on the transaction, candidates included, writes a TX variable that links read.
+// neverWritten reports whether the TX variables that links read are the same for every transaction, candidates included.
 func (f *flow) neverWritten(links []corazalink.Link) bool {
 	for i := range links {
-		var names []string
-		for k := range links[i].Targets {
-			t := &links[i].Targets[k]
-			if t.Variable == variables.TX && (t.KeyRx != nil || t.Key == "") {
-				return false
-			}
-			if t.Variable == variables.TX {
-				names = append(names, strings.ToLower(t.Key))
-			}
-		}
-		if links[i].Operator != nil {
-			for _, name := range macros(links[i].Operator.Argument) {
-				names = append(names, strings.TrimPrefix(name, "tx."))
-			}
-		}
-		for _, name := range names {
-			if slices.ContainsFunc(f.writes, func(w *write) bool { return !w.chain.static && w.canWrite(name) }) {
-				return false
-			}
+		names, ok := txNames(&links[i])
+		if !ok || slices.ContainsFunc(names, func(name string) bool { return !f.isSteady(name, map[string]bool{}) }) {
+			return false
 		}
 	}
 	return true
+}
+
+// txNames returns the TX variables that a link reads, in its targets and its operator. It reports false when it reads others, too.
+func txNames(l *corazalink.Link) (names []string, ok bool) {
+	for i := range l.Targets {
+		if t := &l.Targets[i]; t.Variable == variables.TX {
+			if t.KeyRx != nil || t.Key == "" {
+				return nil, false
+			}
+			names = append(names, strings.ToLower(t.Key))
+		}
+	}
+	if l.Operator != nil {
+		for _, macro := range macros(l.Operator.Argument) {
+			name, isTX := strings.CutPrefix(macro, "tx.")
+			if !isTX {
+				return nil, false
+			}
+			names = append(names, name)
+		}
+	}
+	return names, true
+}
+
+// isSteady reports whether only static rules write a TX variable, which read nothing that others write.
+func (f *flow) isSteady(name string, seen map[string]bool) bool {
+	if seen[name] {
+		return true
+	}
+	seen[name] = true
+	if isEngines(name) {
+		return false
+	}
+	return !slices.ContainsFunc(f.writes, func(w *write) bool {
+		if !w.canWrite(name) || w.chain.dead {
+			return false
+		}
+		return !w.chain.static || !f.readsSteady(w.chain, seen) || slices.ContainsFunc(macros(w.name+w.value), func(macro string) bool {
+			of, isTX := strings.CutPrefix(macro, "tx.")
+			return !isTX || !f.isSteady(of, seen)
+		})
+	})
+}
+
+func (f *flow) readsSteady(c *chain, seen map[string]bool) bool {
+	return !slices.ContainsFunc(c.links, func(l corazalink.Link) bool {
+		names, ok := txNames(&l)
+		return !ok || slices.ContainsFunc(names, func(name string) bool { return !f.isSteady(name, seen) })
+	})
+}
+
+// steadyRules reports whether a rule that does nothing by itself does nothing in candidates either: no static chain that a candidate can
+// switch on selects how bodies are read or skips what others rely on, and none reads what rules leave in the variable RULE.
+func (f *flow) steadyRules() bool {
+	for place, e := range f.entries {
+		c := e.chain
+		if c == nil || c.dead {
+			continue
+		}
+		if c.static && c.changes() && !f.readsSteady(c, map[string]bool{}) && (len(c.effects) > 0 || c.diverts != "" || !f.mayBeSkipped(place)) {
+			return false
+		}
+		if slices.ContainsFunc(c.links, readsRule) {
+			return false
+		}
+	}
+	return true
+}
+
+// readsRule reports whether a link reads the variable RULE other than for its message.
+func readsRule(l corazalink.Link) bool {
+	isRule := func(text string) bool {
+		return slices.ContainsFunc(macros(text), func(macro string) bool { return macro == "rule" || strings.HasPrefix(macro, "rule.") })
+	}
+	return slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool { return t.Variable == variables.Rule }) ||
+		l.Operator != nil && isRule(l.Operator.Argument) ||
+		slices.ContainsFunc(assignments(&l), func(a assignment) bool { return isRule(a.name + a.value) })
 }
 
 // txVariables returns the TX variables of a transaction, by name in lower case.

@@ -20,7 +20,7 @@ type Gate struct {
 	steps    *steps
 	lanes    *lanes
 	triggers []trigger
-	// How bodies are read does not depend on variables that a rule sets when it alerts.
+	// What candidates set changes neither how bodies are read nor what rules do that match nothing.
 	steadyBodies bool
 	direct       []*chain     // evaluated for every transaction
 	counted      map[int]bool // ids of the rules that a skip counts
@@ -94,7 +94,7 @@ func New(r Rules) (*Gate, error) {
 		yield: r.Yield, data: r.Data, steps: g.steps, flow: f, state: r.Baseline.State, states: &g.states, own: r.Own,
 		prefiltered: r.WAF.Settings.RxPreFilter,
 	}))
-	g.steadyBodies = !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(c.links) })
+	g.steadyBodies = f.steadyRules() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(c.links) })
 	g.lanes = newLanes(g.triggers, g.steps)
 	err := g.passesBaseline(&r.Baseline, r.Place)
 	g.findReads(f, err == nil && !slices.ContainsFunc(f.chains(), func(c *chain) bool { return c.opened && c.diverts != "" }))

@@ -40,6 +40,9 @@ func (w *jsonWalk) walk(object gjson.Result, depth int) {
 	}
 	length := 0
 	object.ForEach(func(key, value gjson.Result) bool {
+		if w.over = len(w.v.pairs[argsPost]) >= w.limit; w.over {
+			return false // the engine notes also what has no value as beyond the limit
+		}
 		end := len(w.path)
 		w.path = append(w.path, '.')
 		if key.Type == gjson.String {

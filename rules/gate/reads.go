@@ -49,7 +49,39 @@ func (g *Gate) findReads(f *flow, holds bool) {
 		for i := range c.links {
 			r.addLink(&c.links[i], p)
 		}
+		r.clientAddress = r.clientAddress || c.passesOn()
 	}
+}
+
+// passesOn reports whether a later test can see a value that the chain has tested: the rest of a chain that tests the client's address, or
+// a rule that begins with what the rule before has matched.
+func (c *chain) passesOn() bool {
+	testsAddress := false
+	for i := range c.links {
+		l := &c.links[i]
+		if testsAddress || i == 0 {
+			text := ""
+			if l.Operator != nil {
+				text = l.Operator.Argument
+			}
+			if testsAddress {
+				for _, a := range assignments(l) {
+					text += a.name + a.value
+				}
+			}
+			if slices.ContainsFunc(macros(text), func(macro string) bool { return strings.HasPrefix(macro, "matched_var") }) ||
+				slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool { return strings.HasPrefix(t.Variable.Name(), "MATCHED_VAR") }) {
+				return true
+			}
+		}
+		if slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool { return t.Variable == variables.RemoteAddr }) {
+			testsAddress = true
+			if slices.ContainsFunc(assignments(l), func(a assignment) bool { return strings.Contains(strings.ToLower(a.name+a.value), "%{matched_var") }) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (r *Reads) addLink(l *corazalink.Link, p *compiler) {

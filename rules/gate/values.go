@@ -111,7 +111,7 @@ func (p *compiler) happens(w *write) (can, surely bool) {
 	c := w.chain
 	switch {
 	case c.static && len(c.links) == 1:
-		return c.matches, c.matches
+		return c.matches || c.differs, c.matches && !c.differs && !c.alerts && !c.removable && !p.flow.skippable(c)
 	case c.compiling:
 		return true, false
 	}
@@ -191,7 +191,7 @@ func (p *compiler) expand(template, name string, before txValue, c *chain) (text
 		macro, tail, closed := strings.Cut(rest, "}")
 		template = tail
 		variable, isTX := strings.CutPrefix(strings.ToLower(macro), "tx.")
-		if !closed || !isTX {
+		if !closed || !isTX || strings.Contains(macro, "%") {
 			return "", false
 		}
 		value := before
