@@ -1,6 +1,7 @@
 package seclang
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -91,59 +92,120 @@ func ParseRule(d Directive) (Rule, error) {
 	return r, nil
 }
 
-// ParseTargets reads VARIABLE|VARIABLE:key|VARIABLE:/regex/|&COUNTED|!EXCLUDED:key.
+// ParseTargets reads VARIABLE|VARIABLE:key|VARIABLE:/regex/|&COUNTED|!EXCLUDED:key as Coraza does: a slash begins an expression wherever it
+// stands in a key, and what follows XML: is a path.
 func ParseTargets(s string) ([]Target, error) {
 	var targets []Target
-	for s != "" {
-		var t Target
-		for s != "" && (s[0] == '!' || s[0] == '&') {
-			t.Exclude = t.Exclude || s[0] == '!'
-			t.Count = t.Count || s[0] == '&'
-			s = s[1:]
+	p := targetParser{}
+	for i := 0; i < len(s); i++ {
+		if !p.ends(s, i) {
+			p.read(s[i])
+			continue
 		}
-		end := strings.IndexAny(s, ":|")
-		if end < 0 {
-			end = len(s)
+		t, err := p.finish(s[i])
+		if err != nil {
+			return nil, fmt.Errorf("target without a variable name before %q", s[i:])
 		}
-		t.Variable, s = strings.ToUpper(s[:end]), s[end:]
-		if t.Variable == "" {
-			return nil, fmt.Errorf("target without a variable name before %q", s)
-		}
-		if strings.HasPrefix(s, ":") {
-			t.Key, t.IsRegex, s = cutKey(s[1:])
-		}
-		s = strings.TrimPrefix(s, "|")
 		targets = append(targets, t)
+		switch {
+		case p.quoted:
+			i += 2 // the closing quote, and the bar behind it
+		case p.state == inRegex:
+			i++
+		}
+		p = targetParser{escaped: p.escaped}
 	}
 	return targets, nil
 }
 
-// cutKey reads a selector: up to the next |, or a regular expression between slashes, perhaps in single quotes.
-func cutKey(s string) (key string, isRegex bool, rest string) {
-	quoted := strings.HasPrefix(s, "'")
-	body := strings.TrimPrefix(s, "'")
-	if !strings.HasPrefix(body, "/") || strings.HasPrefix(body, "/*") || strings.HasPrefix(body, "//") {
-		end := strings.IndexByte(s, '|')
-		if end < 0 {
-			end = len(s)
+// targetParser reads one target.
+type targetParser struct {
+	state     targetState
+	name, key []byte
+	target    Target
+	quoted    bool // the expression stands in single quotes
+	escaped   bool // behind a backslash in an expression
+}
+
+type targetState uint8
+
+const (
+	inName targetState = iota
+	inKey
+	inRegex
+	inPath
+)
+
+// ends reports whether the byte at a place is the last of a target.
+func (p *targetParser) ends(s string, i int) bool {
+	return i+1 == len(s) || s[i] == '|' && p.state != inRegex || s[i] == '/' && p.state == inRegex && !p.escaped
+}
+
+func (p *targetParser) read(c byte) {
+	switch p.state {
+	case inName:
+		switch c {
+		case '!':
+			p.target.Exclude = true
+		case '&':
+			p.target.Count = true
+		case ':':
+			p.state = inKey
+		default:
+			p.name = append(p.name, c)
 		}
-		return strings.Trim(s[:end], "'"), false, s[end:]
-	}
-	end := 1
-	for end < len(body) && body[end] != '/' {
-		if body[end] == '\\' {
-			end++
+	case inKey:
+		switch {
+		case len(p.key) == 0 && (string(p.name) == "XML" || string(p.name) == "JSON"):
+			p.state, p.key = inPath, append(p.key, c)
+		case c == '/':
+			p.state = inRegex
+		case c == '\'':
+			p.quoted = true
+		default:
+			p.key = append(p.key, c)
 		}
-		end++
+	case inRegex:
+		p.key = append(p.key, c)
+		p.escaped = c == '\\' && !p.escaped
+	case inPath:
+		p.key = append(p.key, c)
 	}
-	if end >= len(body) {
-		return body[1:], true, ""
+}
+
+// finish returns the target that a byte ends.
+func (p *targetParser) finish(c byte) (Target, error) {
+	switch {
+	case c == '|':
+	case p.state == inName:
+		p.name = append(p.name, c)
+	case p.state != inRegex && c != '/':
+		p.key = append(p.key, c)
 	}
-	rest = body[end+1:]
-	if quoted {
-		rest = strings.TrimPrefix(rest, "'")
+	t := p.target
+	t.Variable, t.Key = strings.ToUpper(string(p.name)), string(p.key)
+	if t.Variable == "" {
+		return t, errNoName
 	}
-	return body[1:end], true, rest
+	if p.state == inRegex {
+		t.Key = "/" + t.Key + "/"
+	}
+	if pattern, isRegex := expressionIn(t.Key); isRegex {
+		t.Key, t.IsRegex = pattern, true
+	}
+	return t, nil
+}
+
+var errNoName = errors.New("no variable name")
+
+// expressionIn returns what stands between the slashes around a key.
+func expressionIn(key string) (pattern string, isRegex bool) {
+	if len(key) < 2 || key[0] != '/' || key[len(key)-1] != '/' {
+		return "", false
+	}
+	pattern = key[1 : len(key)-1]
+	backslashes := len(pattern) - len(strings.TrimRight(pattern, `\`))
+	return pattern, backslashes%2 == 0
 }
 
 func parseOperator(s string) Operator {
