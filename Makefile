@@ -41,8 +41,9 @@ test: ## everything that needs no Fluent Bit
 ftw: ## the Core Rule Set's regression suite through the filter, all of it
 	FTW=all $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestCoreRuleSetSuite ./internal/ftw
 
-equality: ## every verdict against plain Coraza: EQUALITY=1000000 mutations, a fifth as many clean records, and random rules
-	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v -run 'Equal|RandomRules' ./filter ./rules
+equality: ## every layer and every verdict against plain Coraza: rules, variables, random rules and sequences, EQUALITY=1000000 mutations
+	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v \
+		-run 'Equal|Random|AsCoraza|TheView|TargetsSelect|Supports|OnceDeceived|RememberedVerdicts|SameForOthers' ./filter ./rules/... ./internal/corazalink
 	$(MAKE) ftw
 
 lint: tools ## formatting, vet and golangci-lint

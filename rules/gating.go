@@ -36,14 +36,14 @@ var plain = Transaction{
 func newGate(p *program, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTable) (g *gated, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
-			g, err = nil, fmt.Errorf("gate: panic on a plain transaction: %v", cause)
+			g, err = nil, fmt.Errorf("prefilter: panic on a plain transaction: %v", cause)
 		}
 	}()
 	fresh := waf.NewTransaction()
 	defer fresh.Close()
 	freshState, can := fresh.(plugintypes.TransactionState)
 	if !can {
-		return nil, fmt.Errorf("gate: the engine does not show its variables")
+		return nil, fmt.Errorf("prefilter: the engine does not show its variables")
 	}
 	g = &gated{}
 	baseline, err := g.runPlain(waf)

@@ -24,7 +24,7 @@ func (s *Set) Notes() []string {
 		if g != nil {
 			why = g.Reads().Volatile
 		}
-		notes = append(notes, "verdicts are not remembered: "+why)
+		notes = append(notes, "verdicts are not cached: "+why)
 	}
 	return notes
 }

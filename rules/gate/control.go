@@ -133,7 +133,7 @@ func (f *flow) guard() error {
 			c.effects = nil
 		}
 		if c.static && c.diverts != "" {
-			return fmt.Errorf("gate: rule %d at %s matches every transaction: %s", c.id, c.place, c.diverts)
+			return fmt.Errorf("prefilter: rule %d at %s matches every transaction: %s", c.id, c.place, c.diverts)
 		}
 	}
 	return nil

@@ -156,10 +156,10 @@ func (f *flow) takeOver(b *Baseline) error {
 		c.matches, c.differs = b.Matched[0][c.id], b.Matched[0][c.id] != b.Matched[1][c.id]
 		switch {
 		case c.alerts && (c.matches || b.Matched[1][c.id]):
-			return fmt.Errorf("gate: rule %d at %s matches a plain request", c.id, c.place)
+			return fmt.Errorf("prefilter: rule %d at %s matches a plain request", c.id, c.place)
 		case !c.static:
 		case c.phase != 3 && c.phase != 4 && c.differs && (c.alerts || c.changes()):
-			return fmt.Errorf("gate: whether rule %d at %s matches depends on whether there is a response", c.id, c.place)
+			return fmt.Errorf("prefilter: whether rule %d at %s matches depends on whether there is a response", c.id, c.place)
 		}
 	}
 	return nil
@@ -385,12 +385,12 @@ func (f *flow) bury() error {
 		}
 		end := f.skipEnd(place)
 		if end < 0 {
-			return fmt.Errorf("gate: rule %d at %s skips to marker %s, which does not follow", c.id, c.place, c.skipAfter)
+			return fmt.Errorf("prefilter: rule %d at %s skips to marker %s, which does not follow", c.id, c.place, c.skipAfter)
 		}
 		for _, skipped := range f.entries[place+1 : end] {
 			if s := skipped.chain; s != nil && s.phase == c.phase {
 				if c.skip > 0 && (s.removable || s.dead) {
-					return fmt.Errorf("gate: rule %d at %s skips rule %d, which may not count", c.id, c.place, s.id)
+					return fmt.Errorf("prefilter: rule %d at %s skips rule %d, which may not count", c.id, c.place, s.id)
 				}
 				s.dead = true
 				s.why = fmt.Sprintf("never runs: skipped by rule %d", c.id)

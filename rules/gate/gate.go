@@ -78,7 +78,7 @@ type Rule struct {
 // transaction; when there is a Gate all the same, it knows what the rules read.
 func New(r Rules) (*Gate, error) {
 	if r.WAF.Engine != types.RuleEngineDetectionOnly {
-		return nil, fmt.Errorf("gate: SecRuleEngine is %s, not DetectionOnly", r.WAF.Engine)
+		return nil, fmt.Errorf("prefilter: SecRuleEngine is %s, not DetectionOnly", r.WAF.Engine)
 	}
 	g := &Gate{steps: newSteps(), limits: limitsOf(&r.WAF.Settings), state: r.Baseline.State, memo: newMemo()}
 	g.scratch.New = func() any { return newScratch(g) }
@@ -100,7 +100,7 @@ func New(r Rules) (*Gate, error) {
 	g.findReads(f, err == nil && !slices.ContainsFunc(f.chains(), func(c *chain) bool { return c.opened && c.diverts != "" }))
 	for _, rule := range g.report {
 		if rule.Open {
-			return g, fmt.Errorf("gate: rule %d at %s always runs: %s", rule.ID, rule.Place, rule.Gate)
+			return g, fmt.Errorf("prefilter: rule %d at %s always runs: %s", rule.ID, rule.Place, rule.Gate)
 		}
 	}
 	return g, err
@@ -117,13 +117,13 @@ func (g *Gate) passesBaseline(b *Baseline, place func(id int) string) error {
 		switch {
 		case a.Clean:
 		case suspect != nil && suspect.diverts != "":
-			return fmt.Errorf("gate: rule %d at %s can match on a plain request, and %s", suspect.id, suspect.place, suspect.diverts)
+			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request, and %s", suspect.id, suspect.place, suspect.diverts)
 		case suspect != nil:
-			return fmt.Errorf("gate: rule %d at %s can match on a plain request", suspect.id, suspect.place)
+			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", suspect.id, suspect.place)
 		case a.marks.n > 0:
-			return fmt.Errorf("gate: rule %d at %s can match on a plain request", a.marks.rules[0].id, place(a.marks.rules[0].id))
+			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", a.marks.rules[0].id, place(a.marks.rules[0].id))
 		default:
-			return fmt.Errorf("gate: the body of a plain request is not read")
+			return fmt.Errorf("prefilter: the body of a plain request is not read")
 		}
 	}
 	return nil
