@@ -43,7 +43,7 @@ ftw: ## the Core Rule Set's regression suite through the filter, all of it
 
 equality: ## every layer and every verdict against plain Coraza: rules, variables, random rules and sequences, EQUALITY=1000000 mutations
 	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v \
-		-run 'Equal|Random|AsCoraza|TheView|TargetsSelect|Supports|OnceDeceived|RememberedVerdicts|SameForOthers' ./filter ./rules/... ./internal/corazalink
+		-run 'Equal|Random|AsCoraza|TheView|TargetsSelect|Supports|OnceDeceived|Remembered|Identities|SameForOthers' ./filter ./rules/... ./internal/corazalink
 	$(MAKE) ftw
 
 lint: tools ## formatting, vet and golangci-lint

@@ -48,7 +48,7 @@ func (p *program) assemble() (coraza.WAF, error) {
 	}
 	config, parsed := p.config(log)
 	defer parsed()
-	waf, err := coraza.NewWAF(config)
+	waf, err := newWAF(config)
 	if err == nil {
 		return waf, nil
 	}
@@ -69,7 +69,7 @@ func (p *program) culprit() int {
 		}
 	}).WithLevel(debuglog.LevelDebug)
 	config, _ := p.config(log)
-	waf, err := coraza.NewWAF(config)
+	waf, err := newWAF(config)
 	if err == nil || parsed > len(p.directives) {
 		closeWAF(waf)
 		return -1

@@ -349,7 +349,62 @@ SecRule TX:x "@eq 2" "id:92,phase:1,pass,nolog,t:none,setvar:tx.z=+1"
 SecRule ARGS:a "@streq %{tx.z}" "id:101,phase:2,deny,severity:'CRITICAL',t:none"`, []*Transaction{target("/?a=1&zz=1"), target("/?a=tx.z"), target("/?a=1")}},
 		{"possible: case of macro", `SecRule ARGS:zz "@streq 1" "id:91,phase:1,pass,nolog,t:none,setvar:tx.x=2"
 SecRule ARGS:a "@streq %{TX.X}" "id:101,phase:2,deny,severity:'CRITICAL',t:none"`, []*Transaction{target("/?a=TX.X"), target("/?a=2&zz=1"), target("/?a=2")}},
+		{"possible: two writes of one match", `SecAction "id:90,phase:1,pass,nolog,setvar:tx.x=0"
+SecRule ARGS:zz "@streq 1" "id:91,phase:1,pass,nolog,t:none,setvar:tx.x=3"
+SecRule TX:x "@eq 0" "id:92,phase:1,pass,nolog,t:none,setvar:tx.x=5,setvar:tx.x=+1"
+SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,chain"
+SecRule TX:x "@eq 6" "t:none"`, []*Transaction{target("/?a=b")}},
+		{"possible: set and removed by one match", `SecAction "id:90,phase:1,pass,nolog,setvar:tx.x=0"
+SecRule ARGS:zz "@streq 1" "id:91,phase:1,pass,nolog,t:none,setvar:tx.x=3"
+SecRule TX:x "@eq 0" "id:92,phase:1,pass,nolog,t:none,setvar:tx.x=5,setvar:!tx.x"
+SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,chain"
+SecRule &TX:x "@eq 0" "t:none"`, []*Transaction{target("/?a=b")}},
+		{"possible: target removed from what replaces", `SecRule ARGS:x "@streq 1" "id:88,phase:1,pass,nolog,t:none,ctl:ruleRemoveTargetById=90;TX"
+SecRule ARGS:y "@streq 1" "id:89,phase:1,pass,nolog,t:none,setvar:tx.x=2"
+SecRule TX:x "@eq 2" "id:90,phase:1,pass,nolog,t:none,setvar:tx.x=3"
+SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,chain"
+SecRule TX:x "@eq 2" "t:none"`, []*Transaction{target("/?a=b&x=1&y=1")}},
+		{"possible: target removed from a constant test", `SecRule ARGS:x "@streq 1" "id:88,phase:1,pass,nolog,t:none,ctl:ruleRemoveTargetById=92;TX"
+SecAction "id:89,phase:1,pass,nolog,setvar:tx.y=1,setvar:tx.x=2"
+SecRule ARGS:zz "@streq 1" "id:91,phase:1,pass,nolog,t:none,setvar:tx.y=2,setvar:tx.x=4"
+SecRule TX:y "@ge 1" "id:92,phase:1,pass,nolog,t:none,setvar:tx.x=3"
+SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,chain"
+SecRule TX:x "@eq 2" "t:none"`, []*Transaction{target("/?a=b&x=1")}},
+		{"constant link with multiMatch, matched_var", `SecAction "id:90,phase:1,pass,nolog,setvar:'tx.known=Foo'"
+SecRule TX:known "@rx ." "id:101,phase:2,deny,severity:'CRITICAL',t:none,t:lowercase,multiMatch,chain"
+SecRule MATCHED_VAR "@streq foo" "t:none,chain"
+SecRule ARGS:a "@streq b" "t:none"`, []*Transaction{target("/?a=b")}},
+		{"constant link with multiMatch, setvar", `SecAction "id:90,phase:1,pass,nolog,setvar:'tx.known=Foo'"
+SecRule TX:known "@rx ." "id:101,phase:2,deny,severity:'CRITICAL',t:none,t:lowercase,multiMatch,setvar:'tx.y=%{MATCHED_VAR}',chain"
+SecRule TX:y "@streq foo" "t:none,chain"
+SecRule ARGS:a "@streq b" "t:none"`, []*Transaction{target("/?a=b")}},
+		{"learned: a sum removes what blocks", `SecRule ARGS:x "@streq 1" "id:99,phase:1,pass,nolog,t:none,ctl:ruleRemoveTargetById=100;ARGS:a"
+SecRule ARGS "@contains evil" "id:100,phase:2,pass,severity:'CRITICAL',t:none,setvar:tx.score=+5"
+SecRule TX:score "@ge 10" "id:180,phase:2,pass,nolog,t:none,ctl:ruleRemoveById=190"
+SecRule TX:score "@ge 5" "id:190,phase:2,deny,t:none"`, []*Transaction{target("/?a=evil&b=evil"), target("/?a=evil&b=evil&x=1")}},
+		{"learned: a sum removes a target of what blocks", `SecRule ARGS:x "@streq 1" "id:99,phase:1,pass,nolog,t:none,ctl:ruleRemoveTargetById=100;ARGS:a"
+SecRule ARGS "@contains evil" "id:100,phase:2,pass,severity:'CRITICAL',t:none,setvar:tx.score=+5"
+SecRule TX:score "@ge 10" "id:180,phase:2,pass,nolog,t:none,ctl:ruleRemoveTargetById=190;TX"
+SecRule TX:score "@ge 5" "id:190,phase:2,deny,t:none"`, []*Transaction{target("/?a=evil&b=evil"), target("/?a=evil&b=evil&x=1")}},
+		{"group with a zero in front", `SecRule ARGS:a "@rx ^(b)$" "id:101,phase:2,deny,severity:'CRITICAL',t:none,capture,setvar:'tx.x=%{tx.01}',chain"
+SecRule TX:x "@streq tx.01" "t:none"`, []*Transaction{target("/?a=b")}},
+		{"a constant made of itself", `SecAction "id:90,phase:1,pass,nolog,setvar:'tx.x=%{tx.x}1'"
+SecRule TX:x "@streq 1" "id:101,phase:1,deny,severity:'CRITICAL',t:none"`, []*Transaction{target("/")}},
+		{"constants made of each other", `SecAction "id:90,phase:1,pass,nolog,setvar:'tx.x=%{tx.y}',setvar:'tx.y=%{tx.x}'"
+SecRule TX:x "@streq 1" "id:101,phase:1,deny,severity:'CRITICAL',t:none"`, []*Transaction{target("/")}},
+		{"memo: a name beyond ASCII is selected", `SecRule REQUEST_METHOD "@streq GET" "id:101,phase:1,deny,severity:'CRITICAL',t:none,chain"
+SecRule REQUEST_HEADERS:X-Kind "!@rx ^a" "t:none"`, []*Transaction{with("/"), with("/", Header{Name: "X-\u212aind", Value: "b"}), with("/", Header{Name: "X-Kind", Value: "b"})}},
+		{"constants that double", doubling(40), []*Transaction{target("/?a=b")}},
 	}
+}
+
+// doubling makes variables each of which holds the one before twice.
+func doubling(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "SecRule TX:zz \"@eq 1\" \"id:%d,phase:1,pass,nolog,setvar:'tx.x%d=%%{tx.x%d}%%{tx.x%d}'\"\n", 200+i, i+1, i, i)
+	}
+	return b.String() + fmt.Sprintf("SecRule ARGS:a \"@streq %%{tx.x%d}\" \"id:101,phase:2,deny,severity:'CRITICAL',t:none\"", n)
 }
 
 // Whatever the gate says of the cases, the engine has to agree; a rule set that it does not prefilter is the safe answer.

@@ -117,7 +117,7 @@ func (p *program) datasets() string {
 
 // wellFormed reports whether a list can be parsed: a broken one is reported once, not for every rule that uses it.
 func wellFormed(d *seclang.Directive) bool {
-	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithDirectives(parserRows(d)))
+	waf, err := newWAF(coraza.NewWAFConfig().WithDirectives(parserRows(d)))
 	if err == nil {
 		closeWAF(waf)
 	}

@@ -47,7 +47,17 @@ func (p *program) dataHash() string {
 // compile builds a WAF from text that stands in a folder.
 func (f programFiles) compile(text, folder string) (coraza.WAF, error) {
 	name := path.Join(f.top, folder, "rules.conf")
-	return coraza.NewWAF(coraza.NewWAFConfig().WithRootFS(oneFile{f, name, text}).WithDirectivesFromFile(name))
+	return newWAF(coraza.NewWAFConfig().WithRootFS(oneFile{f, name, text}).WithDirectivesFromFile(name))
+}
+
+// newWAF compiles rules with Coraza. A panic of its compiler becomes an error: Coraza 3.8 panics on @pm and @restPath with the same argument.
+func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			waf, err = nil, fmt.Errorf("coraza panics: %v", cause)
+		}
+	}()
+	return coraza.NewWAF(config)
 }
 
 // config returns what compiles the whole program: the directives of one folder that follow each other form one file in that

@@ -16,7 +16,7 @@ func transform(value string, chain []string) ([]Step, error) {
 		fmt.Fprintf(&text, "SecRule ARGS_GET:v \"@unconditionalMatch\" \"id:%d,phase:1,pass,log,t:none,t:%s\"\n",
 			i+1, strings.Join(chain[:i+1], ",t:"))
 	}
-	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithDirectives(text.String()))
+	waf, err := newWAF(coraza.NewWAFConfig().WithDirectives(text.String()))
 	if err != nil {
 		return nil, err
 	}

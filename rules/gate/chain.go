@@ -440,7 +440,7 @@ func (r *run) expand(template, text string, groups []int) (string, bool) {
 			return "", false
 		case name == "matched_var":
 			b.WriteString(text)
-		case err == nil && strings.HasPrefix(name, "tx.") && 2*number+1 < len(groups) && number < 9:
+		case err == nil && name == "tx."+strconv.Itoa(number) && number >= 0 && 2*number+1 < len(groups) && number < 9:
 			if groups[2*number] >= 0 {
 				b.WriteString(text[groups[2*number]:groups[2*number+1]])
 			}

@@ -23,6 +23,7 @@ type chain struct {
 
 	alerts    bool     // a match can alert
 	removable bool     // a ctl action names the rule for removal
+	loses     bool     // a ctl action names the rule for the removal of a target
 	decisive  int      // a match of so many links makes the transaction a candidate; 0 for a chain that never does
 	diverts   string   // the construct because of which a match changes what is not followed, "" when there is none
 	skipAfter string   // the marker of skipAfter

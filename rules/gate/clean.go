@@ -72,7 +72,7 @@ func (s *scratch) judge(in *Input) {
 	g, v := s.gate, &s.view
 	s.judged = true
 	v.reset(&g.defaults)
-	if in.Exempt != nil && in.Exempt.counts || !v.request(in, &g.limits) || !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
+	if in.Exempt != nil && in.Exempt.relied || !v.request(in, &g.limits) || !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
 		return
 	}
 	s.judged = false

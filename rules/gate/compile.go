@@ -176,7 +176,7 @@ func (p *compiler) evaluateConstant(c *chain, at int, t *test) bool {
 		}
 		all := true
 		for _, value := range values {
-			matches := false
+			matches, before := false, len(r.matched)
 			switch {
 			case g.counts:
 				matches = r.value(t, map[bool]string{true: "1", false: "0"}[value.exists])
@@ -185,7 +185,7 @@ func (p *compiler) evaluateConstant(c *chain, at int, t *test) bool {
 			}
 			all, never = all && matches, never && !matches
 			if matches {
-				t.texts = append(t.texts, r.matched[len(r.matched)-1])
+				t.texts = append(t.texts, r.matched[before:]...)
 			}
 		}
 		always = always || all

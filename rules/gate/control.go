@@ -84,7 +84,7 @@ func (f *flow) readControl(c *chain, link int, ctl *corazalink.Control) {
 // guardRemovals has chains divert whose match removes what must not be missing, and notes what others can remove.
 func (f *flow) guardRemovals() {
 	for _, c := range f.chains() {
-		c.removable = false
+		c.removable, c.loses = false, false
 	}
 	for _, c := range f.chains() {
 		if c.dead || c.static && !c.matches && len(c.links) == 1 {
@@ -112,7 +112,11 @@ func (f *flow) guardRemoval(c *chain, link int, ctl *corazalink.Control) {
 		return
 	}
 	for _, removed := range concerned {
-		removed.removable = removed.removable || !strings.HasPrefix(ctl.Name, "ruleRemoveTarget")
+		if strings.HasPrefix(ctl.Name, "ruleRemoveTarget") {
+			removed.loses = true
+		} else {
+			removed.removable = true
+		}
 	}
 }
 

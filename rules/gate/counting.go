@@ -187,7 +187,7 @@ func (f *flow) onlyGrow(sums map[string]bool) bool {
 		if (reads || writes) && (c.removable || f.skippable(c)) {
 			return true // then more than the sums decides
 		}
-		return reads && (!c.static || c.changes()) || slices.ContainsFunc(c.writes, func(w *write) bool {
+		return reads && (!c.static || c.changes() || c.removes()) || slices.ContainsFunc(c.writes, func(w *write) bool {
 			if !reads && !f.readsAny(w.value, sums) && !f.readsAny(w.name, sums) {
 				return false
 			}

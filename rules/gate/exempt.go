@@ -5,7 +5,7 @@ package gate
 type Exempt struct {
 	direct []bool // by place in Gate.direct
 	ids    map[int]bool
-	counts bool // a skip counts one of the rules, so that it reaches further in the engine
+	relied bool // without one of the rules, others run or read what the prefilter does not expect
 }
 
 // Exempt returns the exemption of rules by their ids. These must be rules that can alert: others may have effects on which the
@@ -14,7 +14,7 @@ func (g *Gate) Exempt(ids []int) *Exempt {
 	x := &Exempt{direct: make([]bool, len(g.direct)), ids: map[int]bool{}}
 	for _, id := range ids {
 		x.ids[id] = true
-		x.counts = x.counts || g.counted[id]
+		x.relied = x.relied || g.counted[id] || g.writers[id]
 	}
 	for i, c := range g.direct {
 		x.direct[i] = x.ids[c.id]

@@ -212,26 +212,27 @@ func (f *flow) readsStatic(c *chain) bool {
 	return true
 }
 
-func (f *flow) staticMacros(text string) bool {
-	for _, name := range macros(text) {
-		if !strings.HasPrefix(name, "tx.") || !f.static(name[3:]) {
-			return false
-		}
-	}
-	return true
+func (f *flow) staticMacros(text string) bool { return f.macrosAreStatic(text, map[string]bool{}) }
+
+func (f *flow) macrosAreStatic(text string, seen map[string]bool) bool {
+	return !slices.ContainsFunc(macros(text), func(macro string) bool {
+		name, isTX := strings.CutPrefix(macro, "tx.")
+		return !isTX || !f.isStatic(name, seen)
+	})
 }
 
 // static reports whether a TX variable goes the same way for every transaction that is no candidate.
-func (f *flow) static(name string) bool {
-	if isEngines(name) {
-		return false
+func (f *flow) static(name string) bool { return f.isStatic(name, map[string]bool{}) }
+
+// isStatic has seen the variables that must be static, too, for the one that is asked for to be.
+func (f *flow) isStatic(name string, seen map[string]bool) bool {
+	if seen[name] {
+		return true
 	}
-	for _, w := range f.writes {
-		if w.canWrite(name) && !w.chain.dead && !w.ignorable() && !(w.chain.static && f.staticMacros(w.name) && f.staticMacros(w.value)) {
-			return false
-		}
-	}
-	return true
+	seen[name] = true
+	return !isEngines(name) && !slices.ContainsFunc(f.writes, func(w *write) bool {
+		return w.canWrite(name) && !w.chain.dead && !w.ignorable() && !(w.chain.static && f.macrosAreStatic(w.name+w.value, seen))
+	})
 }
 
 // groupNames are the TX variables that hold captured groups.
@@ -411,6 +412,17 @@ func (f *flow) counted() map[int]bool {
 			if skipped.chain != nil {
 				ids[skipped.chain.id] = true
 			}
+		}
+	}
+	return ids
+}
+
+// writers returns the ids of the alerting rules that write variables, or select how bodies are read, without matching as a whole.
+func (f *flow) writers() map[int]bool {
+	ids := map[int]bool{}
+	for _, c := range f.chains() {
+		if c.alerts && (len(c.effects) > 0 || slices.ContainsFunc(c.writes, func(w *write) bool { return !w.ignorable() })) {
+			ids[c.id] = true
 		}
 	}
 	return ids

@@ -24,6 +24,7 @@ type Gate struct {
 	steadyBodies bool
 	direct       []*chain     // evaluated for every transaction
 	counted      map[int]bool // ids of the rules that a skip counts
+	writers      map[int]bool // ids of alerting rules of which links before the last write what others read
 	effects      []*chain     // rules that select how bodies are read, in order
 	limits       limits
 	defaults     [256]string
@@ -89,7 +90,7 @@ func New(r Rules) (*Gate, error) {
 		return g, err
 	}
 	f.findCounting(r.Blocking)
-	g.counted = f.counted()
+	g.counted, g.writers = f.counted(), f.writers()
 	g.triggers = f.numberTriggers(g.counted, g.compile(f, &compiler{
 		yield: r.Yield, data: r.Data, steps: g.steps, flow: f, state: r.Baseline.State, states: &g.states, own: r.Own,
 		prefiltered: r.WAF.Settings.RxPreFilter,
@@ -97,7 +98,7 @@ func New(r Rules) (*Gate, error) {
 	g.steadyBodies = f.steadyRules() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(c.links) })
 	g.lanes = newLanes(g.triggers, g.steps)
 	err := g.passesBaseline(&r.Baseline, r.Place)
-	g.findReads(f, err == nil && !slices.ContainsFunc(f.chains(), func(c *chain) bool { return c.opened && c.diverts != "" }))
+	g.findReads(f, err == nil)
 	for _, rule := range g.report {
 		if rule.Open {
 			return g, fmt.Errorf("prefilter: rule %d at %s always runs: %s", rule.ID, rule.Place, rule.Gate)

@@ -36,20 +36,20 @@ func steady(name string) bool {
 	return known
 }
 
-// findReads collects what the rules look at: targets, and macros of operators, messages and assignments. When the analysis holds, rules
-// that never run do not count.
+// findReads collects what the rules look at: targets, and macros of operators, messages and assignments. Rules that never run, for
+// no transaction, do not count when the analysis holds.
 func (g *Gate) findReads(f *flow, holds bool) {
 	p := &compiler{state: g.state}
 	r := &g.reads
 	r.state = g.state
 	for _, c := range f.chains() {
-		if holds && (c.dead || c.static && !c.matches && len(c.links) == 1) {
+		if holds && c.dead && f.isDeadForCandidates(c) {
 			continue
 		}
 		for i := range c.links {
 			r.addLink(&c.links[i], p)
 		}
-		r.clientAddress = r.clientAddress || c.passesOn()
+		r.clientAddress = r.clientAddress || c.passesOn() || slices.ContainsFunc(c.links, readsRule) // a message can have the address
 	}
 }
 

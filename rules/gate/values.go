@@ -38,9 +38,13 @@ func (p *compiler) possible(name string, reader *chain, link int) (values []txVa
 			if c.phase != phase || c.phase > reader.phase || c.phase == reader.phase && p.flow.order[c] >= p.flow.order[reader] {
 				continue
 			}
+			writes := 0
 			for _, w := range c.writes {
 				if !w.canWrite(name) || c.dead || w.ignorable() {
 					continue
+				}
+				if writes++; writes > 1 {
+					return nil, false // whether one is done tells something of the other
 				}
 				if values, ok = p.write(w, name, values); !ok || len(values) > maxValues {
 					return nil, false
@@ -60,6 +64,7 @@ func (p *compiler) write(w *write, name string, before []txValue) (after []txVal
 	if w.name != name {
 		return nil, false // it may be another variable
 	}
+	always := p.isCertain(w.chain) && w.chain.phase != 3 && w.chain.phase != 4 // these do not run without a response
 	for _, value := range before {
 		matches, known := p.matchesWith(w, name, value)
 		if known && !matches {
@@ -71,10 +76,9 @@ func (p *compiler) write(w *write, name string, before []txValue) (after []txVal
 			return nil, false
 		}
 		after = append(after, written)
-		surely = surely || known && !w.chain.alerts && !w.chain.removable && !p.flow.skippable(w.chain)
-	}
-	if !surely || w.chain.phase == 3 || w.chain.phase == 4 { // without a response, these phases do not run
-		after = append(after, before...)
+		if !always || !known && !surely {
+			after = append(after, value)
+		}
 	}
 	slices.SortFunc(after, func(a, b txValue) int { return strings.Compare(a.text, b.text) })
 	return slices.Compact(after), true
@@ -111,7 +115,7 @@ func (p *compiler) happens(w *write) (can, surely bool) {
 	c := w.chain
 	switch {
 	case c.static && len(c.links) == 1:
-		return c.matches || c.differs, c.matches && !c.differs && !c.alerts && !c.removable && !p.flow.skippable(c)
+		return c.matches || c.differs, c.matches && !c.differs && p.isCertain(c)
 	case c.compiling:
 		return true, false
 	}
@@ -125,7 +129,13 @@ func (p *compiler) happens(w *write) (can, surely bool) {
 			surely = false
 		}
 	}
-	return true, surely && !c.alerts && !c.removable && !p.flow.skippable(c)
+	return true, surely && p.isCertain(c)
+}
+
+// isCertain reports whether a chain is evaluated with all of its targets whatever the transaction: no rule skips it or removes anything of it,
+// and it does not alert, which settings can exempt.
+func (p *compiler) isCertain(c *chain) bool {
+	return !c.alerts && !c.removable && !c.loses && !p.flow.skippable(c)
 }
 
 // skippable reports whether a chain that depends on the transaction can skip another.

@@ -1,0 +1,63 @@
+package gate
+
+import (
+	"slices"
+	"strings"
+)
+
+// isDeadForCandidates reports whether a chain runs in no transaction, not even in those that the engine evaluates: a firm chain skips it.
+func (f *flow) isDeadForCandidates(c *chain) bool {
+	at := f.order[c]
+	for place := range f.entries[:at] {
+		b := f.entries[place].chain
+		if b != nil && b.matches && b.skipAfter != "" && b.phase == c.phase && f.skipEnd(place) > at && f.isFirm(b, map[*chain]bool{}) {
+			return true
+		}
+	}
+	return false
+}
+
+// isFirm reports whether a chain does in every transaction what it does in the plain ones: it reads nothing but what firm chains write, and
+// no other chain skips it or removes anything of it.
+func (f *flow) isFirm(c *chain, seen map[*chain]bool) bool {
+	if seen[c] {
+		return true
+	}
+	seen[c] = true
+	if !c.static || c.differs || c.alerts || len(c.links) != 1 || f.isTouched(c) {
+		return false
+	}
+	names, ok := txNames(&c.links[0])
+	for _, w := range c.writes {
+		for _, macro := range macros(w.name + w.value) {
+			name, isTX := strings.CutPrefix(macro, "tx.")
+			names, ok = append(names, name), ok && isTX
+		}
+	}
+	return ok && !slices.ContainsFunc(names, func(name string) bool {
+		return isEngines(name) || slices.ContainsFunc(f.writes, func(w *write) bool { return w.canWrite(name) && !f.isFirm(w.chain, seen) })
+	})
+}
+
+// isTouched reports whether any rule that runs before a chain names it for a removal, or can skip it.
+func (f *flow) isTouched(c *chain) bool {
+	at := f.order[c]
+	for place, e := range f.entries {
+		if e.chain == nil || e.chain.phase > c.phase || e.chain.phase == c.phase && place >= at {
+			continue
+		}
+		if e.chain.skips() && e.chain.phase == c.phase {
+			if end := f.skipEnd(place); e.chain.skip > 0 || end < 0 || end > at {
+				return true
+			}
+		}
+		for _, l := range e.chain.links {
+			for i := range l.Actions {
+				if ctl := l.Actions[i].Control; ctl != nil && strings.HasPrefix(ctl.Name, "ruleRemove") && slices.Contains(f.concerned(ctl), c) {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
