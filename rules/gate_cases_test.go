@@ -83,7 +83,7 @@ SecRule ARGS:x "@eq 1" "t:none"`, []*Transaction{body("/?x=1", "text/plain", "a=
 		{"shared: TX by regex", `SecRule ARGS:a "@rx (.+)" "id:90,phase:1,pass,nolog,capture,setvar:'tx.foo_%{tx.1}=evil'"
 SecRule TX:/^foo_x$|bar/ "@streq evil" "id:100,phase:2,deny,severity:'CRITICAL'"`, []*Transaction{target("/?a=y"), target("/?a=xbar")}},
 		{"shared: combination with a response", `SecRule ARGS "@contains evil" "id:100,phase:2,pass,severity:'CRITICAL',setvar:tx.score=+5"
-SecRule TX:score "@ge 5" "id:190,phase:4,deny"`, []*Transaction{but(func(t *Transaction) { t.URI, t.HasResponse = "/?a=evil", false }), target("/?a=evil")}},
+SecRule TX:score "@ge 5" "id:190,phase:4,deny"`, []*Transaction{but(func(t *Transaction) { t.URI, t.HasResponse = "/?a=evil", false }), resp("/?a=evil")}},
 		{"cache matched_var", `SecRule REQUEST_METHOD "@rx GET" "id:101,phase:1,pass,nolog,t:none,chain"
 SecRule MATCHED_VAR "@streq zzz" "t:none,t:lowercase"
 SecRule REQUEST_URI "@rx /" "id:102,phase:1,deny,severity:'CRITICAL',t:none,chain"
@@ -392,8 +392,21 @@ SecRule TX:x "@streq tx.01" "t:none"`, []*Transaction{target("/?a=b")}},
 SecRule TX:x "@streq 1" "id:101,phase:1,deny,severity:'CRITICAL',t:none"`, []*Transaction{target("/")}},
 		{"constants made of each other", `SecAction "id:90,phase:1,pass,nolog,setvar:'tx.x=%{tx.y}',setvar:'tx.y=%{tx.x}'"
 SecRule TX:x "@streq 1" "id:101,phase:1,deny,severity:'CRITICAL',t:none"`, []*Transaction{target("/")}},
-		{"memo: a name beyond ASCII is selected", `SecRule REQUEST_METHOD "@streq GET" "id:101,phase:1,deny,severity:'CRITICAL',t:none,chain"
+		{"memo: a name beyond ASCII is selected", `SecRule REQUEST_METHOD "!@streq POST" "id:101,phase:1,deny,severity:'CRITICAL',t:none,chain"
 SecRule REQUEST_HEADERS:X-Kind "!@rx ^a" "t:none"`, []*Transaction{with("/"), with("/", Header{Name: "X-\u212aind", Value: "b"}), with("/", Header{Name: "X-Kind", Value: "b"})}},
+		{"TX by regex, a plain name", `SecRule ARGS:a "@streq y" "id:90,phase:1,pass,nolog,t:none,setvar:'tx.foo_x=evil'"
+SecRule TX:/^foo_x$|bar/ "@streq evil" "id:100,phase:2,deny,severity:'CRITICAL',t:none"`, []*Transaction{target("/?a=y")}},
+		{"capture of a rule that does not match", `SecRule ARGS:z "!@rx ^(foo)$" "id:90,phase:1,pass,nolog,t:none,capture"
+SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,chain"
+SecRule TX:1 "@streq foo" "t:none"`, []*Transaction{target("/?a=b&z=foo")}},
+		{"group that a rule writes", `SecRule ARGS:z "@streq 1" "id:90,phase:1,pass,nolog,t:none,setvar:tx.1=foo"
+SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,chain"
+SecRule TX:1 "@streq foo" "t:none"`, []*Transaction{target("/?a=b&z=1")}},
+		{"skip over the body processor", `SecRule ARGS_GET:x "@streq 1" "id:90,phase:1,pass,nolog,t:none,skipAfter:E"
+SecRule REQUEST_HEADERS:Content-Type "@contains plain" "id:91,phase:1,pass,nolog,t:none,ctl:requestBodyProcessor=JSON"
+SecMarker E
+SecRule REQBODY_PROCESSOR "!@streq JSON" "id:102,phase:2,deny,severity:'CRITICAL',t:none,chain"
+SecRule ARGS_GET:x "@streq 1" "t:none"`, []*Transaction{body("/?x=1", "text/plain", `{"a":"b"}`)}},
 		{"constants that double", doubling(40), []*Transaction{target("/?a=b")}},
 	}
 }

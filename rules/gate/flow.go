@@ -345,7 +345,7 @@ func (f *flow) leftovers(reader *chain) (found []feeder, ok bool) {
 			}
 		}
 	}
-	return found, !f.groups
+	return found, true
 }
 
 // capturing reports whether an operator can capture.
@@ -417,11 +417,11 @@ func (f *flow) counted() map[int]bool {
 	return ids
 }
 
-// writers returns the ids of the alerting rules that write variables, or select how bodies are read, without matching as a whole.
+// writers returns the ids of the alerting rules that write variables in every transaction, without matching as a whole.
 func (f *flow) writers() map[int]bool {
 	ids := map[int]bool{}
 	for _, c := range f.chains() {
-		if c.alerts && (len(c.effects) > 0 || slices.ContainsFunc(c.writes, func(w *write) bool { return !w.ignorable() })) {
+		if c.alerts && c.static && slices.ContainsFunc(c.writes, func(w *write) bool { return !w.ignorable() }) {
 			ids[c.id] = true
 		}
 	}

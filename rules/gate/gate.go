@@ -24,7 +24,7 @@ type Gate struct {
 	steadyBodies bool
 	direct       []*chain     // evaluated for every transaction
 	counted      map[int]bool // ids of the rules that a skip counts
-	writers      map[int]bool // ids of alerting rules of which links before the last write what others read
+	writers      map[int]bool // ids of alerting rules that write variables in every transaction
 	effects      []*chain     // rules that select how bodies are read, in order
 	limits       limits
 	defaults     [256]string

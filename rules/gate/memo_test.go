@@ -37,6 +37,8 @@ func TestMemoRemembersAnswers(t *testing.T) {
 	require.False(t, ok, "a fifth number")
 	_, ok = no.with(math.MaxUint16)
 	require.False(t, ok, "a number that has no room")
+	_, ok = no.with(1 << 16)
+	require.False(t, ok, "a number that would wrap")
 }
 
 // Two threads that write into one entry at once leave parts of both behind.
