@@ -191,3 +191,20 @@ func TestAPanicOfCorazasCompilerIsAnError(t *testing.T) {
 	_, err := engineOf(`SecRule ARGS "@restpath foo" "id:1,phase:1,pass"` + "\n" + `SecRule ARGS "@pm foo" "id:2,phase:1,pass"`)
 	require.ErrorContains(t, err, "coraza panics")
 }
+
+// Coraza expands a message before the rule is evaluated, so that RULE is the rule before: the alert must name the same one without idle rules.
+func TestMessagesAreTheSameWithoutIdleRules(t *testing.T) {
+	e, err := engineOf(`SecRule ARGS:z "@streq zz" "id:90,phase:2,pass,severity:'CRITICAL',t:none,msg:'first'"
+SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,msg:'after %{rule.msg}'"`)
+	require.NoError(t, err)
+	defer e.close() //nolint:errcheck // reported by the tests of close
+	tx := sample()
+	tx.URI = "/?a=b"
+	whole, err := e.inspect(tx)
+	require.NoError(t, err)
+	less, err := e.inspectWithout(e.ask(tx, true).Idle, tx)
+	require.NoError(t, err)
+	require.Len(t, whole.Matches, 1)
+	require.Len(t, less.Matches, 1)
+	require.Equal(t, whole.Matches[0].Message, less.Matches[0].Message)
+}

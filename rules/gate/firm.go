@@ -3,6 +3,8 @@ package gate
 import (
 	"slices"
 	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
 // isDeadForCandidates reports whether a chain runs in no transaction, not even in those that the engine evaluates: a firm chain skips it.
@@ -52,12 +54,20 @@ func (f *flow) isTouched(c *chain) bool {
 			}
 		}
 		for _, l := range e.chain.links {
-			for i := range l.Actions {
-				if ctl := l.Actions[i].Control; ctl != nil && strings.HasPrefix(ctl.Name, "ruleRemove") && slices.Contains(f.concerned(ctl), c) {
-					return true
-				}
+			if slices.ContainsFunc(l.Actions, func(a corazalink.Action) bool { return a.Control != nil && f.takesFrom(a.Control, c) }) {
+				return true
 			}
 		}
 	}
 	return false
+}
+
+// takesFrom reports whether a ctl action removes a chain, or a variable that the chain has among its targets.
+func (f *flow) takesFrom(ctl *corazalink.Control, c *chain) bool {
+	if !strings.HasPrefix(ctl.Name, "ruleRemove") || !slices.Contains(f.concerned(ctl), c) {
+		return false
+	}
+	return !strings.HasPrefix(ctl.Name, "ruleRemoveTarget") || slices.ContainsFunc(c.links, func(l corazalink.Link) bool {
+		return slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool { return t.Variable == ctl.Variable })
+	})
 }

@@ -502,7 +502,7 @@ func (f *flow) readsSteady(c *chain, seen map[string]bool) bool {
 }
 
 // steadyRules reports whether a rule that does nothing by itself does nothing in candidates either: no static chain that a candidate can
-// switch on selects how bodies are read or skips what others rely on, and none reads what rules leave in the variable RULE.
+// switch on selects how bodies are read or skips what others rely on, and none reads what rules leave in the variable RULE, or shows it in an alert.
 func (f *flow) steadyRules() bool {
 	for place, e := range f.entries {
 		c := e.chain
@@ -512,7 +512,7 @@ func (f *flow) steadyRules() bool {
 		if c.static && c.changes() && !f.readsSteady(c, map[string]bool{}) && (len(c.effects) > 0 || c.diverts != "" || !f.mayBeSkipped(place)) {
 			return false
 		}
-		if slices.ContainsFunc(c.links, readsRule) {
+		if slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return readsRule(l) || hasRuleMacro(l.Message+l.LogData) }) {
 			return false
 		}
 	}
@@ -521,12 +521,14 @@ func (f *flow) steadyRules() bool {
 
 // readsRule reports whether a link reads the variable RULE other than for its message.
 func readsRule(l corazalink.Link) bool {
-	isRule := func(text string) bool {
-		return slices.ContainsFunc(macros(text), func(macro string) bool { return macro == "rule" || strings.HasPrefix(macro, "rule.") })
-	}
 	return slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool { return t.Variable == variables.Rule }) ||
-		l.Operator != nil && isRule(l.Operator.Argument) ||
-		slices.ContainsFunc(assignments(&l), func(a assignment) bool { return isRule(a.name + a.value) })
+		l.Operator != nil && hasRuleMacro(l.Operator.Argument) ||
+		slices.ContainsFunc(assignments(&l), func(a assignment) bool { return hasRuleMacro(a.name + a.value) })
+}
+
+// hasRuleMacro reports whether a text has a macro of the variable RULE. In messages, Coraza expands it to the rule before.
+func hasRuleMacro(text string) bool {
+	return slices.ContainsFunc(macros(text), func(macro string) bool { return macro == "rule" || strings.HasPrefix(macro, "rule.") })
 }
 
 // txVariables returns the TX variables of a transaction, by name in lower case.
