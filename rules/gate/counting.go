@@ -1,6 +1,8 @@
 package gate
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -102,6 +104,7 @@ func (f *flow) findCounting(blocks func(id int) bool) {
 	}) {
 		return
 	}
+	grow := map[string]bool{} // by the names of the sums, of which most rules have the same
 	for _, c := range f.chains() {
 		if !c.alerts || c.static || blocks(c.id) || c.changes() || len(c.links) != 1 || c.links[0].Operator == nil {
 			continue
@@ -109,7 +112,17 @@ func (f *flow) findCounting(blocks func(id int) bool) {
 		if c.links[0].MultiMatch && slices.ContainsFunc(c.links[0].Transformations, func(t corazalink.Transformation) bool { return !exactReports[t.Name] }) {
 			continue // how often it matches is not known
 		}
-		c.counts = f.onlyGrow(f.sums(c)) && !slices.ContainsFunc(c.writes, func(w *write) bool { return !f.adds(w) })
+		if slices.ContainsFunc(c.writes, func(w *write) bool { return !f.adds(w) }) {
+			continue
+		}
+		sums := f.sums(c)
+		key := fmt.Sprint(sums == nil, slices.Sorted(maps.Keys(sums)))
+		grows, known := grow[key]
+		if !known {
+			grows = f.onlyGrow(sums)
+			grow[key] = grows
+		}
+		c.counts = grows
 	}
 }
 
