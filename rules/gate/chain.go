@@ -424,30 +424,20 @@ func (r *run) matchUnknown(t *test) {
 
 // expand replaces the variables in a template by what the match gives.
 func (r *run) expand(template, text string, groups []int) (string, bool) {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(template, "%{")
-		b.WriteString(before)
-		if !found {
-			return b.String(), true
-		}
-		name, after, closed := strings.Cut(rest, "}")
-		template = after
-		name = strings.ToLower(name)
+	return expandMacros(template, func(macro string) (string, bool) {
+		name := strings.ToLower(macro)
 		number, err := strconv.Atoi(strings.TrimPrefix(name, "tx."))
 		switch {
-		case !closed:
-			return "", false
 		case name == "matched_var":
-			b.WriteString(text)
+			return text, true
 		case err == nil && name == "tx."+strconv.Itoa(number) && number >= 0 && 2*number+1 < len(groups) && number < 9:
-			if groups[2*number] >= 0 {
-				b.WriteString(text[groups[2*number]:groups[2*number+1]])
+			if groups[2*number] < 0 {
+				return "", true
 			}
-		default:
-			return "", false
+			return text[groups[2*number]:groups[2*number+1]], true
 		}
-	}
+		return "", false
+	})
 }
 
 // repeating are variables with few different values.

@@ -90,12 +90,8 @@ func (f *flow) guardRemovals() {
 		if c.dead || c.static && !c.matches && len(c.links) == 1 {
 			continue
 		}
-		for i := range c.links {
-			for k := range c.links[i].Actions {
-				if ctl := c.links[i].Actions[k].Control; ctl != nil && strings.HasPrefix(ctl.Name, "ruleRemove") {
-					f.guardRemoval(c, i, ctl)
-				}
-			}
+		for link, ctl := range c.removals {
+			f.guardRemoval(c, link, ctl)
 		}
 	}
 }
@@ -183,11 +179,21 @@ func (c *chain) isNeeded() bool {
 
 // removes reports whether the chain removes rules or targets.
 func (c *chain) removes() bool {
-	return slices.ContainsFunc(c.links, func(l corazalink.Link) bool {
-		return slices.ContainsFunc(l.Actions, func(a corazalink.Action) bool {
-			return a.Control != nil && strings.HasPrefix(a.Control.Name, "ruleRemove")
-		})
-	})
+	for range c.removals {
+		return true
+	}
+	return false
+}
+
+// removals yields the ctl actions that remove rules or targets, with the links that have them.
+func (c *chain) removals(yield func(link int, ctl *corazalink.Control) bool) {
+	for i := range c.links {
+		for k := range c.links[i].Actions {
+			if ctl := c.links[i].Actions[k].Control; ctl != nil && strings.HasPrefix(ctl.Name, "ruleRemove") && !yield(i, ctl) {
+				return
+			}
+		}
+	}
 }
 
 // controlsEarly reports whether a link before the last has a ctl action, which takes effect also when the chain does not match.

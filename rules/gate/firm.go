@@ -53,8 +53,8 @@ func (f *flow) isTouched(c *chain) bool {
 				return true
 			}
 		}
-		for _, l := range e.chain.links {
-			if slices.ContainsFunc(l.Actions, func(a corazalink.Action) bool { return a.Control != nil && f.takesFrom(a.Control, c) }) {
+		for _, ctl := range e.chain.removals {
+			if f.takesFrom(ctl, c) {
 				return true
 			}
 		}
@@ -62,9 +62,9 @@ func (f *flow) isTouched(c *chain) bool {
 	return false
 }
 
-// takesFrom reports whether a ctl action removes a chain, or a variable that the chain has among its targets.
+// takesFrom reports whether a removal removes a chain, or a variable that the chain has among its targets.
 func (f *flow) takesFrom(ctl *corazalink.Control, c *chain) bool {
-	if !strings.HasPrefix(ctl.Name, "ruleRemove") || !slices.Contains(f.concerned(ctl), c) {
+	if !slices.Contains(f.concerned(ctl), c) {
 		return false
 	}
 	return !strings.HasPrefix(ctl.Name, "ruleRemoveTarget") || slices.ContainsFunc(c.links, func(l corazalink.Link) bool {

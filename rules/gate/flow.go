@@ -240,10 +240,12 @@ var groupNames = []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"
 
 func isGroup(name string) bool { return slices.Contains(groupNames, name) }
 
+// enginesNames are the TX variables that something else than a setvar writes.
+var enginesNames = slices.Concat(groupNames, slices.Collect(maps.Keys(rawBodies)), []string{"json_request_body", "json_response_body"})
+
 // isEngines reports whether something else than a setvar writes a TX variable: captures, body processors, and bodies as they were logged.
 func isEngines(name string) bool {
-	_, isBody := rawBodies[name]
-	return isBody || isGroup(name) || name == "json_request_body" || name == "json_response_body"
+	return slices.Contains(enginesNames, name)
 }
 
 // constant reports whether a TX variable has the value of the baseline whenever a chain runs, and returns it.
@@ -304,10 +306,8 @@ func (f *flow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
 			return nil, false
 		}
 	}
-	for _, name := range slices.Concat(slices.Collect(maps.Keys(rawBodies)), groupNames, []string{"json_request_body", "json_response_body"}) {
-		if g.selects(name) {
-			return nil, false
-		}
+	if slices.ContainsFunc(enginesNames, g.selects) {
+		return nil, false
 	}
 	for _, w := range f.writes {
 		if w.chain == reader || w.chain.dead || w.ignorable() || !w.canFeed(g) {
@@ -443,13 +443,7 @@ func (f *flow) numberTriggers(counted map[int]bool, triggers []trigger) []trigge
 
 // neverWritten reports whether the TX variables that links read are the same for every transaction, candidates included.
 func (f *flow) neverWritten(links []corazalink.Link) bool {
-	for i := range links {
-		names, ok := txNames(&links[i])
-		if !ok || slices.ContainsFunc(names, func(name string) bool { return !f.isSteady(name, map[string]bool{}) }) {
-			return false
-		}
-	}
-	return true
+	return f.readSteady(links, map[string]bool{})
 }
 
 // txNames returns the TX variables that a link reads, in its targets and its operator. It reports false when it reads others, too.
@@ -487,15 +481,15 @@ func (f *flow) isSteady(name string, seen map[string]bool) bool {
 		if !w.canWrite(name) || w.chain.dead {
 			return false
 		}
-		return !w.chain.static || !f.readsSteady(w.chain, seen) || slices.ContainsFunc(macros(w.name+w.value), func(macro string) bool {
+		return !w.chain.static || !f.readSteady(w.chain.links, seen) || slices.ContainsFunc(macros(w.name+w.value), func(macro string) bool {
 			of, isTX := strings.CutPrefix(macro, "tx.")
 			return !isTX || !f.isSteady(of, seen)
 		})
 	})
 }
 
-func (f *flow) readsSteady(c *chain, seen map[string]bool) bool {
-	return !slices.ContainsFunc(c.links, func(l corazalink.Link) bool {
+func (f *flow) readSteady(links []corazalink.Link, seen map[string]bool) bool {
+	return !slices.ContainsFunc(links, func(l corazalink.Link) bool {
 		names, ok := txNames(&l)
 		return !ok || slices.ContainsFunc(names, func(name string) bool { return !f.isSteady(name, seen) })
 	})
@@ -509,7 +503,7 @@ func (f *flow) steadyRules() bool {
 		if c == nil || c.dead {
 			continue
 		}
-		if c.static && c.changes() && !f.readsSteady(c, map[string]bool{}) && (len(c.effects) > 0 || c.diverts != "" || !f.mayBeSkipped(place)) {
+		if c.static && c.changes() && !f.neverWritten(c.links) && (len(c.effects) > 0 || c.diverts != "" || !f.mayBeSkipped(place)) {
 			return false
 		}
 		if slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return readsRule(l) || hasRuleMacro(l.Message+l.LogData) }) {

@@ -44,7 +44,7 @@ func (p *compiler) possible(name string, reader *chain, link int) (values []txVa
 					continue
 				}
 				if writes++; writes > 1 {
-					return nil, false // whether one is done tells something of the other
+					return nil, false // the writes of one match depend on each other
 				}
 				if values, ok = p.write(w, name, values); !ok || len(values) > maxValues {
 					return nil, false
@@ -110,12 +110,12 @@ func (p *compiler) matchesValue(t *test, value txValue) bool {
 	return false
 }
 
-// happens reports whether a write can be done, and whether it is done for every transaction.
+// happens reports whether a write can be done, and whether it is done for every transaction for which its chain is certain.
 func (p *compiler) happens(w *write) (can, surely bool) {
 	c := w.chain
 	switch {
 	case c.static && len(c.links) == 1:
-		return c.matches || c.differs, c.matches && !c.differs && p.isCertain(c)
+		return c.matches || c.differs, c.matches && !c.differs
 	case c.compiling:
 		return true, false
 	}
@@ -129,7 +129,7 @@ func (p *compiler) happens(w *write) (can, surely bool) {
 			surely = false
 		}
 	}
-	return true, surely && p.isCertain(c)
+	return true, surely
 }
 
 // isCertain reports whether a chain is evaluated with all of its targets whatever the transaction: no rule skips it or removes anything of it,
@@ -191,17 +191,9 @@ func isSingle(w *write) bool {
 // expand replaces the macros of a template: that of the variable itself by its value before, others by constants. A macro of a variable
 // that is not there stays as its name.
 func (p *compiler) expand(template, name string, before txValue, c *chain) (text string, ok bool) {
-	var b strings.Builder
-	for {
-		head, rest, found := strings.Cut(template, "%{")
-		b.WriteString(head)
-		if !found {
-			return b.String(), true
-		}
-		macro, tail, closed := strings.Cut(rest, "}")
-		template = tail
+	return expandMacros(template, func(macro string) (string, bool) {
 		variable, isTX := strings.CutPrefix(strings.ToLower(macro), "tx.")
-		if !closed || !isTX || strings.Contains(macro, "%") {
+		if !isTX || strings.Contains(macro, "%") {
 			return "", false
 		}
 		value := before
@@ -212,11 +204,32 @@ func (p *compiler) expand(template, name string, before txValue, c *chain) (text
 			}
 			value = txValue{constant, exists}
 		}
-		if value.exists {
-			b.WriteString(value.text)
-		} else {
-			b.WriteString(macro)
+		if !value.exists {
+			return macro, true
 		}
+		return value.text, true
+	})
+}
+
+// expandMacros replaces each macro of a template, given without its braces. It reports false when one is not known or not closed.
+func expandMacros(template string, replace func(macro string) (text string, ok bool)) (string, bool) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(template, "%{")
+		b.WriteString(before)
+		if !found {
+			return b.String(), true
+		}
+		macro, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return "", false
+		}
+		text, ok := replace(macro)
+		if !ok {
+			return "", false
+		}
+		b.WriteString(text)
+		template = after
 	}
 }
 
