@@ -451,6 +451,7 @@ func requireRightAnswer(t *testing.T, e *engine, tx *Transaction, what string) {
 		v, err := e.inspect(tx)
 		require.NoError(t, err)
 		require.False(t, a.Clean && !v.Clean(), "%s: the gate says clean, rules %v match", what, ids(v))
+		require.False(t, a.Clean && v.Partial != partialOfCut(a.Cut), "%s: the gate has cut %v, the engine %v", what, a.Cut, v.Partial.Names())
 		require.False(t, a.Passes && v.Blocked, "%s: the gate says it passes, rules %v block", what, ids(v))
 		all[fmt.Sprint(ids(v), v.Blocked, v.Scores)] = true
 		if v, err = e.inspectWithout(a.Idle, tx); err == nil {

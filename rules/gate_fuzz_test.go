@@ -81,6 +81,9 @@ func checkGate(t *testing.T, seed uint64) (asked, sure int) {
 		for range 3 { // Coraza walks maps in random order
 			v, err := e.inspect(tx)
 			require.NoError(t, err)
+			if a.Clean && v.Partial != partialOfCut(a.Cut) {
+				t.Fatalf("seed %d: the gate has cut %v, the engine %v\n%s\n%+v", seed, a.Cut, v.Partial.Names(), text, tx)
+			}
 			if a.Clean && !v.Clean() || v.Blocked {
 				t.Fatalf("seed %d: the gate says clean %v passes %v, the engine finds %v blocked %v\n%s\n%+v", seed, a.Clean, a.Passes, ids(v), v.Blocked, text, tx)
 			}

@@ -32,7 +32,7 @@ var (
 		"QUERY_STRING", "REQUEST_BODY", "REQUEST_BODY_LENGTH", "REQUEST_PROTOCOL", "RESPONSE_BODY", "RESPONSE_STATUS", "RESPONSE_PROTOCOL",
 		"RESPONSE_CONTENT_TYPE", "RESPONSE_CONTENT_LENGTH", "REQBODY_PROCESSOR", "REQBODY_ERROR", "ARGS_COMBINED_SIZE", "REMOTE_ADDR",
 		"REMOTE_PORT", "SERVER_NAME", "SERVER_ADDR", "SERVER_PORT", "MATCHED_VAR", "URI_PARSE_ERROR", "URLENCODED_ERROR", "FULL_REQUEST_LENGTH",
-		"FILES_COMBINED_SIZE", "MULTIPART_STRICT_ERROR", "INBOUND_DATA_ERROR", "OUTBOUND_DATA_ERROR", "XML:/*", "XML://@*", "REQUEST_XML:/*", "REQUEST_XML"}
+		"FILES_COMBINED_SIZE", "MULTIPART_STRICT_ERROR", "INBOUND_DATA_ERROR", "OUTBOUND_DATA_ERROR", "ARGUMENTS_LIMIT_REACHED", "XML:/*", "XML://@*", "REQUEST_XML:/*", "REQUEST_XML"}
 	strangeVariables = []string{"UNIQUE_ID", "MATCHED_VARS_NAMES", "MATCHED_VAR_NAME", "HIGHEST_SEVERITY", "ENV:X", "STATUS_LINE", "REMOTE_HOST",
 		"MULTIPART_UNMATCHED_BOUNDARY", "MULTIPART_CRLF_LF_LINES", "RESPONSE_ARGS", "RULE:id", "ARGS_PATH", "DURATION"}
 )
@@ -158,6 +158,7 @@ func (m ruleMaker) rules() string {
 	if m.IntN(8) == 0 {
 		text = m.pick("SecDefaultAction \"phase:2,log,auditlog,deny,status:403\"\n", "SecDefaultAction \"phase:1,log,auditlog,pass,setvar:'tx.set=foo'\"\n") + text
 	}
+	text += m.one(4, m.limits())
 	if m.IntN(3) == 0 {
 		text += "SecRule TX:known \"@eq 1\" \"id:91,phase:2,pass,nolog,skipAfter:HALF\"\n"
 	}
@@ -167,6 +168,14 @@ func (m ruleMaker) rules() string {
 	text += "SecMarker HALF\nSecMarker END\n"
 	text += m.one(2, "SecRule TX:score \"@ge 2\" \"id:190,phase:2,deny,t:none\"\n")
 	return text + m.update() + m.update()
+}
+
+// limits are settings of the engine that bodies and arguments reach.
+func (m ruleMaker) limits() string {
+	return m.one(2, "SecArgumentsLimit "+m.pick("1", "2", "3")+"\n") +
+		m.one(2, "SecRequestBodyLimit "+m.pick("6", "14", "30")+"\n") + m.one(8, "SecRequestBodyLimitAction Reject\n") +
+		m.one(2, "SecResponseBodyLimit "+m.pick("1", "3", "9")+"\n") + m.one(8, "SecResponseBodyLimitAction Reject\n") +
+		m.one(8, "SecRequestBodyAccess Off\n") + m.one(8, "SecResponseBodyAccess Off\n")
 }
 
 // update is a directive that changes rules before it.

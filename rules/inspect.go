@@ -71,11 +71,12 @@ func (s *Set) Compile(c *Case) (err error) {
 // It takes microseconds for a common transaction.
 func (s *Set) Gate(c *Case, t *Transaction) *Verdict {
 	c.asked, c.answer, c.way = true, s.ask(c.engine, t, c.matches), Gated
+	partial := t.Partial | partialOfCut(c.answer.Cut)
 	switch {
 	case c.answer.Clean:
 		s.speed.gated.Add(1)
-		return cleanAsFarAs(t.Partial)
-	case c.answer.Passes && !c.matches && t.Partial == 0:
+		return cleanAsFarAs(partial)
+	case c.answer.Passes && !c.matches && partial == 0:
 		s.speed.gated.Add(1)
 		return &passVerdict
 	}

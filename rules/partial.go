@@ -3,6 +3,8 @@ package rules
 import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 )
 
 // Partial is a set of parts of a transaction that were logged, and of which rules did not see everything: a bound of the record's
@@ -28,6 +30,20 @@ func (p Partial) Names() (names []string) {
 		}
 	}
 	return names
+}
+
+// partialOfCut returns the parts that the prefilter has read as far as the engine would.
+func partialOfCut(c gate.Cut) (p Partial) {
+	if c.Arguments {
+		p |= PartialArguments
+	}
+	if c.RequestBody {
+		p |= PartialBody
+	}
+	if c.ResponseBody {
+		p |= PartialResponse
+	}
+	return p
 }
 
 // partialOf returns what the engine has not read of a transaction that it has judged.

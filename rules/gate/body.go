@@ -36,8 +36,13 @@ func (v *view) requestBody(in *Input, l *limits, forced bool, b *bodies) bool {
 	if in.RequestBody == "" || !l.readRequest {
 		return true
 	}
-	if len(in.RequestBody) >= l.requestBody {
-		return false
+	body := in.RequestBody
+	if len(body) >= l.requestBody {
+		if !l.cutRequest {
+			return false
+		}
+		body = body[:l.requestBody]
+		v.single[variables.InboundDataError] = "1"
 	}
 	name := v.single[variables.ReqbodyProcessor]
 	if name == "" {
@@ -47,19 +52,21 @@ func (v *view) requestBody(in *Input, l *limits, forced bool, b *bodies) bool {
 		name = "URLENCODED"
 		v.single[variables.ReqbodyProcessor] = name
 	}
-	if strings.EqualFold(name, "URLENCODED") {
-		v.single[variables.RequestBody] = in.RequestBody
-		v.single[variables.RequestBodyLength] = v.arena.number(len(in.RequestBody))
-		return v.arguments(argsPost, in.RequestBody, l)
+	switch {
+	case strings.EqualFold(name, "URLENCODED"):
+		v.single[variables.RequestBody] = body
+		v.single[variables.RequestBodyLength] = v.arena.number(len(body))
+		v.arguments(argsPost, body, l)
+		return true
+	case strings.EqualFold(name, "JSON"):
+		return v.json(body, l)
+	default:
+		return v.process(body, l, name, b)
 	}
-	if strings.EqualFold(name, "JSON") {
-		return v.json(in.RequestBody, l)
-	}
-	return v.process(in, l, name, b)
 }
 
 // process reads a body with Coraza's own processor. A body that it cannot read is for the engine to judge.
-func (v *view) process(in *Input, l *limits, name string, b *bodies) bool {
+func (v *view) process(body string, l *limits, name string, b *bodies) bool {
 	processor, err := corazalink.GetBodyProcessor(name)
 	if err != nil {
 		return false
@@ -73,14 +80,14 @@ func (v *view) process(in *Input, l *limits, name string, b *bodies) bool {
 	if !can {
 		return false
 	}
-	err = processor.ProcessRequest(strings.NewReader(in.RequestBody), state.Variables(), plugintypes.BodyProcessorOptions{
+	err = processor.ProcessRequest(strings.NewReader(body), state.Variables(), plugintypes.BodyProcessorOptions{
 		Mime: v.value(requestHeaders, "content-type"), RequestBodyRecursionLimit: l.jsonDepth, ArgumentLimit: l.arguments,
 	})
 	if err != nil {
 		return false
 	}
 	v.read(state.Variables())
-	return v.single[variables.ArgumentsLimitReached] != "1"
+	return true
 }
 
 // read takes over what a body processor can have set.
@@ -88,7 +95,9 @@ func (v *view) read(from plugintypes.TransactionVariables) {
 	s := &v.single
 	s[variables.RequestBody], s[variables.RequestBodyLength] = from.RequestBody().Get(), from.RequestBodyLength().Get()
 	s[variables.FilesCombinedSize] = from.FilesCombinedSize().Get()
-	s[variables.ArgumentsLimitReached] = from.ArgumentsLimitReached().Get()
+	if reached := from.ArgumentsLimitReached().Get(); reached == "1" {
+		s[variables.ArgumentsLimitReached] = reached
+	}
 	s[variables.MultipartStrictError] = from.MultipartStrictError().Get()
 	s[variables.MultipartDuplicatePartHeader] = from.MultipartDuplicatePartHeader().Get()
 	s[variables.MultipartInvalidQuoting] = from.MultipartInvalidQuoting().Get()

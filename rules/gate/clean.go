@@ -37,8 +37,12 @@ type Answer struct {
 	// Idle are the ids of rules that are certain not to match, and that leave nothing behind when they do not. The engine need
 	// not run them for this transaction. It is empty when the engine has nothing to judge.
 	Idle  []int
+	Cut   Cut // what was beyond the engine's limits, when the answer is Clean or Passes
 	marks marks
 }
+
+// Cut tells which parts of a transaction the engine reads only as far as its limits.
+type Cut struct{ Arguments, RequestBody, ResponseBody bool }
 
 // Ask asks what is certain of a transaction. It allocates nothing when that is much and the request has no body, or that of a
 // form.
@@ -56,7 +60,7 @@ func (s *scratch) ask(in *Input) Answer {
 	s.judge(in)
 	judge := s.judged
 	s.view.release()
-	a := Answer{Clean: !judge && s.marks.n == 0, marks: s.marks}
+	a := Answer{Clean: !judge && s.marks.n == 0, Cut: s.view.cut(), marks: s.marks}
 	if judge {
 		a.marks = marks{}
 	}
@@ -72,7 +76,11 @@ func (s *scratch) judge(in *Input) {
 	g, v := s.gate, &s.view
 	s.judged = true
 	v.reset(&g.defaults)
-	if in.Exempt != nil && in.Exempt.relied || !v.request(in, &g.limits) || !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
+	if in.Exempt != nil && in.Exempt.relied {
+		return
+	}
+	v.request(in, &g.limits)
+	if !v.requestBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.response(in, &g.limits) {
 		return
 	}
 	s.judged = false

@@ -9,15 +9,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// corazaReads gives the arguments that a body processor of Coraza's makes of a body, and whether it takes the body.
-func corazaReads(t *testing.T, processor, body, contentType string, l *limits) ([]pair, bool) {
+// corazaReads gives the arguments that a body processor of Coraza's makes of a body, whether there were more than the limit, and
+// whether it takes the body.
+func corazaReads(t *testing.T, processor, body, contentType string, l *limits) (arguments []pair, cut, ok bool) {
 	t.Helper()
 	var v view
 	v.reset(new([256]string))
 	v.add(requestHeaders, "Content-Type", contentType)
-	ok := v.process(&Input{RequestBody: body}, l, processor, &bodies{})
+	ok = v.process(body, l, processor, &bodies{})
 	defer v.release()
-	return sorted(v.pairs[argsPost]), ok
+	return sorted(v.pairs[argsPost]), v.cut().Arguments, ok
 }
 
 func sorted(pairs []pair) []pair {
@@ -40,29 +41,58 @@ func TestJSONBodiesAreReadAsCorazaReadsThem(t *testing.T) {
 		for range random.IntN(12) {
 			b.WriteString(pieces[random.IntN(len(pieces))])
 		}
-		bodies = append(bodies, b.String())
+		bodies = append(bodies, b.String(), document(random, 4))
 	}
-	read := 0
-	for _, body := range bodies {
+	read, beyond := 0, 0
+	for i, body := range bodies {
+		l := wide
+		if i%4 > 1 {
+			l.arguments, l.jsonDepth = 1+random.IntN(4), 2+random.IntN(4)
+		}
 		var v view
 		v.reset(new([256]string))
-		ok := v.json(body, &wide)
-		want, wantOK := corazaReads(t, "JSON", body, "application/json", &wide)
+		ok := v.json(body, &l)
+		want, wantCut, wantOK := corazaReads(t, "JSON", body, "application/json", &l)
 		if !ok {
 			continue // the engine judges, which is always right
 		}
 		read++
 		require.True(t, wantOK, "%q", body)
 		require.Equal(t, want, sorted(v.pairs[argsPost]), "%q", body)
+		require.Equal(t, wantCut, v.cut().Arguments, "%q", body)
+		if wantCut {
+			beyond++
+		}
 	}
 	require.Greater(t, read, 100)
+	require.Greater(t, beyond, 10)
 }
 
-func TestJSONBodiesBeyondALimitAreLeftToTheEngine(t *testing.T) {
+// document makes a random JSON value.
+func document(random *rand.Rand, depth int) string {
+	if depth == 0 || random.IntN(3) == 0 {
+		return []string{"1", `""`, "null", `"x"`, "[]", "{}"}[random.IntN(6)]
+	}
+	var members []string
+	isObject := random.IntN(2) == 0
+	for range random.IntN(4) {
+		member := document(random, depth-1)
+		if isObject {
+			member = []string{`"a":`, `"b":`, `"":`}[random.IntN(3)] + member
+		}
+		members = append(members, member)
+	}
+	if isObject {
+		return "{" + strings.Join(members, ",") + "}"
+	}
+	return "[" + strings.Join(members, ",") + "]"
+}
+
+func TestJSONBodiesThatCorazaCannotReadAreLeftToTheEngine(t *testing.T) {
 	narrow := limits{arguments: 3, jsonDepth: 4}
 	for body, want := range map[string]bool{
-		`{"a":1,"b":2,"c":3}`: true, `{"a":1,"b":2,"c":3,"d":4}`: false, `[[]]`: true, `{"a":{"b":{"c":{"d":1}}}}`: true,
-		`{"a":{"b":{"c":{"d":{"e":1}}}}}`: false,
+		`{"a":1,"b":2,"c":3}`: true, `{"a":1,"b":2,"c":3,"d":4}`: true, `[[]]`: true, `{"a":{"b":{"c":{"d":1}}}}`: true,
+		`{"a":{"b":{"c":{"d":{"e":1}}}}}`: false, `{"a":1,"b":2,"c":3,"d":4`: false,
 	} {
 		var v view
 		v.reset(new([256]string))
@@ -80,8 +110,8 @@ func TestFormsAreReadAsCorazaReadsThem(t *testing.T) {
 		text := strings.ReplaceAll(randomText(random, 40), "!", "=") + "&a=1%2b+&&=x&y=" + randomText(random, 9)
 		var v view
 		v.reset(new([256]string))
-		require.True(t, v.arguments(argsPost, text, &wide))
-		want, _ := corazaReads(t, "URLENCODED", text, "application/x-www-form-urlencoded", &wide)
+		v.arguments(argsPost, text, &wide)
+		want, _, _ := corazaReads(t, "URLENCODED", text, "application/x-www-form-urlencoded", &wide)
 		got := sorted(v.pairs[argsPost])
 		if hasFoldedDuplicates(got) {
 			continue // Coraza keeps one of names that differ in case only; the gate looks at all

@@ -159,6 +159,8 @@ func isASCII(s string) bool {
 type limits struct {
 	requestBody  int
 	responseBody int
+	cutRequest   bool // longer bodies are read as far as the limit; otherwise they end the evaluation
+	cutResponse  bool
 	arguments    int
 	jsonDepth    int
 	readRequest  bool
@@ -168,13 +170,14 @@ type limits struct {
 
 func limitsOf(s *corazalink.Settings) limits {
 	return limits{
-		requestBody: int(s.RequestBodyLimit), responseBody: int(s.ResponseBodyLimit), arguments: s.Arguments, jsonDepth: s.RequestJSONDepth,
+		requestBody: int(s.RequestBodyLimit), responseBody: int(s.ResponseBodyLimit),
+		cutRequest: s.RequestPartial, cutResponse: s.ResponsePartial, arguments: s.Arguments, jsonDepth: s.RequestJSONDepth,
 		readRequest: s.RequestBodyAccess, readResponse: s.ResponseBodyAccess, mimeTypes: s.ResponseMIMETypes,
 	}
 }
 
-// request fills in what phase 1 and the request line give. It reports false when the engine has to judge.
-func (v *view) request(in *Input, l *limits) bool {
+// request fills in what phase 1 and the request line give.
+func (v *view) request(in *Input, l *limits) {
 	s := &v.single
 	s[variables.RemoteAddr], s[variables.ServerAddr] = in.ClientIP, in.ServerIP
 	s[variables.RemotePort], s[variables.ServerPort] = v.arena.number(in.ClientPort), v.arena.number(in.ServerPort)
@@ -182,9 +185,7 @@ func (v *view) request(in *Input, l *limits) bool {
 	s[variables.RequestMethod], s[variables.RequestProtocol] = in.Method, in.Protocol
 	s[variables.RequestURIRaw] = in.URI
 	s[variables.RequestLine] = v.arena.join(in.Method, " ", in.URI, " ", in.Protocol)
-	if !v.uri(in.URI, l) {
-		return false
-	}
+	v.uri(in.URI, l)
 	first := true
 	for i := range in.RequestHeaders {
 		h := &in.RequestHeaders[i]
@@ -205,7 +206,6 @@ func (v *view) request(in *Input, l *limits) bool {
 	if HasText(v.lastValue(requestHeaders, "content-type")) {
 		s[rawRequest] = in.RequestBody
 	}
-	return true
 }
 
 func (v *view) add(c collection, name, value string) {
@@ -246,7 +246,7 @@ func (v *view) bodyProcessorFor(contentType string) {
 }
 
 // uri splits the request target as Coraza does.
-func (v *view) uri(raw string, l *limits) bool {
+func (v *view) uri(raw string, l *limits) {
 	uri, _, _ := strings.Cut(raw, "#")
 	path, query := uri, ""
 	if at := strings.IndexByte(uri, '?'); at >= 0 {
@@ -267,7 +267,7 @@ func (v *view) uri(raw string, l *limits) bool {
 		base = path[at+1:]
 	}
 	s[variables.RequestBasename], s[variables.RequestFilename], s[variables.QueryString] = base, path, query
-	return v.arguments(argsGet, query, l)
+	v.arguments(argsGet, query, l)
 }
 
 // isPlainURI reports whether net/url gives path and query back as they are: a path from the root in characters that need no
@@ -296,8 +296,8 @@ var plainPath = func() (table [256]bool) {
 	return table
 }()
 
-// arguments reads a query string or form. It reports false above the limit of arguments.
-func (v *view) arguments(c collection, text string, l *limits) bool {
+// arguments reads a query string or form up to the limit of arguments.
+func (v *view) arguments(c collection, text string, l *limits) {
 	for text != "" {
 		part, rest, _ := strings.Cut(text, "&")
 		text = rest
@@ -305,12 +305,12 @@ func (v *view) arguments(c collection, text string, l *limits) bool {
 			continue
 		}
 		if len(v.pairs[c]) >= l.arguments {
-			return false
+			v.single[variables.ArgumentsLimitReached] = "1"
+			return
 		}
 		key, value, _ := strings.Cut(part, "=")
 		v.add(c, v.arena.unescape(key), v.arena.unescape(value))
 	}
-	return true
 }
 
 var unhex = func() (table [256]int16) {
@@ -378,12 +378,23 @@ func (v *view) response(in *Input, l *limits) bool {
 	if !l.readResponse || !slices.Contains(l.mimeTypes, s[variables.ResponseContentType]) {
 		return true
 	}
-	if len(in.ResponseBody) >= l.responseBody {
-		return false
+	body := in.ResponseBody
+	if len(body) >= l.responseBody {
+		if !l.cutResponse {
+			return false
+		}
+		body = body[:l.responseBody]
+		s[variables.OutboundDataError] = "1"
 	}
-	s[variables.ResponseContentLength] = v.arena.number(len(in.ResponseBody))
-	s[variables.ResponseBody] = in.ResponseBody
+	s[variables.ResponseContentLength] = v.arena.number(len(body))
+	s[variables.ResponseBody] = body
 	return true
+}
+
+// cut tells what the engine does not read to its end.
+func (v *view) cut() Cut {
+	s := &v.single
+	return Cut{s[variables.ArgumentsLimitReached] == "1", s[variables.InboundDataError] == "1", s[variables.OutboundDataError] == "1"}
 }
 
 // HasText reports whether a body of a media type can be text. Bodies that cannot are not given to rules as they were logged.
