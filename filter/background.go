@@ -4,13 +4,17 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"time"
 )
 
 // mostSpare is how many empty blocks are kept.
 const mostSpare = 8
 
+// longestPut is how long a chunk waits for room. The host may be waiting for it with all else, so that no wait can be without an end.
+const longestPut = 10 * time.Second
+
 // background inspects chunks beside the pipeline: copies wait in a queue of bounded size, and alerts wait for a call that takes them
-// to the host.
+// to the host. Records that keep the engine busy wait in a queue of their own, by sender.
 type background struct {
 	filter *Filter
 	limit  int64 // bytes of the chunks that wait, and of the alerts
@@ -24,26 +28,34 @@ type background struct {
 	bytes   int64 // of all chunks that wait or are being inspected
 	emits   []Emit
 	waiting int64 // bytes of emits
+	slow    slowQueue
 	over    bool
+
+	slowWorkers sync.WaitGroup
 }
 
 func startBackground(f *Filter) *background {
 	q := &background{filter: f, limit: f.config.queueLimit, skips: f.config.queueSkips, idle: make(chan struct{})}
 	q.changed.L = &q.mu
+	q.startSlow()
 	go q.run()
 	return q
 }
 
-// put queues a copy of a chunk. It reports false when there is no room for it and chunks are not waited for. A chunk that is larger
-// than the whole queue goes when the queue is empty.
-func (q *background) put(chunk []byte, tag string) bool {
+// put queues a copy of a chunk. It reports false when there is no room for it, and will be none soon. A chunk that is larger than the whole
+// queue goes when the queue is empty. Inspection needs room for alerts, and the thread that waits here may be the one that makes it: while it
+// waits it takes the alerts that are ready.
+func (q *background) put(chunk []byte, tag string, emits *[]Emit) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for q.bytes > 0 && q.bytes+int64(len(chunk)) > q.limit && !q.over {
+	until := time.Now().Add(longestPut)
+	for q.isFull(len(chunk)) && !q.over {
 		if q.skips {
 			return false
 		}
-		q.changed.Wait()
+		if q.takeInto(emits); !q.await(until) {
+			return false
+		}
 	}
 	if q.over {
 		return false
@@ -54,6 +66,26 @@ func (q *background) put(chunk []byte, tag string) bool {
 	}
 	q.queue[len(q.queue)-1].add(chunk, tag)
 	q.changed.Broadcast()
+	return true
+}
+
+func (q *background) isFull(more int) bool {
+	return q.bytes > 0 && q.bytes+q.slow.bytes+int64(more) > q.limit
+}
+
+// await waits until something changes, and reports false when it is later than that. The lock is held.
+func (q *background) await(until time.Time) bool {
+	left := time.Until(until)
+	if left <= 0 {
+		return false
+	}
+	timer := time.AfterFunc(left, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.changed.Broadcast()
+	})
+	defer timer.Stop()
+	q.changed.Wait()
 	return true
 }
 
@@ -105,6 +137,11 @@ func (q *background) done(k *block, emits []Emit) {
 		k.data, k.parts = k.data[:0], k.parts[:0]
 		q.spare = append(q.spare, k)
 	}
+	q.addEmits(emits)
+}
+
+// addEmits has alerts wait. The lock is held.
+func (q *background) addEmits(emits []Emit) {
 	q.emits = append(q.emits, emits...)
 	for i := range emits {
 		q.waiting += int64(len(emits[i].Event))
@@ -112,47 +149,59 @@ func (q *background) done(k *block, emits []Emit) {
 	q.changed.Broadcast()
 }
 
-// inspect returns the alerts for chunks. A panic that is not one of a single record costs them their alerts, and their records count
-// as broken.
+// inspect returns the alerts for chunks, but for those of records that keep the engine busy, which it queues. A panic that is not one of a
+// single record costs them their alerts, and their records count as broken.
 func (q *background) inspect(k *block) []Emit {
 	f := q.filter
 	var out Outcome
-	defer func() {
-		cause := recover()
-		if cause == nil {
-			return
-		}
-		if f.counts.panics.Add(1) == 1 {
-			f.log(LevelError, fmt.Sprintf("panic while inspecting chunks in the background: %v\n%s", cause, debug.Stack()))
-		}
+	defer q.recovered("chunks", func() {
 		k.chunks(func(_ *part, chunk []byte) { f.Abandon(chunk, &out) })
-	}()
-	b := f.getBatch(nil)
+	})
+	b := f.getBatch(nil, "")
 	defer f.putBatch(b)
-	k.chunks(func(p *part, chunk []byte) { p.items = b.add(chunk) })
+	b.defers = true
+	k.chunks(func(p *part, chunk []byte) { p.items = b.add(chunk, p.tag) })
 	b.each(f.evaluateInto)
 	f.count(b)
 	out.counted = true
 	items := b.items
 	for _, p := range k.parts {
+		q.deferItems(b, items[:p.items], p.tag)
 		f.collectEmits(items[:p.items], p.tag, &out)
 		items = items[p.items:]
 	}
 	return out.Emits
 }
 
+// recovered, deferred, counts a panic and does what is to be done then.
+func (q *background) recovered(of string, then func()) {
+	cause := recover()
+	if cause == nil {
+		return
+	}
+	if f := q.filter; f.counts.panics.Add(1) == 1 {
+		f.log(LevelError, f.config.redactor.Line(fmt.Sprintf("panic while inspecting %s in the background: %v\n%s", of, cause, debug.Stack())))
+	}
+	then()
+}
+
 // take appends the alerts that are ready.
 func (q *background) take(emits []Emit) []Emit {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.takeInto(&emits)
+	return emits
+}
+
+// takeInto is take with the lock held.
+func (q *background) takeInto(emits *[]Emit) {
 	if len(q.emits) == 0 {
-		return emits
+		return
 	}
-	emits = append(emits, q.emits...)
+	*emits = append(*emits, q.emits...)
 	clear(q.emits)
 	q.emits, q.waiting = q.emits[:0], 0
 	q.changed.Broadcast()
-	return emits
 }
 
 // end stops after the chunks that are being inspected. What has not been inspected, and alerts that nobody took, are counted.
@@ -162,6 +211,7 @@ func (q *background) end() {
 	q.changed.Broadcast()
 	q.mu.Unlock()
 	<-q.idle
+	q.endSlow()
 	f := q.filter
 	for _, k := range q.queue {
 		k.chunks(func(_ *part, chunk []byte) { f.countAll(chunk, Late) })

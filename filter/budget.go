@@ -1,10 +1,10 @@
 package filter
 
 import (
+	"cmp"
 	"fmt"
-	"runtime"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
@@ -14,16 +14,12 @@ import (
 // largeTransaction is the size in bytes from which even the gate may take milliseconds.
 const largeTransaction = 16 << 10
 
+// hugeTransaction is the size in bytes from which the gate itself keeps a thread busy for long.
+const hugeTransaction = 1 << 20
+
 func size(t *rules.Transaction) int {
 	return len(t.URI) + len(t.RequestBody) + len(t.ResponseBody)
 }
-
-// engineRuns bounds how many transactions the engine judges at a time for calls with a deadline, in the whole process: one that
-// takes longer than its call goes on, since nothing can end it, and must not keep more than its share of the machine busy.
-var engineRuns = struct {
-	slots   chan struct{}
-	overdue atomic.Int32 // slots that calls hold which have returned
-}{slots: make(chan struct{}, runtime.GOMAXPROCS(0))}
 
 // round is the work of the engine for the waiting items of one batch. It has copies of their events, because the chunk is gone
 // when the call returns before the engine.
@@ -32,12 +28,14 @@ type round struct {
 	demand *demand
 	rules  *loaded
 	jobs   []job
-	next   atomic.Int32
 	done   chan *job // takes all jobs without waiting
 	ended  chan struct{}
 
 	mu      sync.Mutex
-	running int // jobs that have a slot
+	quick   []*job // that nobody has taken
+	slow    []*job
+	working int             // on the slow ones
+	running map[*job]*place // jobs that the engine is at
 	over    bool
 }
 
@@ -46,6 +44,11 @@ type job struct {
 	at   int // in the batch
 	item item
 	err  error // why there can be no verdict
+
+	sender sender
+	bytes  int           // of what rules look at
+	used   time.Duration // by its sender, of the engine, before the round
+	alone  bool          // it runs only when there is a place at once: its sender has had its share
 }
 
 // limit is until when inspection may take its time. Making what rules need for their first values, which happens once, comes on
@@ -76,13 +79,15 @@ func (f *Filter) judgeWaiting(b *batch, d *demand) {
 	r := &round{filter: f, demand: d, rules: b.rules}
 	for i := first; i < len(b.items); i++ {
 		if b.items[i].kind == waiting {
-			r.jobs = append(r.jobs, job{at: i, item: b.items[i].copied()})
+			it := b.items[i].copied()
+			r.jobs = append(r.jobs, job{at: i, item: it, sender: it.pending.sender, bytes: it.pending.bytes})
 		}
 	}
 	if r.compile() {
 		b.limit = limitOf(f.config.budget) // compiling happens once, and is not inspection
 	}
-	if int(engineRuns.overdue.Load()) < cap(engineRuns.slots) {
+	if !runs.isStuck() {
+		r.sort()
 		r.run(b)
 	}
 	for i := range b.items {
@@ -119,15 +124,39 @@ func (r *round) compile() (done bool) {
 // copied returns a waiting item with an event of its own.
 func (it *item) copied() item {
 	event, _, _ := record.Next(append([]byte(nil), it.event.Raw...)) // it has been read before
-	return item{event: event, source: it.source, pending: it.pending}
+	return item{event: event, kind: it.kind, source: it.source, pending: it.pending}
+}
+
+// sort puts quick jobs before slow ones, and those of senders that have used little before others: what one client sends waits behind what
+// the others have sent.
+func (r *round) sort() {
+	now := time.Now()
+	for i := range r.jobs {
+		j := &r.jobs[i]
+		var run time.Duration
+		j.used, run = runs.shares.of(j.sender, j.bytes, now)
+		if run > slowRun {
+			r.slow = append(r.slow, j)
+		} else {
+			r.quick = append(r.quick, j)
+		}
+		j.alone = j.used > fairShare
+	}
+	byUse := func(a, b *job) int { return cmp.Or(cmp.Compare(a.used, b.used), cmp.Compare(a.bytes, b.bytes)) }
+	slices.SortStableFunc(r.quick, byUse)
+	slices.SortStableFunc(r.slow, byUse)
 }
 
 // run starts the engine and takes what it has found until the deadline.
 func (r *round) run(b *batch) {
 	r.done, r.ended = make(chan *job, len(r.jobs)), make(chan struct{})
-	for range min(len(r.jobs), cap(engineRuns.slots)) {
-		go r.work()
+	r.running = map[*job]*place{}
+	for range min(len(r.quick), cap(runs.quick)) {
+		go r.work(r.nextQuick)
 	}
+	r.mu.Lock()
+	r.helpSlow()
+	r.mu.Unlock()
 	timer := time.NewTimer(b.limit.left())
 	defer timer.Stop()
 	for taken := 0; taken < len(r.jobs); {
@@ -153,67 +182,135 @@ func (r *round) giveUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = true
-	engineRuns.overdue.Add(int32(r.running))
+	for _, p := range r.running {
+		p.outlive()
+	}
 }
 
 // work takes jobs until there are none, or the deadline has passed.
-func (r *round) work() {
+func (r *round) work(next func() (*job, *place)) {
 	for {
-		i := int(r.next.Add(1)) - 1
-		if i >= len(r.jobs) {
+		j, p := next()
+		if j == nil {
 			return
 		}
-		select {
-		case engineRuns.slots <- struct{}{}:
-		case <-r.ended:
-			return
+		if p == nil || !r.begin(j, p) {
+			r.done <- j // waiting still
+			continue
 		}
-		if r.begin() {
-			r.filter.judgeAlone(&r.jobs[i], r.rules.set, r.demand)
-			r.done <- &r.jobs[i]
-			r.end()
+		if r.judge(j) {
+			r.done <- j
 		}
-		<-engineRuns.slots
+		r.end(j, p)
 	}
 }
 
-func (r *round) begin() bool {
+// nextQuick returns the next quick job and its place.
+func (r *round) nextQuick() (*job, *place) {
+	j := r.take(&r.quick)
+	if j == nil {
+		return nil, nil
+	}
+	return j, runs.get(runs.quick, r.ended)
+}
+
+// nextSlow returns the next slow job and its place. One of a sender that has had its share has none unless there is one at once.
+func (r *round) nextSlow() (*job, *place) {
+	r.mu.Lock()
+	if len(r.slow) == 0 {
+		r.working--
+		r.mu.Unlock()
+		return nil, nil
+	}
+	j := r.slow[0]
+	r.slow = r.slow[1:]
+	r.mu.Unlock()
+	if j.alone {
+		return j, runs.try(runs.slow)
+	}
+	return j, runs.get(runs.slow, r.ended)
+}
+
+func (r *round) take(from *[]*job) *job {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(*from) == 0 {
+		return nil
+	}
+	j := (*from)[0]
+	*from = (*from)[1:]
+	return j
+}
+
+// helpSlow has enough goroutines work on slow jobs. The round is locked.
+func (r *round) helpSlow() {
+	for r.working < min(len(r.slow), cap(runs.slow)) {
+		r.working++
+		go r.work(r.nextSlow)
+	}
+}
+
+// judge evaluates a job, and reports whether it is done. A large one of which the prefilter cannot tell becomes a slow one.
+func (r *round) judge(j *job) (done bool) {
+	runs.timed(j.sender, j.bytes, func() { done = r.filter.judgeAlone(j, r.rules.set, r.demand) })
+	if done {
+		return true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.slow = append(r.slow, j)
+	r.helpSlow()
+	return false
+}
+
+func (r *round) begin(j *job, p *place) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
+		p.leave()
 		return false
 	}
-	r.running++
+	r.running[j] = p
 	r.rules.users.Add(1) // the call that waits has them still
 	return true
 }
 
-func (r *round) end() {
+func (r *round) end(j *job, p *place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.running--
-	if r.over {
-		engineRuns.overdue.Add(-1)
-	}
+	delete(r.running, j)
+	p.leave()
 	r.rules.done()
 }
 
-// judgeAlone evaluates an item whose event is its own.
-func (f *Filter) judgeAlone(j *job, set *rules.Set, d *demand) {
+// judgeAlone evaluates an item whose event is its own, and reports whether it is done. Of a large transaction it first asks the prefilter
+// alone, which takes far less time than the engine.
+func (f *Filter) judgeAlone(j *job, set *rules.Set, d *demand) (done bool) {
 	it := &j.item
+	defer func() { done = done || it.kind != waiting }()
 	defer f.recovered(it)
 	if j.err != nil {
 		f.failed(it, j.err)
-		return
+		return true
 	}
 	s := scratches.Get().(*scratch)
 	defer s.putBack()
 	s.rules = set
 	f.maps.Read(it.event.Meta, it.event.Body, &s.values)
 	s.values.Transaction(&s.transaction)
-	if verdict := f.judge(it, s, &it.pending); verdict != nil {
+	p := &it.pending
+	if !p.rules.Asked() && j.bytes > largeTransaction {
+		verdict := f.gate(it, s, p)
+		if verdict == nil {
+			return false
+		}
+		f.decide(it, s, d, verdict)
+		return true
+	}
+	if verdict := f.judge(it, s, p); verdict != nil {
 		f.decide(it, s, d, verdict)
 	}
+	return true
 }
 
 // tellLate counts records that were not inspected, and says so in the log once.

@@ -48,7 +48,7 @@ func TestRecordsThatAreNotInspectedInTimePassAndAreCounted(t *testing.T) {
 
 	// An engine that has begun goes on, and what it finds is remembered.
 	for f.Counts().Alerts == 0 {
-		for engineRuns.overdue.Load() > 0 {
+		for runs.late() > 0 {
 			time.Sleep(time.Millisecond)
 		}
 		f.Process(slow, "nano", &out)

@@ -31,7 +31,7 @@ type Summary struct {
 // Check evaluates a chunk and returns one finding for each of its events in order, and a Broken one for bytes at the end that
 // are no event. The chunk itself stays as it is.
 func (f *Filter) Check(chunk []byte) []Finding {
-	b := f.getBatch(chunk)
+	b := f.getBatch(chunk, "")
 	defer f.putBatch(b)
 	d := &demand{matches: true, write: func(it *item, v *alert.View) { it.summary = f.summarize(v) }}
 	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })

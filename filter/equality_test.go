@@ -115,14 +115,16 @@ func (m mutator) splice() string {
 }
 
 // event writes the request as a Nano probe logs it.
-func (r request) event(response string) []byte {
+func (r request) event(response string) []byte { return r.eventFrom("192.0.2.9", response) }
+
+func (r request) eventFrom(client, response string) []byte {
 	var head strings.Builder
 	fmt.Fprintf(&head, "%s %s HTTP/1.1\r\n", r.method, r.target)
 	for _, h := range r.headers {
 		fmt.Fprintf(&head, "%s: %s\r\n", h[0], h[1])
 	}
 	head.WriteString("\r\n")
-	return pairs("L7_PROTOCOL", "http", "SRC_IP", "192.0.2.9", "DST_IP", "192.0.2.10", "METHOD", r.method, "URL", r.target,
+	return pairs("L7_PROTOCOL", "http", "SRC_IP", client, "DST_IP", "192.0.2.10", "METHOD", r.method, "URL", r.target,
 		"REQ_HEADER", head.String(), "REQ_BODY", r.body, "RETCODE", "200",
 		"RSP_HEADER", "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", "RSP_BODY", response)
 }
@@ -300,7 +302,7 @@ func requireSameAlert(t *testing.T, fast, plain *Filter, event []byte, want Kind
 	s := scratches.Get().(*scratch)
 	defer scratches.Put(s)
 	var b batch
-	b.split(event)
+	b.split(event, "")
 	s.rules = fast.set()
 	fast.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.View) {}})
 	for range plainTries {

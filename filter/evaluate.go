@@ -31,6 +31,7 @@ const (
 // item is one event of a chunk and what was found.
 type item struct {
 	event   record.Event
+	input   sender // by its tag
 	kind    Kind
 	source  int            // 1 + the place of its field map in the filter's choice, 0 when none was used
 	verdict *rules.Verdict // of HTTP transactions, nil when not inspected
@@ -44,8 +45,10 @@ type item struct {
 
 // pending is what is known of a transaction that waits for the engine.
 type pending struct {
-	key   rules.Key
-	rules rules.Case
+	key    rules.Key
+	rules  rules.Case
+	sender sender
+	bytes  int // of what rules look at
 }
 
 // batch holds the events of one chunk, or of some, while they are evaluated.
@@ -56,7 +59,8 @@ type batch struct {
 	rules  *loaded
 	pace   *pace // of the filter
 
-	limit limit // of inspection
+	limit  limit // of inspection
+	defers bool  // what keeps the engine busy waits
 }
 
 // scratch is the memory that one goroutine needs for evaluating records one after the other.
@@ -65,6 +69,7 @@ type scratch struct {
 	transaction rules.Transaction
 	identity    []byte // of the transaction, for the verdict cache
 	limit       limit  // of the batch
+	defers      bool   // of the batch
 	rules       *rules.Set
 	turn        uint          // counts records, for sampling
 	busy        time.Duration // of work on the batch whose outcome was not remembered
@@ -78,16 +83,17 @@ var scratches = sync.Pool{New: func() any { return &scratch{} }}
 // largeScratch is the size in bytes from which a scratch is left to the garbage collector: one odd record must not be kept.
 const largeScratch = 64 << 10
 
-// split reads the events of a chunk.
-func (b *batch) split(chunk []byte) {
+// split reads the events of a chunk that came under a tag.
+func (b *batch) split(chunk []byte, tag string) {
 	b.items = b.items[:0]
 	b.broken, b.unread = nil, 0
-	b.limit = limit{}
-	b.add(chunk)
+	b.limit, b.defers = limit{}, false
+	b.add(chunk, tag)
 }
 
 // add reads the events of one more chunk, and returns how many it has.
-func (b *batch) add(chunk []byte) (events int) {
+func (b *batch) add(chunk []byte, tag string) (events int) {
+	input := tagSender(tag)
 	for ; len(chunk) > 0; events++ {
 		event, rest, err := record.Next(chunk)
 		if err != nil {
@@ -95,15 +101,15 @@ func (b *batch) add(chunk []byte) (events int) {
 			b.unread++
 			return events
 		}
-		b.items = append(b.items, item{event: event})
+		b.items = append(b.items, item{event: event, input: input})
 		chunk = rest
 	}
 	return events
 }
 
-func (f *Filter) getBatch(chunk []byte) *batch {
+func (f *Filter) getBatch(chunk []byte, tag string) *batch {
 	b := f.batches.Get().(*batch)
-	b.split(chunk)
+	b.split(chunk, tag)
 	b.rules, b.pace = f.use(), &f.pace
 	return b
 }
@@ -214,25 +220,41 @@ func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key, start t
 		it.kind = Late
 		return nil
 	}
-	p := pending{key, s.rules.Case(&s.transaction, d.matches)}
+	p := pending{key: key, rules: s.rules.Case(&s.transaction, d.matches), bytes: size(&s.transaction)}
 	if unhurried {
 		if err := s.rules.Compile(&p.rules); err != nil {
 			return f.failed(it, err)
 		}
 	}
-	if p.rules.Compiled() && (unhurried || size(&s.transaction) <= largeTransaction) {
-		if verdict := s.rules.Gate(&p.rules, &s.transaction); verdict != nil {
-			it.way = rules.Gated
-			f.meter.time(rules.Gated, start)
-			s.remember(key, verdict)
+	if p.rules.Compiled() && (p.bytes <= largeTransaction || unhurried && !(s.defers && p.bytes > hugeTransaction)) {
+		if verdict := f.gate(it, s, &p); verdict != nil {
 			return verdict
 		}
 	}
-	if !unhurried {
-		it.kind, it.pending = waiting, p
+	if unhurried && !s.defers {
+		return f.judge(it, s, &p)
+	}
+	p.sender = senderOf(s.values.ClientAddress(), it.input)
+	if unhurried && !runs.takesLong(p.bytes, p.sender, f.config.queueSkips) {
+		var verdict *rules.Verdict
+		runs.timed(p.sender, p.bytes, func() { verdict = f.judge(it, s, &p) })
+		return verdict
+	}
+	it.kind, it.pending = waiting, p
+	return nil
+}
+
+// gate returns the verdict that the prefilter is certain of, nil when the engine has to judge.
+func (f *Filter) gate(it *item, s *scratch, p *pending) *rules.Verdict {
+	start := time.Now()
+	verdict := s.rules.Gate(&p.rules, &s.transaction)
+	if verdict == nil {
 		return nil
 	}
-	return f.judge(it, s, &p)
+	it.way = rules.Gated
+	f.meter.time(rules.Gated, start)
+	s.remember(p.key, verdict)
+	return verdict
 }
 
 // judge has the engine find the verdict on the transaction, and remembers it. It returns nil when the engine fails.
@@ -268,9 +290,15 @@ func (f *Filter) alerts(v *rules.Verdict) bool {
 	return v.Blocked || f.config.onMatch && len(v.Matches) > 0
 }
 
-// count adds the kinds of a batch to the counters.
+// count adds what became of a batch to the counters.
 func (f *Filter) count(b *batch) {
-	var kinds [Late + 1]uint64
+	f.countKinds(b)
+	f.countSources(b)
+}
+
+// countKinds adds the kinds of a batch to the counters, but for items that wait still.
+func (f *Filter) countKinds(b *batch) {
+	var kinds [waiting + 1]uint64
 	var ways [rules.Judged + 1]uint64
 	for i := range b.items {
 		it := &b.items[i]
@@ -297,5 +325,4 @@ func (f *Filter) count(b *batch) {
 			counter.Add(kinds[i])
 		}
 	}
-	f.countSources(b)
 }

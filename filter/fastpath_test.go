@@ -41,7 +41,7 @@ var patient = setting.Map{"inspect_budget": "1m"}
 // else was going on: what is counted is the process.
 func allocations(t *testing.T, f *Filter, chunks [][]byte) float64 {
 	t.Helper()
-	for engineRuns.overdue.Load() > 0 { // of tests before
+	for runs.late() > 0 { // of tests before
 		time.Sleep(time.Millisecond)
 	}
 	var out Outcome

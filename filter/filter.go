@@ -127,7 +127,7 @@ func (f *Filter) Close() error {
 	}
 	err := f.meter.close()
 	l := f.current.Load()
-	if engineRuns.overdue.Load() == 0 {
+	if runs.late() == 0 {
 		return errors.Join(err, l.release())
 	}
 	go func() { // engine runs go on that nothing can end

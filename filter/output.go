@@ -123,7 +123,7 @@ func batchName(chunk []byte, tag string) string {
 // evaluate returns the alerts of a chunk in record order.
 func (o *Output) evaluate(chunk []byte, tag string) (emits []*Emit) {
 	f := o.filter
-	b := f.getBatch(chunk)
+	b := f.getBatch(chunk, tag)
 	defer f.putBatch(b)
 	b.each(func(it *item, s *scratch) { f.evaluate(it, s, &o.demand) })
 	f.count(b)

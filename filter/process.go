@@ -32,13 +32,13 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 	}
 	if f.background != nil {
 		out.Emits = f.Due(out.Emits)
-		if !f.background.put(chunk, tag) {
+		if !f.background.put(chunk, tag, &out.Emits) {
 			f.countAll(chunk, Late)
 		}
 		out.counted = true
 		return
 	}
-	b := f.getBatch(chunk)
+	b := f.getBatch(chunk, tag)
 	defer f.putBatch(b)
 	f.evaluateBatch(b)
 	f.count(b)
@@ -66,7 +66,7 @@ func (f *Filter) Abandon(chunk []byte, out *Outcome) {
 
 // countAll counts all records of a chunk as of one kind.
 func (f *Filter) countAll(chunk []byte, kind Kind) {
-	b := f.getBatch(chunk)
+	b := f.getBatch(chunk, "")
 	defer f.putBatch(b)
 	for i := range b.items {
 		b.items[i].kind = kind

@@ -353,7 +353,7 @@ func TestPanicsTellNoSecret(t *testing.T) {
 	require.NoError(t, err)
 	defer f.Close()
 	var b batch
-	b.split(sample(t))
+	b.split(sample(t), "")
 	s := &scratch{rules: f.set()}
 	f.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.View) { panic("value: password=hunter2 of Cookie: sid=x") }})
 	require.Equal(t, Broken, b.items[0].kind)

@@ -120,6 +120,6 @@ func (c *crew) close() {
 // scratch returns the memory for one goroutine that works on the batch.
 func (b *batch) scratch() *scratch {
 	s := scratches.Get().(*scratch)
-	s.rules, s.limit, s.busy = b.rules.set, b.limit, 0
+	s.rules, s.limit, s.defers, s.busy = b.rules.set, b.limit, b.defers, 0
 	return s
 }

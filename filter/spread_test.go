@@ -118,7 +118,7 @@ func TestManyItemsAreSharedByThreads(t *testing.T) {
 func TestRememberedRecordsStayOnTheThreadOfTheCall(t *testing.T) {
 	twoThreads(t)
 	f := newFilter(t, nil)
-	b := f.getBatch(bytes.Repeat(clean("/shop?q=lamp"), soloItems-1))
+	b := f.getBatch(bytes.Repeat(clean("/shop?q=lamp"), soloItems-1), "")
 	defer f.putBatch(b)
 	b.items = b.items[:1]
 	f.evaluateBatch(b) // the first one is inspected

@@ -47,6 +47,9 @@ type Case struct {
 // Way tells how the verdict was found, once it was.
 func (c *Case) Way() Way { return c.way }
 
+// Asked reports whether the prefilter was asked.
+func (c *Case) Asked() bool { return c.asked }
+
 // Ran returns how many rules the engine has run to find the verdict.
 func (c *Case) Ran() int { return c.ran }
 

@@ -1,0 +1,224 @@
+package filter
+
+import (
+	"runtime"
+	"time"
+)
+
+// slowQueue holds records that keep the engine busy, by sender, so that one sender's do not hold up those of the others. The background's
+// lock guards it.
+type slowQueue struct {
+	bySender map[sender]*slowSender
+	bytes    int64 // of all events in it, those that are being judged included
+}
+
+// slowSender is what one sender has in the queue.
+type slowSender struct {
+	jobs  []*slowJob // in the order in which they came
+	bytes int64
+	busy  int // jobs that are being judged
+}
+
+// slowJob is one record that waits.
+type slowJob struct {
+	job
+	tag   string
+	rules *loaded // in use for it
+}
+
+func (j *slowJob) size() int64 { return int64(len(j.item.event.Raw)) }
+
+// startSlow has slow records judged, on all cores but one: that is left for the pipeline and for records that take little.
+func (q *background) startSlow() {
+	q.slow.bySender = map[sender]*slowSender{}
+	workers := max(1, runtime.GOMAXPROCS(0)-1)
+	q.slowWorkers.Add(workers)
+	for range workers {
+		go q.runSlow()
+	}
+}
+
+// deferItems queues the items of a batch that wait for the engine. What has no room is late.
+func (q *background) deferItems(b *batch, items []item, tag string) {
+	for i := range items {
+		it := &items[i]
+		if it.kind != waiting {
+			continue
+		}
+		j := &slowJob{job: job{item: it.copied(), sender: it.pending.sender, bytes: it.pending.bytes}, tag: tag, rules: b.rules}
+		b.rules.users.Add(1) // the batch has them still
+		for _, late := range q.putSlow(j) {
+			q.drop(late)
+		}
+	}
+}
+
+// putSlow queues a job, and returns those for which there is no room: of the sender that has the most, the last ones. While only one sender
+// has any, a queue that waits waits for room, as nobody else is held up in it.
+func (q *background) putSlow(j *slowJob) (late []*slowJob) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	until := time.Now().Add(longestPut)
+	for !q.skips && !q.over && !q.hasRoom(j) && q.slow.isOf(j.sender) && q.await(until) {
+	}
+	if q.over {
+		return []*slowJob{j}
+	}
+	q.slow.add(j)
+	for q.slow.bytes > q.limit/2 {
+		dropped := q.slow.shed()
+		if dropped == nil {
+			break
+		}
+		late = append(late, dropped)
+	}
+	q.changed.Broadcast()
+	return late
+}
+
+// hasRoom reports whether half of the queue's memory is enough for a job, which it is for any when there is no other.
+func (q *background) hasRoom(j *slowJob) bool {
+	return q.slow.bytes == 0 || q.slow.bytes+j.size() <= q.limit/2
+}
+
+// isOf reports whether nobody but a sender has jobs.
+func (s *slowQueue) isOf(from sender) bool {
+	return len(s.bySender) == 0 || len(s.bySender) == 1 && s.bySender[from] != nil
+}
+
+func (s *slowQueue) add(j *slowJob) {
+	of := s.bySender[j.sender]
+	if of == nil {
+		of = &slowSender{}
+		s.bySender[j.sender] = of
+	}
+	of.jobs = append(of.jobs, j)
+	of.bytes += j.size()
+	s.bytes += j.size()
+}
+
+// shed removes the last job of the sender that has the most bytes, nil when all that is left is the only job that waits.
+func (s *slowQueue) shed() *slowJob {
+	var most *slowSender
+	waiting := 0
+	for _, of := range s.bySender {
+		waiting += len(of.jobs)
+		if len(of.jobs) > 0 && (most == nil || of.bytes > most.bytes) {
+			most = of
+		}
+	}
+	if waiting < 2 {
+		return nil
+	}
+	last := len(most.jobs) - 1
+	j := most.jobs[last]
+	most.jobs[last] = nil
+	most.jobs = most.jobs[:last]
+	s.remove(j)
+	return j
+}
+
+// remove forgets a job that is no longer among those of its sender.
+func (s *slowQueue) remove(j *slowJob) {
+	of := s.bySender[j.sender]
+	of.bytes -= j.size()
+	s.bytes -= j.size()
+	if of.bytes == 0 {
+		delete(s.bySender, j.sender)
+	}
+}
+
+// next takes the first job of the sender that has the fewest being judged, and of those the one that has used least of the engine.
+func (s *slowQueue) next() *slowJob {
+	now := time.Now()
+	var best *slowSender
+	var least time.Duration
+	for from, of := range s.bySender {
+		if len(of.jobs) == 0 {
+			continue
+		}
+		used, _ := runs.shares.of(from, 0, now)
+		if best == nil || of.busy < best.busy || of.busy == best.busy && used < least {
+			best, least = of, used
+		}
+	}
+	if best == nil {
+		return nil
+	}
+	j := best.jobs[0]
+	best.jobs[0] = nil
+	best.jobs = best.jobs[1:]
+	best.busy++
+	return j
+}
+
+// runSlow judges slow records until the filter ends.
+func (q *background) runSlow() {
+	defer q.slowWorkers.Done()
+	for {
+		j := q.nextSlow()
+		if j == nil {
+			return
+		}
+		emits := q.judgeSlow(j)
+		q.mu.Lock()
+		q.slow.bySender[j.sender].busy--
+		q.slow.remove(j)
+		q.addEmits(emits)
+		q.mu.Unlock()
+	}
+}
+
+// nextSlow waits for a job, and for room for its alert. It returns nil when the filter ends.
+func (q *background) nextSlow() *slowJob {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for !q.over {
+		if q.waiting <= q.limit {
+			if j := q.slow.next(); j != nil {
+				return j
+			}
+		}
+		q.changed.Wait()
+	}
+	return nil
+}
+
+// judgeSlow returns the alert of a slow record, if it is one.
+func (q *background) judgeSlow(j *slowJob) []Emit {
+	defer j.rules.done()
+	f := q.filter
+	var out Outcome
+	defer q.recovered("a record", func() {
+		j.item.kind = Broken
+		f.countKinds(&batch{items: []item{j.item}})
+	})
+	if err := j.rules.set.Compile(&j.item.pending.rules); err != nil {
+		j.err = err
+	}
+	done := false
+	for !done {
+		runs.timed(j.sender, j.bytes, func() { done = f.judgeAlone(&j.job, j.rules.set, f.inLine) })
+	}
+	one := []item{j.item}
+	f.collectEmits(one, j.tag, &out)
+	f.countKinds(&batch{items: one})
+	return out.Emits
+}
+
+// drop counts a job that is not judged.
+func (q *background) drop(j *slowJob) {
+	j.item.kind = Late
+	q.filter.countKinds(&batch{items: []item{j.item}})
+	j.rules.done()
+}
+
+// endSlow waits for what is being judged, and counts the rest.
+func (q *background) endSlow() {
+	q.slowWorkers.Wait()
+	for _, of := range q.slow.bySender {
+		for _, j := range of.jobs {
+			q.drop(j)
+		}
+	}
+}

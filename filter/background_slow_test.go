@@ -1,0 +1,147 @@
+package filter
+
+import (
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+)
+
+func slowJobOf(from sender, bytes int) *slowJob {
+	rules := &loaded{idle: make(chan struct{})}
+	rules.users.Store(1)
+	return &slowJob{job: job{sender: from, item: item{kind: waiting, event: record.Event{Raw: make([]byte, bytes)}}}, rules: rules}
+}
+
+func newSlowQueue(limit int64, skips bool) *background {
+	q := &background{limit: limit, skips: skips}
+	q.changed.L = &q.mu
+	q.slow.bySender = map[sender]*slowSender{}
+	return q
+}
+
+// Whatever senders do, one loses a record only while it has the most.
+func TestTheSenderThatHasTheMostLosesFirst(t *testing.T) {
+	for seed := range uint64(200) {
+		random := rand.New(rand.NewPCG(seed, 1))
+		q := newSlowQueue(2000, true)
+		waits := map[sender]int64{}
+		total := int64(0)
+		for range 200 {
+			if random.IntN(3) == 0 {
+				if j := q.slow.next(); j != nil {
+					q.slow.bySender[j.sender].busy--
+					q.slow.remove(j)
+					waits[j.sender] -= j.size()
+					total -= j.size()
+				}
+				continue
+			}
+			j := slowJobOf(sender(random.IntN(4)), 1+random.IntN(400))
+			waits[j.sender] += j.size()
+			total += j.size()
+			for _, late := range q.putSlow(j) {
+				for from, bytes := range waits {
+					require.LessOrEqual(t, bytes, waits[late.sender], "seed %d: %d has more than %d, which loses", seed, from, late.sender)
+				}
+				waits[late.sender] -= late.size()
+				total -= late.size()
+			}
+			require.Equal(t, total, q.slow.bytes)
+			require.LessOrEqual(t, q.slow.bytes, q.limit/2)
+		}
+	}
+}
+
+func TestTheOnlySenderWaitsForRoom(t *testing.T) {
+	q := newSlowQueue(1000, false)
+	require.Empty(t, q.putSlow(slowJobOf(1, 400)))
+	var put atomic.Bool
+	done := make(chan []*slowJob)
+	go func() {
+		late := q.putSlow(slowJobOf(1, 300))
+		put.Store(true)
+		done <- late
+	}()
+	time.Sleep(20 * time.Millisecond)
+	require.False(t, put.Load(), "there is no room yet")
+	q.mu.Lock()
+	q.slow.remove(q.slow.next())
+	q.changed.Broadcast()
+	q.mu.Unlock()
+	require.Empty(t, <-done)
+
+	q.putSlow(slowJobOf(2, 10))
+	require.Len(t, q.putSlow(slowJobOf(1, 450)), 1, "with others there, nobody waits for one")
+	q.over = true
+	require.Len(t, q.putSlow(slowJobOf(1, 300)), 1)
+}
+
+func TestSendersTakeTurns(t *testing.T) {
+	q := newSlowQueue(1<<20, true)
+	for i := range 6 {
+		q.putSlow(slowJobOf(11, 100+i))
+	}
+	q.putSlow(slowJobOf(12, 7))
+	first, second := q.slow.next(), q.slow.next()
+	require.ElementsMatch(t, []sender{11, 12}, []sender{first.sender, second.sender})
+	require.EqualValues(t, 100, max(first.size(), second.size()), "the records of one sender stay in order")
+
+	// Who has used more of the engine waits.
+	runs.shares.charge(13, 100, time.Second, time.Now())
+	q = newSlowQueue(1<<20, true)
+	q.putSlow(slowJobOf(13, 1))
+	q.putSlow(slowJobOf(14, 1))
+	require.EqualValues(t, 14, q.slow.next().sender)
+}
+
+// A flood of records that keep the engine busy does not hold up what another client sends, and loses what is beyond its share.
+func TestAFloodInTheBackgroundDelaysOnlyItself(t *testing.T) {
+	f := newFilter(t, with(inBackground, "async_limit", "64K", "cache_size", "0"))
+	var out Outcome
+	victims, taken := 0, 0
+	take := func(emits []Emit) { taken += len(emits) }
+	for i := range 60 {
+		f.Process(largeAttack(i%3, i), "flood", &out)
+		take(out.Emits)
+		f.Process(attackEvent(i), "victim", &out)
+		take(out.Emits)
+		victims++
+	}
+	require.Eventually(t, func() bool {
+		take(f.Due(nil))
+		c := f.Counts()
+		return c.Records == 120 && uint64(taken) == c.Alerts
+	}, 60*time.Second, time.Millisecond)
+	c := f.Counts()
+	require.NotZero(t, c.Late, "the flood is too small to show anything")
+	require.Equal(t, c.Late, c.Skipped)
+	require.EqualValues(t, 120, c.Alerts+c.Late)
+	require.Greater(t, c.Alerts, uint64(victims))
+}
+
+func TestAPanicOnASlowRecordIsCounted(t *testing.T) {
+	f := newFilter(t, inBackground)
+	b := f.getBatch(largeAttack(1, 1), "nano")
+	defer f.putBatch(b)
+	b.defers = true
+	b.each(f.evaluateInto)
+	require.Equal(t, waiting, b.items[0].kind)
+	before := b.rules.users.Load()
+	q := newSlowQueue(1<<20, true)
+	q.filter = f
+	q.deferItems(b, b.items, "nano")
+	j := q.slow.next()
+	require.Equal(t, before+1, b.rules.users.Load())
+	good := f.inLine
+	f.inLine = nil
+	require.Empty(t, q.judgeSlow(j))
+	f.inLine = good
+	require.Equal(t, before, b.rules.users.Load(), "the rules stay in use")
+	require.EqualValues(t, 1, f.Counts().Panics)
+	require.EqualValues(t, 1, f.Counts().Broken)
+}
