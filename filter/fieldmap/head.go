@@ -17,54 +17,139 @@ const (
 type head struct {
 	rest   string
 	size   int  // of the whole head in bytes
+	lines  int  // header lines that have been read
 	ended  bool // the blank line that ends the head has been read
-	unread bool // some lines do not become headers: there are more than maxHeadLines, or they are none
+	open   bool // the line that was read last has no end
+	unread bool // the head has text that becomes neither start line nor header
 }
 
-func newHead(raw string) head { return head{rest: raw, size: len(raw)} }
+// newHead starts with the first line that has text: servers ignore empty lines before a request (RFC 9112, section 2.2).
+func newHead(raw string) head {
+	h := head{rest: raw, size: len(raw)}
+	h.skipEmpty()
+	return h
+}
+
+func (h *head) skipEmpty() {
+	for h.rest != "" && (h.rest[0] == '\r' || h.rest[0] == '\n') {
+		h.rest = h.rest[1:]
+	}
+}
 
 // line returns the next line without its end. It reports false at the blank line that ends the head, and at the end of the text.
 func (h *head) line() (string, bool) {
 	if h.rest == "" {
 		return "", false
 	}
-	line, hasEnd := h.rest, false
-	if at := strings.IndexByte(line, '\n'); at >= 0 {
-		line, h.rest, hasEnd = line[:at], line[at+1:], true
-	} else {
+	line := h.rest
+	at := strings.IndexByte(line, '\n')
+	if h.open = at < 0; h.open {
 		h.rest = ""
+	} else {
+		line, h.rest = line[:at], line[at+1:]
 	}
 	line = strings.TrimSuffix(line, "\r")
-	h.ended = line == "" && hasEnd
+	h.ended = line == "" && !h.open
 	return line, line != ""
+}
+
+// requestLine reads the request line. Where the first line is none, that is the first line with a method and a version; what
+// stands before it is unread. It reports false when there is none; then header lines are read from the start.
+func (h *head) requestLine() (method, target, version string, ok bool) {
+	start := h.rest
+	line, _ := h.line()
+	if method, target, version, ok = requestLine(line); ok && (hasVersion(version) || strings.IndexByte(method, ':') < 0) {
+		h.unread = !isToken(trimLeft(method)) || strings.IndexByte(line, '\r') >= 0
+		return method, target, version, true
+	}
+	for lines := 1; lines < maxHeadLines && h.rest != ""; lines++ {
+		line, _ = h.line()
+		if method, target, version, ok = requestLine(line); ok && hasVersion(version) && isToken(method) {
+			h.unread = true
+			return method, target, version, true
+		}
+	}
+	h.rest = start
+	return "", "", "", false
+}
+
+// statusLine reads the status line as requestLine reads that of a request.
+func (h *head) statusLine() (version, status string, ok bool) {
+	start := h.rest
+	for lines := 0; lines < maxHeadLines && h.rest != ""; lines++ {
+		line, _ := h.line()
+		if version, status, ok = statusLine(line); ok {
+			h.unread = h.unread || lines > 0 || strings.IndexByte(line, '\r') >= 0
+			return version, status, true
+		}
+	}
+	h.rest = start
+	return "", "", false
 }
 
 // headers appends the header lines of a head. A folded line continues the value before it with one blank, as servers read
 // it; a line that is no header is passed over. The head is cut when its end is missing, or when it has more than maxHeadLines.
 func (h *head) headers(dst []rules.Header) (headers []rules.Header, cut bool) {
-	for lines := 0; ; lines++ {
+	for ; ; h.lines++ {
 		line, more := h.line()
 		if !more {
 			return dst, !h.ended && h.size >= minCutHead
 		}
-		if lines == maxHeadLines {
+		if h.lines == maxHeadLines {
 			h.unread = true
 			return dst, true
 		}
-		if line[0] == ' ' || line[0] == '\t' {
-			lines += h.fold(dst, line, maxHeadLines-lines-1)
-			continue
-		}
-		name, value, hasColon := strings.Cut(line, ":")
-		if name = strings.TrimRight(name, blanks); hasColon && name != "" {
-			dst = append(dst, rules.Header{Name: name, Value: strings.Trim(value, blanks)})
-		} else if h.rest != "" { // the last line may be cut
-			h.unread = true
+		if name, value, ok := headerLine(line); ok {
+			dst = append(dst, rules.Header{Name: name, Value: value})
+		} else {
+			dst = h.oddLine(dst, line)
 		}
 	}
 }
 
 const blanks = " \t"
+
+// headerLine splits a header line. It reports false for a line that servers do not agree on: one that is folded, that has no
+// name or one with blanks or control characters in it, or that has a carriage return.
+func headerLine(line string) (name, value string, ok bool) {
+	at := 0
+	for at < len(line) && line[at] > ' ' && line[at] != ':' && line[at] != 0x7f {
+		at++
+	}
+	name = line[:at]
+	for at < len(line) && (line[at] == ' ' || line[at] == '\t') {
+		at++
+	}
+	if name == "" || at == len(line) || line[at] != ':' || strings.IndexByte(line[at:], '\r') >= 0 {
+		return "", "", false
+	}
+	return name, strings.Trim(line[at+1:], blanks), true
+}
+
+// oddLine reads a line that is folded, or that servers do not agree on: they refuse it, skip it, or take a carriage return for
+// the end of a line. Where it has a name, its value is a header all the same. Only the last line may be the start of a name.
+func (h *head) oddLine(dst []rules.Header, line string) []rules.Header {
+	if line[0] == ' ' || line[0] == '\t' {
+		h.lines += h.fold(dst, line, maxHeadLines-h.lines-1)
+		return dst
+	}
+	name, value, hasColon := strings.Cut(line, ":")
+	if name = strings.TrimRight(name, blanks); hasColon && name != "" {
+		dst = append(dst, rules.Header{Name: name, Value: strings.Trim(value, blanks)})
+	}
+	h.unread = h.unread || !h.open || !isPlainName(line)
+	return dst
+}
+
+// isPlainName reports whether a text has what names of headers consist of, which no attack can do with.
+func isPlainName(s string) bool {
+	for i := range len(s) {
+		if c := s[i] | 0x20; (c < 'a' || c > 'z') && (s[i] < '0' || s[i] > '9') && s[i] != '-' && s[i] != '_' {
+			return false
+		}
+	}
+	return true
+}
 
 // fold continues the last header with a folded line and those that follow it, at most a number of them, and returns how many
 // followed. All are joined at once: a head that consists of them must not take the square of its size.
@@ -77,6 +162,7 @@ func (h *head) fold(headers []rules.Header, line string, most int) (more int) {
 		if value := strings.Trim(line, blanks); value != "" {
 			values = append(values, value)
 		}
+		h.unread = h.unread || strings.IndexByte(line, '\r') >= 0
 		if more == most || h.rest == "" || h.rest[0] != ' ' && h.rest[0] != '\t' {
 			break
 		}
@@ -91,36 +177,94 @@ func (h *head) fold(headers []rules.Header, line string, most int) (more int) {
 	return more
 }
 
+// hasMore reports whether text stands behind the end of the head. What a body starts with is read as that body.
+func (h *head) hasMore(body string) bool { return hasText(h.rest) && !strings.HasPrefix(body, h.rest) }
+
+// continues reports whether another head follows, and goes on to it.
+func (h *head) continues() bool {
+	if !h.ended {
+		return false
+	}
+	h.skipEmpty()
+	return isHTTP(h.rest)
+}
+
+// hasText reports whether a text has more than blanks and control characters.
+func hasText(s string) bool {
+	for i := range len(s) {
+		if s[i] > ' ' && s[i] != 0x7f {
+			return true
+		}
+	}
+	return false
+}
+
 // simpleVersion is what servers take a request line without a version for.
 const simpleVersion = "HTTP/0.9"
 
+func isHTTP(version string) bool { return strings.HasPrefix(version, "HTTP/") }
+
+// hasVersion reports whether a request line has the version that was read from it.
+func hasVersion(version string) bool { return isHTTP(version) && version != simpleVersion }
+
 // requestLine splits "METHOD target VERSION". Blanks before the method belong to it, and the target may contain blanks, as
-// scanners send them: the version is then only what starts with HTTP/.
+// scanners send them: the version is then only what starts with HTTP/. Lenient servers take tabs, vertical tabs, form feeds
+// and carriage returns for blanks (RFC 9112, section 3).
 func requestLine(line string) (method, target, version string, ok bool) {
-	lead := len(line) - len(strings.TrimLeft(line, " "))
-	at := strings.IndexByte(line[lead:], ' ')
-	if at <= 0 {
+	lead := len(line) - len(trimLeft(line))
+	at := lead
+	for at < len(line) && !isBlank(line[at]) {
+		at++
+	}
+	if at == lead || at == len(line) {
 		return "", "", "", false
 	}
-	method = line[:lead+at]
-	rest := strings.TrimLeft(line[lead+at:], " ")
-	at = strings.LastIndexByte(rest, ' ')
-	switch {
-	case at < 0:
-		target, version = rest, simpleVersion
-	case strings.HasPrefix(rest[at+1:], "HTTP/") || strings.IndexByte(rest, ' ') == at:
-		target, version = strings.TrimRight(rest[:at], " "), rest[at+1:]
-	default:
-		target, version = rest, simpleVersion
+	method = line[:at]
+	rest := trimLeft(line[at:])
+	whole := trimRight(rest)
+	last := len(whole)
+	for last > 0 && !isBlank(whole[last-1]) {
+		last--
+	}
+	if last > 0 && isHTTP(whole[last:]) {
+		return method, trimRight(whole[:last]), whole[last:], true
+	}
+	target, version = rest, simpleVersion
+	if at = strings.IndexByte(rest, ' '); at > 0 && strings.LastIndexByte(rest, ' ') == at {
+		target, version = rest[:at], rest[at+1:]
 	}
 	return method, target, version, target != ""
 }
 
+// isBlank reports whether a character may stand between the parts of a start line.
+func isBlank(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
+
+func trimLeft(s string) string {
+	for s != "" && isBlank(s[0]) {
+		s = s[1:]
+	}
+	return s
+}
+
+func trimRight(s string) string {
+	for s != "" && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
 // statusLine splits "VERSION status reason".
 func statusLine(line string) (version string, status string, ok bool) {
-	version, rest, ok := strings.Cut(line, " ")
-	status, _, _ = strings.Cut(strings.TrimLeft(rest, " "), " ")
-	return version, status, ok && strings.HasPrefix(version, "HTTP/")
+	at := 0
+	for at < len(line) && !isBlank(line[at]) {
+		at++
+	}
+	version, status = line[:at], trimLeft(line[at:])
+	end := 0
+	for end < len(status) && !isBlank(status[end]) {
+		end++
+	}
+	return version, status[:end], at < len(line) && isHTTP(version)
 }
 
 // isNamed reports whether a header has a name; case is ignored.
@@ -130,10 +274,18 @@ func isNamed(h *rules.Header, name string) bool {
 
 // value returns the value of the first header with a name, "" when there is none.
 func value(headers []rules.Header, name string) string {
-	for i := range headers {
-		if isNamed(&headers[i], name) {
-			return headers[i].Value
-		}
+	if at := headerAt(headers, name); at >= 0 {
+		return headers[at].Value
 	}
 	return ""
+}
+
+// headerAt returns the place of the first header with a name, -1 when there is none.
+func headerAt(headers []rules.Header, name string) int {
+	for i := range headers {
+		if isNamed(&headers[i], name) {
+			return i
+		}
+	}
+	return -1
 }

@@ -33,12 +33,24 @@ func TestRequestLines(t *testing.T) {
 		"\tGET / HTTP/1.1":                       {"\tGET", "/", "HTTP/1.1"},
 		"GET /\xff\x00\xfe HTTP/1.1":             {"GET", "/\xff\x00\xfe", "HTTP/1.1"},
 		"GET /①?a=②#frag HTTP/1.1":               {"GET", "/①?a=②#frag", "HTTP/1.1"},
+		"GET\t/\tHTTP/1.1":                       {"GET", "/", "HTTP/1.1"},
+		"GET\v/\fHTTP/1.1":                       {"GET", "/", "HTTP/1.1"},
+		"GET \t /a?b=c\r HTTP/1.1":               {"GET", "/a?b=c", "HTTP/1.1"},
+		"GET\t/":                                 {"GET", "/", "HTTP/0.9"},
+		"GET /a\tb HTTP/1.1":                     {"GET", "/a\tb", "HTTP/1.1"},
+		"GET /a\tb":                              {"GET", "/a\tb", "HTTP/0.9"},
+		"GET\t/a JUNK/1.0":                       {"GET", "/a", "JUNK/1.0"},
+		"GET / HTTP/1.1 ":                        {"GET", "/", "HTTP/1.1"},
+		"GET / HTTP/1.1 \t":                      {"GET", "/", "HTTP/1.1"},
+		"GET /a b HTTP/1.1  ":                    {"GET", "/a b", "HTTP/1.1"},
+		"GET / HTTP/1.1 junk":                    {"GET", "/ HTTP/1.1 junk", "HTTP/0.9"},
+		"GET\x00/ HTTP/1.1":                      {"GET\x00/", "HTTP/1.1", "HTTP/0.9"},
 	} {
 		method, target, version, ok := requestLine(line)
 		require.True(t, ok, line)
 		require.Equal(t, want, [3]string{method, target, version}, line)
 	}
-	for _, line := range []string{"", " ", "GET", "GET ", "GET  ", "   ", "   GET"} {
+	for _, line := range []string{"", " ", "GET", "GET ", "GET  ", "   ", "   GET", "\t", "GET\t", "\tGET"} {
 		_, _, _, ok := requestLine(line)
 		require.False(t, ok, "%q", line)
 	}
@@ -51,12 +63,14 @@ func TestStatusLines(t *testing.T) {
 		"HTTP/2 204":              {"HTTP/2", "204"},
 		"HTTP/1.0  500  Internal": {"HTTP/1.0", "500"},
 		"HTTP/1.1 ":               {"HTTP/1.1", ""},
+		"HTTP/1.1\t200\tOK":       {"HTTP/1.1", "200"},
+		"HTTP/1.1 200\vOK":        {"HTTP/1.1", "200"},
 	} {
 		version, status, ok := statusLine(line)
 		require.True(t, ok, line)
 		require.Equal(t, want, [2]string{version, status}, line)
 	}
-	for _, line := range []string{"", "HTTP/1.1", "200 OK", "ICY 200 OK"} {
+	for _, line := range []string{"", "HTTP/1.1", "200 OK", "ICY 200 OK", " HTTP/1.1 200"} {
 		_, _, ok := statusLine(line)
 		require.False(t, ok, "%q", line)
 	}
@@ -80,6 +94,7 @@ func TestHeaderLines(t *testing.T) {
 		"raw bytes":                 {"A: \xff\x00\xe4\r\n\r\n", []rules.Header{{Name: "A", Value: "\xff\x00\xe4"}}},
 		"CR inside a value":         {"A: 1\rB: 2\r\n\r\n", []rules.Header{{Name: "A", Value: "1\rB: 2"}}},
 		"what stands behind":        {"A: 1\r\n\r\nB: 2\r\n\r\n", []rules.Header{{Name: "A", Value: "1"}}},
+		"empty lines before":        {"\r\n\n\rA: 1\r\n\r\n", []rules.Header{{Name: "A", Value: "1"}}},
 		"no blank line":             {"A: 1\r\nB: 2", []rules.Header{{Name: "A", Value: "1"}, {Name: "B", Value: "2"}}},
 		"nothing":                   {"", nil},
 	} {
@@ -128,10 +143,9 @@ func FuzzHead(f *testing.F) {
 	f.Add("POST /a b?c HTTP/2\nX\n: y\n\tz\n\n")
 	f.Fuzz(func(t *testing.T, raw string) {
 		h := newHead(raw)
-		line, _ := h.line()
-		method, target, version, ok := requestLine(line)
-		if ok && len(method)+len(target)+len(version) > len(line)+len(simpleVersion) {
-			t.Fatalf("%q became %q %q %q", line, method, target, version)
+		method, target, version, ok := h.requestLine()
+		if ok && len(method)+len(target)+len(version) > len(raw)+len(simpleVersion) {
+			t.Fatalf("%q became %q %q %q", raw, method, target, version)
 		}
 		headers, _ := h.headers(nil)
 		if len(headers) > maxHeadLines {

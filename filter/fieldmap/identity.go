@@ -92,7 +92,7 @@ func (v *Values) appendConnection(dst []byte, reads *gate.Reads) []byte {
 }
 
 // appendResponseHead appends the status line and those header lines that say what the body is or that rules look at: dates and
-// numbers of requests differ in every response.
+// numbers of requests differ in every response. A head that has anything else is appended as it is.
 func appendResponseHead(dst []byte, raw string, reads *gate.Reads) []byte {
 	dst = append(dst, bit(raw == "", 0)|bit(len(raw) >= minCutHead, 1))
 	if reads.AllResponse {
@@ -102,18 +102,22 @@ func appendResponseHead(dst []byte, raw string, reads *gate.Reads) []byte {
 	h := newHead(raw)
 	line, _ := h.line()
 	dst = appendText(dst, line)
+	_, _, isStart := statusLine(line)
 	for lines := 0; ; lines++ {
 		line, more := h.line()
 		if !more {
 			break
 		}
-		name, _, hasColon := strings.Cut(line, ":")
-		if name = strings.TrimRight(name, blanks); line[0] == ' ' || line[0] == '\t' || lines == maxHeadLines || !hasColon || name == "" {
-			return appendText(dst[:start], raw) // a folded line, no header, or too many
+		name, _, isHeader := headerLine(line)
+		if !isHeader || lines == maxHeadLines {
+			return appendText(dst[:start], raw)
 		}
 		if isSeen(name, reads) {
 			dst = appendText(dst, line)
 		}
+	}
+	if !isStart || hasText(h.rest) {
+		return appendText(dst[:start], raw)
 	}
 	return append(dst, bit(h.ended, 0))
 }

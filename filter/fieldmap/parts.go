@@ -38,6 +38,23 @@ func (v *Values) requestHeaders(t *rules.Transaction) {
 	}
 }
 
+// headersBehindCut completes a raw head that is cut: a header that it does not reach, or not to its end, has a field of its own.
+func (v *Values) headersBehindCut(t *rules.Transaction) {
+	last := len(t.RequestHeaders) - 1
+	for i := range namedHeaders {
+		h := &namedHeaders[i]
+		whole := v.texts[h.field]
+		at := headerAt(t.RequestHeaders, h.name)
+		switch {
+		case whole == "":
+		case at < 0:
+			t.RequestHeaders = append(t.RequestHeaders, rules.Header{Name: h.name, Value: whole})
+		case at == last && strings.HasPrefix(whole, t.RequestHeaders[at].Value):
+			t.RequestHeaders[at].Value = whole
+		}
+	}
+}
+
 // slotHeaders appends the headers of one kind that have a name of their own in the map.
 func (v *Values) slotHeaders(dst []rules.Header, kind reading) []rules.Header {
 	for i := range v.slots {
@@ -54,9 +71,9 @@ func (v *Values) otherLog(t *rules.Transaction) bool {
 	if len(t.Arguments) == 0 {
 		return false
 	}
-	arguments := t.Arguments
+	arguments, partial := t.Arguments, t.Partial
 	t.Reset()
-	t.Arguments, t.Partial = arguments, v.partial
+	t.Arguments, t.Partial = arguments, partial
 	t.ClientIP, t.ServerIP = address(v.Get(ClientIP)), address(v.Get(ServerIP))
 	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
 	t.Unknown = rules.AllParts
@@ -75,10 +92,15 @@ func (v *Values) appendArguments(dst []rules.Header) []rules.Header {
 }
 
 // unknown returns the parts of an HTTP transaction that the record does not tell. A key that is there with an empty value says
-// that the part was empty.
-func (v *Values) unknown(t *rules.Transaction, rawRequest bool) (parts rules.Parts) {
-	if !rawRequest {
+// that the part was empty. The first headers, as many as sent says, are those of a raw head.
+func (v *Values) unknown(t *rules.Transaction, hasLine bool, sent int) (parts rules.Parts) {
+	if !hasLine {
 		parts = v.unknownRequest(t)
+		for i := range namedHeaders {
+			if headerAt(t.RequestHeaders[:sent], namedHeaders[i].name) >= 0 {
+				parts &^= namedHeaders[i].part
+			}
+		}
 	}
 	for _, p := range [...]struct {
 		unknown bool

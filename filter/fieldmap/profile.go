@@ -21,7 +21,7 @@ func (m *Map) Unknown() rules.Parts {
 	if v.Has(Status) || v.Has(ResponseHead) {
 		t.ResponseStatus = 200
 	}
-	return v.unknown(&t, raw)
+	return v.unknown(&t, raw, 0)
 }
 
 func (v *Values) known(f Field, part rules.Parts) rules.Parts {

@@ -326,7 +326,7 @@ func (v *Values) takeHeaderItem(to *headerValues, a *action, item []byte) {
 func (v *Values) takeHeaderText(to *headerValues, a *action, text string) {
 	if a.names == nil && !a.guess {
 		h := newHead(a.escapes.undo(text, &v.scratch))
-		if to.list, _ = h.headers(to.list); h.unread {
+		if to.list, _ = h.headers(to.list); h.unread || hasText(h.rest) {
 			v.partial |= a.reading.part()
 		}
 		return

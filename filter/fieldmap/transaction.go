@@ -22,37 +22,40 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 	t.Arguments = v.appendArguments(t.Arguments)
 	t.ClientIP, t.ServerIP = address(v.Get(ClientIP)), address(v.Get(ServerIP))
 	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
-	raw := v.requestHead(t)
-	if !raw {
+	hasLine := v.requestHead(t)
+	sent := len(t.RequestHeaders)
+	if !hasLine {
 		v.requestParts(t)
 	}
 	if t.Method == "" || t.URI == "" {
+		if hasText(v.Get(RequestHead)) {
+			t.Partial |= rules.PartialHeaders
+		}
 		return v.otherLog(t)
 	}
 	t.ServerName = serverName(t)
-	v.requestBody(t, raw && !t.RequestHeadCut || v.requestList.whole)
+	v.requestBody(t, hasLine && !t.RequestHeadCut || v.requestList.whole)
 	v.response(t)
-	t.Unknown = v.unknown(t, raw) | unknownEnds(t)
+	t.Unknown = v.unknown(t, hasLine, sent) | unknownEnds(t)
 	return true
 }
 
-// requestHead reads the raw request head; it reports false when there is none that can be read.
-func (v *Values) requestHead(t *rules.Transaction) bool {
-	if v.Get(RequestHead) == "" {
-		return false
-	}
+// requestHead reads the raw request head. It reports false when there is none, or one without a request line: then its header
+// lines are read all the same.
+func (v *Values) requestHead(t *rules.Transaction) (hasLine bool) {
 	h := newHead(v.Get(RequestHead))
-	line, _ := h.line()
-	method, target, version, ok := requestLine(line)
-	if !ok {
+	if h.rest == "" {
 		return false
 	}
-	t.Method, t.URI, t.Protocol = method, target, version
+	t.Method, t.URI, t.Protocol, hasLine = h.requestLine()
 	t.RequestHeaders, t.RequestHeadCut = h.headers(t.RequestHeaders)
-	if h.unread {
+	if h.unread || h.hasMore(v.Get(RequestBody)) {
 		t.Partial |= rules.PartialHeaders
 	}
-	return true
+	if t.RequestHeadCut && hasLine {
+		v.headersBehindCut(t)
+	}
+	return hasLine
 }
 
 // requestParts uses the parts that the source has parsed.
@@ -67,15 +70,8 @@ func (v *Values) requestParts(t *rules.Transaction) {
 func (v *Values) response(t *rules.Transaction) {
 	status := v.Get(Status)
 	if raw := v.Get(ResponseHead); raw != "" {
-		h := newHead(raw)
-		line, _ := h.line()
-		if version, code, ok := statusLine(line); ok {
-			t.ResponseProtocol = version
+		if code := v.responseHead(t, raw); code != "" {
 			status = code
-		}
-		t.ResponseHeaders, t.ResponseHeadCut = h.headers(t.ResponseHeaders)
-		if h.unread {
-			t.Partial |= rules.PartialResponse
 		}
 		t.HasResponse = true
 	} else {
@@ -92,6 +88,35 @@ func (v *Values) response(t *rules.Transaction) {
 	}
 	v.responseBody(t, v.Get(ResponseHead) != "" && !t.ResponseHeadCut || v.responseList.whole)
 	t.HasResponse = t.HasResponse || t.ResponseBody != ""
+}
+
+// responseHead reads the raw response head, with those of interim responses before it, and returns the status, "" when it has
+// none.
+func (v *Values) responseHead(t *rules.Transaction, raw string) (status string) {
+	h := newHead(raw)
+	for {
+		if version, code, ok := h.statusLine(); ok {
+			t.ResponseProtocol = version
+			if _, isNumber := number(code, 999); isNumber {
+				status = code
+			} else if code != "" {
+				h.unread = true
+			}
+		}
+		t.ResponseHeaders, t.ResponseHeadCut = h.headers(t.ResponseHeaders)
+		if !isInterim(status) || !h.continues() {
+			break
+		}
+	}
+	if h.unread || h.hasMore(v.Get(ResponseBody)) {
+		t.Partial |= rules.PartialResponse
+	}
+	return status
+}
+
+// isInterim reports whether a response with a status has the one that answers the request behind it.
+func isInterim(status string) bool {
+	return len(status) == 3 && status[0] == '1' && status != "101"
 }
 
 // serverName returns the host that the client asked for, without port and brackets.
