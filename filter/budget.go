@@ -124,7 +124,7 @@ func (r *round) compile() (done bool) {
 // copied returns a waiting item with an event of its own.
 func (it *item) copied() item {
 	event, _, _ := record.Next(append([]byte(nil), it.event.Raw...)) // it has been read before
-	return item{event: event, kind: it.kind, source: it.source, pending: it.pending}
+	return item{event: event, kind: it.kind, source: it.source, marked: it.marked, pending: it.pending}
 }
 
 // sort puts quick jobs before slow ones, and those of senders that have used little before others: what one client sends waits behind what

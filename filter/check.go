@@ -13,6 +13,7 @@ type Finding struct {
 	Kind    Kind
 	Verdict *rules.Verdict // of HTTP transactions that were inspected, nil otherwise
 	Alert   *Summary       // of alerts, nil otherwise
+	Partial rules.Partial  // parts of which rules did not see everything, also of a record that is no HTTP transaction
 }
 
 // Summary is what one line about an alert says. Its texts are as the record has them: they may hold anything.
@@ -38,7 +39,8 @@ func (f *Filter) Check(chunk []byte) []Finding {
 	f.count(b)
 	found := make([]Finding, len(b.items), len(b.items)+1)
 	for i := range b.items {
-		found[i] = Finding{Kind: b.items[i].kind, Verdict: b.items[i].verdict, Alert: b.items[i].summary}
+		it := &b.items[i]
+		found[i] = Finding{Kind: it.kind, Verdict: it.verdict, Alert: it.summary, Partial: it.partial}
 	}
 	if b.broken != nil {
 		found = append(found, Finding{Kind: Broken})

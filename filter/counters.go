@@ -12,10 +12,10 @@ type Counts struct {
 	Clean   uint64 // HTTP transactions without an alert
 	Alerts  uint64 // HTTP transactions with an alert
 	NotHTTP uint64 // records that are no HTTP transactions
-	Broken  uint64 // bytes or transactions that could not be read or inspected; they pass as they came
+	Broken  uint64 // bytes or transactions that could not be read or inspected; they pass
 	Skipped uint64 // records under the filter's own emit tag, with a trusted verdict, or late
 	Late    uint64 // HTTP transactions that were not inspected, for lack of time or of room in the queue
-	Partial uint64 // clean records and alerts of which rules did not see everything
+	Partial uint64 // records of which rules did not see everything, with an alert or without
 	Emitted uint64 // alerts that the host took
 	Failed  uint64 // alerts that the host did not take
 	Panics  uint64 // panics caught

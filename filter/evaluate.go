@@ -37,7 +37,8 @@ type item struct {
 	verdict *rules.Verdict // of HTTP transactions, nil when not inspected
 	way     rules.Way      // to the verdict
 	body    []byte         // replaces the event's body, nil keeps it
-	marked  bool           // clean, and came with the key of alerts
+	partial rules.Partial  // parts that rules did not see everything of, also where there is no verdict
+	marked  bool           // came with the key of alerts
 	emit    *Emit          // alert for the emit tag
 	summary *Summary       // of an alert, for Check
 	pending pending        // of a waiting item
@@ -143,13 +144,14 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 		return
 	}
 	it.source = 1 + f.maps.Read(it.event.Meta, it.event.Body, &s.values)
+	it.marked = f.config.alertKey != "" && s.values.HasKey(f.config.alertKey)
 	if it.source == 0 || s.values.IsOther() {
 		it.kind = NotHTTP
 		return
 	}
 	verdict, key := f.recallTimed(s, d)
 	if verdict != nil && !f.alerts(verdict) {
-		f.pass(it, s, verdict)
+		it.pass(verdict)
 		return
 	}
 	start := time.Now()
@@ -160,7 +162,7 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 // examine does what is left to do for a record that is not known to be clean.
 func (f *Filter) examine(it *item, s *scratch, d *demand, verdict *rules.Verdict, key rules.Key, start time.Time) {
 	if !s.values.Transaction(&s.transaction) {
-		it.kind = NotHTTP
+		it.kind, it.partial = NotHTTP, s.transaction.Partial
 		return
 	}
 	if verdict == nil {
@@ -172,30 +174,29 @@ func (f *Filter) examine(it *item, s *scratch, d *demand, verdict *rules.Verdict
 }
 
 // pass lets a record go on as clean.
-func (f *Filter) pass(it *item, s *scratch, verdict *rules.Verdict) {
-	it.kind, it.verdict = Clean, verdict
-	it.marked = f.config.alertKey != "" && s.values.HasKey(f.config.alertKey)
+func (it *item) pass(verdict *rules.Verdict) {
+	it.kind, it.verdict, it.partial = Clean, verdict, verdict.Partial
 }
 
 // decide takes a verdict on the transaction, and has an alert written.
 func (f *Filter) decide(it *item, s *scratch, d *demand, verdict *rules.Verdict) {
 	if !f.alerts(verdict) {
-		f.pass(it, s, verdict)
+		it.pass(verdict)
 		return
 	}
-	it.kind, it.verdict = Alert, verdict
+	it.kind, it.verdict, it.partial = Alert, verdict, verdict.Partial
 	d.write(it, &alert.View{
 		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(),
 	})
 }
 
-// recovered, deferred, makes an item whose evaluation panics one that passes as it came.
+// recovered, deferred, makes an item whose evaluation panics one that passes without a verdict.
 func (f *Filter) recovered(it *item) {
 	cause := recover()
 	if cause == nil {
 		return
 	}
-	*it = item{event: it.event, kind: Broken}
+	*it = item{event: it.event, kind: Broken, marked: it.marked}
 	if f.counts.panics.Add(1) == 1 {
 		line := fmt.Sprintf("panic while evaluating a record, which passes unchanged: %v\n%s", cause, debug.Stack())
 		f.log(LevelError, f.config.redactor.Line(line))
@@ -305,9 +306,9 @@ func (f *Filter) countKinds(b *batch) {
 		kinds[it.kind]++
 		if it.verdict != nil {
 			ways[it.way]++
-			if it.verdict.Partial != 0 {
-				f.counts.partial.Add(1)
-			}
+		}
+		if it.partial != 0 {
+			f.counts.partial.Add(1)
 		}
 		if it.kind == Alert {
 			f.meter.alert(it.verdict)

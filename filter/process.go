@@ -121,7 +121,7 @@ func appendContinued(dst []byte, it *item, body []byte, keep bool) []byte {
 // notInspected is what stands in the place of a verdict in a record that is late.
 var notInspected = msgp.AppendString(msgp.AppendString(msgp.AppendMapHeader(nil, 1), "inspected"), "none")
 
-// appendPartial appends what stands in the place of a verdict in a clean record of which rules did not see everything.
+// appendPartial appends what stands in the place of a verdict in a record without an alert of which rules did not see everything.
 func appendPartial(dst []byte, p rules.Partial) []byte {
 	names := p.Names()
 	dst = msgp.AppendArrayHeader(msgp.AppendString(msgp.AppendMapHeader(dst, 1), "partial"), uint32(len(names)))
@@ -132,33 +132,28 @@ func appendPartial(dst []byte, p rules.Partial) []byte {
 }
 
 // continued returns the body with which an event continues, nil when it is the one that came, and whether it continues. A
-// verdict that came from outside is not believed: it is removed from clean records.
+// verdict that came from outside is not believed: it is removed, whatever the record is.
 func (f *Filter) continued(it *item) (body []byte, keep bool) {
-	switch it.kind {
-	case Alert:
+	switch {
+	case it.kind == Alert:
 		return it.body, true
-	case Late:
-		if f.config.alertKey != "" {
-			return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, notInspected), true
-		}
-	case Clean:
-		if p := it.verdict.Partial; p != 0 {
-			return f.markedPartial(it, p), true
-		}
-		if f.config.alertsOnly {
-			return nil, false
-		}
-		if it.marked {
-			return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, nil), true
-		}
+	case it.kind == Late:
+		return f.with(it, notInspected), true
+	case it.partial != 0:
+		return f.with(it, appendPartial(nil, it.partial)), true
+	case it.kind == Clean && f.config.alertsOnly:
+		return nil, false
+	case it.marked:
+		return f.with(it, nil), true
 	}
 	return nil, true
 }
 
-// markedPartial returns the body of a clean record of which rules did not see everything, nil when it is not to be marked.
-func (f *Filter) markedPartial(it *item, p rules.Partial) []byte {
+// with returns the body of an item with a value in the place of a verdict, nil when records are not to be marked. A nil value
+// only removes what came there.
+func (f *Filter) with(it *item, value []byte) []byte {
 	if f.config.alertKey == "" {
 		return nil
 	}
-	return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, appendPartial(nil, p))
+	return record.AppendMapWith(nil, it.event.Body, f.config.alertKey, value)
 }

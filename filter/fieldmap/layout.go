@@ -70,11 +70,12 @@ const metadataKey = "\x00metadata"
 
 // split reads the pairs at the top level of a record. It reports false when the record is no map.
 func (v *Values) split(metadata, body []byte) bool {
+	v.pairs = v.pairs[:0]
 	pairs, isMap := record.ReadMap(body)
 	if !isMap {
+		v.layout = nil
 		return false
 	}
-	v.pairs = v.pairs[:0]
 	if metadata != nil {
 		v.pairs = append(v.pairs, pair{metadataKey, metadata})
 	}
@@ -104,7 +105,7 @@ func (c *Choice) find(v *Values) *layout {
 	return found
 }
 
-// HasKey reports whether the record that was read has a key at its top level. It must not be called when Read found no map.
+// HasKey reports whether the record that was read last by a Choice, with a map or without, has a key at its top level.
 func (v *Values) HasKey(key string) bool {
 	if v.layout == nil {
 		return slices.ContainsFunc(v.pairs, func(p pair) bool { return p.key == key })
