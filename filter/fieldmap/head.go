@@ -54,12 +54,13 @@ func (h *head) line() (string, bool) {
 }
 
 // requestLine reads the request line. Where the first line is none, that is the first line with a method and a version; what
-// stands before it is unread. It reports false when there is none; then header lines are read from the start.
+// stands before it is unread. It reports false when there is none; then header lines are read from the start, and whether the
+// first one was meant for a request line stays open.
 func (h *head) requestLine() (method, target, version string, ok bool) {
 	start := h.rest
 	line, _ := h.line()
 	if method, target, version, ok = requestLine(line); ok && (hasVersion(version) || strings.IndexByte(method, ':') < 0) {
-		h.unread = !isToken(trimLeft(method)) || strings.IndexByte(line, '\r') >= 0
+		h.unread = !isToken(trimLeft(method)) || !isNumbered(version) || strings.IndexByte(line, '\r') >= 0
 		return method, target, version, true
 	}
 	for lines := 1; lines < maxHeadLines && h.rest != ""; lines++ {
@@ -69,7 +70,7 @@ func (h *head) requestLine() (method, target, version string, ok bool) {
 			return method, target, version, true
 		}
 	}
-	h.rest = start
+	h.rest, h.unread = start, true
 	return "", "", "", false
 }
 
@@ -203,6 +204,17 @@ func hasText(s string) bool {
 const simpleVersion = "HTTP/0.9"
 
 func isHTTP(version string) bool { return strings.HasPrefix(version, "HTTP/") }
+
+// isNumbered reports whether a version is HTTP/ and a number, or empty.
+func isNumbered(version string) bool {
+	number, is := strings.CutPrefix(version, "HTTP/")
+	for i := range len(number) {
+		if c := number[i]; c != '.' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return is || version == ""
+}
 
 // hasVersion reports whether a request line has the version that was read from it.
 func hasVersion(version string) bool { return isHTTP(version) && version != simpleVersion }

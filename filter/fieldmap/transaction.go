@@ -28,9 +28,6 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 		v.requestParts(t)
 	}
 	if t.Method == "" || t.URI == "" {
-		if hasText(v.Get(RequestHead)) {
-			t.Partial |= rules.PartialHeaders
-		}
 		return v.otherLog(t)
 	}
 	t.ServerName = serverName(t)
