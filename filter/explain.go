@@ -42,6 +42,7 @@ func (f *Filter) Explain(event []byte) (x *Explanation, err error) {
 	if x.Rules, err = f.set().Explain(x.Transaction); err != nil {
 		return nil, err
 	}
+	x.Rules.Verdict.Partial |= x.Transaction.Partial
 	if x.Kind = Clean; f.alerts(x.Rules.Verdict) {
 		x.Kind = Alert
 	}

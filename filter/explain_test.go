@@ -16,6 +16,7 @@ func TestExplanationIsOfTheKindThatCheckFinds(t *testing.T) {
 	}{
 		"attack":    {sample(t), "nano"},
 		"clean":     {clean("/"), "nano"},
+		"in part":   {pairs("REQ_HEADER", "GET / HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: x\r\n\r\nmore"), "nano"},
 		"other log": {pairs("message", "not http"), ""},
 	} {
 		found := f.Check(c.event)

@@ -25,6 +25,7 @@ type jsonRecord struct {
 	RuleIDs []string `json:"rule_ids"`
 	Score   int      `json:"score"`
 	Message string   `json:"msg"`
+	Partial []string `json:"partial,omitempty"` // parts of which rules did not see everything
 	Error   string   `json:"error,omitempty"`
 }
 
@@ -34,7 +35,7 @@ func newJSONLines(c *console, withFile bool) *jsonLines {
 }
 
 func (j *jsonLines) record(file string, r *checked) error {
-	line := jsonRecord{Line: r.line, RuleIDs: []string{}}
+	line := jsonRecord{Line: r.line, RuleIDs: []string{}, Partial: r.Partial.Names()}
 	if j.withFile {
 		line.File = mend(file)
 	}

@@ -110,6 +110,9 @@ func (t *table) end(counts filter.Counts) error {
 	}
 	fmt.Fprintf(t.to, "%s: %s, %s clean, %s not HTTP", count(counts.Records, "record"),
 		t.console.paint(color, count(counts.Alerts, "alert")), grouped(counts.Clean), grouped(counts.NotHTTP))
+	if counts.Partial > 0 {
+		fmt.Fprintf(t.to, ", %s inspected in part", grouped(counts.Partial))
+	}
 	if n := counts.Broken + counts.Skipped; n > 0 {
 		fmt.Fprintf(t.to, ", %s not inspected", grouped(n))
 	}

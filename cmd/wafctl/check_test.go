@@ -117,6 +117,22 @@ func TestCheckPrintsOneObjectARecord(t *testing.T) {
 	golden(t, "check.err", got.err)
 }
 
+func TestCheckTellsWhatRulesDidNotSee(t *testing.T) {
+	const behind = `{"REQ_HEADER":"GET / HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: x\r\nAccept: */*\r\n\r\nmore"}`
+	const noHead = `{"REQ_HEADER":"more"}`
+	got := wafctl(strings.NewReader(behind+noHead+clean), nil, "check", "-")
+	require.Contains(t, got.out, "3 records: 0 alerts, 2 clean, 1 not HTTP, 2 inspected in part\n")
+	got = wafctl(strings.NewReader(behind+"\n"+noHead+"\n"+clean), nil, "check", "--output", "json", "-")
+	require.Equal(t, `{"line":1,"http":true,"alert":false,"rule_ids":[],"score":0,"msg":"","partial":["headers"]}
+{"line":2,"http":false,"alert":false,"rule_ids":[],"score":0,"msg":"","partial":["headers"]}
+{"line":3,"http":true,"alert":false,"rule_ids":[],"score":0,"msg":""}
+`, got.out)
+	got = wafctl(strings.NewReader(behind), nil, "check", "--explain", "-")
+	require.Contains(t, got.out, "standard input:1: clean, inspected in part: headers, read with the field map nano\n")
+	got = wafctl(strings.NewReader(behind), nil, "check", "--explain", "--output", "json", "-")
+	require.Contains(t, got.out, `"partial":["headers"]`)
+}
+
 func TestExitCodesOfCheck(t *testing.T) {
 	for name, c := range map[string]struct {
 		in   string

@@ -145,13 +145,17 @@ func (e *explainer) text(place string, x *filter.Explanation) {
 }
 
 func outcome(x *filter.Explanation) string {
+	text := "clean"
 	switch n := len(x.Rules.Verdict.Matches); {
 	case x.Kind == filter.Alert:
-		return fmt.Sprintf("alert, score %d", x.Rules.Verdict.Score())
+		text = fmt.Sprintf("alert, score %d", x.Rules.Verdict.Score())
 	case n > 0:
-		return fmt.Sprintf("no alert, score %d", x.Rules.Verdict.Score())
+		text = fmt.Sprintf("no alert, score %d", x.Rules.Verdict.Score())
 	}
-	return "clean"
+	if parts := x.Rules.Verdict.Partial.Names(); parts != nil {
+		text += ", inspected in part: " + strings.Join(parts, ", ")
+	}
+	return text
 }
 
 func (e *explainer) title(format string, args ...any) {

@@ -14,6 +14,7 @@ type jsonExplanation struct {
 	Alert     bool           `json:"alert"`
 	FieldMap  string         `json:"field_map,omitempty"`
 	Unknown   string         `json:"unknown,omitempty"`
+	Partial   []string       `json:"partial,omitempty"`
 	Score     int            `json:"score"`
 	Scores    map[string]int `json:"scores,omitempty"`
 	Inbound   *jsonSum       `json:"inbound,omitempty"`
@@ -63,6 +64,7 @@ func newJSONExplanation(line int, x *filter.Explanation) *jsonExplanation {
 	}
 	j.HTTP = true
 	j.Unknown = x.Transaction.Unknown.String()
+	j.Partial = x.Rules.Verdict.Partial.Names()
 	j.Score = x.Rules.Verdict.Score()
 	j.Scores = map[string]int{}
 	for _, s := range x.Rules.Verdict.Scores {
