@@ -25,7 +25,7 @@ const histogram = prometheus.UntypedValue
 var (
 	Records      = counter("waf_records_total", "Records by what became of them; their sum is what came in.", "result")
 	Late         = counter("waf_late_records_total", "Records among the skipped that were not inspected, for lack of time (inspect_budget) or of room in the queue (mode async).")
-	Partial      = counter("waf_partial_records_total", "Records with a verdict of which rules did not see everything, because a limit was reached.")
+	Partial      = counter("waf_partial_records_total", "Records of which rules did not see everything, because a limit was reached or text in a head was not read.")
 	FieldMaps    = counter("waf_field_map_records_total", "Records by the field map that read them; none fits a record that is not understood.", "map")
 	Alerts       = counter("waf_alerts_total", "Alerts by the severity of their most severe rule.", "severity")
 	Categories   = counter("waf_alert_categories_total", "Alerts by category of attack; one with rules of several categories counts in each.", "category")
