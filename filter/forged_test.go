@@ -127,7 +127,7 @@ func TestOtherKeysThanThatOfAlertsGoOn(t *testing.T) {
 	for key, settings := range map[string]setting.Map{
 		"waf":   {"alert_key": "verdict"},
 		"WAF":   nil,
-		"waf ":  nil,
+		"waf2":  nil,
 		"a.waf": nil,
 	} {
 		chunk := pairs("message", "not http", key, "mine")

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -170,6 +171,22 @@ func TestOddResponseHeadsAreReadOrPartial(t *testing.T) {
 			require.Equal(t, c.partial.Names(), tx.Partial.Names())
 		})
 	}
+}
+
+// Reading takes time in proportion to the size of a head, whatever it has.
+func TestLongOddHeadsAreReadOnce(t *testing.T) {
+	const size = 4 << 20
+	begin := time.Now()
+	for _, part := range []string{
+		"\r\n", "x\r\n", "GET\r\n\r\n", "X: 1 HTTP/1.1\r\n", " \r\n", "HTTP/1.1\r\n\r\n", "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 100\r\n\r\nHTTP/1.1\r\n\r\n",
+		"\r", "\x00", "a ", "GET / HTTP/1.1\r\n\r\n",
+	} {
+		raw := strings.Repeat(part, size/len(part))
+		tx, ok := logged(map[Field]string{Method: "GET", URI: "/", RequestHead: raw, ResponseHead: "HTTP/1.1 100 Continue\r\n\r\n" + raw})
+		require.True(t, ok)
+		require.LessOrEqual(t, len(tx.RequestHeaders), maxHeadLines)
+	}
+	require.Less(t, time.Since(begin), 10*time.Second)
 }
 
 func TestTextBehindARequestHeadMayBeItsBody(t *testing.T) {

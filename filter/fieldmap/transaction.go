@@ -92,7 +92,8 @@ func (v *Values) response(t *rules.Transaction) {
 func (v *Values) responseHead(t *rules.Transaction, raw string) (status string) {
 	h := newHead(raw)
 	for {
-		if version, code, ok := h.statusLine(); ok {
+		version, code, hasLine := h.statusLine()
+		if hasLine {
 			t.ResponseProtocol = version
 			if _, isNumber := number(code, 999); isNumber {
 				status = code
@@ -101,7 +102,7 @@ func (v *Values) responseHead(t *rules.Transaction, raw string) (status string) 
 			}
 		}
 		t.ResponseHeaders, t.ResponseHeadCut = h.headers(t.ResponseHeaders)
-		if !isInterim(status) || !h.continues() {
+		if !hasLine || !isInterim(code) || !h.continues() {
 			break
 		}
 	}
