@@ -226,8 +226,9 @@ func warnOfLeft(r *receive.Receiver, log filter.Logger) {
 func (s *source) summary() string {
 	c := s.receiver.Counts()
 	return fmt.Sprintf("datagrams %d, lines %d, records %d: handed over %d, waiting %d, dropped by the kernel %d, by the queue %d; "+
-		"invalid %d, denied %d, limited %d", c.Datagrams, c.Lines, c.Records, s.taken, s.receiver.Queue.Waiting(), c.KernelDrops,
-		c.QueueDrops, c.Invalid, c.Denied, c.Limited)
+		"invalid %d, denied %d, limited %d; connections refused %d, closed as idle %d, to make place for others %d, with unfinished lines %d",
+		c.Datagrams, c.Lines, c.Records, s.taken, s.receiver.Queue.Waiting(), c.KernelDrops, c.QueueDrops, c.Invalid, c.Denied, c.Limited,
+		c.Refused, c.Idle, c.Displaced+c.Crowded, c.Cut)
 }
 
 // parked holds receivers between two pipelines: a hot reload ends the old one before it starts the new one, and meanwhile the

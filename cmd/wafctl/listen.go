@@ -117,6 +117,10 @@ func (in *intakes) summary() string {
 		{c.QueueDrops, "dropped because the queue was full"},
 		{c.Denied, "not allowed"},
 		{c.Limited, "above the source rate"},
+		{c.Refused, "connections refused"},
+		{c.Idle, "connections closed as idle"},
+		{c.Displaced + c.Crowded, "connections closed to make place for others"},
+		{c.Cut, "unfinished lines lost with them"},
 	} {
 		if loss.n > 0 {
 			parts = append(parts, grouped(loss.n)+" "+loss.text)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"math"
 	"net/netip"
 	"time"
 
@@ -26,12 +27,22 @@ func (d *Decoder) AppendEvents(dst, text []byte, received time.Time) (out []byte
 // AppendSent is AppendEvents with the sender's address for the shape of records. Where that keeps what is no JSON, the text from
 // the object with the error on is one more record.
 func (d *Decoder) AppendSent(dst, text []byte, sent Sent) (out []byte, records int, err error) {
-	d.text, d.at = text, 0
-	if bytes.HasPrefix(text, byteOrderMark) {
+	out, _, records, err = d.AppendSome(dst, text, 0, math.MaxInt, sent)
+	return out, records, err
+}
+
+// AppendSome is AppendSent from an offset in the text on. It stops behind the first object with which dst has enough bytes, and
+// returns where: the next call goes on from there, until that is the length of the text. A small object makes a much larger event.
+func (d *Decoder) AppendSome(dst, text []byte, from, enough int, sent Sent) (out []byte, next, records int, err error) {
+	d.text, d.at = text, from
+	if from == 0 && bytes.HasPrefix(text, byteOrderMark) {
 		d.at = len(byteOrderMark)
 	}
 	defer d.release()
 	for d.blanks(); d.at < len(text); d.blanks() {
+		if records > 0 && len(dst) >= enough {
+			return dst, d.at, records, nil
+		}
 		start, from := len(dst), d.at
 		if dst, err = d.event(dst, sent); err == nil {
 			records++
@@ -42,9 +53,9 @@ func (d *Decoder) AppendSent(dst, text []byte, sent Sent) (out []byte, records i
 			dst = d.appendInvalid(dst, text[from:], behind(err, from), sent)
 			records++
 		}
-		return dst, records, err
+		return dst, len(text), records, err
 	}
-	return dst, records, nil
+	return dst, len(text), records, nil
 }
 
 // behind returns err with its place counted from an offset on.

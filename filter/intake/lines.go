@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"iter"
 )
@@ -11,12 +12,27 @@ import (
 type Lines struct {
 	from     io.Reader
 	max      int
+	memory   Memory // nil without a bound
 	buffer   []byte
 	start    int  // of the line in the buffer that comes next
 	line     int  // number of that line, from 1
 	skipping bool // the rest of that line is left out
+	filled   bool // the last read gave all that it was asked for
+	extra    bool // the buffer is larger than it has to be
 	err      error
 }
+
+// Memory bounds the buffers of many Lines together. It is called by the goroutine that calls Next.
+type Memory interface {
+	// Reserve asks for bytes of buffer. Lines reads more slowly without bytes that it does not need, and ends without those that it
+	// does; for these Reserve may wait.
+	Reserve(bytes int, needed bool) bool
+	// Release gives bytes back. What is left at the end is not.
+	Release(bytes int)
+}
+
+// ErrNoMemory is the end of Lines whose next line finds no memory. What was there of that line is dropped.
+var ErrNoMemory = errors.New("no memory for the next line")
 
 // Block is a run of whole lines.
 type Block struct {
@@ -25,12 +41,29 @@ type Block struct {
 	TooLong bool   // the line has more bytes than allowed and is left out; Text is empty
 }
 
-const readSize = 256 << 10 // bytes asked of the reader at a time
+const (
+	readSize = 256 << 10 // bytes asked of the reader at a time
+	// FirstBuffer is what bounded Lines need at least: many records, or a large one.
+	FirstBuffer = 8 << 10
+	// SharedRead is how much bounded Lines ask of the reader at a time at most.
+	SharedRead = 64 << 10
+)
 
 // NewLines returns the lines of a reader; those of more than limit bytes, which is at least 256 KiB, are left out.
 func NewLines(from io.Reader, limit int) *Lines {
 	return &Lines{from: from, max: max(limit, readSize), line: 1}
 }
+
+// NewBoundedLines is NewLines with a buffer that starts small, grows with the line that is being read, and asks for its memory.
+// It never has more than MostMemory.
+func NewBoundedLines(from io.Reader, limit int, memory Memory) *Lines {
+	l := NewLines(from, limit)
+	l.memory = memory
+	return l
+}
+
+// MostMemory is how many bytes bounded Lines with a limit have at most, while they move to a larger buffer.
+func MostMemory(limit int) int { return 2 * (max(limit, readSize) + SharedRead) }
 
 // Next returns the next block, and io.EOF or what the reader failed with when everything before that has been returned. The
 // last line needs no end.
@@ -46,15 +79,71 @@ func (l *Lines) Next() (Block, error) {
 	}
 }
 
+// Unfinished returns how many bytes there are of lines that Next has not returned; while it reads, of one line.
+func (l *Lines) Unfinished() int { return len(l.buffer) - l.start }
+
 func (l *Lines) fill() {
-	l.buffer = append(l.buffer[:0], l.buffer[l.start:]...)
-	l.start = 0
-	if cap(l.buffer)-len(l.buffer) < readSize {
-		l.buffer = append(make([]byte, 0, 2*len(l.buffer)+readSize), l.buffer...)
+	rest := l.buffer[l.start:]
+	size := readSize
+	if l.memory == nil {
+		if cap(l.buffer)-len(rest) < readSize {
+			l.move(rest, 2*len(rest)+readSize)
+		} else {
+			l.move(rest, cap(l.buffer))
+		}
+	} else if size = SharedRead; !l.fit(rest) {
+		l.buffer, l.start, l.err = nil, 0, ErrNoMemory
+		return
 	}
-	n, err := l.from.Read(l.buffer[len(l.buffer) : len(l.buffer)+readSize])
-	l.buffer = l.buffer[:len(l.buffer)+n]
+	have := len(l.buffer)
+	free := l.buffer[have:min(have+size, cap(l.buffer))]
+	n, err := l.from.Read(free)
+	l.filled = n == len(free)
+	l.buffer = l.buffer[:have+n]
 	l.err = err
+}
+
+// move puts the rest at the start of a buffer of a size, the same one where that is its size.
+func (l *Lines) move(rest []byte, size int) {
+	buffer := l.buffer[:0]
+	if size != cap(l.buffer) {
+		buffer = make([]byte, 0, size)
+	}
+	l.buffer, l.start = append(buffer, rest...), 0
+}
+
+// fit makes the bounded buffer one that has room behind the rest. It reports false when there is no memory for that.
+//
+// A buffer is larger than its line needs only where that costs others nothing, and a large one is given up with its line: what waits
+// for a sender is small, or part of a line.
+func (l *Lines) fit(rest []byte) bool {
+	have, want, needed := cap(l.buffer), cap(l.buffer), false
+	switch {
+	case have == 0:
+		want, needed = FirstBuffer, true
+	case len(rest) == 0 && have > FirstBuffer && !(l.extra && l.filled):
+		want = FirstBuffer
+	case have > 2*SharedRead && len(rest) < have/8:
+		want = max(FirstBuffer, 4*len(rest))
+	case have-len(rest) < have/4:
+		want, needed = min(2*have, l.max+SharedRead), true
+	case l.filled && have < SharedRead:
+		want = min(4*have, SharedRead)
+	}
+	switch {
+	case want < have:
+		l.extra = false
+		l.move(rest, want)
+		l.memory.Release(have - want)
+		return true
+	case want > have && l.memory.Reserve(want, needed):
+		l.extra = !needed
+		l.move(rest, want)
+		l.memory.Release(have)
+		return true
+	}
+	l.move(rest, have)
+	return want == have || !needed
 }
 
 // cut takes a block from the buffer, when it holds one.

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // backlog keeps the datagrams of one socket that come faster than they are decoded: copying them takes a fraction of the time, so
@@ -24,6 +26,8 @@ type slab struct {
 	drops     uint32 // the kernel's counter, when it was told
 	told      bool
 	at        time.Time
+	next      int // datagram that is decoded next
+	start     int // of its data
 }
 
 type datagram struct {
@@ -51,7 +55,7 @@ func (b *backlog) keep(messages []ipv4.Message, q *Queue, now time.Time) bool {
 		return false
 	}
 	s := b.spare.Get().(*slab)
-	s.data, s.datagrams, s.at = s.data[:0], s.datagrams[:0], now
+	s.data, s.datagrams, s.at, s.next, s.start = s.data[:0], s.datagrams[:0], now, 0, 0
 	for i := range messages {
 		m := &messages[i]
 		s.data = append(s.data, m.Buffers[0][:m.N]...)
@@ -67,22 +71,29 @@ func (b *backlog) keep(messages []ipv4.Message, q *Queue, now time.Time) bool {
 // decode decodes what is kept until the backlog is closed.
 func (b *backlog) decode(in *reader, socket *socket) {
 	for s := range b.slabs {
-		start := 0
-		for _, d := range s.datagrams {
-			in.datagram(s.data[start:d.end], d.from, s.at)
-			start = d.end
-			if len(in.events) >= in.enough {
-				in.flush()
-			}
+		for s.next < len(s.datagrams) {
+			recovery.Once(in.caught("backlog"), func() { in.slab(s) })
 		}
 		if s.told {
 			in.counters.kernelDrops.Add(socket.drops.advance(s.drops))
 		}
 		in.Queue.release(len(s.data))
-		in.flush()
+		recovery.Once(in.caught("backlog"), in.flush)
 		if cap(s.data) <= largeSlab {
 			b.spare.Put(s)
 		}
 		b.waiting.Add(-1)
+	}
+}
+
+// slab decodes the datagrams of a slab that are left.
+func (in *reader) slab(s *slab) {
+	for s.next < len(s.datagrams) {
+		start, d := s.start, s.datagrams[s.next]
+		s.start, s.next = d.end, s.next+1
+		in.datagram(s.data[start:d.end], d.from, s.at)
+		if len(in.events) >= in.enough {
+			in.flush()
+		}
 	}
 }

@@ -22,7 +22,11 @@ type Counts struct {
 	QueueDrops     uint64 // records that found the queue full
 	Denied         uint64 // datagrams and connections of senders that are not allowed
 	Limited        uint64 // datagrams and lines above source_rate
-	Refused        uint64 // connections above the limit
+	Refused        uint64 // connections above a limit
+	Idle           uint64 // connections closed after idle_timeout
+	Displaced      uint64 // connections closed to make place for one of another address
+	Crowded        uint64 // connections closed because unfinished lines took all of their memory
+	Cut            uint64 // lines that were lost with a displaced or crowded connection
 	ChunksRepeated uint64 // GELF chunks that were there already
 	ChunksRefused  uint64 // GELF chunks that are malformed, or of senders with too many messages pending
 	ChunksGone     uint64 // GELF chunks whose message stayed incomplete
@@ -31,12 +35,15 @@ type Counts struct {
 	Panics         uint64 // messages at which a decoder panicked; they are Invalid as well
 	Untimed        uint64 // records whose time_key could not be read
 	QueueBytes     int64  // now
+	LineBytes      int64  // of the buffers of all connections, now
 	Connections    int64  // now
 }
 
 // counters are Counts while they change.
 type counters struct {
 	datagrams, lines, bytes, records, invalid, empty, tooLong, kernelDrops, denied, limited, refused, untimed, panics atomic.Uint64
+
+	idle, displaced, crowded, cut atomic.Uint64
 
 	chunksRepeated, chunksRefused, chunksGone, messages, messageChunks atomic.Uint64
 
@@ -52,6 +59,7 @@ func (r *Receiver) Counts() Counts {
 		QueueDrops: r.Queue.dropped.Load(), Denied: c.denied.Load(), Limited: c.limited.Load(), Refused: c.refused.Load(),
 		ChunksRepeated: c.chunksRepeated.Load(), ChunksRefused: c.chunksRefused.Load(), ChunksGone: c.chunksGone.Load(),
 		Messages: c.messages.Load(), MessageChunks: c.messageChunks.Load(), Panics: c.panics.Load(), Untimed: c.untimed.Load(),
-		QueueBytes: r.Queue.Bytes(), Connections: c.connections.Load(),
+		QueueBytes: r.Queue.Bytes(), LineBytes: r.connections.bytes(), Connections: c.connections.Load(),
+		Idle: c.idle.Load(), Displaced: c.displaced.Load(), Crowded: c.crowded.Load(), Cut: c.cut.Load(),
 	}
 }

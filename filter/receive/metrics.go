@@ -15,6 +15,8 @@ func (r *Receiver) collect(to chan<- prometheus.Metric) {
 	metrics.Lost.SendAll(to, map[string]uint64{
 		"kernel": c.KernelDrops, "queue": c.QueueDrops, "not_json": c.Invalid, "too_long": c.TooLong, "denied": c.Denied,
 		"source_rate": c.Limited, "refused": c.Refused, "gelf": c.ChunksRefused + c.ChunksGone,
+		"unfinished": c.Cut,
 	})
-	metrics.Intake.Send(to, float64(c.QueueBytes))
+	metrics.Closed.SendAll(to, map[string]uint64{"idle": c.Idle, "max_connections": c.Displaced, "memory": c.Crowded})
+	metrics.Intake.Send(to, float64(c.QueueBytes+c.LineBytes))
 }

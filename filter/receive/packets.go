@@ -3,12 +3,14 @@ package receive
 import (
 	"errors"
 	"net/netip"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/sys/unix"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 const (
@@ -30,20 +32,26 @@ const (
 	overtime = 3 * time.Second
 )
 
-// reader decodes what arrives at one socket or connection. Goroutines take turns with it.
+// reader decodes what arrives at a socket, or complete lines of any connection. Goroutines take turns with it.
 type reader struct {
 	*Receiver
 	decoder  intake.Decoder
 	unpacker intake.Unpacker
-	enough   int // bytes of events that go to the queue together
+	waits    bool // for room in the queue
+	enough   int  // bytes of events that go to the queue together
 	events   []byte
 	records  int
+	before   mark
 	untimed  uint64 // what the decoder had counted when it was last asked
 }
 
-func (r *Receiver) newReader() *reader {
+// mark is what a reader had before the message that it decodes, but for what it has handed over since.
+type mark struct{ events, records int }
+
+func (r *Receiver) newReader(waits bool) *reader {
 	return &reader{
 		Receiver: r,
+		waits:    waits,
 		enough:   min(flushSize, r.settings.Batch/2),
 		decoder:  intake.Decoder{Shape: r.settings.Shape},
 		unpacker: intake.Unpacker{Limit: r.settings.MaxMessage, Base64: r.settings.Base64},
@@ -52,8 +60,8 @@ func (r *Receiver) newReader() *reader {
 
 // readPackets reads a socket until the end, and then for as long as the kernel has something.
 func (r *Receiver) readPackets(s *socket) {
-	in, later := r.newReader(), newBacklog()
-	r.group.Go(func() { later.decode(in, s) })
+	in, later := r.newReader(false), newBacklog()
+	r.group.Go(func() { recovery.Loop(nil, r.caught("backlog"), func() { later.decode(in, s) }) })
 	defer close(later.slabs)
 	messages := make([]ipv4.Message, batchLength)
 	for i := range messages {
@@ -141,7 +149,8 @@ func gatherTime(buffer int64) time.Duration {
 // datagram takes what one sender has sent at once.
 func (in *reader) datagram(data []byte, from netip.Addr, now time.Time) {
 	c := &in.counters
-	defer in.recovered(data, from, now, len(in.events), in.records)
+	defer in.recovered(data, from, now)
+	in.before = mark{len(in.events), in.records}
 	c.datagrams.Add(1)
 	c.bytes.Add(uint64(len(data)))
 	if !allowed(in.settings.Allow, from) {
@@ -179,11 +188,11 @@ func (in *reader) message(data []byte, from netip.Addr, now time.Time) {
 	in.text(text, from, now)
 }
 
-// recovered is to be deferred with what was there before data was taken. A panic of a decoder makes an invalid message of it.
-func (in *reader) recovered(data []byte, from netip.Addr, now time.Time, events, records int) {
+// recovered is to be deferred with a message. A panic of a decoder makes an invalid one of it.
+func (in *reader) recovered(data []byte, from netip.Addr, now time.Time) {
 	if cause := recover(); cause != nil {
-		in.counters.panics.Add(1)
-		in.events, in.records = in.events[:events], records
+		in.caught("decoder")(cause, debug.Stack())
+		in.events, in.records = in.events[:in.before.events], in.before.records
 		in.invalid(data, errPanic, from, now)
 	}
 }
@@ -200,13 +209,22 @@ func (in *reader) invalid(data []byte, reason error, from netip.Addr, now time.T
 
 // text takes JSON objects.
 func (in *reader) text(text []byte, from netip.Addr, now time.Time) {
-	events, records, err := in.decoder.AppendSent(in.events, text, intake.Sent{From: from, At: now})
-	in.events = events
-	in.records += records
-	if err != nil {
-		in.counters.invalid.Add(1)
-		in.tell.invalid(err)
-	} else if records == 0 {
+	all := 0
+	for at := 0; ; in.flush() {
+		events, next, records, err := in.decoder.AppendSome(in.events, text, at, in.enough, intake.Sent{From: from, At: now})
+		in.events = events
+		in.records += records
+		all += records
+		if err != nil {
+			in.counters.invalid.Add(1)
+			in.tell.invalid(err)
+			return
+		}
+		if at = next; at == len(text) {
+			break
+		}
+	}
+	if all == 0 {
 		in.counters.empty.Add(1)
 	}
 }
@@ -214,14 +232,11 @@ func (in *reader) text(text []byte, from netip.Addr, now time.Time) {
 // flush hands over what was decoded.
 func (in *reader) flush() {
 	in.count()
-	in.Queue.Put(in.events, in.records)
-	in.reset()
-}
-
-// flushWait is flush that waits for room.
-func (in *reader) flushWait() {
-	in.count()
-	in.Queue.PutWait(in.events, in.records)
+	if in.waits {
+		in.Queue.PutWait(in.events, in.records)
+	} else {
+		in.Queue.Put(in.events, in.records)
+	}
 	in.reset()
 }
 
@@ -232,7 +247,7 @@ func (in *reader) count() {
 }
 
 func (in *reader) reset() {
-	in.records = 0
+	in.records, in.before = 0, mark{}
 	if cap(in.events) > 4*flushSize {
 		in.events = nil
 	}

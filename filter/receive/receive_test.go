@@ -341,7 +341,7 @@ func together(first, n int) (all []ipv4.Message) {
 
 func TestBurstIsKeptUntilItIsDecoded(t *testing.T) {
 	in := open(t, setting.Map{"queue_limit": "2M"})
-	later, r, s := newBacklog(), in.newReader(), &socket{}
+	later, r, s := newBacklog(), in.newReader(false), &socket{}
 	in.take(s, r, later, together(0, 3))
 	require.Zero(t, later.waiting.Load(), "a few are decoded at once")
 	in.take(s, r, later, together(3, batchLength))

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // Receiver is an open intake. Its queue is to be emptied by its owner.
@@ -35,11 +37,17 @@ type Receiver struct {
 	tables    socketTables
 	wake      int // descriptor that is readable from the end on
 
-	ending      atomic.Bool
-	deadline    time.Time // set before ending
-	mu          sync.Mutex
-	connections map[net.Conn]struct{} // nil from the end on
+	ending   atomic.Bool
+	deadline time.Time     // set before ending
+	over     chan struct{} // closed when the end begins
+
+	connections *connections
+	readers     chan *reader // of lines; their number bounds what is decoded at a time
+	large       sync.Mutex   // held while a large block is decoded
 }
+
+// maxReaders is how many decode lines at a time, where there are so many cores.
+const maxReaders = 4
 
 // Open opens all places and starts to receive, or returns all problems with the places. What the operator should know while it
 // runs goes to warn, at a limited rate, which may be called by several goroutines.
@@ -48,12 +56,21 @@ func Open(s Settings, warn func(line string)) (*Receiver, error) {
 		s.Batch = DefaultBatch
 	}
 	r := &Receiver{
-		Queue:       NewQueue(s.QueueLimit, s.Batch, s.DropOldest),
-		settings:    s,
-		rates:       newRates(s.SourceRate),
-		tell:        &teller{warn: warn},
-		end:         make(chan struct{}),
-		connections: map[net.Conn]struct{}{},
+		settings: s,
+		rates:    newRates(s.SourceRate),
+		tell:     &teller{warn: warn},
+		end:      make(chan struct{}),
+		over:     make(chan struct{}),
+		readers:  make(chan *reader, max(2, min(maxReaders, runtime.GOMAXPROCS(0)))),
+	}
+	limit := s.QueueLimit
+	if slices.ContainsFunc(s.Places, func(p Place) bool { return p.Network == "tcp" }) {
+		limit -= s.QueueLimit / connectionShare
+	}
+	r.Queue = NewQueue(limit, s.Batch, s.DropOldest)
+	r.connections = newConnections(&s, &r.counters)
+	for range cap(r.readers) {
+		r.readers <- r.newReader(true)
 	}
 	var err error
 	if r.wake, err = unix.Eventfd(0, unix.EFD_CLOEXEC); err != nil {
@@ -74,10 +91,14 @@ func Open(s Settings, warn func(line string)) (*Receiver, error) {
 		}
 	}
 	for _, s := range r.sockets {
-		r.group.Go(func() { r.readPackets(s) })
+		r.group.Go(func() {
+			recovery.Loop(r.over, r.caught("receive on "+s.LocalAddr().String()), func() { r.readPackets(s) })
+		})
 	}
 	for _, l := range r.listeners {
-		r.group.Go(func() { r.accept(l) })
+		r.group.Go(func() {
+			recovery.Loop(r.over, r.caught("accept on "+l.Addr().String()), func() { r.accept(l) })
+		})
 	}
 	r.watching.Go(r.watch)
 	return r, nil
@@ -124,12 +145,8 @@ func (r *Receiver) Close(patience time.Duration) {
 	r.deadline = time.Now().Add(patience)
 	r.ending.Store(true)
 	unix.Write(r.wake, binary.NativeEndian.AppendUint64(nil, 1)) //nolint:errcheck // it has room for far more
-	r.mu.Lock()
-	for conn := range r.connections {
-		conn.SetReadDeadline(r.deadline) //nolint:errcheck // it has ended then
-	}
-	r.connections = nil
-	r.mu.Unlock()
+	close(r.over)
+	r.connections.finish(r.deadline)
 	r.group.Wait()
 	close(r.end)
 	r.watching.Wait()

@@ -26,6 +26,10 @@ type Settings struct {
 	Shape         intake.Shape
 	Allow         []netip.Prefix // nobody else is listened to; empty allows all
 	SourceRate    int            // datagrams and lines a second of one address; 0 is no limit
+
+	Connections       int           // TCP connections that are open at a time
+	SourceConnections int           // those of one address
+	IdleTimeout       time.Duration // how long a connection may be without a complete line; 0 is no limit
 }
 
 // Place is where records arrive: a network, udp or tcp, and HOST:PORT.
@@ -39,6 +43,9 @@ const Forms = "udp://HOST:PORT or tcp://HOST:PORT"
 
 // maxSockets is how many sockets a UDP place has at most: more gain nothing where fewer cores read them.
 const maxSockets = 64
+
+// maxConnections is how many TCP connections may be asked for.
+const maxConnections = 10_000
 
 // maxAutomaticSockets is how many it has without being told.
 const maxAutomaticSockets = 4
@@ -69,7 +76,7 @@ func Properties() []setting.Property {
 			"core, at most 4"},
 		{Name: "receive_buffer", Default: "8M", Help: "what the kernel keeps for each UDP socket while it is not read; more than " +
 			"net.core.rmem_max takes the capability NET_ADMIN"},
-		{Name: "queue_limit", Default: "64M", Help: "memory for records that wait for the pipeline"},
+		{Name: "queue_limit", Default: "64M", Help: "memory for records that wait for the pipeline; with a tcp:// place, a quarter is for unfinished lines"},
 		{Name: "when_full", Default: "drop_newest", Values: []string{"drop_newest", "drop_oldest"},
 			Help: "which datagrams go, and are counted, when queue_limit is reached; TCP senders wait instead"},
 		{Name: "invalid", Default: "keep", Values: []string{"keep", "drop"},
@@ -83,6 +90,10 @@ func Properties() []setting.Property {
 		{Name: "time_zone", Default: "UTC", Help: "zone of times that name none: UTC, Local, +08:00 or a name such as Asia/Shanghai"},
 		{Name: "allow", Help: "networks and addresses that may send, comma separated; unless set, all may"},
 		{Name: "source_rate", Default: "0", Help: "datagrams and lines a second that one address may send; 0 is no limit"},
+		{Name: "max_connections", Default: "256", Help: "open TCP connections; for one more, the longest silent one of the address with the most " +
+			"connections is closed"},
+		{Name: "source_connections", Default: "64", Help: "open TCP connections of one address; more are refused"},
+		{Name: "idle_timeout", Default: "1h", Help: "time such as 10m after which a TCP connection without a complete line is closed; off for never"},
 	}
 }
 
@@ -95,6 +106,11 @@ func ReadSettings(r *setting.Reader) Settings {
 		Base64:        r.Bool("base64"),
 		MaxMessage:    int(min(r.Size("max_message"), 1<<30)),
 		SourceRate:    r.Int("source_rate", 0, 1<<30),
+
+		Connections:       r.Int("max_connections", 1, maxConnections),
+		SourceConnections: r.Int("source_connections", 1, maxConnections),
+		IdleTimeout:       r.Interval("idle_timeout"),
+
 		Shape: intake.Shape{
 			AddressKey:  r.Text("source_address_key"),
 			TimeKey:     r.Text("time_key"),

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 const (
@@ -16,21 +18,29 @@ const (
 
 // watch follows what the kernel drops and which messages stay incomplete, and tells of losses now and then.
 func (r *Receiver) watch() {
+	var told Counts
+	last := func() {
+		r.readKernelDrops()
+		r.tellLosses(told)
+	}
+	recovery.Loop(r.end, r.caught("watch"), func() { r.tick(&told) })
+	recovery.Once(r.caught("last watch"), last)
+}
+
+// tick looks every so often until the end.
+func (r *Receiver) tick(told *Counts) {
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	var told Counts
 	for n := 1; ; n++ {
 		select {
 		case now := <-ticker.C:
 			r.chunks.Expire(now)
 			r.readKernelDrops()
 			// The first losses are told at once, the others every so often.
-			if n%tellEvery == 0 || told == (Counts{}) {
-				told = r.tellLosses(told)
+			if n%tellEvery == 0 || *told == (Counts{}) {
+				*told = r.tellLosses(*told)
 			}
 		case <-r.end:
-			r.readKernelDrops()
-			r.tellLosses(told)
 			return
 		}
 	}
@@ -69,6 +79,11 @@ func (r *Receiver) tellLosses(told Counts) Counts {
 		{now.ChunksGone, told.ChunksGone, "GELF chunks of messages that stayed incomplete"},
 		{now.ChunksRefused, told.ChunksRefused, "GELF chunks refused"},
 		{now.TooLong, told.TooLong, "lines longer than max_message"},
+		{now.Refused, told.Refused, "connections refused (max_connections, source_connections, ulimit -n)"},
+		{now.Idle, told.Idle, "connections closed after idle_timeout"},
+		{now.Displaced, told.Displaced, "connections closed to make place for others (max_connections)"},
+		{now.Crowded, told.Crowded, "connections closed because unfinished lines took a quarter of queue_limit"},
+		{now.Cut, told.Cut, "unfinished lines of closed connections"},
 	} {
 		if more := loss.now - loss.told; more > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", more, loss.text))
@@ -108,3 +123,12 @@ func (t *teller) once(line string) {
 
 // invalid tells what is wrong with a message that is not JSON; its text stays out of the log.
 func (t *teller) invalid(reason error) { t.once("a message is invalid: " + reason.Error()) }
+
+// caught returns what counts a panic and tells of the first.
+func (r *Receiver) caught(where string) recovery.Caught {
+	return func(cause any, stack []byte) {
+		if r.counters.panics.Add(1) == 1 {
+			r.tell.warn(fmt.Sprintf("%s: recovered from a panic, %s; further ones are only counted\n%s", where, recovery.Describe(cause), stack))
+		}
+	}
+}
