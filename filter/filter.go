@@ -10,6 +10,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
@@ -130,11 +131,11 @@ func (f *Filter) Close() error {
 	if runs.late() == 0 {
 		return errors.Join(err, l.release())
 	}
-	go func() { // engine runs go on that nothing can end
+	go recovery.Once(f.Caught("release of rules"), func() { // engine runs go on that nothing can end
 		if err := l.release(); err != nil {
 			f.log(LevelWarn, err.Error())
 		}
-	}()
+	})
 	return err
 }
 

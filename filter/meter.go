@@ -12,6 +12,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -60,7 +61,7 @@ func (f *Filter) measure() error {
 	if !named {
 		kind, name = "wafctl", "run"
 	}
-	m.instance = metrics.Join(kind, name, Version)
+	m.instance = metrics.Join(kind, name, Version, f.Caught("metrics"))
 	for way, label := range wayNames {
 		m.times[way] = metrics.InspectTime.Histogram(timeBounds, label)
 		m.instance.Add(m.times[way])
@@ -69,12 +70,12 @@ func (f *Filter) measure() error {
 	m.instance.Add(m.score, collector{f})
 	if f.config.metricsTag != "" {
 		m.stop = make(chan struct{})
-		go m.remind(f.config.metricsInterval)
+		go recovery.Loop(m.stop, f.Caught("metrics record"), func() { m.remind(f.config.metricsInterval) })
 	}
 	if f.config.metricsListen == "" {
 		return nil
 	}
-	page, err := metrics.Serve(f.config.metricsListen)
+	page, err := metrics.Serve(f.config.metricsListen, f.Caught("metrics page"))
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,9 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 		c.trusted = cmp.Or(c.alertKey, recordKey)
 	}
 	var err error
-	if o.delivery, err = delivery.Open(reader.Text("alert_to"), delivery.Options{Stdout: stdout}); err != nil {
+	if o.delivery, err = delivery.Open(reader.Text("alert_to"), delivery.Options{Stdout: stdout, Caught: func(cause any, stack []byte) {
+		o.filter.Caught("delivery")(cause, stack)
+	}}); err != nil {
 		reader.Problem("alert_to", err)
 	}
 	if o.filter, err = open(name, reader, c, log); err != nil {

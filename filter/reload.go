@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -94,8 +95,12 @@ func (f *Filter) watchRules(w *rules.Watch) {
 }
 
 func (f *Filter) runReloads() {
+	defer close(f.reloads.ended)
+	recovery.Loop(f.reloads.stop, f.Caught("reload of rules"), f.lookForChanges)
+}
+
+func (f *Filter) lookForChanges() {
 	r := &f.reloads
-	defer close(r.ended)
 	ticker := time.NewTicker(r.interval)
 	defer ticker.Stop()
 	for {
@@ -160,32 +165,45 @@ func (f *Filter) reload(w *rules.Watch) {
 var errUnchanged = errors.New("unchanged")
 
 func (f *Filter) tryReload(w *rules.Watch) (err error) {
+	var unused *rules.Set
 	defer func() {
 		if cause := recover(); cause != nil {
-			f.counts.panics.Add(1)
-			err = fmt.Errorf("panic: %v\n%s", cause, debug.Stack())
+			f.Caught("reload of rules")(cause, debug.Stack())
+			err = fmt.Errorf("panic: %s", recovery.Describe(cause))
+			if unused != nil {
+				err = errors.Join(err, unused.Close())
+			}
 		}
 	}()
 	set, err := w.Open()
 	if err != nil {
 		return err
 	}
+	unused = set
 	before := f.current.Load()
 	if set == before.set {
+		unused = nil
 		return errors.Join(errUnchanged, set.Close())
 	}
 	if err := set.Prepare(before.set); err != nil {
+		unused = nil
 		return errors.Join(err, set.Close())
 	}
 	difference := rules.Compare(before.set, set)
 	f.current.Store(newLoaded(set))
+	unused = nil
+	defer f.retire(before, set)
 	f.tellRules(set)
 	f.log(LevelInfo, "compared with those of before: "+difference.String())
+	return nil
+}
+
+// retire closes rules that others have taken the place of.
+func (f *Filter) retire(before *loaded, set *rules.Set) {
 	if err := errors.Join(keepRules(f.name, set), before.release()); err != nil {
 		f.log(LevelWarn, fmt.Sprintf("closing the rules of before: %v", err))
 	}
 	runtime.GC() // compiling has used more than the rules do
-	return nil
 }
 
 // tellRules says in the log what the rules are.

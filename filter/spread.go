@@ -5,6 +5,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // A batch keeps to the thread of its call until that was busy for soloTime with items whose outcome was not remembered, or has looked at
@@ -29,10 +31,15 @@ type crew struct {
 	next  atomic.Int64 // the first item that nobody has taken
 	busy  atomic.Int64 // as in pace
 
+	failure atomic.Pointer[failure] // of a helper
+
 	mu     sync.Mutex
 	closed bool // a helper that comes now is not needed
 	inside sync.WaitGroup
 }
+
+// failure is what a helper has panicked with.
+type failure struct{ cause any }
 
 // each calls work for all items, on all cores when that takes a while. The order in which they are worked on is open.
 func (b *batch) each(work func(*item, *scratch)) {
@@ -88,15 +95,18 @@ func (c *crew) run(s *scratch) {
 	}
 }
 
-// help works until all items are taken. It leaves the batch alone when the call has returned before it got to run.
+// help works until all items are taken. It leaves the batch alone when the call has returned before it got to run. A panic is one of the
+// call, which has to know, and recovers.
 func (c *crew) help() {
 	if !c.enter() {
 		return
 	}
 	defer c.inside.Done()
-	s := c.batch.scratch()
-	defer s.putBack()
-	c.run(s)
+	recovery.Once(func(cause any, _ []byte) { c.failure.Store(&failure{cause}) }, func() {
+		s := c.batch.scratch()
+		defer s.putBack()
+		c.run(s)
+	})
 }
 
 func (c *crew) enter() bool {
@@ -108,13 +118,16 @@ func (c *crew) enter() bool {
 	return !c.closed
 }
 
-// close waits for the helpers that are inside, keeps others out, and notes the pace.
+// close waits for the helpers that are inside, keeps others out, notes the pace, and panics where a helper did.
 func (c *crew) close() {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
 	c.inside.Wait()
 	c.batch.pace.set(time.Duration(c.busy.Load()))
+	if f := c.failure.Load(); f != nil {
+		panic(f.cause)
+	}
 }
 
 // scratch returns the memory for one goroutine that works on the batch.

@@ -3,11 +3,11 @@ package filter
 import (
 	"context"
 	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 const (
@@ -32,17 +32,21 @@ func (s *summaries) start(o *Output) {
 	life, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.running.Go(func() {
-		ticks := time.NewTicker(summaryTick)
-		defer ticks.Stop()
-		for {
-			select {
-			case <-ticks.C:
-				s.deliver(life, o, false)
-			case <-life.Done():
-				return
-			}
-		}
+		recovery.Loop(life.Done(), o.filter.Caught("summaries"), func() { s.run(life, o) })
 	})
+}
+
+func (s *summaries) run(life context.Context, o *Output) {
+	ticks := time.NewTicker(summaryTick)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+			s.deliver(life, o, false)
+		case <-life.Done():
+			return
+		}
+	}
 }
 
 // end delivers what is left.
@@ -54,8 +58,9 @@ func (s *summaries) end(o *Output) {
 	s.running.Wait()
 	last, cancel := context.WithTimeout(context.Background(), lastSummaries)
 	defer cancel()
-	s.deliver(last, o, false) // what an earlier attempt has left
-	s.deliver(last, o, true)
+	for _, all := range []bool{false, true} { // first what an earlier attempt has left
+		recovery.Once(o.filter.Caught("last summaries"), func() { s.deliver(last, o, all) })
+	}
 	if n := len(s.waiting); n > 0 {
 		o.log(LevelWarn, fmt.Sprintf("%d summaries of suppressed alerts were not delivered", n))
 	}
@@ -63,11 +68,6 @@ func (s *summaries) end(o *Output) {
 
 // deliver delivers what waits or, when that is nothing, what is due.
 func (s *summaries) deliver(ctx context.Context, o *Output, all bool) {
-	defer func() {
-		if cause := recover(); cause != nil && o.filter.counts.panics.Add(1) == 1 {
-			o.log(LevelError, fmt.Sprintf("panic while delivering summaries: %v\n%s", cause, debug.Stack()))
-		}
-	}()
 	if len(s.waiting) == 0 {
 		s.batch++
 		for _, e := range o.filter.Summaries(all) {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // guard counts the panics that were stopped at the border to C. The chunk that was being worked on passes unchanged.
@@ -21,18 +22,17 @@ func (g *guard) recovered(where string, failed func()) {
 		return
 	}
 	failed()
-	if g.panics.Add(1) > 1 {
-		return
-	}
-	g.log(filter.LevelError, fmt.Sprintf("%s: recovered from a panic, %s; the data passes unchanged, further ones are only counted",
-		where, describe(cause)))
-	g.log(filter.LevelDebug, string(debug.Stack()))
+	g.caught(where)(cause, debug.Stack())
 }
 
-// describe names a panic without the contents of records: only the runtime's own messages are known to hold none.
-func describe(cause any) string {
-	if err, ok := cause.(interface{ RuntimeError() }); ok {
-		return fmt.Sprint(err)
+// caught returns what counts a panic and logs the first.
+func (g *guard) caught(where string) recovery.Caught {
+	return func(cause any, stack []byte) {
+		if g.panics.Add(1) > 1 {
+			return
+		}
+		g.log(filter.LevelError, fmt.Sprintf("%s: recovered from a panic, %s; the data passes unchanged, further ones are only counted",
+			where, recovery.Describe(cause)))
+		g.log(filter.LevelDebug, string(stack))
 	}
-	return fmt.Sprintf("a %T", cause)
 }

@@ -12,10 +12,12 @@ import (
 	"unsafe"
 
 	"github.com/fluent/fluent-bit-go/input"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -67,7 +69,10 @@ func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
 	name := C.GoString(C.waf_input_name(start))
 	s := &source{guard: guard{log: pluginLogger("input", "nano", name)}, ins: C.waf_input_instance(start),
 		threaded: C.waf_on_input_thread() != 0}
-	defer s.recovered("start", func() { handle = 0 })
+	defer s.recovered("start", func() {
+		handle = 0
+		s.abort()
+	})
 	r := setting.NewReader(inputProperties{start}, receive.InputProperties())
 	settings := receive.ReadInput(r)
 	if err := r.Err(); err != nil {
@@ -80,13 +85,26 @@ func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
 		s.log(filter.LevelError, err.Error())
 		return 0
 	}
-	s.metrics = metrics.Join("input", name, filter.Version)
-	s.metrics.Add(s.receiver.Collector())
+	s.metrics = metrics.Join("input", name, filter.Version, s.caught("metrics"))
+	s.metrics.Add(s.receiver.Collector(), metrics.Collecting(func(to chan<- prometheus.Metric) {
+		metrics.Panics.Send(to, float64(s.panics.Load())+float64(s.receiver.Counts().Panics))
+	}))
+	handle = C.uintptr_t(cgo.NewHandle(s))
 	if s.threaded {
 		ahead.addInput(1)
 	}
 	running.Add(1)
-	return C.uintptr_t(cgo.NewHandle(s))
+	return handle
+}
+
+// abort releases what a start that fails has opened.
+func (s *source) abort() {
+	if s.metrics != nil {
+		s.metrics.Leave()
+	}
+	if s.receiver != nil {
+		closeReceiver(s.receiver)
+	}
 }
 
 // describeSettings tells whether two inputs have the same settings.
@@ -152,23 +170,34 @@ func (s *source) mayHandOver() bool { return !s.threaded || ahead.allows(&s.stin
 
 // handOver hands over one batch. It reports false when there is none, or the host does not take it.
 func (s *source) handOver() bool {
+	return s.give(func(b receive.Batch) bool {
+		// The host copies what it takes.
+		return C.waf_input_append(s.ins, C.size_t(b.Records), unsafe.Pointer(unsafe.SliceData(b.Events)), C.size_t(len(b.Events))) == 0
+	})
+}
+
+// give gives a batch to the host, or back to the queue when the host does not take it, or panics.
+func (s *source) give(toHost func(receive.Batch) bool) (taken bool) {
 	b, ok := s.receiver.Queue.Take()
 	if !ok {
 		return false
 	}
-	// The host copies what it takes.
-	answer := C.waf_input_append(s.ins, C.size_t(b.Records), unsafe.Pointer(unsafe.SliceData(b.Events)), C.size_t(len(b.Events)))
-	if answer != 0 {
-		s.receiver.Queue.Return(b)
+	defer func() {
+		if !taken {
+			s.receiver.Queue.Return(b)
+		}
+	}()
+	if !toHost(b) {
 		if n, now := s.refused.may(); now {
 			s.log(filter.LevelWarn, fmt.Sprintf("the pipeline takes no records at the moment (asked %d times); they wait within queue_limit", n))
 		}
 		return false
 	}
+	taken = true
 	s.taken += uint64(b.Records)
 	s.stint.bytes += len(b.Events)
 	s.receiver.Queue.Done(b)
-	return true
+	return taken
 }
 
 // wafInputPause is the host's wish for no more records: its memory limit is reached, it shuts down, or it reloads. In a reload
@@ -186,7 +215,9 @@ func wafInputPause(handle C.uintptr_t, reloading C.int) {
 
 //export wafInputResume
 func wafInputResume(handle C.uintptr_t) {
-	sourceOf(handle).hold = time.Time{}
+	s := sourceOf(handle)
+	defer s.recovered("resume", func() {})
+	s.hold = time.Time{}
 }
 
 // wafInputClose ends an input. In a reload its receiver goes on until the next pipeline takes it over.
@@ -198,13 +229,13 @@ func wafInputClose(handle C.uintptr_t, reloading C.int) {
 	defer closed()
 	defer s.recovered("exit", func() {})
 	h.Delete()
-	s.metrics.Leave()
 	if s.threaded {
-		ahead.addInput(-1)
+		defer ahead.addInput(-1) // whatever happens: filters tick for it
 	}
+	s.metrics.Leave()
 	if reloading != 0 {
 		s.log(filter.LevelInfo, s.summary())
-		parked.put(s.key, s.receiver, s.log)
+		parked.put(s.key, s.receiver, &s.guard)
 		return
 	}
 	closeReceiver(s.receiver)
@@ -245,16 +276,21 @@ type parkedReceiver struct {
 	timer *time.Timer
 }
 
-func (l *lot) put(key string, r *receive.Receiver, log filter.Logger) {
+func (l *lot) put(key string, r *receive.Receiver, g *guard) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.receivers[key] = &parkedReceiver{r, time.AfterFunc(parkTime, func() {
-		if r := l.take(key); r != nil {
-			log(filter.LevelWarn, "no input has taken over what was received for the one before the reload")
-			closeReceiver(r)
-			warnOfLeft(r, log)
-		}
+		recovery.Once(g.caught("end of a reload"), func() { l.giveUp(key, g.log) })
 	})}
+}
+
+// giveUp closes a receiver that no input has taken over.
+func (l *lot) giveUp(key string, log filter.Logger) {
+	if r := l.take(key); r != nil {
+		defer warnOfLeft(r, log)
+		defer closeReceiver(r)
+		log(filter.LevelWarn, "no input has taken over what was received for the one before the reload")
+	}
 }
 
 func (l *lot) take(key string) *receive.Receiver {
@@ -291,11 +327,15 @@ func (l *lot) keys() (all []string) {
 
 // takeAt takes a receiver when it holds one of the places.
 func (l *lot) takeAt(key string, places []receive.Place) *receive.Receiver {
-	l.mu.Lock()
-	p := l.receivers[key]
-	l.mu.Unlock()
-	if p == nil || !p.Holds(places) {
+	if !l.holds(key, places) {
 		return nil
 	}
 	return l.take(key)
+}
+
+func (l *lot) holds(key string, places []receive.Place) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.receivers[key]
+	return p != nil && p.Holds(places)
 }

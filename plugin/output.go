@@ -46,6 +46,7 @@ func wafOutputUnregister(def unsafe.Pointer) { output.FLBPluginUnregister(def) }
 func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int) {
 	name := C.GoString(C.waf_output_name(start))
 	s := &sink{guard: guard{log: logger("output", name)}, loop: loop}
+	s.turns.caught, s.turns.failed = s.caught("flush"), output.FLB_RETRY
 	defer s.recovered("start", func() { answer = output.FLB_ERROR })
 	defer beginLoading()()
 	o, err := filter.NewOutput("output "+name, outputProperties{start}, s.log, os.Stdout)

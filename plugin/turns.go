@@ -1,6 +1,10 @@
 package main
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
+)
 
 // notYet is the answer of work that is not done; the numbers of fluent-bit-go are not negative.
 const notYet = -1
@@ -14,6 +18,9 @@ type turns struct {
 	started bool   // the next turn's work is under way or done
 	answer  int
 	running sync.WaitGroup
+
+	caught recovery.Caught // gets the panics of work
+	failed int             // the answer of work that panics
 }
 
 // queue gives out the next turn.
@@ -25,7 +32,7 @@ func (t *turns) queue() uint64 {
 }
 
 // take starts the work when its turn has come, and ends the turn with the work's answer. Until then it returns notYet. prepare
-// is called once, by the take that starts the work.
+// is called once, by the take that starts the work. A panic of either ends the turn as well: others wait for it.
 func (t *turns) take(turn uint64, prepare func() func() int) int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -33,14 +40,7 @@ func (t *turns) take(turn uint64, prepare func() func() int) int {
 		return notYet
 	}
 	if !t.started {
-		t.started, t.answer = true, notYet
-		work := prepare()
-		t.running.Go(func() {
-			answer := work()
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			t.answer = answer
-		})
+		t.start(prepare)
 		return notYet
 	}
 	if t.answer != notYet {
@@ -48,6 +48,26 @@ func (t *turns) take(turn uint64, prepare func() func() int) int {
 		t.started = false
 	}
 	return t.answer
+}
+
+// start starts the work of the current turn. Where that cannot be prepared the turn is over.
+func (t *turns) start(prepare func() func() int) {
+	defer func() {
+		if !t.started {
+			t.serving++
+		}
+	}()
+	work := prepare()
+	t.started, t.answer = true, notYet
+	t.running.Go(func() {
+		answer := t.failed
+		defer func() {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.answer = answer
+		}()
+		recovery.Once(t.caught, func() { answer = work() })
+	})
 }
 
 // waiting returns how many turns are not over.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"path"
 	"runtime"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/corazawaf/coraza/v3"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -35,12 +37,20 @@ func (p *program) probe() *probes {
 	var group sync.WaitGroup
 	for range p.workers() {
 		group.Go(func() {
-			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
-				p.yield()
-				if text := probeText(&all[i], datasets); text != "" {
-					results[i], failures[i] = files.compile(text, path.Dir(all[i].directives[0].File))
+			i := -1
+			failed := func(cause any, _ []byte) {
+				if i >= 0 {
+					failures[i] = fmt.Errorf("panic: %s", recovery.Describe(cause))
 				}
 			}
+			recovery.Loop(nil, failed, func() {
+				for i = int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+					p.yield()
+					if text := probeText(&all[i], datasets); text != "" {
+						results[i], failures[i] = files.compile(text, path.Dir(all[i].directives[0].File))
+					}
+				}
+			})
 		})
 	}
 	group.Wait()

@@ -11,12 +11,16 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // maxLine is the size in bytes from which a line is no record.
 const maxLine = 16 << 20
 
-var errTooLong = errors.New("longer than 16 MiB")
+var (
+	errTooLong = errors.New("longer than 16 MiB")
+	errPanic   = errors.New("recovered from a panic, which is a bug: please report the line on the standard error output")
+)
 
 // checked is one record of an input, or one line that is none.
 type checked struct {
@@ -55,18 +59,14 @@ func (e *evaluation) run(ctx context.Context, in io.Reader, each func(*checked) 
 	inOrder := make(chan *block, 2*workers)
 	failed := make(chan error, 1)
 	go func() {
-		failed <- readBlocks(ctx, in, work, inOrder)
-		close(work)
-		close(inOrder)
+		defer close(inOrder)
+		defer close(work)
+		err := errPanic
+		recovery.Once(e.filter.Caught("reading records"), func() { err = readBlocks(ctx, in, work, inOrder) })
+		failed <- err
 	}()
 	for range workers {
-		go func() {
-			var decoder intake.Decoder
-			for b := range work {
-				b.check(e, &decoder)
-				close(b.done)
-			}
-		}()
+		go recovery.Loop(ctx.Done(), e.filter.Caught("checking records"), func() { e.work(work) })
 	}
 	for b := range inOrder {
 		<-b.done
@@ -77,6 +77,25 @@ func (e *evaluation) run(ctx context.Context, in io.Reader, each func(*checked) 
 		}
 	}
 	return <-failed
+}
+
+// work checks blocks until there are none. Each is done with, also when checking it panics: its lines have no finding then.
+func (e *evaluation) work(blocks <-chan *block) {
+	var decoder intake.Decoder
+	for b := range blocks {
+		b.checkOrFail(e, &decoder)
+	}
+}
+
+func (b *block) checkOrFail(e *evaluation, d *intake.Decoder) {
+	defer close(b.done)
+	if !recovery.Once(e.filter.Caught("checking records"), func() { b.check(e, d) }) {
+		*d = intake.Decoder{}
+		b.found = nil
+		for number := range b.All() {
+			b.found = append(b.found, checked{line: number, err: errPanic})
+		}
+	}
 }
 
 func readBlocks(ctx context.Context, in io.Reader, work, inOrder chan<- *block) error {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -74,7 +75,7 @@ func (in *intakes) run(ctx context.Context) {
 	if in.stdin != nil {
 		go func() {
 			defer close(ended)
-			in.Stream(in.stdin, netip.Addr{})
+			recovery.Once(in.Caught("standard input"), func() { in.Stream(in.stdin, netip.Addr{}) })
 		}()
 	}
 	if in.stdin != nil && len(in.Places()) == 0 {

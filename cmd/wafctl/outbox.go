@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
@@ -30,14 +31,16 @@ type outbox struct {
 	stopped bool   // no more alerts are delivered
 	offered uint64 // all alerts
 	told    limiter
+
+	number int // of the batch that is being delivered; for the goroutine that does
 }
 
 // openOutboxes opens one outbox for each destination, or returns all problems.
-func openOutboxes(destinations []string, c *console, limit int64) ([]*outbox, error) {
+func openOutboxes(destinations []string, c *console, limit int64, caught recovery.Caught) ([]*outbox, error) {
 	var all []*outbox
 	var problems []error
 	for _, destination := range destinations {
-		d, err := delivery.Open(destination, delivery.Options{Stdout: c.out})
+		d, err := delivery.Open(destination, delivery.Options{Stdout: c.out, Caught: caught})
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -86,14 +89,39 @@ func (o *outbox) tell(line string) {
 
 // deliver sends alerts until the outbox is closed and empty, or the destination is given up.
 func (o *outbox) deliver() {
-	defer close(o.ended)
-	defer o.change(func() { o.stopped = true })
-	for number := 0; ; number++ {
+	for {
 		batch := o.take()
-		if len(batch) == 0 || !o.send(fmt.Sprint(number), batch) {
+		if len(batch) == 0 || !o.handle(batch) {
 			return
 		}
 	}
+}
+
+// handle sends one batch. Alerts at which that panics are given up.
+func (o *outbox) handle(batch []delivery.Message) bool {
+	returned := false
+	defer func() {
+		if !returned {
+			o.change(func() { o.bytes = sizes(o.waiting) })
+		}
+	}()
+	o.number++
+	sent := o.send(fmt.Sprint(o.number), batch)
+	returned = true
+	return sent
+}
+
+// end is that of the goroutine that delivers.
+func (o *outbox) end() {
+	o.change(func() { o.stopped = true })
+	close(o.ended)
+}
+
+func sizes(all []delivery.Message) (sum int) {
+	for i := range all {
+		sum += size(&all[i])
+	}
+	return sum
 }
 
 // change changes fields that others may wait for.

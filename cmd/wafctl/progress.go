@@ -9,6 +9,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // progress shows on a terminal how much of the inputs has been read, when reading them takes longer than a moment. A nil
@@ -35,7 +36,10 @@ func newProgress(c *console, names []string, counts func() filter.Counts) *progr
 		return nil
 	}
 	p := &progress{console: c, counts: counts, total: sizeOf(names), stop: make(chan struct{}), stopped: make(chan struct{})}
-	go p.show()
+	go func() {
+		defer close(p.stopped)
+		recovery.Once(func(any, []byte) {}, p.show) // it is only a picture
+	}()
 	return p
 }
 
@@ -49,7 +53,6 @@ func (p *progress) end() {
 
 // show draws the bar until the progress ends.
 func (p *progress) show() {
-	defer close(p.stopped)
 	select {
 	case <-p.stop:
 		return

@@ -17,6 +17,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -83,6 +84,7 @@ func openCollector(c *console, f *flags) (r *collector, err error) {
 		r.filter.MeasureDelivery(r.stats)
 		if r.intakes.Receiver != nil {
 			r.filter.Measure(r.intakes.Collector())
+			r.filter.MeasurePanics(func() int64 { return int64(r.intakes.Counts().Panics) })
 		}
 	}
 	if err := errors.Join(append(problems, settings.Err())...); err != nil {
@@ -117,7 +119,7 @@ func (r *collector) openOutputs(f *flags, settings *setting.Reader) (err error) 
 		destinations = nil
 	}
 	limit := setting.NewReader(f, filter.Properties()).Size("emit_limit") // filter.New tells what is wrong with it
-	if r.outboxes, err = openOutboxes(destinations, r.console, limit); err != nil {
+	if r.outboxes, err = openOutboxes(destinations, r.console, limit, r.caught); err != nil {
 		settings.Problem("alert_to", err)
 	}
 	if output == "stdout" && slices.Contains(destinations, "stdout") {
@@ -129,6 +131,9 @@ func (r *collector) openOutputs(f *flags, settings *setting.Reader) (err error) 
 	}
 	return nil
 }
+
+// caught counts a panic of a delivery.
+func (r *collector) caught(cause any, stack []byte) { r.filter.Caught("delivery")(cause, stack) }
 
 // stats returns what has become of alerts at each destination.
 func (r *collector) stats() (all []delivery.Stats) {
@@ -163,13 +168,24 @@ func (r *collector) run(ctx context.Context) error {
 	r.greet()
 
 	for _, o := range r.outboxes {
-		go o.deliver()
+		go func() {
+			defer o.end()
+			recovery.Loop(nil, r.filter.Caught("delivery"), o.deliver)
+		}()
 	}
 	ending := make(chan struct{})
 	var summarizing sync.WaitGroup
-	summarizing.Go(func() { r.summarize(ending) })
+	summarizing.Go(func() {
+		caught := r.filter.Caught("summaries")
+		recovery.Loop(ending, caught, func() { r.summarize(ending) })
+		recovery.Once(caught, func() { r.send(r.filter.Summaries(true)) })
+	})
 	processed := make(chan error)
-	go func() { processed <- r.process(cancel) }()
+	go func() {
+		var failed error
+		recovery.Loop(nil, r.filter.Caught("processing"), func() { r.process(cancel, &failed) })
+		processed <- failed
+	}()
 	r.intakes.run(ctx)
 	r.intakes.Queue.Close()
 	for _, o := range r.outboxes {
@@ -194,26 +210,36 @@ func (r *collector) greet() {
 
 // process runs what arrives through the filter until nothing more comes. When records cannot be written it asks for the end,
 // and goes on with the alerts.
-func (r *collector) process(end func()) (failed error) {
+func (r *collector) process(end func(), failed *error) {
 	var outcome filter.Outcome
 	for {
 		batch, more := r.intakes.Queue.Wait()
 		if !more {
-			return failed
+			return
 		}
-		r.filter.Process(batch.Events, r.tag, &outcome)
-		continued := batch.Events
+		r.step(batch, &outcome, end, failed)
+	}
+}
+
+// step takes one batch. Where the filter panics its records continue as they came.
+func (r *collector) step(batch receive.Batch, outcome *filter.Outcome, end func(), failed *error) {
+	defer r.intakes.Queue.Done(batch)
+	continued := batch.Events
+	outcome.Reset()
+	if recovery.Once(r.filter.Caught("filter"), func() { r.filter.Process(batch.Events, r.tag, outcome) }) {
 		if outcome.Changed {
 			continued = outcome.Data
 		}
-		if failed == nil {
-			if failed = r.stream.write(continued); failed != nil {
-				end()
-			}
-		}
-		r.send(outcome.Emits)
-		r.intakes.Queue.Done(batch)
+	} else {
+		r.filter.Abandon(batch.Events, outcome)
+		outcome.Emits = nil
 	}
+	if *failed == nil {
+		if *failed = r.stream.write(continued); *failed != nil {
+			end()
+		}
+	}
+	r.send(outcome.Emits)
 }
 
 // send puts alerts into all outboxes.
@@ -230,8 +256,7 @@ func (r *collector) send(emits []filter.Emit) {
 	}
 }
 
-// summarize sends what becomes ready while no records come, such as summaries of suppressed alerts, and all of these once ending is
-// closed.
+// summarize sends what becomes ready while no records come, such as summaries of suppressed alerts, until ending is closed.
 func (r *collector) summarize(ending <-chan struct{}) {
 	ticks := time.NewTicker(time.Second)
 	defer ticks.Stop()
@@ -240,7 +265,6 @@ func (r *collector) summarize(ending <-chan struct{}) {
 		case <-ticks.C:
 			r.send(r.filter.Due(nil))
 		case <-ending:
-			r.send(r.filter.Summaries(true))
 			return
 		}
 	}

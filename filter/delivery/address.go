@@ -69,7 +69,7 @@ func parseDestination(text string, opt *Options) (*destination, []error) {
 	timeout := a.Duration("timeout", 10*time.Millisecond, 10*time.Minute)
 	sink := scheme.open(a, timeout)
 	return &destination{
-		name: nameOf(text), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters,
+		name: nameOf(text), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters, caught: opt.Caught,
 	}, append(problems, a.Problems()...)
 }
 

@@ -19,6 +19,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // Message is one alert, ready for any destination. Its bytes are borrowed for the call that gets it.
@@ -38,6 +40,9 @@ type Options struct {
 	Hostname string    // name of this machine; the system's when empty
 	Stdout   io.Writer // where the destination stdout writes; os.Stdout when nil
 	Remember int       // how many unfinished batches are remembered, the oldest forgotten first; 1,024 when 0
+
+	// Caught gets the panics that are caught, in whose place the delivery fails; may be nil.
+	Caught recovery.Caught
 
 	dialer net.Dialer
 }
@@ -59,6 +64,9 @@ func Open(destinations string, opt Options) (*Delivery, error) {
 	}
 	if opt.Stdout == nil {
 		opt.Stdout = os.Stdout
+	}
+	if opt.Caught == nil {
+		opt.Caught = func(any, []byte) {}
 	}
 	if opt.Remember <= 0 {
 		opt.Remember = 1024
@@ -96,7 +104,11 @@ func (d *Delivery) Deliver(ctx context.Context, batch string, msgs []Message) er
 	var wg sync.WaitGroup
 	for i, to := range d.destinations {
 		wg.Go(func() {
-			failures[i] = to.deliver(ctx, msgs, d.progress.of(id, i))
+			failed := func(cause any, stack []byte) {
+				failures[i] = fmt.Errorf("deliver to %s: panic: %s", to.name, recovery.Describe(cause))
+				to.caught(cause, stack)
+			}
+			recovery.Once(failed, func() { failures[i] = to.deliver(ctx, msgs, d.progress.of(id, i)) })
 		})
 	}
 	wg.Wait()

@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"sync/atomic"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // sink speaks the protocol of one destination. Its methods are called by one goroutine at a time.
@@ -40,6 +42,7 @@ type destination struct {
 	pausedBy    error
 
 	counters *counters
+	caught   recovery.Caught
 }
 
 // counters are what a destination and its sink count.
@@ -81,7 +84,8 @@ func (d *destination) deliver(ctx context.Context, msgs []Message, done share) (
 	}
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+			d.caught(p, debug.Stack())
+			err = fmt.Errorf("panic: %s", recovery.Describe(p))
 			d.sink.close() //nolint:errcheck // whatever state the panic has left
 		}
 	}()

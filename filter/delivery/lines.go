@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -25,6 +26,8 @@ type lineSink struct {
 	out  lineWriter
 	late chan written // gets the outcome of a write that took too long; nil when there is none
 	torn bool         // what was written last ends inside a line
+
+	caught recovery.Caught
 }
 
 // lineWriter is where lines go.
@@ -46,11 +49,11 @@ func openFile(a *address, _ time.Duration) sink {
 	if err != nil || mode > 0o777 {
 		a.Problem("mode", fmt.Errorf("malformed access rights %q (want 0000 to 0777)", text))
 	}
-	return &lineSink{out: &fileWriter{path: filepath.Clean(a.path), mode: os.FileMode(mode)}}
+	return &lineSink{out: &fileWriter{path: filepath.Clean(a.path), mode: os.FileMode(mode)}, caught: a.opt.Caught}
 }
 
 func openStdout(a *address, _ time.Duration) sink {
-	return &lineSink{out: &plainWriter{a.opt.Stdout}}
+	return &lineSink{out: &plainWriter{a.opt.Stdout}, caught: a.opt.Caught}
 }
 
 func (k *lineSink) send(ctx context.Context, msgs []Message) (int, error) {
@@ -62,7 +65,15 @@ func (k *lineSink) send(ctx context.Context, msgs []Message) (int, error) {
 		lines = append(append(lines, oneLine(msgs[i].JSON)...), '\n')
 	}
 	done := make(chan written, 1)
-	go func(torn bool) { done <- writeLines(k.out, lines, torn) }(k.torn)
+	go func(torn bool) {
+		w := written{torn: torn}
+		failed := func(cause any, stack []byte) {
+			w.err = fmt.Errorf("write: panic: %s", recovery.Describe(cause))
+			k.caught(cause, stack)
+		}
+		recovery.Once(failed, func() { w = writeLines(k.out, lines, torn) })
+		done <- w
+	}(k.torn)
 	select {
 	case w := <-done:
 		k.torn = w.torn
@@ -89,11 +100,6 @@ func (k *lineSink) ready(ctx context.Context) error {
 
 // writeLines writes lines, after a line break when a torn line is before them.
 func writeLines(out lineWriter, lines []byte, torn bool) (w written) {
-	defer func() {
-		if p := recover(); p != nil {
-			w = written{torn: torn, err: fmt.Errorf("write: panic: %v", p)}
-		}
-	}()
 	extra := 0
 	if torn {
 		extra = 1

@@ -146,7 +146,7 @@ func TestAPipeThatNobodyReadsDoesNotHoldUpTheOthers(t *testing.T) {
 
 func TestAWriterThatPanicsIsAnError(t *testing.T) {
 	d := mustOpen(t, "stdout", Options{Stdout: panicWriter{}})
-	require.EqualError(t, d.Deliver(t.Context(), "a", alerts(0, 1)), "deliver to stdout: write: panic: no writer")
+	require.EqualError(t, d.Deliver(t.Context(), "a", alerts(0, 1)), "deliver to stdout: write: panic: a string")
 }
 
 type panicWriter struct{}

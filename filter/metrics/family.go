@@ -47,7 +47,7 @@ var (
 	Flushes      = gauge("waf_flushes_waiting", "Chunks that wait in an output for those before them, the one being delivered included.")
 	Received     = counter("waf_intake_total", "What wafctl run or the input nano received: datagrams, lines, and the records in them.", "what")
 	Lost         = counter("waf_intake_lost_total", "Messages that were sent and did not become records, and records that were dropped.", "reason")
-	Closed       = counter("waf_intake_closed_total", "TCP connections that were closed before their senders did: idle, for one of another address (max_connections), or because unfinished lines took too much memory.", "reason")
+	Closed       = counter("waf_intake_closed_total", "TCP connections that were closed for being idle, to make room for others (max_connections), or because unfinished lines took too much memory (memory).", "reason")
 	Intake       = gauge("waf_intake_bytes", "Memory of received records that wait, and of unfinished lines.")
 	Panics       = counter("waf_panics_total", "Panics that were caught; their records passed as they came.")
 	RulesInfo    = gauge("waf_rules_info", "Always 1: what the rules call themselves, and the hash of their content.", "rule_set", "content")

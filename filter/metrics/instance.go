@@ -10,12 +10,15 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // Instance is one filter, output or wafctl run with its metrics.
 type Instance struct {
 	kind, name string
 	registry   *prometheus.Registry
+	caught     recovery.Caught
 	labeled    prometheus.Registerer
 }
 
@@ -27,14 +30,14 @@ var members = struct {
 }{}
 
 // Join adds an instance to the pages of the process. Instances are told apart by kind, for instance filter, and name; a name
-// that is taken gets a number. It leaves with Leave.
-func Join(kind, name, version string) *Instance {
+// that is taken gets a number. It leaves with Leave. Panics of its collectors, which run on goroutines of client_golang, go to caught.
+func Join(kind, name, version string, caught recovery.Caught) *Instance {
 	members.mu.Lock()
 	defer members.mu.Unlock()
 	if members.process == nil {
 		members.process = newProcess(version)
 	}
-	i := &Instance{kind: kind, name: name, registry: prometheus.NewRegistry()}
+	i := &Instance{kind: kind, name: name, caught: caught, registry: prometheus.NewRegistry()}
 	for n := 2; slices.ContainsFunc(members.list, i.isNamesake); n++ {
 		i.name = fmt.Sprintf("%s#%d", name, n)
 	}
@@ -51,7 +54,22 @@ func (i *Instance) isNamesake(other *Instance) bool {
 }
 
 // Add adds metrics of the instance. It panics where two have the same name and labels.
-func (i *Instance) Add(all ...prometheus.Collector) { i.labeled.MustRegister(all...) }
+func (i *Instance) Add(all ...prometheus.Collector) {
+	for _, c := range all {
+		i.labeled.MustRegister(&guarded{c, i.caught})
+	}
+}
+
+// guarded is a collector whose panics cost what it would have sent.
+type guarded struct {
+	prometheus.Collector
+	caught recovery.Caught
+}
+
+// Collect implements prometheus.Collector.
+func (g *guarded) Collect(to chan<- prometheus.Metric) {
+	recovery.Once(g.caught, func() { g.Collector.Collect(to) })
+}
 
 // Leave takes the instance off the pages.
 func (i *Instance) Leave() {

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // page is an address at which the metrics of the process are served, for all that have asked for it.
@@ -17,6 +19,7 @@ type page struct {
 	server  *http.Server
 	at      net.Addr
 	users   int // guarded by pages.mu
+	ended   chan struct{}
 }
 
 var pages = struct {
@@ -34,8 +37,8 @@ const (
 )
 
 // Serve serves the metrics of all instances of the process at http://ADDRESS/metrics. Several may ask for the same address;
-// the last one that closes its share ends it.
-func Serve(address string) (*Page, error) {
+// the last one that closes its share ends it. Panics outside of requests go to the caught of the first.
+func Serve(address string, caught recovery.Caught) (*Page, error) {
 	pages.mu.Lock()
 	defer pages.mu.Unlock()
 	if p := pages.byAddress[address]; p != nil {
@@ -52,12 +55,25 @@ func Serve(address string) (*Page, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", handler)
 	p := &page{
-		address: address, at: listener.Addr(), users: 1,
+		address: address, at: listener.Addr(), users: 1, ended: make(chan struct{}),
 		server: &http.Server{Handler: mux, ReadTimeout: readTimeout, MaxHeaderBytes: 16 << 10},
 	}
 	pages.byAddress[address] = p
-	go p.server.Serve(listener) //nolint:errcheck // it always ends with an error, when it is closed
+	go recovery.Loop(p.ended, caught, func() { p.serve(&listener) })
 	return &Page{p}, nil
+}
+
+// serve serves until the page is closed. A panic costs the listener, so that the next call opens another.
+func (p *page) serve(listener *net.Listener) {
+	l := *listener
+	*listener = nil
+	if l == nil {
+		var err error
+		if l, err = net.Listen("tcp", p.at.String()); err != nil {
+			return // the address is taken
+		}
+	}
+	p.server.Serve(l) //nolint:errcheck // it always ends with an error, when it is closed
 }
 
 // Address returns where the page is, also when any free port was asked for.
@@ -71,6 +87,7 @@ func (p *Page) Close() error {
 		return nil
 	}
 	delete(pages.byAddress, p.page.address)
+	close(p.page.ended)
 	if err := p.page.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close metrics page: %w", err)
 	}

@@ -72,13 +72,13 @@ func (b *backlog) keep(messages []ipv4.Message, q *Queue, now time.Time) bool {
 func (b *backlog) decode(in *reader, socket *socket) {
 	for s := range b.slabs {
 		for s.next < len(s.datagrams) {
-			recovery.Once(in.caught("backlog"), func() { in.slab(s) })
+			recovery.Once(in.Caught("backlog"), func() { in.slab(s) })
 		}
 		if s.told {
 			in.counters.kernelDrops.Add(socket.drops.advance(s.drops))
 		}
 		in.Queue.release(len(s.data))
-		recovery.Once(in.caught("backlog"), in.flush)
+		recovery.Once(in.Caught("backlog"), in.flush)
 		if cap(s.data) <= largeSlab {
 			b.spare.Put(s)
 		}

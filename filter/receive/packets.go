@@ -61,7 +61,7 @@ func (r *Receiver) newReader(waits bool) *reader {
 // readPackets reads a socket until the end, and then for as long as the kernel has something.
 func (r *Receiver) readPackets(s *socket) {
 	in, later := r.newReader(false), newBacklog()
-	r.group.Go(func() { recovery.Loop(nil, r.caught("backlog"), func() { later.decode(in, s) }) })
+	r.group.Go(func() { recovery.Loop(nil, r.Caught("backlog"), func() { later.decode(in, s) }) })
 	defer close(later.slabs)
 	messages := make([]ipv4.Message, batchLength)
 	for i := range messages {
@@ -191,7 +191,7 @@ func (in *reader) message(data []byte, from netip.Addr, now time.Time) {
 // recovered is to be deferred with a message. A panic of a decoder makes an invalid one of it.
 func (in *reader) recovered(data []byte, from netip.Addr, now time.Time) {
 	if cause := recover(); cause != nil {
-		in.caught("decoder")(cause, debug.Stack())
+		in.Caught("decoder")(cause, debug.Stack())
 		in.events, in.records = in.events[:in.before.events], in.before.records
 		in.invalid(data, errPanic, from, now)
 	}

@@ -92,12 +92,12 @@ func Open(s Settings, warn func(line string)) (*Receiver, error) {
 	}
 	for _, s := range r.sockets {
 		r.group.Go(func() {
-			recovery.Loop(r.over, r.caught("receive on "+s.LocalAddr().String()), func() { r.readPackets(s) })
+			recovery.Loop(r.over, r.Caught("receive on "+s.LocalAddr().String()), func() { r.readPackets(s) })
 		})
 	}
 	for _, l := range r.listeners {
 		r.group.Go(func() {
-			recovery.Loop(r.over, r.caught("accept on "+l.Addr().String()), func() { r.accept(l) })
+			recovery.Loop(r.over, r.Caught("accept on "+l.Addr().String()), func() { r.accept(l) })
 		})
 	}
 	r.watching.Go(r.watch)

@@ -75,7 +75,7 @@ func (r *Receiver) greet(listener net.Listener, conn net.Conn) {
 	kept = true
 	r.group.Go(func() {
 		defer c.leave()
-		recovery.Once(r.caught("connection"), func() { r.serve(c) })
+		recovery.Once(r.Caught("connection"), func() { r.serve(c) })
 	})
 }
 
@@ -143,7 +143,7 @@ func (r *Receiver) countTooLong() {
 // Stream reads lines, which end with a newline or NUL, until the stream ends. While the queue is full it waits. From is whom the
 // records are said to come from, the zero value for nobody.
 func (r *Receiver) Stream(stream io.Reader, from netip.Addr) {
-	recovery.Once(r.caught("stream"), func() {
+	recovery.Once(r.Caught("stream"), func() {
 		lines := intake.NewLines(stream, r.settings.MaxMessage)
 		for {
 			block, err := lines.Next()
@@ -162,7 +162,7 @@ func (r *Receiver) Stream(stream io.Reader, from netip.Addr) {
 
 // block decodes lines and hands them over. A panic costs those that were not handed over.
 func (in *reader) block(block intake.Block, from netip.Addr) {
-	if !recovery.Once(in.caught("decoder of lines"), func() { in.lines(block, from) }) {
+	if !recovery.Once(in.Caught("decoder of lines"), func() { in.lines(block, from) }) {
 		in.reset()
 	}
 }

@@ -23,8 +23,8 @@ func (r *Receiver) watch() {
 		r.readKernelDrops()
 		r.tellLosses(told)
 	}
-	recovery.Loop(r.end, r.caught("watch"), func() { r.tick(&told) })
-	recovery.Once(r.caught("last watch"), last)
+	recovery.Loop(r.end, r.Caught("watch"), func() { r.tick(&told) })
+	recovery.Once(r.Caught("last watch"), last)
 }
 
 // tick looks every so often until the end.
@@ -124,8 +124,8 @@ func (t *teller) once(line string) {
 // invalid tells what is wrong with a message that is not JSON; its text stays out of the log.
 func (t *teller) invalid(reason error) { t.once("a message is invalid: " + reason.Error()) }
 
-// caught returns what counts a panic and tells of the first.
-func (r *Receiver) caught(where string) recovery.Caught {
+// Caught returns what counts a panic and tells of the first.
+func (r *Receiver) Caught(where string) recovery.Caught {
 	return func(cause any, stack []byte) {
 		if r.counters.panics.Add(1) == 1 {
 			r.tell.warn(fmt.Sprintf("%s: recovered from a panic, %s; further ones are only counted\n%s", where, recovery.Describe(cause), stack))
