@@ -337,7 +337,7 @@ func TestAPanicIsAnErrorOfOneDestination(t *testing.T) {
 	sink := &brokenSink{}
 	d.destinations[0].sink = sink
 	d.destinations[0].name = "broken"
-	require.ErrorContains(t, d.Deliver(t.Context(), "a", alerts(0, 3)), "deliver to broken: panic: broken")
+	require.ErrorContains(t, d.Deliver(t.Context(), "a", alerts(0, 3)), "deliver to broken: panic: a string")
 	assert.Equal(t, count(0, 3), lineNumbers(t, stdout.String()))
 	assert.Equal(t, 1, sink.closed, "a connection in an unknown state is not used again")
 	d.destinations[0].sink = &lineSink{out: &plainWriter{&stdout}}

@@ -146,7 +146,7 @@ func TestAPipeThatNobodyReadsDoesNotHoldUpTheOthers(t *testing.T) {
 
 func TestAWriterThatPanicsIsAnError(t *testing.T) {
 	d := mustOpen(t, "stdout", Options{Stdout: panicWriter{}})
-	require.EqualError(t, d.Deliver(t.Context(), "a", alerts(0, 1)), "deliver to stdout: write: panic: a string")
+	require.EqualError(t, d.Deliver(t.Context(), "a", alerts(0, 1)), "deliver to stdout: write: panic: a *errors.errorString")
 }
 
 type panicWriter struct{}

@@ -91,17 +91,21 @@ func Open(s Settings, warn func(line string)) (*Receiver, error) {
 		}
 	}
 	for _, s := range r.sockets {
-		r.group.Go(func() {
-			recovery.Loop(r.over, r.Caught("receive on "+s.LocalAddr().String()), func() { r.readPackets(s) })
-		})
+		r.receiveFrom(s)
 	}
 	for _, l := range r.listeners {
-		r.group.Go(func() {
-			recovery.Loop(r.over, r.Caught("accept on "+l.Addr().String()), func() { r.accept(l) })
-		})
+		r.acceptFrom(l)
 	}
 	r.watching.Go(r.watch)
 	return r, nil
+}
+
+func (r *Receiver) receiveFrom(s *socket) {
+	r.group.Go(func() { recovery.Loop(r.over, r.Caught("receive on a socket"), func() { r.readPackets(s) }) })
+}
+
+func (r *Receiver) acceptFrom(l net.Listener) {
+	r.group.Go(func() { recovery.Loop(r.over, r.Caught("accept on a listener"), func() { r.accept(l) }) })
 }
 
 func (r *Receiver) open(place Place) error {
