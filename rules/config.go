@@ -66,6 +66,7 @@ func ReadConfig(r *setting.Reader) Config {
 			c.Setup = append(c.Setup, action)
 		}
 	}
+	checkParanoia(r, embedded)
 	for _, s := range engineSettings {
 		if directive := s.read(r); directive != "" {
 			c.Engine = append(c.Engine, directive)

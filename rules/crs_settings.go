@@ -2,6 +2,7 @@ package rules
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
@@ -102,4 +103,23 @@ func (w wrapping) wrap(list string) string {
 		words[i] = w.before + word + w.after
 	}
 	return strings.Join(words, " ")
+}
+
+// checkParanoia refuses levels with which CRS has every request alert (rule 901500): those of the rules that run have to hold those of the
+// rules that count.
+func checkParanoia(r *setting.Reader, withDefaults bool) {
+	level := func(property, older string) (int, bool) {
+		for _, name := range []string{property, older} {
+			if r.Given(name) {
+				n, err := strconv.Atoi(r.Text(name))
+				return n, err == nil // another problem tells
+			}
+		}
+		return 1, withDefaults
+	}
+	blocking, known := level("blocking_paranoia", "paranoia")
+	detection, given := level("detection_paranoia", "executing_paranoia")
+	if given = given && (r.Given("detection_paranoia") || r.Given("executing_paranoia")); known && given && detection < blocking {
+		r.Problem("detection_paranoia", fmt.Errorf("%d is below blocking_paranoia (want %d or more)", detection, blocking))
+	}
 }

@@ -2,6 +2,8 @@ package rules
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -60,7 +62,17 @@ func newGate(p *program, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTa
 		return nil, err
 	}
 	g.Gate = made
+	p.warnAboutBlocked(baseline, table)
 	return g, err
+}
+
+// warnAboutBlocked warns of rules that block whatever comes: of those that block the plain transaction with its response and without.
+func (p *program) warnAboutBlocked(b gate.Baseline, table *ruleTable) {
+	for _, id := range slices.Sorted(maps.Keys(b.Matched[0])) {
+		if b.Matched[1][id] && table.blocking[id] {
+			p.warnings = append(p.warnings, fmt.Sprintf("%s: rule %d blocks every request: an alert without a cause", p.places()(id), id))
+		}
+	}
 }
 
 // runPlain finds out what the rules make of the plain transaction, with and without its response. The one with it stays open.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -140,4 +141,40 @@ func TestMalformedEngineSettingsAreRefused(t *testing.T) {
 		ReadConfig(r)
 		assert.EqualError(t, r.Err(), "property "+property+": "+c[1])
 	}
+}
+
+func TestParanoiaLevelsWithWhichEverythingAlertsAreRefused(t *testing.T) {
+	for _, c := range []struct {
+		settings setting.Map
+		refused  bool
+	}{
+		{setting.Map{"blocking_paranoia": "2", "detection_paranoia": "1"}, true},
+		{setting.Map{"paranoia": "3", "executing_paranoia": "2"}, true},
+		{setting.Map{"blocking_paranoia": "2", "detection_paranoia": "2"}, false},
+		{setting.Map{"detection_paranoia": "1"}, false},
+		{setting.Map{"blocking_paranoia": "4"}, false},
+		{setting.Map{"rules": "/etc/own.conf", "detection_paranoia": "1"}, false}, // which level counts is said in the file
+	} {
+		r := setting.NewReader(c.settings, Properties())
+		ReadConfig(r)
+		if c.refused {
+			require.ErrorContains(t, r.Err(), "detection_paranoia", "%v", c.settings)
+			require.ErrorContains(t, r.Err(), "below blocking_paranoia", "%v", c.settings)
+		} else {
+			require.NoError(t, r.Err(), "%v", c.settings)
+		}
+	}
+}
+
+func TestRulesThatBlockEveryRequestAreToldOf(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own.conf")
+	require.NoError(t, os.WriteFile(own, []byte(`SecAction "id:100,phase:1,nolog,pass,setvar:tx.detection_paranoia_level=1"`), 0o600))
+	s, err := Open(config(t, setting.Map{"rules": own + ",crs", "blocking_paranoia": "3"}))
+	require.NoError(t, err)
+	defer s.Close()
+	require.Contains(t, strings.Join(s.Warnings(), "\n"), "blocks every request")
+	quiet, err := Open(config(t, setting.Map{"blocking_paranoia": "3"}))
+	require.NoError(t, err)
+	defer quiet.Close()
+	require.NotContains(t, strings.Join(quiet.Warnings(), "\n"), "blocks every request")
 }

@@ -121,6 +121,7 @@ type inputs struct {
 	names   []string
 	alerts  int
 	broken  int // lines that are no records
+	unread  int // inputs that could not be read to their end
 
 	progress *progress
 }
@@ -145,6 +146,7 @@ func (in *inputs) each(ctx context.Context, e *evaluation, do func(file string, 
 	for _, name := range in.names {
 		if err := in.one(ctx, e, name, do); err != nil {
 			problems = append(problems, err)
+			in.unread++
 		}
 	}
 	if in.broken > 0 {

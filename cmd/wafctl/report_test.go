@@ -77,3 +77,14 @@ func TestTimesOfLogsAreRead(t *testing.T) {
 		require.Error(t, err, text)
 	}
 }
+
+func TestReportIsKeptWhenItsInputCannotBeRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.html")
+	require.NoError(t, os.WriteFile(path, []byte("of yesterday"), 0o600))
+	got := wafctl(strings.NewReader(clean), nil, "report", "-o", path, "-", filepath.Join(t.TempDir(), "missing.ndjson"))
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, "missing.ndjson")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "of yesterday", string(text))
+}
