@@ -97,9 +97,25 @@ func (p *pipeline) end() error {
 		p.addsUp()
 		return err
 	case <-time.After(patience):
-		require.FailNow(p.t, "Fluent Bit still runs")
+		require.FailNow(p.t, "Fluent Bit still runs", "its threads:\n%s", p.threads())
 		return nil
 	}
+}
+
+// threads tells where each thread of the process waits: its state, the call that it is in, and the place in the kernel.
+func (p *pipeline) threads() string {
+	var b strings.Builder
+	tasks, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*", p.command.Process.Pid))
+	for _, task := range tasks {
+		what := func(name string) string {
+			data, _ := os.ReadFile(filepath.Join(task, name))
+			return strings.TrimSpace(string(data))
+		}
+		_, state, _ := strings.Cut(what("status"), "State:")
+		state, _, _ = strings.Cut(state, "\n")
+		fmt.Fprintf(&b, "%s %s:%s, in %s, call %s\n", filepath.Base(task), what("comm"), state, what("wchan"), what("syscall"))
+	}
+	return b.String()
 }
 
 func (p *pipeline) log() string { return p.read("log") }
@@ -124,7 +140,7 @@ func (p *pipeline) wait(what string, done func() bool) {
 		default:
 		}
 		if time.Now().After(end) {
-			require.FailNow(p.t, "nothing came", "waited %s for %s", patience, what)
+			require.FailNow(p.t, "nothing came", "waited %s for %s; its threads:\n%s", patience, what, p.threads())
 		}
 	}
 }
