@@ -42,6 +42,10 @@ var spellings = []struct {
 		"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n", "HTTP/1.1 200 OK\r\nLocation: /a\r\nX:\r\n folded\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nLocation: /a\r\nX:\r\n Location: /b\r\n\r\n", "HTTP/2 404\n\nContent-Length: 7", "\r\nContent-Length: 2\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nlocation: /a\r\n\r\n", "junk", "-", "",
+		"HTTP/1.1 200 OK\r\nDate: now\r\nContent-Type: text/html\r\n\r\nmore", "HTTP/1.1 200 OK\r\nDate: n\row\r\nContent-Type: text/html\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nDate\v: now\r\nContent-Type: text/html\r\n\r\n", "\r\nHTTP/1.1 200 OK\r\nDate: now\r\nContent-Type: text/html\r\n\r\n",
+		"HTTP/1.1 100 OK\r\n\r\n", "HTTP/1.1 100 OK\r\n\r\nHTTP/1.1 200 OK\r\nDate: now\r\n\r\n",
+		"X: 1\r\nHTTP/1.1 200 OK\r\nDate: now\r\n\r\n", "X: 1\r\nDate: now\r\n\r\n", "X: 1\r\nHTTP/1.1: 404 OK\r\n\r\n", // no status line, or a late one
 		"HTTP/1.1 200 OK\r\n" + longLine + "\r\n", "HTTP/1.1 200 OK\r\n" + longLine + "X", // a whole head, and a cut one
 	}},
 	{"RSP_BODY", []string{"<p>hello</p>", "3\r\nabc\r\n0\r\n\r\n", "3\r\nabc", "-", ""}},
@@ -71,7 +75,7 @@ func seen(t *rules.Transaction) string {
 	return fmt.Sprintf("%q", []any{
 		t.ClientIP == "", t.ServerIP == "", t.Method, t.URI, t.Protocol, t.ServerName, t.RequestHeaders, t.Arguments, t.RequestBody,
 		t.RequestCut, t.RequestHeadCut, t.HasResponse, t.ResponseStatus, t.ResponseProtocol, shown, t.ResponseBody, t.ResponseCut,
-		t.ResponseHeadCut, t.Unknown,
+		t.ResponseHeadCut, t.Unknown, t.Partial,
 	})
 }
 
