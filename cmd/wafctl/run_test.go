@@ -223,6 +223,14 @@ func TestOutputHasEveryRecordInOrderWithItsVerdict(t *testing.T) {
 	require.False(t, scanner.Scan())
 }
 
+func TestVerdictsOfTheSenderAreNotWritten(t *testing.T) {
+	in := `{"waf":{"alert":true},"message":"not http"}` + "\n" + `{"a":1,"\u0077af":0,"L7_PROTOCOL":"dns","w\u0061f":[]}` + "\n" +
+		strings.Replace(clean, "{", `{"waf":"forged",`, 1) + "\n"
+	r := start(t, strings.NewReader(in), "--listen", "-", "--output", "stdout", "--alert-to", "off")
+	require.Equal(t, exitClean, r.ended())
+	require.Equal(t, `{"message":"not http"}`+"\n"+`{"a":1,"L7_PROTOCOL":"dns"}`+"\n"+clean+"\n", r.out.String())
+}
+
 func TestWhatIsNotJSONIsCountedAndToldNowAndThen(t *testing.T) {
 	in := strings.Repeat("not json\n", 500) + `{"a":1} and more` + "\n" + clean
 	for policy, want := range map[string]struct{ summary, out string }{
