@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // mostSpare is how many empty blocks are kept.
@@ -38,7 +40,10 @@ func startBackground(f *Filter) *background {
 	q := &background{filter: f, limit: f.config.queueLimit, skips: f.config.queueSkips, idle: make(chan struct{})}
 	q.changed.L = &q.mu
 	q.startSlow()
-	go q.run()
+	go func() {
+		defer close(q.idle)
+		recovery.Loop(nil, f.Caught("inspection in the background"), q.run)
+	}()
 	return q
 }
 
@@ -102,7 +107,6 @@ func (q *background) empty(size int) *block {
 
 // run inspects chunks until the filter ends.
 func (q *background) run() {
-	defer close(q.idle)
 	for {
 		k, more := q.next()
 		if !more {

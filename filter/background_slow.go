@@ -3,6 +3,8 @@ package filter
 import (
 	"runtime"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // slowQueue holds records that keep the engine busy, by sender, so that one sender's do not hold up those of the others. The background's
@@ -34,7 +36,10 @@ func (q *background) startSlow() {
 	workers := max(1, runtime.GOMAXPROCS(0)-1)
 	q.slowWorkers.Add(workers)
 	for range workers {
-		go q.runSlow()
+		go func() {
+			defer q.slowWorkers.Done()
+			recovery.Loop(nil, q.filter.Caught("inspection in the background"), q.runSlow)
+		}()
 	}
 }
 
@@ -154,7 +159,6 @@ func (s *slowQueue) next() *slowJob {
 
 // runSlow judges slow records until the filter ends.
 func (q *background) runSlow() {
-	defer q.slowWorkers.Done()
 	for {
 		j := q.nextSlow()
 		if j == nil {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -189,20 +190,26 @@ func (r *round) giveUp() {
 
 // work takes jobs until there are none, or the deadline has passed.
 func (r *round) work(next func() (*job, *place)) {
-	for {
-		j, p := next()
-		if j == nil {
-			return
+	recovery.Once(r.filter.Caught("inspection"), func() {
+		for {
+			j, p := next()
+			if j == nil {
+				return
+			}
+			if r.workOn(j, p) {
+				r.done <- j
+			}
 		}
-		if p == nil || !r.begin(j, p) {
-			r.done <- j // waiting still
-			continue
-		}
-		if r.judge(j) {
-			r.done <- j
-		}
-		r.end(j, p)
+	})
+}
+
+// workOn evaluates a job, and reports whether it is done: one without a place waits still, and is.
+func (r *round) workOn(j *job, p *place) (done bool) {
+	if p == nil || !r.begin(j, p) {
+		return true
 	}
+	defer r.end(j, p)
+	return r.judge(j)
 }
 
 // nextQuick returns the next quick job and its place.

@@ -242,6 +242,9 @@ func newMatch(info *RuleInfo, m types.MatchedRule) Match {
 		match.level = last.ChainLevel()
 		match.values = len(all)
 	}
+	if match.Message == "" {
+		match.Message = fmt.Sprintf("Rule %d matched", info.ID)
+	}
 	match.conceal()
 	return match
 }

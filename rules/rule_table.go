@@ -53,6 +53,16 @@ func (t *ruleTable) update(r *corazalink.Rule) {
 	}
 	info.Phase, info.Severity, info.Tags = r.Phase, r.Severity, r.Tags
 	t.blocking[r.ID] = blocks(r.Disruptive())
+	hasSeverity := r.Severity != types.RuleSeverityUnset
+	tells := r.Log && len(r.Links) > 0 && r.Links[0].Message != ""
+	info.detects = !isOfCRS(r.ID) && (hasSeverity || t.blocking[r.ID] || tells)
+	switch {
+	case hasSeverity:
+	case t.blocking[r.ID]:
+		info.Severity = types.RuleSeverityCritical
+	case info.detects:
+		info.Severity = types.RuleSeverityNotice
+	}
 }
 
 func (t *ruleTable) add(r *seclang.Rule) *RuleInfo {
@@ -68,15 +78,13 @@ func (t *ruleTable) add(r *seclang.Rule) *RuleInfo {
 	return info
 }
 
-// isDetection reports whether a rule says something of the traffic: it has a severity, and does not only set things up or sum up.
-func (t *RuleInfo) isDetection() bool {
-	switch {
-	case t.Severity == types.RuleSeverityUnset:
-		return false
-	case t.ID >= 901000 && t.ID < 902000, t.ID >= 949000 && t.ID < 950000, t.ID >= 959000 && t.ID < 960000, t.ID >= 980000 && t.ID < 981000:
-		return false
-	}
-	return true
+// isDetection reports whether a rule says something of the traffic: it has a severity, blocks, or logs a message, and does not only set
+// things up or sum up. One without a severity counts as critical when it blocks, else as a notice.
+func (t *RuleInfo) isDetection() bool { return t.detects }
+
+// isOfCRS reports whether a rule is one with which the Core Rule Set sets things up or sums up.
+func isOfCRS(id int) bool {
+	return id >= 901000 && id < 902000 || id >= 949000 && id < 950000 || id >= 959000 && id < 960000 || id >= 980000 && id < 981000
 }
 
 func blocks(action string) bool {

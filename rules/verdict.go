@@ -47,6 +47,7 @@ type RuleInfo struct {
 	Accuracy string
 	Tags     []string
 	chain    []test
+	detects  bool
 }
 
 // test is the operator of one rule of a chain.

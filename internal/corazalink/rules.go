@@ -40,6 +40,7 @@ type Rule struct {
 	Line     int
 	Severity types.RuleSeverity
 	Tags     []string
+	Log      bool // a match is written to the error log
 	Links    []Link
 }
 
@@ -163,6 +164,9 @@ func ruleOf(v reflect.Value) Rule {
 		return r
 	}
 	for {
+		if len(r.Links) == 0 {
+			r.Log = read[bool](v, "Log")
+		}
 		r.Links = append(r.Links, linkOf(v))
 		next := member(v, "Chain")
 		if next.IsNil() {

@@ -17,8 +17,7 @@ import (
 var reviewed = map[string]string{
 	"filter/spread.go func":                             "it does nothing",
 	"filter/spread.go c.help":                           "it enters the batch, and recovers from all it does there before it leaves",
-	"filter/background.go q.run":                        "inspect recovers, and the rest moves blocks within a queue",
-	"filter/budget.go r.work":                           "judgeAlone recovers, and the rest counts",
+	"filter/background.go func":                         "it wakes those who wait",
 	"filter/delivery/delivery.go cancel":                "a function of package context",
 	"filter/delivery/stream.go func":                    "it sets a deadline",
 	"filter/receive/connections.go g.changed.Broadcast": "a function of package sync",
