@@ -59,7 +59,7 @@ func isIssued(digits string) bool {
 
 func isSeparator(text string) bool {
 	switch text {
-	case " ", "-", ".", "+", "%20", "%2D", "%2d", "%2B", "%2b", "\u00a0":
+	case " ", "-", ".", "+", "_", "%20", "%2D", "%2d", "%2B", "%2b", "\u00a0", "\u2009", "\u202f", "\u2010", "\u2011", "\u2012", "\u2013":
 		return true
 	}
 	return false
