@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"html"
-	"iter"
 	"net/url"
 	"slices"
 	"strings"
@@ -203,6 +202,8 @@ func (l *learned) add(text string, k Kind) bool {
 
 // settle makes the secrets ready to be found.
 func (l *learned) settle() {
+	l.plain.needles = make([]needle, 0, len(l.secrets))
+	l.squeezed.needles = make([]needle, 0, 5*len(l.secrets))
 	for i := range l.secrets {
 		s := &l.secrets[i]
 		shortest := shortestSecret
@@ -219,9 +220,7 @@ func (l *learned) settle() {
 		if s.isEscaped {
 			continue
 		}
-		for text := range encoded(s.text) {
-			l.squeezed.add(text, s.kind, true)
-		}
+		l.squeezed.addEncoded(s.text, s.kind)
 	}
 	l.plain.settle()
 	l.squeezed.settle()
@@ -233,22 +232,27 @@ const (
 	shortestEncoded = 7
 )
 
-// encoded yields what is left of a secret in hexadecimal digits, and in base64 at each of the three places where it can begin
-// in what is encoded: the digits that depend on nothing else, letters and digits in lower case.
-func encoded(text string) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		text = text[:min(len(text), longestEncoded)]
-		if !yield(hex.EncodeToString([]byte(text))) {
-			return
+// addEncoded adds what is left of a secret in hexadecimal digits, and in base64 at each of the three places where it can begin in
+// what is encoded: the digits that depend on nothing else, letters and digits in lower case.
+func (x *index) addEncoded(text string, k Kind) {
+	var raw [longestEncoded + 2]byte
+	var digits [2 * longestEncoded]byte
+	text = text[:min(len(text), longestEncoded)]
+	copy(raw[2:], text)
+	x.add(string(hex.AppendEncode(digits[:0], raw[2:2+len(text)])), k, true)
+	for before, foreign := range [...]int{0, 2, 3} {
+		all := base64.RawStdEncoding.AppendEncode(digits[:0], raw[2-before:2+len(text)])[foreign:]
+		if (before+len(text))%3 != 0 {
+			all = all[:len(all)-1]
 		}
-		for before, digits := range [...]int{0, 2, 3} {
-			all := base64.RawStdEncoding.EncodeToString([]byte("\x00\x00"[:before] + text))[digits:]
-			if (before+len(text))%3 != 0 {
-				all = all[:len(all)-1]
+		core := all[:0]
+		for _, c := range all {
+			if isWordByte(c) {
+				core = append(core, lower(c))
 			}
-			if core := squeeze(all); len(core) >= shortestEncoded && !yield(core) {
-				return
-			}
+		}
+		if len(core) >= shortestEncoded {
+			x.add(string(core), k, true)
 		}
 	}
 }
