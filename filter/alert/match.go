@@ -13,16 +13,16 @@ var collections = []string{
 	"RESPONSE_ARGS",
 }
 
-// cleanMatch returns a match without secrets. When the value that matched has one, so may what the rule quotes of it, in any
+// CleanMatch returns a match without secrets. When the value that matched has one, so may what the rule quotes of it, in any
 // form: then the cleaned value stands for the quotation.
-func cleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
+func CleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
 	clean := *m
 	clean.Variable = secrets.Text(m.Variable)
-	clean.Value = cleanValue(m.Variable, m.Value, secrets)
+	clean.Value = CleanValue(m.Variable, m.Value, secrets)
 	clean.Message, clean.Data = secrets.Text(m.Message), secrets.Text(m.Data)
 	hidden := clean.Value != m.Value
 	for _, other := range m.Others {
-		hidden = hidden || cleanValue(other, "x", secrets) != "x"
+		hidden = hidden || CleanValue(other, "x", secrets) != "x"
 	}
 	if !hidden {
 		return clean
@@ -37,8 +37,8 @@ func cleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
 	return clean
 }
 
-// cleanValue returns the value of a variable of rules without secrets.
-func cleanValue(variable, value string, secrets *redact.Pass) string {
+// CleanValue returns the value of a variable of rules, such as ARGS:q, without secrets.
+func CleanValue(variable, value string, secrets *redact.Pass) string {
 	collection, name, _ := strings.Cut(variable, ":")
 	switch collection {
 	case "REQUEST_COOKIES":

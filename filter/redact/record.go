@@ -2,22 +2,30 @@ package redact
 
 import (
 	"strings"
+	"unsafe"
 
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
 // maxDepth bounds how deep a record is read; what lies deeper is left out.
 const maxDepth = 64
 
 // AppendValue appends a msgpack value without secrets: texts are cleaned, and what stands under the name of a secret is taken
-// out whole, whatever its type.
-func (p *Pass) AppendValue(dst, value []byte) []byte {
+// out whole, whatever its type. Controls of the direction of text are replaced, also when p is nil.
+func (p *Pass) AppendValue(dst, value []byte) []byte { return p.AppendMember(dst, value, "") }
+
+// AppendMember is AppendValue for a value that stands under a key.
+func (p *Pass) AppendMember(dst, value []byte, key string) []byte {
 	if p == nil {
-		return append(dst, value...)
+		if !visible.HasBidi(unsafe.String(unsafe.SliceData(value), len(value))) {
+			return append(dst, value...)
+		}
+		p = &Pass{}
 	}
-	return p.appendValue(dst, value, "", 0)
+	return p.appendValue(dst, value, key, 0)
 }
 
 // appendValue appends a value that stands under a key.
@@ -26,7 +34,7 @@ func (p *Pass) appendValue(dst, value []byte, key string, depth int) []byte {
 		return msgp.AppendNil(dst)
 	}
 	if text, isText := record.Text(value); isText {
-		return msgp.AppendString(dst, p.under(key, text))
+		return msgp.AppendString(dst, visible.WithoutBidi(p.under(key, text)))
 	}
 	if pairs, isMap := record.ReadMap(value); isMap {
 		return p.appendMap(dst, pairs, key, depth)
@@ -38,7 +46,7 @@ func (p *Pass) appendValue(dst, value []byte, key string, depth int) []byte {
 		}
 		return dst
 	}
-	if _, of := p.r.keyKind(key); of == always && !record.IsNil(value) {
+	if _, of := p.keyKind(key); of == always && !record.IsNil(value) {
 		return msgp.AppendString(dst, p.under(key, "0"))
 	}
 	return append(dst, value...)
@@ -48,7 +56,7 @@ func (p *Pass) appendValue(dst, value []byte, key string, depth int) []byte {
 // with that name.
 func (p *Pass) appendMap(dst []byte, pairs record.Pairs, key string, depth int) []byte {
 	named := p.pairName(pairs)
-	_, of := p.r.keyKind(key)
+	_, of := p.keyKind(key)
 	dst = msgp.AppendMapHeader(dst, uint32(pairs.Len()))
 	for pairs.Next() {
 		inner := key
@@ -59,7 +67,7 @@ func (p *Pass) appendMap(dst []byte, pairs record.Pairs, key string, depth int) 
 			inner = named
 		}
 		if pairs.IsKey {
-			dst = msgp.AppendString(dst, p.Text(pairs.Key))
+			dst = msgp.AppendString(dst, visible.WithoutBidi(p.Text(pairs.Key)))
 		} else {
 			dst = append(dst, pairs.Raw[:len(pairs.Raw)-len(pairs.Value)]...)
 		}
@@ -75,7 +83,7 @@ func (p *Pass) pairName(pairs record.Pairs) string {
 			continue
 		}
 		if name, isText := record.Text(pairs.Value); isText {
-			if _, of := p.r.keyKind(name); of != plain {
+			if _, of := p.keyKind(name); of != plain {
 				return name
 			}
 		}
@@ -88,8 +96,15 @@ func (p *Pass) under(key, text string) string {
 	if text == "" {
 		return text
 	}
-	kind, of := p.r.keyKind(key)
+	kind, of := p.keyKind(key)
 	return p.valued(text, kind, of)
+}
+
+func (p *Pass) keyKind(key string) (Kind, class) {
+	if p.r == nil {
+		return Argument, plain
+	}
+	return p.r.keyKind(key)
 }
 
 // keyKind is headerKind for the keys of records, which put other words before the name of a header: http_cookie,

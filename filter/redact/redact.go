@@ -92,7 +92,7 @@ func (p *Pass) Found() (kinds []string) {
 
 // Text returns a text without secrets.
 func (p *Pass) Text(text string) string {
-	if p == nil || text == "" {
+	if p == nil || p.r == nil || text == "" {
 		return text
 	}
 	if p.learned.full {
