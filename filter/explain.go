@@ -26,7 +26,7 @@ func (x *Explanation) Match(i int) rules.Match {
 }
 
 // Text returns a text of the explanation without secrets, unless redact is off.
-func (x *Explanation) Text(text string) string { return x.secrets.Text(text) }
+func (x *Explanation) Text(text string) string { return x.secrets.Quoted(text) }
 
 // Value returns the value of a variable without secrets, unless redact is off.
 func (x *Explanation) Value(variable, value string) string {

@@ -17,9 +17,9 @@ var collections = []string{
 // form: then the cleaned value stands for the quotation.
 func CleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
 	clean := *m
-	clean.Variable = secrets.Text(m.Variable)
+	clean.Variable = secrets.Quoted(m.Variable)
 	clean.Value = CleanValue(m.Variable, m.Value, secrets)
-	clean.Message, clean.Data = secrets.Text(m.Message), secrets.Text(m.Data)
+	clean.Message, clean.Data = secrets.Quoted(m.Message), secrets.Quoted(m.Data)
 	hidden := clean.Value != m.Value
 	for _, other := range m.Others {
 		hidden = hidden || CleanValue(other, "x", secrets) != "x"
@@ -51,5 +51,5 @@ func CleanValue(variable, value string, secrets *redact.Pass) string {
 			return secrets.Field(name, value)
 		}
 	}
-	return secrets.Text(value)
+	return secrets.Quoted(value)
 }

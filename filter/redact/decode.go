@@ -21,7 +21,7 @@ type decoder struct {
 
 // decoders are the ways that are known. Each part of a text goes through them again, so that they may be mixed.
 var decoders = []decoder{
-	{"percent escapes", contains('%'), between(percentBreaks), unescape(percentEscape)},
+	{"percent escapes", hasPercent, between(percentBreaks), unescape(percentEscape)},
 	{"escapes of JSON and JavaScript", contains('\\'), betweenQuotes, unescape(slashEscape)},
 	{"references of HTML and XML", contains('&'), between(referenceBreaks), unescape(reference)},
 	{"base64, base64url and hexadecimal digits", isLong, runs, decodeRun},
@@ -47,21 +47,24 @@ func setOf(bytes string) (set byteSet) {
 // Bytes that stand unescaped between the parts of a text: an escaped one is a part's own.
 var (
 	percentBreaks   = setOf(" \t\r\n&=\"<>")
-	referenceBreaks = setOf("<>\"\r\n")
+	referenceBreaks = setOf("<>\"")
 )
+
+// shortestPart is the length in bytes of a part that can hold a name, an escaped sign and a value, or an escaped secret.
+const shortestPart = 6
 
 func between(breaks byteSet) func(string, func(start, end int)) {
 	return func(text string, do func(start, end int)) {
 		start := 0
 		for i := range len(text) {
 			if breaks[text[i]] {
-				if i > start {
+				if i-start >= shortestPart {
 					do(start, i)
 				}
 				start = i + 1
 			}
 		}
-		if start < len(text) {
+		if len(text)-start >= shortestPart {
 			do(start, len(text))
 		}
 	}
@@ -119,12 +122,15 @@ func unescape(escape func(dst []byte, text string) (int, []byte)) func(string) (
 	}
 }
 
-// percentEscape undoes %41 and %u0041. A plus sign is a space only beside such escapes: where there is none, it is left.
+func hasPercent(text string) bool { return hasAny(text, "%+") }
+
+// percentEscape undoes %41, %u0041 and the plus sign of a form.
 func percentEscape(dst []byte, text string) (int, []byte) {
-	if text[0] != '%' {
-		if text[0] == '+' && len(dst) > 0 {
-			return 1, append(dst, ' ')
-		}
+	switch text[0] {
+	case '+':
+		return 1, append(dst, ' ')
+	case '%':
+	default:
 		return 0, dst
 	}
 	if len(text) >= 3 && isHex(text[1]) && isHex(text[2]) {

@@ -243,7 +243,7 @@ func (s *scanner) line(name string, at, start int) {
 	case of == always && (s.text[start] == '{' || s.text[start] == '[') && !strings.HasPrefix(s.text[start:], Placeholder):
 		from, to = start, start+nestedLength(s.text[start:])
 	case of == random || of == code:
-		from, to = start, start+endOf(s.text[start:], ",; \t\r\n&")
+		from, to = start, start+listLength(s.text[start:])
 	default:
 		from, to = start, start+endOf(s.text[start:], "\r\n")
 	}
@@ -253,9 +253,23 @@ func (s *scanner) line(name string, at, start int) {
 	if of == always && !isQuoted {
 		if indent := s.indent(at); indent >= 0 {
 			to = s.blockEnd(to, indent)
+		} else if from == to { // a header whose value is on the next line
+			from, to = s.lineValue(from)
 		}
 	}
 	s.addValue(from, to, of)
+}
+
+// listLength returns the length of values with commas between them.
+func listLength(text string) int {
+	at := 0
+	for {
+		at += endOf(text[at:], "; \t\r\n&")
+		if at == 0 || at >= len(text) || text[at-1] != ',' || !isBlank(text[at]) {
+			return at
+		}
+		at++
+	}
 }
 
 // blockEnd returns where the lines end that are indented deeper than a name.

@@ -5,6 +5,7 @@ package redact
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
@@ -110,6 +111,25 @@ func (p *Pass) Text(text string) string {
 		p.cleaned[text] = clean
 	}
 	return clean
+}
+
+// Quoted is Text for what a rule quotes, which may be a piece of a secret: those that look random are found, too.
+func (p *Pass) Quoted(text string) string {
+	clean := p.Text(text)
+	if p == nil || len(p.learned.all) == 0 {
+		return clean
+	}
+	var pieces []span
+	for at := 0; at < len(clean); at++ {
+		start := at
+		for at < len(clean) && isWordByte(clean[at]) {
+			at++
+		}
+		if looksRandom(clean[start:at]) && strings.Contains(p.learned.all, lowered(clean[start:at])) {
+			pieces = append(pieces, span{start, at, Argument})
+		}
+	}
+	return p.replace(clean, pieces)
 }
 
 // mostCleaned bounds how many texts a Pass remembers: rules that match quote the same values again and again.

@@ -109,37 +109,93 @@ func (p *Pass) learnSpans(text string, spans []span) {
 
 // learn remembers a secret in the forms in which it can come back: as it is written, and without the escapes of where it stands.
 func (p *Pass) learn(text string, k Kind) {
-	if !p.learned.add(text, k) {
+	if !p.learnForm(text, k) {
 		return
 	}
-	written := len(p.learned.secrets) - 1
+	written := len(p.learned.secrets)
 	if strings.IndexByte(text, '&') >= 0 {
-		p.learned.add(html.UnescapeString(text), k)
+		p.learnForm(html.UnescapeString(text), k)
 	}
 	if hasAny(text, "%+") {
 		if decoded, err := url.QueryUnescape(text); err == nil {
-			p.learned.add(decoded, k)
+			p.learnForm(decoded, k)
 		}
 		if decoded, err := url.PathUnescape(text); err == nil {
-			p.learned.add(decoded, k)
+			p.learnForm(decoded, k)
 		}
 	}
 	if strings.IndexByte(text, '\\') >= 0 {
 		var decoded string
 		if json.Unmarshal([]byte(`"`+strings.Trim(text, `"`)+`"`), &decoded) == nil {
-			p.learned.add(decoded, k)
+			p.learnForm(decoded, k)
 		}
 	}
-	p.learned.secrets[written].isEscaped = len(p.learned.secrets) > written+1
-	p.learned.add(strings.Trim(text, ` "'`), k)
+	p.learned.secrets[written-1].isEscaped = len(p.learned.secrets) > written
+	p.learnForm(strings.Trim(text, ` "'`), k)
 	if k == Authorization || k == Token {
 		if decoded := string(fromBase64(text)); decoded != "" {
 			_, password, _ := strings.Cut(decoded, ":")
-			p.learned.add(decoded, k)
-			p.learned.add(password, k)
+			p.learnForm(decoded, k)
+			p.learnForm(password, k)
 		}
 	}
 }
+
+// learnForm learns one form of a secret, and what is in it. It reports whether the form was new.
+func (p *Pass) learnForm(text string, k Kind) bool {
+	before := len(p.learned.secrets)
+	if !p.learned.add(text, k) {
+		return false
+	}
+	p.learnPieces(text, k)
+	if k == Argument {
+		p.learnInner(text)
+	}
+	if last := len(p.learned.secrets) - 1; last > before { // the form itself goes last: the caller marks it
+		p.learned.secrets[before], p.learned.secrets[last] = p.learned.secrets[last], p.learned.secrets[before]
+	}
+	return true
+}
+
+// learnPieces learns what looks random in a secret that is more than that: the signature among the parameters of a scheme, or a
+// value that was taken together with what follows it.
+func (p *Pass) learnPieces(text string, k Kind) {
+	for at := 0; at < len(text); at++ {
+		start := at
+		for at < len(text) && isInWord[text[at]] {
+			at++
+		}
+		if at-start < len(text) && looksRandom(text[start:at]) {
+			p.learned.add(text[start:at], k)
+		}
+	}
+}
+
+// learnInner learns the texts in an element or an object that is a secret as a whole: rules read them one by one.
+func (p *Pass) learnInner(text string) {
+	if strings.IndexByte(text, '<') >= 0 {
+		between(markupBreaks)(text, func(start, end int) {
+			inner := strings.TrimPrefix(text[start:end], "![CDATA[")
+			p.learned.add(strings.TrimSuffix(inner, "]]"), Argument)
+		})
+	}
+	if text[0] != '{' && text[0] != '[' {
+		return
+	}
+	s := scanner{r: p.r, text: text}
+	for at := 0; at < len(text); at++ {
+		if text[at] != '"' {
+			continue
+		}
+		from, to, _ := s.quoted(at)
+		if next := s.afterSpace(to + 1); next >= len(text) || text[next] != ':' {
+			p.learned.add(text[from:to], Argument)
+		}
+		at = to
+	}
+}
+
+var markupBreaks = setOf("<>")
 
 // What is learned is looked for everywhere, so it must be long enough not to be found by chance. Cookies are often flags and
 // names of languages.
@@ -162,8 +218,9 @@ type learned struct {
 	full    bool
 	kind    Kind // of the secret that did not fit in
 
-	plain    index // as they are, in lower case
-	squeezed index // letters and digits only: what a rule's transformations leave, and base64 and hexadecimal digits
+	all      string // of them, in lower case
+	plain    index  // as they are, in lower case
+	squeezed index  // letters and digits only: what a rule's transformations leave, and base64 and hexadecimal digits
 	digits   []byte
 	places   []int32
 }
@@ -204,8 +261,11 @@ func (l *learned) add(text string, k Kind) bool {
 func (l *learned) settle() {
 	l.plain.needles = make([]needle, 0, len(l.secrets))
 	l.squeezed.needles = make([]needle, 0, 5*len(l.secrets))
+	var all strings.Builder
 	for i := range l.secrets {
 		s := &l.secrets[i]
+		all.WriteString(lowered(s.text))
+		all.WriteByte('\n')
 		shortest := shortestSecret
 		if s.kind == Cookie || s.kind == SetCookie {
 			shortest = shortestCookie
@@ -222,6 +282,7 @@ func (l *learned) settle() {
 		}
 		l.squeezed.addEncoded(s.text, s.kind)
 	}
+	l.all = all.String()
 	l.plain.settle()
 	l.squeezed.settle()
 }
