@@ -236,7 +236,7 @@ func (s *scanner) line(name string, at, start int) {
 	case isQuoted:
 	case s.text[start] == '$' && of == always: // login(password: $p) of GraphQL
 		from = start + 1
-		if to = from + identifierLength(s.text[from:]); to > from {
+		if to = from + identifierLength(s.text[from:]); to > from && len(s.variables) < mostVariables {
 			s.variables = append(s.variables, s.text[from:to])
 		}
 		return
@@ -271,6 +271,9 @@ func listLength(text string) int {
 		at++
 	}
 }
+
+// mostVariables bounds how many variables of a text are looked for.
+const mostVariables = 16
 
 // blockEnd returns where the lines end that are indented deeper than a name.
 func (s *scanner) blockEnd(at, indent int) int {

@@ -38,25 +38,25 @@ func (s *scanner) tag() {
 func (s *scanner) attributes(do func(name string, from, to int)) int {
 	limit := min(len(s.text), s.open+2*nearby)
 	at := s.open + endOf(s.text[s.open:limit], " \t\r\n/>")
-	for at < limit && s.text[at] != '>' {
+	for at < limit && s.text[at] != '>' && s.text[at] != '<' {
 		if c := s.text[at]; isBlank(c) || isBreak(c) || c == '/' {
 			at++
 			continue
 		}
-		end := at + endOf(s.text[at:limit], " \t\r\n=>/")
+		end := at + endOf(s.text[at:limit], " \t\r\n=></")
 		name := s.text[at:end]
 		at = s.afterSpace(end)
 		if at >= limit || s.text[at] != '=' {
-			at = max(at, end+1)
-			if end < limit && s.text[end] == '>' {
-				at = end
+			at = max(end, at)
+			if at == end && end < limit && s.text[end] == '=' {
+				at++
 			}
 			continue
 		}
 		at = s.afterSpace(at + 1)
 		from, to, isQuoted := s.quoted(at)
 		if !isQuoted {
-			from, to = at, at+endOf(s.text[at:], " \t\r\n>")
+			from, to = at, at+endOf(s.text[at:], " \t\r\n><")
 		}
 		do(name, from, to)
 		at = to

@@ -113,6 +113,12 @@ func (p *Pass) Text(text string) string {
 	return clean
 }
 
+// Bounds of the search for pieces. What is beyond counts as a piece.
+const (
+	mostSearches = 64
+	mostSearched = 64 << 10 // bytes
+)
+
 // Quoted is Text for what a rule quotes, which may be a piece of a secret: those that look random are found, too.
 func (p *Pass) Quoted(text string) string {
 	clean := p.Text(text)
@@ -120,12 +126,19 @@ func (p *Pass) Quoted(text string) string {
 		return clean
 	}
 	var pieces []span
+	searches := mostSearches
+	if len(p.learned.all) > mostSearched {
+		searches = 0
+	}
 	for at := 0; at < len(clean); at++ {
 		start := at
 		for at < len(clean) && isWordByte(clean[at]) {
 			at++
 		}
-		if looksRandom(clean[start:at]) && strings.Contains(p.learned.all, lowered(clean[start:at])) {
+		if !looksRandom(clean[start:at]) {
+			continue
+		}
+		if searches--; searches < 0 || strings.Contains(p.learned.all, lowered(clean[start:at])) {
 			pieces = append(pieces, span{start, at, Argument})
 		}
 	}

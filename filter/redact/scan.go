@@ -171,9 +171,11 @@ var schemes = []string{
 	"goog4-rsa-sha256", "goog4-hmac-sha256", "sharedkey", "sharedkeylite", "sharedaccesssignature", "signature", "genie", "geniekey", "key", "jwt",
 }
 
+const longestScheme = 32
+
 // schemeLength returns the length of a scheme with the blanks behind it, 0 when the value has none that is known.
 func schemeLength(value string) int {
-	at := strings.IndexAny(value, " \t\r\n")
+	at := strings.IndexAny(value[:min(len(value), longestScheme+1)], " \t\r\n")
 	if at < 0 || !slices.Contains(schemes, strings.ToLower(value[:at])) {
 		return 0
 	}

@@ -107,6 +107,7 @@ func (s *scanner) credentials(at int) {
 
 // isOpaque tells tokens from words.
 func isOpaque(text string) bool {
+	text = strings.TrimRight(text, "=") // of a parameter, such as realm="…"
 	return len(text) >= 16 || len(text) >= 6 && strings.ContainsAny(text, "0123456789-_.~+/=")
 }
 
