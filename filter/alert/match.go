@@ -19,12 +19,12 @@ func CleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
 	clean := *m
 	clean.Variable = secrets.Quoted(m.Variable)
 	clean.Value = CleanValue(m.Variable, m.Value, secrets)
-	clean.Message, clean.Data = secrets.Quoted(m.Message), secrets.Quoted(m.Data)
 	hidden := clean.Value != m.Value
 	for _, other := range m.Others {
 		hidden = hidden || CleanValue(other, "x", secrets) != "x"
 	}
 	if !hidden {
+		clean.Message, clean.Data = secrets.Quoted(m.Message), secrets.Quoted(m.Data)
 		return clean
 	}
 	if m.Data != "" {
@@ -32,8 +32,8 @@ func CleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
 	}
 	if m.Value != "" {
 		clean.Message = strings.ReplaceAll(m.Message, m.Value, clean.Value)
-		clean.Message = secrets.Text(clean.Message)
 	}
+	clean.Message = secrets.Quoted(clean.Message)
 	return clean
 }
 

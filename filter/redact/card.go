@@ -13,8 +13,10 @@ const (
 func (s *scanner) cards() {
 	var groups []span
 	for at := 0; at < len(s.text); {
-		if !isDigit(s.text[at]) {
-			at += escapeLength(s.text[at:])
+		if c := s.text[at]; c-'0' > 9 {
+			if at++; c == '%' {
+				at += escapeLength(s.text[at-1:]) - 1
+			}
 			continue
 		}
 		start := at

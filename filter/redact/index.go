@@ -35,13 +35,28 @@ func (x *index) add(text string, k Kind, isEncoded bool) {
 
 // settle makes the index ready. Of texts that are the same as far as they are compared, the longest stays.
 func (x *index) settle() {
-	slices.SortFunc(x.needles, func(a, b needle) int {
+	type entry struct {
+		begin uint64
+		place int32
+	}
+	order := make([]entry, len(x.needles)) // small, so that sorting moves little
+	for i := range x.needles {
+		order[i] = entry{x.needles[i].begin, int32(i)}
+	}
+	slices.SortFunc(order, func(a, b entry) int {
 		if a.begin != b.begin {
 			return cmp.Compare(a.begin, b.begin)
 		}
-		return cmp.Or(strings.Compare(a.text, b.text), cmp.Compare(len(b.whole), len(a.whole)), strings.Compare(a.whole, b.whole))
+		m, n := &x.needles[a.place], &x.needles[b.place]
+		return cmp.Or(strings.Compare(m.text, n.text), cmp.Compare(len(n.whole), len(m.whole)), cmp.Compare(a.place, b.place))
 	})
-	x.needles = slices.CompactFunc(x.needles, func(a, b needle) bool { return a.text == b.text })
+	sorted := make([]needle, 0, len(order))
+	for _, e := range order {
+		if n := &x.needles[e.place]; len(sorted) == 0 || sorted[len(sorted)-1].text != n.text {
+			sorted = append(sorted, *n)
+		}
+	}
+	x.needles = sorted
 	var open []int32 // needles that begin the one that is looked at, shortest first
 	for i := range x.needles {
 		n := &x.needles[i]

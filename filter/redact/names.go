@@ -221,27 +221,46 @@ func lastWord(name string) string {
 
 // squeeze returns the letters and digits of a text, letters of ASCII in lower case.
 func squeeze(text string) string {
-	squeezed := make([]byte, 0, len(text))
+	return string(appendSqueezed(make([]byte, 0, len(text)), text))
+}
+
+func appendSqueezed[T string | []byte](dst []byte, text T) []byte {
 	for i := range len(text) {
-		if c := text[i]; isWordByte(c) {
-			squeezed = append(squeezed, lower(c))
+		if c := squeezedByte[text[i]]; c != 0 {
+			dst = append(dst, c)
 		}
 	}
-	return string(squeezed)
+	return dst
+}
+
+// lowerByte is each byte in lower case, and squeezedByte likewise but 0 for what is no letter or digit.
+var lowerByte, squeezedByte = func() (low, squeezed [256]byte) {
+	for i := range low {
+		c := byte(i)
+		low[i] = lower(c)
+		if isWordByte(c) {
+			squeezed[i] = low[i]
+		}
+	}
+	return low, squeezed
+}()
+
+// ownHeaders are headers whose values have parts.
+var ownHeaders = [...]struct {
+	name string
+	kind Kind
+	of   class
+}{
+	{"authorization", Authorization, always}, {"proxy-authorization", Authorization, always}, {"cookie", Cookie, always},
+	{"cookie2", Cookie, always}, {"set-cookie", SetCookie, always}, {"set-cookie2", SetCookie, always},
+	{"www-authenticate", 0, plain}, {"proxy-authenticate", 0, plain}, // a challenge tells no secret
 }
 
 // headerKind returns what the value of a header is, and what its name tells of it.
 func (r *Redactor) headerKind(name string) (Kind, class) {
-	if n := len(name); n >= len("cookie") && n <= len("proxy-authorization") {
-		switch strings.ToLower(name) {
-		case "authorization", "proxy-authorization":
-			return Authorization, always
-		case "cookie", "cookie2":
-			return Cookie, always
-		case "set-cookie", "set-cookie2":
-			return SetCookie, always
-		case "www-authenticate", "proxy-authenticate":
-			return 0, plain // a challenge tells no secret
+	for i := range ownHeaders {
+		if h := &ownHeaders[i]; len(h.name) == len(name) && strings.EqualFold(h.name, name) {
+			return h.kind, h.of
 		}
 	}
 	return Argument, r.classify(name)

@@ -122,7 +122,7 @@ const (
 // Quoted is Text for what a rule quotes, which may be a piece of a secret: those that look random are found, too.
 func (p *Pass) Quoted(text string) string {
 	clean := p.Text(text)
-	if p == nil || len(p.learned.all) == 0 {
+	if p == nil || len(p.learned.all) == 0 || len(clean) < shortestRandom {
 		return clean
 	}
 	var pieces []span
@@ -132,10 +132,10 @@ func (p *Pass) Quoted(text string) string {
 	}
 	for at := 0; at < len(clean); at++ {
 		start := at
-		for at < len(clean) && isWordByte(clean[at]) {
+		for at < len(clean) && isInWord[clean[at]] {
 			at++
 		}
-		if !looksRandom(clean[start:at]) {
+		if at-start < shortestRandom || !looksRandom(clean[start:at]) {
 			continue
 		}
 		if searches--; searches < 0 || strings.Contains(p.learned.all, lowered(clean[start:at])) {

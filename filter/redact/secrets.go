@@ -109,10 +109,10 @@ func (p *Pass) learnSpans(text string, spans []span) {
 
 // learn remembers a secret in the forms in which it can come back: as it is written, and without the escapes of where it stands.
 func (p *Pass) learn(text string, k Kind) {
-	if !p.learnForm(text, k) {
+	if !p.learned.add(text, k) {
 		return
 	}
-	written := len(p.learned.secrets)
+	written := len(p.learned.secrets) - 1
 	if strings.IndexByte(text, '&') >= 0 {
 		p.learnForm(html.UnescapeString(text), k)
 	}
@@ -130,7 +130,9 @@ func (p *Pass) learn(text string, k Kind) {
 			p.learnForm(decoded, k)
 		}
 	}
-	p.learned.secrets[written-1].isEscaped = len(p.learned.secrets) > written
+	if p.learned.secrets[written].isEscaped = len(p.learned.secrets) > written+1; !p.learned.secrets[written].isEscaped {
+		p.learnInside(text, k)
+	}
 	p.learnForm(strings.Trim(text, ` "'`), k)
 	if k == Authorization || k == Token {
 		if decoded := string(fromBase64(text)); decoded != "" {
@@ -141,20 +143,18 @@ func (p *Pass) learn(text string, k Kind) {
 	}
 }
 
-// learnForm learns one form of a secret, and what is in it. It reports whether the form was new.
-func (p *Pass) learnForm(text string, k Kind) bool {
-	before := len(p.learned.secrets)
-	if !p.learned.add(text, k) {
-		return false
+// learnForm learns one form of a secret, and what is in it.
+func (p *Pass) learnForm(text string, k Kind) {
+	if p.learned.add(text, k) {
+		p.learnInside(text, k)
 	}
+}
+
+func (p *Pass) learnInside(text string, k Kind) {
 	p.learnPieces(text, k)
 	if k == Argument {
 		p.learnInner(text)
 	}
-	if last := len(p.learned.secrets) - 1; last > before { // the form itself goes last: the caller marks it
-		p.learned.secrets[before], p.learned.secrets[last] = p.learned.secrets[last], p.learned.secrets[before]
-	}
-	return true
 }
 
 // learnPieces learns what looks random in a secret that is more than that: the signature among the parameters of a scheme, or a
@@ -221,6 +221,7 @@ type learned struct {
 	all      string // of them, in lower case
 	plain    index  // as they are, in lower case
 	squeezed index  // letters and digits only: what a rule's transformations leave, and base64 and hexadecimal digits
+	low      []byte // of a text: all of it, its letters and digits, and where those stand
 	digits   []byte
 	places   []int32
 }
@@ -306,13 +307,7 @@ func (x *index) addEncoded(text string, k Kind) {
 		if (before+len(text))%3 != 0 {
 			all = all[:len(all)-1]
 		}
-		core := all[:0]
-		for _, c := range all {
-			if isWordByte(c) {
-				core = append(core, lower(c))
-			}
-		}
-		if len(core) >= shortestEncoded {
+		if core := appendSqueezed(all[:0], all); len(core) >= shortestEncoded {
 			x.add(string(core), k, true)
 		}
 	}
@@ -324,7 +319,15 @@ func (l *learned) spans(v *view, found []span) []span {
 		return found
 	}
 	found = slices.Clip(found)
-	l.plain.find(lowered(v.text), func(start, end int, n *needle) { found = append(found, span{start, end, n.kind}) })
+	if len(l.plain.needles) > 0 {
+		l.low = append(l.low[:0], v.text...)
+		for i, c := range l.low {
+			l.low[i] = lowerByte[c]
+		}
+		l.plain.find(unsafe.String(unsafe.SliceData(l.low), len(l.low)), func(start, end int, n *needle) {
+			found = append(found, span{start, end, n.kind})
+		})
+	}
 	l.squeeze(v.text)
 	l.squeezed.find(unsafe.String(unsafe.SliceData(l.digits), len(l.digits)), func(start, end int, n *needle) {
 		s := span{int(l.places[start]), int(l.places[end-1]) + 1, n.kind}
@@ -344,12 +347,18 @@ func (l *learned) spans(v *view, found []span) []span {
 
 // squeeze notes the letters and digits of a text, and where they stand.
 func (l *learned) squeeze(text string) {
-	l.digits, l.places = l.digits[:0], l.places[:0]
+	if cap(l.digits) < len(text) {
+		l.digits, l.places = make([]byte, len(text)), make([]int32, len(text))
+	}
+	digits, places := l.digits[:len(text)], l.places[:len(text)]
+	n := 0
 	for i := range len(text) {
-		if c := text[i]; isWordByte(c) {
-			l.digits, l.places = append(l.digits, lower(c)), append(l.places, int32(i))
+		digits[n], places[n] = squeezedByte[text[i]], int32(i)
+		if digits[n] != 0 {
+			n++
 		}
 	}
+	l.digits, l.places = digits[:n], places[:n]
 }
 
 // run returns the run of digits of base64 around a part of it.
@@ -369,7 +378,7 @@ func lowered(text string) string {
 		if isUpper(text[i]) {
 			low := []byte(text)
 			for ; i < len(low); i++ {
-				low[i] = lower(low[i])
+				low[i] = lowerByte[low[i]]
 			}
 			return string(low)
 		}
