@@ -14,9 +14,10 @@ type Finding struct {
 	Verdict *rules.Verdict // of HTTP transactions that were inspected, nil otherwise
 	Alert   *Summary       // of alerts, nil otherwise
 	Partial rules.Partial  // parts of which rules did not see everything, also of a record that is no HTTP transaction
+	Message string         // of the last rule that matched, without secrets
 }
 
-// Summary is what one line about an alert says. Its texts are as the record has them: they may hold anything.
+// Summary is what one line about an alert says. Unless redact is off it has no secrets; its texts may hold anything else.
 type Summary struct {
 	Rule       *rules.Match // that names the alert
 	ClientIP   string
@@ -26,7 +27,7 @@ type Summary struct {
 	Method     string
 	Host       string // that the client asked for, without port
 	URI        string
-	Told       *alert.Alert // what others may be told of it: unless redact is off it has no secrets
+	Told       *alert.Alert // all that may be told of it
 }
 
 // Check evaluates a chunk and returns one finding for each of its events in order, and a Broken one for bytes at the end that
@@ -34,13 +35,20 @@ type Summary struct {
 func (f *Filter) Check(chunk []byte) []Finding {
 	b := f.getBatch(chunk, "")
 	defer f.putBatch(b)
-	d := &demand{matches: true, write: func(it *item, v *alert.View) { it.summary = f.summarize(v) }}
+	d := &demand{
+		matches: true,
+		write: func(it *item, v *alert.View) {
+			it.summary = f.summarize(v)
+			it.message = it.summary.Rule.Message
+		},
+		note: func(it *item, v *alert.View) { it.message = strings.Clone(f.secrets(v).Text(v.Rule().Message)) },
+	}
 	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })
 	f.count(b)
 	found := make([]Finding, len(b.items), len(b.items)+1)
 	for i := range b.items {
 		it := &b.items[i]
-		found[i] = Finding{Kind: it.kind, Verdict: it.verdict, Alert: it.summary, Partial: it.partial}
+		found[i] = Finding{Kind: it.kind, Verdict: it.verdict, Alert: it.summary, Partial: it.partial, Message: it.message}
 	}
 	if b.broken != nil {
 		found = append(found, Finding{Kind: Broken})
@@ -49,16 +57,16 @@ func (f *Filter) Check(chunk []byte) []Finding {
 }
 
 func (f *Filter) summarize(v *alert.View) *Summary {
-	t := v.Transaction
+	told := alert.New(v, f.secrets(v))
 	return &Summary{
-		Rule:       v.Rule(),
-		ClientIP:   strings.Clone(t.ClientIP),
+		Rule:       told.Rule(),
+		ClientIP:   strings.Clone(v.Transaction.ClientIP),
 		ClientPort: strings.Clone(v.Values.Get(fieldmap.ClientPort)),
-		ServerIP:   strings.Clone(t.ServerIP),
+		ServerIP:   strings.Clone(v.Transaction.ServerIP),
 		ServerPort: strings.Clone(v.Values.Get(fieldmap.ServerPort)),
-		Method:     strings.Clone(t.Method),
-		Host:       strings.Clone(t.ServerName),
-		URI:        strings.Clone(t.URI),
-		Told:       alert.New(v, f.secrets(v)),
+		Method:     told.Method,
+		Host:       told.ServerName,
+		URI:        told.URI,
+		Told:       told,
 	}
 }

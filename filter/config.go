@@ -98,7 +98,7 @@ func readConfig(r *setting.Reader) config {
 	if c.alertKey == "off" {
 		c.alertKey = ""
 	}
-	c.redactor = readRedactor(r)
+	c.redactor = ReadRedactor(r)
 	c.flood = readFlood(r)
 	if text := r.Text("emit_tag"); text != "" {
 		template, err := parseTag(text)
@@ -113,8 +113,8 @@ func readConfig(r *setting.Reader) config {
 	return c
 }
 
-// readRedactor returns what takes secrets out, nil when nothing does.
-func readRedactor(r *setting.Reader) *redact.Redactor {
+// ReadRedactor returns what the properties redact, redact_names and redact_pattern describe, nil when redaction is off.
+func ReadRedactor(r *setting.Reader) *redact.Redactor {
 	redactor, err := redact.New(r.List("redact_names"), r.Text("redact_pattern"))
 	if err != nil {
 		r.Problem("redact_pattern", err)

@@ -14,6 +14,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // Emit is one alert as a record for another tag. Its memory is its own.
@@ -58,11 +59,16 @@ func (f *Filter) writeAlert(it *item, v *alert.View) {
 
 // secrets learns the secrets of a transaction.
 func (f *Filter) secrets(v *alert.View) *redact.Pass {
-	if f.config.redactor == nil {
+	return Secrets(f.config.redactor, v.Values, v.Transaction)
+}
+
+// Secrets returns a Pass that takes the secrets of a transaction out of texts about it. It is valid as long as the values are.
+func Secrets(r *redact.Redactor, values *fieldmap.Values, t *rules.Transaction) *redact.Pass {
+	if r == nil {
 		return nil
 	}
-	get := v.Values.Get
-	return f.config.redactor.Start(v.Transaction, "Cookie: "+get(fieldmap.Cookie), get(fieldmap.Referer), get(fieldmap.RequestHead),
+	get := values.Get
+	return r.Start(t, "Cookie: "+get(fieldmap.Cookie), get(fieldmap.Referer), get(fieldmap.RequestHead),
 		get(fieldmap.RequestBody), get(fieldmap.ResponseHead), get(fieldmap.ResponseBody))
 }
 

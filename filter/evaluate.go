@@ -41,6 +41,7 @@ type item struct {
 	marked  bool           // came with the key of alerts
 	emit    *Emit          // alert for the emit tag
 	summary *Summary       // of an alert, for Check
+	message string         // of the last rule that matched in what does not alert, for Check
 	pending pending        // of a waiting item
 }
 
@@ -134,6 +135,8 @@ type demand struct {
 	matches bool // all rules that match, even when the transaction is not blocked
 	// write is called with an alert while its views are valid.
 	write func(*item, *alert.View)
+	// note, unless nil, is called with what does not alert and matched rules, likewise.
+	note func(*item, *alert.View)
 }
 
 // evaluate finds out what an event is. A panic anywhere in it lets the record pass as it came.
@@ -151,7 +154,7 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 	}
 	verdict, key := f.recallTimed(s, d)
 	if verdict != nil && !f.alerts(verdict) {
-		it.pass(verdict)
+		f.pass(it, s, d, verdict)
 		return
 	}
 	start := time.Now()
@@ -174,20 +177,26 @@ func (f *Filter) examine(it *item, s *scratch, d *demand, verdict *rules.Verdict
 }
 
 // pass lets a record go on as clean.
-func (it *item) pass(verdict *rules.Verdict) {
+func (f *Filter) pass(it *item, s *scratch, d *demand, verdict *rules.Verdict) {
 	it.kind, it.verdict, it.partial = Clean, verdict, verdict.Partial
+	if d.note != nil && len(verdict.Matches) > 0 && s.values.Transaction(&s.transaction) {
+		d.note(it, it.view(s, verdict))
+	}
+}
+
+// view returns a view of the item's transaction, which is valid as long as the scratch is not used again.
+func (it *item) view(s *scratch, verdict *rules.Verdict) *alert.View {
+	return &alert.View{Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name()}
 }
 
 // decide takes a verdict on the transaction, and has an alert written.
 func (f *Filter) decide(it *item, s *scratch, d *demand, verdict *rules.Verdict) {
 	if !f.alerts(verdict) {
-		it.pass(verdict)
+		f.pass(it, s, d, verdict)
 		return
 	}
 	it.kind, it.verdict, it.partial = Alert, verdict, verdict.Partial
-	d.write(it, &alert.View{
-		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(),
-	})
+	d.write(it, it.view(s, verdict))
 }
 
 // recovered, deferred, makes an item whose evaluation panics one that passes without a verdict.

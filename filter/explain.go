@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -14,6 +16,21 @@ type Explanation struct {
 	FieldMap    string             // that has read the record, "" when none fits
 	Transaction *rules.Transaction // a view of the event, nil when it holds none
 	Rules       *rules.Explanation // of HTTP transactions, nil otherwise
+
+	secrets *redact.Pass
+}
+
+// Match returns one of the matches of the verdict without secrets, unless redact is off.
+func (x *Explanation) Match(i int) rules.Match {
+	return alert.CleanMatch(&x.Rules.Verdict.Matches[i], x.secrets)
+}
+
+// Text returns a text of the explanation without secrets, unless redact is off.
+func (x *Explanation) Text(text string) string { return x.secrets.Quoted(text) }
+
+// Value returns the value of a variable without secrets, unless redact is off.
+func (x *Explanation) Value(variable, value string) string {
+	return alert.CleanValue(variable, value, x.secrets)
 }
 
 // Explain evaluates one event and keeps what can be known of it. The explanation is a view of the event: it must stay as it is.
@@ -39,6 +56,7 @@ func (f *Filter) Explain(event []byte) (x *Explanation, err error) {
 		return x, nil
 	}
 	x.Transaction = &s.transaction
+	x.secrets = Secrets(f.config.redactor, &s.values, &s.transaction)
 	if x.Rules, err = f.set().Explain(x.Transaction); err != nil {
 		return nil, err
 	}

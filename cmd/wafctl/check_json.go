@@ -50,11 +50,8 @@ func (j *jsonLines) record(file string, r *checked) error {
 		line.Score = r.Verdict.Score()
 		for _, m := range r.Verdict.Matches {
 			line.RuleIDs = append(line.RuleIDs, strconv.Itoa(m.Rule.ID))
-			line.Message = mend(m.Message)
 		}
-		if r.Alert != nil {
-			line.Message = mend(r.Alert.Rule.Message)
-		}
+		line.Message = mend(r.Message)
 	}
 	return j.encoder.Encode(&line)
 }

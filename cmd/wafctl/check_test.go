@@ -11,12 +11,15 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
 	"github.com/mattn/go-runewidth"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -270,4 +273,46 @@ func TestLongLinesAreToldAndLeftOut(t *testing.T) {
 	require.Equal(t, exitError, got.code)
 	require.Contains(t, got.err, "wafctl: standard input:2: longer than 16 MiB\n")
 	require.Contains(t, got.out, "      3  CRITICAL")
+}
+
+// secretive has a secret in every part that a command prints, and controls of the direction of text.
+const secretive = `{"L7_PROTOCOL":"http","SRC_IP":"192.0.2.9","METHOD":"POST","URL":"/?t=../../etc/passwd&access_token=Zq7Xy9Wv2Kp4Lm6001&\u202e=1","RETCODE":"200",` +
+	`"REQ_HEADER":"POST /?t=../../etc/passwd&access_token=Zq7Xy9Wv2Kp4Lm6001&\u202e=1 HTTP/1.1\r\nHost: h.example\r\nCookie: a=\"x;Zq7Xy9Wv2Kp4Lm6001\"\r\n` +
+	`X-Api-Key: Zq7Xy9Wv2Kp4Lm6001\r\nContent-Type: text/plain\r\n\r\n","REQ_BODY":"password: <script>Zq7Xy9Wv2Kp4Lm6001</script>","RSP_BODY":"ok \u2067"}`
+
+func TestNoCommandPrintsSecrets(t *testing.T) {
+	rules := filepath.Join(t.TempDir(), "rules.conf")
+	require.NoError(t, os.WriteFile(rules, []byte(`
+SecRequestBodyAccess On
+SecRule ARGS|ARGS_NAMES|REQUEST_HEADERS|REQUEST_COOKIES_NAMES|REQUEST_URI|REQUEST_BODY "@rx (?s)^(.+)$" \
+  "id:4711,phase:2,pass,capture,multiMatch,t:none,t:lowercase,msg:'in %{MATCHED_VAR}',logdata:'%{TX.1}',severity:CRITICAL"`), 0o600))
+	for name, command := range map[string][]string{
+		"table":       {"check", "--alert-on", "match"},
+		"json":        {"check", "--alert-on", "match", "--output", "json"},
+		"no alert":    {"check", "--output", "json"},
+		"explain":     {"check", "--explain"},
+		"explanation": {"check", "--explain", "--output", "json"},
+		"compare":     {"compare", "--alert-on", "match", "--with", "exclude_rules=4711"},
+		"map":         {"map"},
+		"map as json": {"map", "--output", "json"},
+		"tune":        {"tune", "--alert-on", "match"},
+		"exclusions":  {"tune", "--alert-on", "match", "--output", "json"},
+		"report":      {"report", "-o", "-", "--alert-on", "match"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			args := slices.Clone(command)
+			if command[0] != "map" {
+				args = append(args, "--rules", rules, "--rule-packs", "off")
+			}
+			got := wafctl(strings.NewReader(secretive), nil, append(args, "-")...)
+			require.NotEqual(t, exitError, got.code, got.err)
+			require.NotContains(t, strings.ToLower(got.out+got.err), "zq7xy9wv2kp4")
+			require.Negative(t, strings.IndexFunc(got.out+got.err, visible.IsBidi))
+			if !slices.Contains([]string{"json", "no alert", "report"}, name) {
+				shown := wafctl(strings.NewReader(secretive), nil, append(args, "--redact", "off", "-")...)
+				require.Contains(t, strings.ToLower(shown.out), "zq7xy9wv2kp4", "redact is respected")
+				require.Negative(t, strings.IndexFunc(shown.out, visible.IsBidi))
+			}
+		})
+	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	listening "github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -69,6 +70,52 @@ func valueTable(properties []setting.Property) string {
 			values = []string{"`on`", "`off`"}
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Name, strings.Join(values, " "), code(p.Default), escape.Replace(p.Help))
+	}
+	return b.String() + "\n"
+}
+
+// TestRedactionPageIsCurrent keeps the lists of names and places what the code knows.
+func TestRedactionPageIsCurrent(t *testing.T) {
+	requireCurrent(t, filepath.Join(docs, "redaction.md"), map[string]string{
+		"names": nameTable(&redact.BuiltIn), "places": placeTable(redact.Places), "escapes": "\n- " + strings.Join(redact.Escapes(), "\n- ") + "\n\n",
+	})
+}
+
+// nameTable writes the names of secrets.
+func nameTable(n *redact.Names) string {
+	var b strings.Builder
+	b.WriteString("\n| secret | names |\n|---|---|\n")
+	for _, row := range []struct {
+		what  string
+		names []string
+	}{
+		{"any value of a name that contains", n.Parts},
+		{"any value of a name with the word", n.Words},
+		{"any value of", n.Whole},
+		{"what looks random in the value of a name that ends with", n.Random},
+		{"the same, and any value of 6 to 10 digits, of a name that ends with", n.Code},
+		{"nothing, although the name ends so", n.Innocuous},
+	} {
+		fmt.Fprintf(&b, "| %s | `%s` |\n", row.what, strings.Join(row.names, "` `"))
+	}
+	return b.String() + "\n"
+}
+
+// placeTable writes the places of secrets with their examples.
+func placeTable(places []redact.Place) string {
+	var b strings.Builder
+	b.WriteString("\n| place | in the | examples |\n|---|---|---|\n")
+	escape := strings.NewReplacer("|", `\|`, "\r", `\r`, "\n", `\n`)
+	for i := 0; i < len(places); {
+		p := &places[i]
+		fmt.Fprintf(&b, "| %s | %s | ", p.What, p.In)
+		for first := i; i < len(places) && places[i].What == p.What && places[i].In == p.In; i++ {
+			if i > first {
+				b.WriteString("<br>")
+			}
+			fmt.Fprintf(&b, "`%s`", escape.Replace(places[i].Example))
+		}
+		b.WriteString(" |\n")
 	}
 	return b.String() + "\n"
 }

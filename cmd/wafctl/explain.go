@@ -137,8 +137,8 @@ func (e *explainer) text(place string, x *filter.Explanation) {
 	default:
 		e.title("%s: %s, read with the field map %s", place, outcome(x), x.FieldMap)
 		e.transaction(x.Transaction)
-		e.variables(x.Rules.Variables)
-		e.rules(x.Rules)
+		e.variables(x)
+		e.rules(x)
 		e.sums(x.Rules)
 	}
 	fmt.Fprintln(e.to)
@@ -192,7 +192,9 @@ func (e *explainer) transaction(t *rules.Transaction) {
 }
 
 // variables lists what rules can read: first the transaction, then what the rules have noted themselves.
-func (e *explainer) variables(all []rules.Variable) {
+func (e *explainer) variables(x *filter.Explanation) {
+	all := x.Rules.Variables
+	label := func(v *rules.Variable) string { return printable(x.Text(v.Label())) }
 	for _, part := range []struct {
 		title string
 		notes bool
@@ -201,44 +203,44 @@ func (e *explainer) variables(all []rules.Variable) {
 		width := minItemName
 		for i := range all {
 			if v := &all[i]; (v.Name == "TX") == part.notes {
-				width = max(width, min(runewidth.StringWidth(printable(v.Label())), maxItemName))
+				width = max(width, min(runewidth.StringWidth(label(v)), maxItemName))
 			}
 		}
 		for i := range all {
 			if v := &all[i]; (v.Name == "TX") == part.notes {
-				fmt.Fprintf(e.to, "  %s  %s\n", runewidth.FillRight(printable(v.Label()), width), printable(v.Value))
+				fmt.Fprintf(e.to, "  %s  %s\n", runewidth.FillRight(label(v), width), printable(x.Value(v.Label(), v.Value)))
 			}
 		}
 	}
 }
 
-func (e *explainer) rules(x *rules.Explanation) {
+func (e *explainer) rules(x *filter.Explanation) {
 	e.section("Matched rules")
-	if len(x.Verdict.Matches) == 0 {
+	if len(x.Rules.Verdict.Matches) == 0 {
 		fmt.Fprintln(e.to, "  none")
 	}
-	for i := range x.Verdict.Matches {
-		m := &x.Verdict.Matches[i]
+	for i := range x.Rules.Verdict.Matches {
+		m := x.Match(i)
 		severity := severityCell(m.Rule.Severity.String())
 		fmt.Fprintf(e.to, "  %d  %s  %s\n", m.Rule.ID, e.console.paint(severity.color, severity.text), printable(m.Message))
 		fmt.Fprintf(e.to, "    %s\n", e.console.paint(dim, printable(fmt.Sprintf("%s:%d, phase %d", m.Rule.File, m.Rule.Line, m.Rule.Phase))))
 		if m.Data != "" {
 			fmt.Fprintf(e.to, "    %s\n", printable(m.Data))
 		}
-		e.reason(x, &x.Reasons[i])
+		e.reason(x, &x.Rules.Reasons[i])
 	}
 }
 
-func (e *explainer) reason(x *rules.Explanation, r *rules.Reason) {
+func (e *explainer) reason(x *filter.Explanation, r *rules.Reason) {
 	for line := range strings.SplitSeq(r.Text, "\n") {
 		fmt.Fprintf(e.to, "    %s\n", e.console.paint(cyan, printable(line)))
 	}
 	for i := range r.Values {
 		v := &r.Values[i]
-		fmt.Fprintf(e.to, "    %s = %s\n", printable(v.Label()), printable(v.Value))
-		steps := x.Steps(r, v)
+		fmt.Fprintf(e.to, "    %s = %s\n", printable(x.Text(v.Label())), printable(x.Value(v.Label(), v.Value)))
+		steps := x.Rules.Steps(r, v)
 		for i, s := range steps {
-			how, value := "as it came", printable(s.Value)
+			how, value := "as it came", printable(x.Value(v.Label(), s.Value))
 			if i > 0 {
 				how = "t:" + s.Transformation
 				if s.Value == steps[i-1].Value {

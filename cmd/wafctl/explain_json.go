@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -72,37 +73,37 @@ func newJSONExplanation(line int, x *filter.Explanation) *jsonExplanation {
 	}
 	j.Inbound, j.Outbound = newJSONSum(x.Rules.Sums[0]), newJSONSum(x.Rules.Sums[1])
 	for _, v := range x.Rules.Variables {
-		j.Variables = append(j.Variables, jsonVariable{v.Name, mend(v.Key), mend(v.Value)})
+		j.Variables = append(j.Variables, jsonVariable{v.Name, mend(x.Text(v.Key)), mend(x.Value(v.Label(), v.Value))})
 	}
 	for i := range x.Rules.Verdict.Matches {
-		j.Matches = append(j.Matches, newJSONMatch(x.Rules, i))
+		j.Matches = append(j.Matches, newJSONMatch(x, i))
 	}
 	return j
 }
 
 func newJSONSum(t rules.Threshold) *jsonSum { return &jsonSum{t.Score, t.Limit} }
 
-func newJSONMatch(x *rules.Explanation, i int) jsonMatch {
-	m, r := &x.Verdict.Matches[i], &x.Reasons[i]
+func newJSONMatch(x *filter.Explanation, i int) jsonMatch {
+	m, r := x.Match(i), &x.Rules.Reasons[i]
 	j := jsonMatch{
 		ID: m.Rule.ID, Severity: severityName(m.Rule.Severity.String()), Phase: m.Rule.Phase, Message: mend(m.Message), Data: mend(m.Data),
 		File: mend(m.Rule.File), Line: m.Rule.Line, Text: mend(r.Text), Values: []jsonValue{},
 	}
 	for i := range r.Values {
 		v := &r.Values[i]
-		value := jsonValue{Variable: mend(v.Label()), Value: mend(v.Value)}
-		for _, s := range x.Steps(r, v) {
-			value.Steps = append(value.Steps, jsonStep{s.Transformation, mend(s.Value)})
+		value := jsonValue{Variable: mend(x.Text(v.Label())), Value: mend(x.Value(v.Label(), v.Value))}
+		for _, s := range x.Rules.Steps(r, v) {
+			value.Steps = append(value.Steps, jsonStep{s.Transformation, mend(x.Value(v.Label(), s.Value))})
 		}
 		j.Values = append(j.Values, value)
 	}
 	return j
 }
 
-// mend returns text as JSON can hold it, without the controls that terminals obey and JSON does not escape.
+// mend returns text as JSON can hold it, without the controls that terminals and editors obey and JSON does not escape.
 func mend(text string) string {
 	return strings.Map(func(r rune) rune {
-		if r >= 0x7f && r < 0xa0 {
+		if r >= 0x7f && r < 0xa0 || visible.IsBidi(r) {
 			return '\uFFFD'
 		}
 		return r

@@ -15,6 +15,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -51,6 +52,7 @@ The exit code is 0, and 2 on errors, lines that are not JSON among them.`,
 			if m.choice, err = fieldmap.Open(settings.Text("field_map")); err != nil {
 				settings.Problem("field_map", err)
 			}
+			m.redactor = filter.ReadRedactor(settings)
 			if err := f.usage(cmd, args, settings.Err(), wantFiles(names)); err != nil {
 				return err
 			}
@@ -59,7 +61,7 @@ The exit code is 0, and 2 on errors, lines that are not JSON among them.`,
 	}
 	strict(cmd)
 	f.add(cmd.Flags(), mapFlags)
-	f.add(cmd.Flags(), only(filter.Properties(), "field_map"))
+	f.add(cmd.Flags(), only(filter.Properties(), append([]string{"field_map"}, redacting...)...))
 	cmd.Flags().BoolVar(&all, "all", false, "show every record")
 	cmd.Flags().StringVar(&show, "show", "", "print the built-in map `NAME`")
 	return cmd
@@ -90,9 +92,11 @@ func showMap(c *console, name string) error {
 type mapper struct {
 	console *console
 	choice  *fieldmap.Choice
-	to      *bufio.Writer
-	asJSON  bool
-	all     bool
+
+	redactor *redact.Redactor
+	to       *bufio.Writer
+	asJSON   bool
+	all      bool
 
 	shown       map[string]bool // key sequences of records that were shown
 	counts      map[string]int  // records by map
@@ -111,6 +115,8 @@ type mapped struct {
 	unread []string
 	isHTTP bool // or a log whose fields are arguments
 	tx     *rules.Transaction
+
+	secrets *redact.Pass
 }
 
 func (m *mapper) files(ctx context.Context, names []string) error {
@@ -183,8 +189,12 @@ func (m *mapper) record(place string, line int, body []byte) {
 		r.m = m.choice.Maps()[i]
 		name = r.m.Name
 		r.read, r.unread = r.m.Trace(nil, body)
-		r.isHTTP = m.values.Transaction(r.tx)
+		if r.isHTTP = m.values.Transaction(r.tx); !r.isHTTP {
+			m.transaction = rules.Transaction{}
+		}
+		r.secrets = filter.Secrets(m.redactor, &m.values, r.tx)
 	} else {
+		r.secrets = m.redactor.Start(&rules.Transaction{})
 		r.unread = keys(body)
 	}
 	m.counts[name]++

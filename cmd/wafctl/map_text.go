@@ -8,12 +8,17 @@ import (
 	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// value returns a value of a record as text; what is no text is written as JSON.
-func value(raw []byte) string {
+// value returns a value of a record as text, without secrets; what is no text is written as JSON.
+func (r *mapped) value(one *fieldmap.Reading) string {
+	raw := one.Value
+	for _, name := range []string{one.Key, one.Target} {
+		raw = r.secrets.AppendMember(nil, raw, name)
+	}
 	if text, isText := record.Text(raw); isText {
 		return text
 	}
@@ -33,12 +38,13 @@ func (m *mapper) text(r *mapped) {
 		g := newGrid(m.console, m.to, column{title: "  KEY", width: 36, least: 16}, column{title: "TARGET", width: 24, least: 14},
 			column{title: "VALUE"})
 		g.title()
-		for _, one := range r.read {
-			g.row(cell{text: "  " + one.Key}, cell{text: one.Target}, cell{text: value(one.Value)})
+		for i := range r.read {
+			one := &r.read[i]
+			g.row(cell{text: "  " + one.Key}, cell{text: one.Target}, cell{text: r.value(one)})
 		}
 	}
 	if len(r.unread) > 0 {
-		fmt.Fprintln(m.to, m.console.paint(dim, printable("  not read: "+strings.Join(r.unread, ", "))))
+		fmt.Fprintln(m.to, m.console.paint(dim, printable("  not read: "+r.secrets.Text(strings.Join(r.unread, ", ")))))
 	}
 	if r.m != nil {
 		m.transactionText(r)
@@ -55,16 +61,16 @@ func (m *mapper) transactionText(r *mapped) {
 		return
 	}
 	if t.Unknown&rules.PartRequest == 0 {
-		m.item(strings.TrimSpace(t.Method + " " + t.URI + " " + t.Protocol))
+		m.item(strings.TrimSpace(r.secrets.Text(t.Method) + " " + r.secrets.Text(t.URI) + " " + r.secrets.Text(t.Protocol)))
 	}
 	for _, h := range t.RequestHeaders {
-		m.item(h.Name + ": " + h.Value)
+		m.item(r.secrets.Text(h.Name) + ": " + r.secrets.Header(h.Name, h.Value))
 	}
 	for _, a := range t.Arguments {
-		m.item("ARGS:" + a.Name + " = " + a.Value)
+		m.item("ARGS:" + r.secrets.Text(a.Name) + " = " + r.secrets.Field(a.Name, a.Value))
 	}
 	if t.RequestBody != "" {
-		m.item("request body: " + t.RequestBody)
+		m.item("request body: " + r.secrets.Text(t.RequestBody))
 	}
 	if t.ClientIP != "" || t.ServerIP != "" {
 		m.item(fmt.Sprintf("from %s to %s", peer(t.ClientIP, t.ClientPort), peer(t.ServerIP, t.ServerPort)))
@@ -72,11 +78,11 @@ func (m *mapper) transactionText(r *mapped) {
 	if t.HasResponse {
 		m.item("response " + strconv.Itoa(t.ResponseStatus))
 		for _, h := range t.ResponseHeaders {
-			m.item("  " + h.Name + ": " + h.Value)
+			m.item("  " + r.secrets.Text(h.Name) + ": " + r.secrets.Header(h.Name, h.Value))
 		}
 	}
 	if t.ResponseBody != "" {
-		m.item("response body: " + t.ResponseBody)
+		m.item("response body: " + r.secrets.Text(t.ResponseBody))
 	}
 	if t.Unknown != 0 {
 		m.section("Not known from this record")
@@ -127,27 +133,29 @@ type jsonField struct {
 
 func (m *mapper) json(r *mapped) {
 	j := jsonMapped{Line: r.line, Fields: []jsonField{}, Unread: []string{}, HTTP: r.isHTTP}
-	for _, one := range r.read {
-		j.Fields = append(j.Fields, jsonField{mend(one.Key), one.Target, mend(value(one.Value))})
+	for i := range r.read {
+		one := &r.read[i]
+		j.Fields = append(j.Fields, jsonField{mend(one.Key), one.Target, mend(r.value(one))})
 	}
 	for _, key := range r.unread {
-		j.Unread = append(j.Unread, mend(key))
+		j.Unread = append(j.Unread, mend(r.secrets.Text(key)))
 	}
 	if r.m != nil {
 		j.FieldMap = mend(r.m.Name)
 	}
 	if t := r.tx; r.isHTTP {
 		j.HTTP = t.Unknown&rules.PartRequest == 0
-		j.Method, j.URI, j.Protocol, j.Body = mend(t.Method), mend(t.URI), mend(t.Protocol), mend(t.RequestBody)
+		clean := func(text string) string { return mend(r.secrets.Text(text)) }
+		j.Method, j.URI, j.Protocol, j.Body = clean(t.Method), clean(t.URI), clean(t.Protocol), clean(t.RequestBody)
 		j.Status, j.Unknown = t.ResponseStatus, t.Unknown.String()
-		j.Headers, j.Args = lines(t.RequestHeaders, ": "), lines(t.Arguments, "=")
+		j.Headers, j.Args = lines(t.RequestHeaders, ": ", r.secrets.Header), lines(t.Arguments, "=", r.secrets.Field)
 	}
 	jsoniter.NewEncoder(m.to).Encode(j) //nolint:errcheck // the writer keeps its error until it is flushed
 }
 
-func lines(headers []rules.Header, separator string) (all []string) {
+func lines(headers []rules.Header, separator string, clean func(name, value string) string) (all []string) {
 	for _, h := range headers {
-		all = append(all, mend(h.Name+separator+h.Value))
+		all = append(all, mend(h.Name+separator+clean(h.Name, h.Value)))
 	}
 	return all
 }

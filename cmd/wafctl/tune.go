@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -212,12 +213,12 @@ func newFalseAlert(f *filter.Filter, event []byte, anyMatch bool) (falseAlert, e
 	}
 	for i := range x.Rules.Verdict.Matches {
 		m := &x.Rules.Verdict.Matches[i]
-		match := falseMatch{rule: m.Rule.ID, message: m.Message, response: m.Rule.Phase > 2, score: scoreOf(m.Severity())}
+		match := falseMatch{rule: m.Rule.ID, message: x.Match(i).Message, response: m.Rule.Phase > 2, score: scoreOf(m.Severity())}
 		for _, v := range x.Rules.Reasons[i].Values {
 			if v.Link != 0 {
 				continue // exclusions take targets from the first rule of a chain
 			}
-			if target := targetOf(v.Name, v.Key); !slices.Contains(match.targets, target) {
+			if target := targetOf(v.Name, v.Key, x.Text(v.Key)); !slices.Contains(match.targets, target) {
 				match.targets = append(match.targets, target)
 			}
 		}
@@ -390,16 +391,28 @@ func describe(alerts []falseAlert, p place) exclusion {
 	return x
 }
 
-// targetOf writes a variable as a target. Keys that SecLang would misread are written as patterns of exactly that key.
-func targetOf(name, key string) string {
+// targetOf writes a variable as a target. Keys that SecLang would misread are written as patterns of exactly that key, and those
+// with secrets as patterns with anything in their place. The clean key is the one without them.
+func targetOf(name, key, clean string) string {
 	switch {
 	case name == "XML", name == "REQUEST_XML", name == "RESPONSE_XML":
 		return name + ":/*"
 	case key == "":
 		return name
-	case strings.Trim(key, plainKey) == "":
+	case clean == key && strings.Trim(key, plainKey) == "":
 		return name + ":" + key
+	case clean == key:
+		return name + ":/^" + patternOf(key) + "$/"
 	}
+	parts := strings.Split(clean, redact.Placeholder)
+	for i := range parts {
+		parts[i] = patternOf(parts[i])
+	}
+	return name + ":/^" + strings.Join(parts, ".+") + "$/"
+}
+
+// patternOf returns an expression that matches a key and nothing else.
+func patternOf(key string) string {
 	var b strings.Builder
 	for i := range len(key) {
 		if strings.IndexByte(plainKey, key[i]) >= 0 && key[i] != '.' {
@@ -408,7 +421,7 @@ func targetOf(name, key string) string {
 			fmt.Fprintf(&b, `\x%02x`, key[i])
 		}
 	}
-	return name + ":/^" + b.String() + "$/"
+	return b.String()
 }
 
 // plainKey are the bytes that mean nothing in a target's key.

@@ -79,6 +79,7 @@ func TestTargetsAreWrittenSoThatSecLangReadsThem(t *testing.T) {
 		`ARGS:/^\x2fx\x2f\x0a$/`: {"ARGS", "/x/\n"},
 		"XML:/*":                 {"XML", "/*"},
 	} {
-		require.Equal(t, want, targetOf(v[0], v[1]))
+		require.Equal(t, want, targetOf(v[0], v[1], v[1]))
 	}
+	require.Equal(t, `ARGS:/^password\x3a\x20.+$/`, targetOf("ARGS", "password: hunter22", "password: [redacted]"))
 }

@@ -77,7 +77,7 @@ func New(v *View, secrets *redact.Pass) *Alert {
 		UID: v.uid(), Time: time.Unix(v.Event.Time.Seconds, v.Event.Time.Nanoseconds), RuleSet: v.RuleSet,
 		Matches: make([]rules.Match, len(v.Verdict.Matches)), Severity: mostSevere(v.Verdict.Matches),
 		Score: v.Verdict.Score(), Scores: v.Verdict.Scores, Inspected: v.inspected(), Truncated: t.Truncated(),
-		Partial: v.Verdict.Partial.Names(), HTTP: t.Unknown&rules.PartRequest == 0, Method: t.Method, Protocol: t.Protocol, Status: v.status(),
+		Partial: v.Verdict.Partial.Names(), HTTP: t.Unknown&rules.PartRequest == 0, Method: secrets.Text(t.Method), Protocol: t.Protocol, Status: v.status(),
 		ClientIP: fields.Get(fieldmap.ClientIP), ClientPort: fields.Get(fieldmap.ClientPort),
 		ServerIP: fields.Get(fieldmap.ServerIP), ServerPort: fields.Get(fieldmap.ServerPort), Begin: fields.Get(fieldmap.Time),
 		Forward: secrets.Text(fields.Get(fieldmap.Forward)), URI: secrets.Text(t.URI), Domain: secrets.Text(v.domain()),
@@ -88,7 +88,7 @@ func New(v *View, secrets *redact.Pass) *Alert {
 	}
 	a.Outcome, a.Reason = outcomeOf(v)
 	for i := range a.Matches {
-		a.Matches[i] = cleanMatch(&v.Verdict.Matches[i], secrets)
+		a.Matches[i] = CleanMatch(&v.Verdict.Matches[i], secrets)
 	}
 	a.readPlace(v.Event.Body, secrets)
 	a.Redacted = secrets.Found()

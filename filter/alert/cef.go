@@ -23,7 +23,7 @@ func (a *Alert) Line() string {
 		strconv.Itoa(cefSeverities[max(0, min(a.Severity, len(cefSeverities)-1))]),
 	} {
 		line.text.WriteByte('|')
-		line.text.WriteString(cefHeader.Replace(field))
+		line.text.WriteString(withoutControls(cefHeader.Replace(strings.ToValidUTF8(field, replacement))))
 	}
 	line.text.WriteByte('|')
 	a.cefEnds(line)

@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
 // document writes nested msgpack maps. Members without a value are left out, and so are maps without members.
@@ -53,7 +55,7 @@ func (d *document) end() []byte {
 // key starts a member.
 func (d *document) key(name string) {
 	d.maps[len(d.maps)-1].members++
-	d.bytes = msgp.AppendString(d.bytes, name)
+	d.bytes = msgp.AppendString(d.bytes, visible.WithoutBidi(name))
 }
 
 // object writes a map with the members that write adds.
@@ -92,7 +94,7 @@ func (d *document) text(name, value string) {
 // always writes a text, also an empty one.
 func (d *document) always(name, value string) {
 	d.key(name)
-	d.bytes = msgp.AppendString(d.bytes, value)
+	d.bytes = msgp.AppendString(d.bytes, visible.WithoutBidi(value))
 }
 
 // texts writes a list of texts that is not empty.
@@ -106,7 +108,7 @@ func (d *document) alwaysTexts(name string, values []string) {
 	d.key(name)
 	d.bytes = msgp.AppendArrayHeader(d.bytes, uint32(len(values)))
 	for _, v := range values {
-		d.bytes = msgp.AppendString(d.bytes, v)
+		d.bytes = msgp.AppendString(d.bytes, visible.WithoutBidi(v))
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
 // maxDepth bounds how deep JSON is written; what lies deeper becomes null.
@@ -95,7 +96,8 @@ func writeArray(s *jsoniter.Stream, value []byte, depth int) {
 	s.WriteArrayEnd()
 }
 
-// writeText replaces what is no UTF-8, DEL and the C1 controls, which terminals obey; JSON's own escapes serve the rest.
+// writeText replaces what is no UTF-8, DEL and the C1 controls, which terminals obey, and controls of the direction of text;
+// JSON's own escapes serve the rest.
 func writeText(s *jsoniter.Stream, text string) {
 	text = strings.ToValidUTF8(text, replacement)
 	if strings.ContainsFunc(text, isTerminalControl) {
@@ -111,4 +113,4 @@ func writeText(s *jsoniter.Stream, text string) {
 
 const replacement = string(utf8.RuneError)
 
-func isTerminalControl(r rune) bool { return r >= 0x7f && r < 0xa0 }
+func isTerminalControl(r rune) bool { return r >= 0x7f && r < 0xa0 || visible.IsBidi(r) }

@@ -13,18 +13,18 @@ var collections = []string{
 	"RESPONSE_ARGS",
 }
 
-// cleanMatch returns a match without secrets. When the value that matched has one, so may what the rule quotes of it, in any
+// CleanMatch returns a match without secrets. When the value that matched has one, so may what the rule quotes of it, in any
 // form: then the cleaned value stands for the quotation.
-func cleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
+func CleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
 	clean := *m
-	clean.Variable = secrets.Text(m.Variable)
-	clean.Value = cleanValue(m.Variable, m.Value, secrets)
-	clean.Message, clean.Data = secrets.Text(m.Message), secrets.Text(m.Data)
+	clean.Variable = secrets.Quoted(m.Variable)
+	clean.Value = CleanValue(m.Variable, m.Value, secrets)
 	hidden := clean.Value != m.Value
 	for _, other := range m.Others {
-		hidden = hidden || cleanValue(other, "x", secrets) != "x"
+		hidden = hidden || CleanValue(other, "x", secrets) != "x"
 	}
 	if !hidden {
+		clean.Message, clean.Data = secrets.Quoted(m.Message), secrets.Quoted(m.Data)
 		return clean
 	}
 	if m.Data != "" {
@@ -32,13 +32,13 @@ func cleanMatch(m *rules.Match, secrets *redact.Pass) rules.Match {
 	}
 	if m.Value != "" {
 		clean.Message = strings.ReplaceAll(m.Message, m.Value, clean.Value)
-		clean.Message = secrets.Text(clean.Message)
 	}
+	clean.Message = secrets.Quoted(clean.Message)
 	return clean
 }
 
-// cleanValue returns the value of a variable of rules without secrets.
-func cleanValue(variable, value string, secrets *redact.Pass) string {
+// CleanValue returns the value of a variable of rules, such as ARGS:q, without secrets.
+func CleanValue(variable, value string, secrets *redact.Pass) string {
 	collection, name, _ := strings.Cut(variable, ":")
 	switch collection {
 	case "REQUEST_COOKIES":
@@ -51,5 +51,5 @@ func cleanValue(variable, value string, secrets *redact.Pass) string {
 			return secrets.Field(name, value)
 		}
 	}
-	return secrets.Text(value)
+	return secrets.Quoted(value)
 }

@@ -13,8 +13,10 @@ const (
 func (s *scanner) cards() {
 	var groups []span
 	for at := 0; at < len(s.text); {
-		if !isDigit(s.text[at]) {
-			at += escapeLength(s.text[at:])
+		if c := s.text[at]; c-'0' > 9 {
+			if at++; c == '%' {
+				at += escapeLength(s.text[at-1:]) - 1
+			}
 			continue
 		}
 		start := at
@@ -59,7 +61,7 @@ func isIssued(digits string) bool {
 
 func isSeparator(text string) bool {
 	switch text {
-	case " ", "-", ".", "+", "%20", "%2D", "%2d", "%2B", "%2b", "\u00a0":
+	case " ", "-", ".", "+", "_", "%20", "%2D", "%2d", "%2B", "%2b", "\u00a0", "\u2009", "\u202f", "\u2010", "\u2011", "\u2012", "\u2013":
 		return true
 	}
 	return false

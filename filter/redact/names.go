@@ -5,43 +5,185 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
-// What a name contains, letters and digits only, whose value is a secret.
-var secretParts = []string{
-	"passw", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "privatekey", "signingkey", "encryptionkey",
-	"credential", "sessionid", "sessid", "authorization", "creditcard", "cardnumber", "securitycode", "onetimecode",
+// class is what a name tells of its value.
+type class uint8
+
+const (
+	plain  class = iota // nothing
+	random              // a secret where it looks random, as in key=name and key=9fQ2…
+	code                // as random, and digits from 6 on: one-time codes
+	always              // a secret, whatever it is
+)
+
+// Names are the names whose values are secrets. Case, escapes, and everything but letters and digits is ignored.
+type Names struct {
+	Parts     []string // anywhere in a name, also inside of a word
+	Words     []string // a word of a name: between its dots, dashes, brackets and capitals
+	Whole     []string // the whole name
+	Random    []string // the last word of a name, or its end; the value is a secret where it looks random
+	Code      []string // as Random; the value is also one when it has 6 digits or more and nothing else
+	Innocuous []string // whole names that Random and Code would include
 }
 
-// Words that a name of a secret has between its dots, dashes and capitals.
-var secretWords = []string{
-	"pass", "pwd", "pw", "pin", "otp", "totp", "sid", "cvv", "cvc", "cvv2", "cvc2", "jwt", "auth", "mfa", "ssn", "bearer", "hmac", "session",
-	"csrf", "xsrf",
+// BuiltIn are the names that a Redactor knows without being told. The page about redaction lists them.
+var BuiltIn = Names{
+	Parts: []string{
+		"passw", "passphrase", "passcode", "secret", "token", "apikey", "accesskey", "privatekey", "signingkey", "encryptionkey",
+		"subscriptionkey", "functionskey", "sharedkey", "accountkey", "storagekey", "masterkey", "authkey", "sessionkey", "securekey",
+		"credential", "sessionid", "sessid", "authorization", "creditcard", "cardnumber", "securitycode", "onetimecode", "recoverycode",
+		"backupcode", "authcode", "devicecode", "verificationcode", "signature", "assertion", "samlresponse", "samlrequest", "samlart",
+		"codeverifier", "kennwort", "motdepasse", "contrasena", "contraseña", "contrasenya", "wachtwoord", "parolachiave", "adgangskode",
+		"passord", "losenord", "lösenord", "salasana", "jelszo", "jelszó", "lozinka", "katasandi", "matkhau", "пароль", "密码", "密碼",
+		"パスワード", "暗証番号", "비밀번호", "รหัสผ่าน", "كلمةالمرور", "סיסמה",
+	},
+	Words: []string{
+		"pass", "pwd", "pw", "pin", "otp", "totp", "sid", "cvv", "cvc", "cvv2", "cvc2", "jwt", "auth", "mfa", "ssn", "bearer", "hmac",
+		"session", "csrf", "xsrf", "sig", "wpnonce", "mdp", "senha", "haslo", "hasło", "heslo", "sifre", "şifre", "passe", "hdnea", "hdnts", "hdntl",
+	},
+	Whole: []string{
+		"cookie", "cookies", "setcookie", "httpcookie", "httpcookies", "requestcookie", "documentcookie", "wresult",
+	},
+	Random: []string{
+		"key", "keys", "state", "ticket", "sign", "verify", "verifier", "cookie", "cookies", "nonce", "license", "magic", "invite", "invitation",
+		"confirmation", "activation", "reset", "unlock", "hash", "parola", "clave", "geheim", "secwebsocketprotocol", "policy", "relaystate",
+	},
+	Code: []string{"code"},
+	Innocuous: []string{
+		"secwebsocketkey", "idempotencykey", "publickey", "primarykey", "foreignkey", "partitionkey", "sortkey", "cachekey", "routingkey",
+		"filehash", "commithash", "contenthash",
+	},
 }
 
-// longestName is how many bytes of a name are looked at.
-const longestName = 128
+// ending is the last word of a name and what it tells.
+type ending struct {
+	text string
+	of   class
+}
 
-// isSecretName reports whether a name is that of a secret, such as password, user[pass], apiKey or X-Auth-Token. Escapes in it
-// are undone.
-func (r *Redactor) isSecretName(name string) bool {
-	if len(name) > longestName {
-		name = name[len(name)-longestName:]
+// names finds out in one pass what a name tells.
+type names struct {
+	parts     automaton
+	foreign   []string // parts and words that are not ASCII
+	words     map[string]bool
+	whole     map[string]bool
+	endings   [256][]ending // by their last byte
+	innocuous map[string]bool
+}
+
+var builtIn = newNames(&BuiltIn)
+
+func newNames(n *Names) *names {
+	c := &names{words: map[string]bool{}, whole: map[string]bool{}, innocuous: map[string]bool{}}
+	var parts []string
+	for _, part := range n.Parts {
+		if isASCII(part) {
+			parts = append(parts, part)
+		} else {
+			c.foreign = append(c.foreign, part)
+		}
 	}
+	c.parts = newAutomaton(parts)
+	for _, word := range n.Words {
+		if c.words[word] = true; !isASCII(word) {
+			c.foreign = append(c.foreign, word)
+		}
+	}
+	for _, name := range n.Whole {
+		c.whole[name] = true
+	}
+	for k, list := range map[class][]string{random: n.Random, code: n.Code} {
+		for _, text := range list {
+			last := text[len(text)-1]
+			c.endings[last] = append(c.endings[last], ending{text, k})
+		}
+	}
+	for _, name := range n.Innocuous {
+		c.innocuous[name] = true
+	}
+	return c
+}
+
+// classify returns what a name such as password, user[pass], apiKey or X-Auth-Token tells of its value. Escapes in it are undone.
+func (r *Redactor) classify(name string) class {
 	name = decodedName(name)
-	squeezed := squeeze(name)
-	for _, part := range secretParts {
-		if strings.Contains(squeezed, part) {
-			return true
+	var buffer [64]byte
+	squeezed := buffer[:0]
+	state, start := 0, 0
+	isForeign := false
+	for i := range len(name) {
+		c := name[i]
+		switch {
+		case c >= utf8.RuneSelf:
+			isForeign = true
+		case !isWordByte(c):
+			if builtIn.isWord(squeezed[start:]) {
+				return always
+			}
+			start = len(squeezed)
+			continue
+		case isUpper(c) && len(squeezed) > start && !isUpper(name[i-1]):
+			if builtIn.isWord(squeezed[start:]) {
+				return always
+			}
+			start = len(squeezed)
+		}
+		c = lower(c)
+		squeezed = append(squeezed, c)
+		if state = builtIn.parts.next(state, c); builtIn.parts.accepts(state) {
+			return always
 		}
 	}
-	for _, own := range r.names {
-		if squeezed == own {
-			return true
-		}
+	switch {
+	case builtIn.isWord(squeezed[start:]), builtIn.whole[string(squeezed)], r.names[string(squeezed)], isForeign && r.isForeignSecret(name):
+		return always
+	case builtIn.innocuous[string(squeezed)]:
+		return plain
 	}
-	return slices.ContainsFunc(words(name), func(word string) bool { return slices.Contains(secretWords, word) })
+	return builtIn.ending(squeezed)
 }
+
+func (n *names) isWord(word []byte) bool { return len(word) > 0 && n.words[string(word)] }
+
+// ending returns what the end of a name tells, in front of the number of an element.
+func (n *names) ending(squeezed []byte) class {
+	end := len(squeezed)
+	for end > 0 && isDigit(squeezed[end-1]) {
+		end--
+	}
+	if end == 0 {
+		return plain
+	}
+	for _, e := range n.endings[squeezed[end-1]] {
+		if end >= len(e.text) && string(squeezed[end-len(e.text):end]) == e.text {
+			return e.of
+		}
+	}
+	return plain
+}
+
+// isForeignSecret looks at a name that is not ASCII: also letters of full width and those with accents are letters.
+func (r *Redactor) isForeignSecret(name string) bool {
+	folded := strings.Map(func(c rune) rune {
+		switch {
+		case c >= 0xff01 && c <= 0xff5e: // full width
+			return c - 0xff01 + '!'
+		case c >= 0x300 && c <= 0x36f, c >= 0x200b && c <= 0x200f, c >= 0x202a && c <= 0x202e, c >= 0x2060 && c <= 0x2069, c == 0xad, c == 0xfeff:
+			return -1 // marks and what cannot be seen
+		}
+		return c
+	}, name)
+	if folded != name {
+		return r.classify(folded) == always
+	}
+	squeezed := squeeze(strings.ToLower(name))
+	return r.names[squeezed] || slices.ContainsFunc(builtIn.foreign, func(part string) bool { return strings.Contains(squeezed, part) })
+}
+
+// isSecretName reports whether the value of a name is a secret, whatever it is.
+func (r *Redactor) isSecretName(name string) bool { return r.classify(name) == always }
 
 // decodedName undoes what hides a name: percent escapes, also of percent signs, and \u escapes.
 func decodedName(name string) string {
@@ -64,53 +206,136 @@ func decodedName(name string) string {
 	return name
 }
 
+// lastWord returns the last word of a name that is no number, in lower case: name of fields[0][name], value of dataValue.
+func lastWord(name string) string {
+	end := len(name)
+	for end > 0 && !isLetter(name[end-1]) {
+		end--
+	}
+	start := end
+	for start > 0 && isLetter(name[start-1]) && !(start < end && isUpper(name[start]) && !isUpper(name[start-1])) {
+		start--
+	}
+	return strings.ToLower(name[start:end])
+}
+
 // squeeze returns the letters and digits of a text, letters of ASCII in lower case.
 func squeeze(text string) string {
-	squeezed := make([]byte, 0, len(text))
+	return string(appendSqueezed(make([]byte, 0, len(text)), text))
+}
+
+func appendSqueezed[T string | []byte](dst []byte, text T) []byte {
 	for i := range len(text) {
-		if c := text[i]; isWordByte(c) {
-			squeezed = append(squeezed, lower(c))
+		if c := squeezedByte[text[i]]; c != 0 {
+			dst = append(dst, c)
 		}
 	}
-	return string(squeezed)
+	return dst
 }
 
-// words splits a name at what is no letter or digit and before capitals, in lower case.
-func words(name string) (all []string) {
-	start := 0
-	cut := func(end int) {
-		if end > start {
-			all = append(all, strings.ToLower(name[start:end]))
+// lowerByte is each byte in lower case, and squeezedByte likewise but 0 for what is no letter or digit.
+var lowerByte, squeezedByte = func() (low, squeezed [256]byte) {
+	for i := range low {
+		c := byte(i)
+		low[i] = lower(c)
+		if isWordByte(c) {
+			squeezed[i] = low[i]
 		}
 	}
-	for i := range len(name) {
-		switch c := name[i]; {
-		case !isWordByte(c):
-			cut(i)
-			start = i + 1
-		case i > start && isUpper(c) && !isUpper(name[i-1]):
-			cut(i)
-			start = i
-		}
-	}
-	cut(len(name))
-	return all
+	return low, squeezed
+}()
+
+// ownHeaders are headers whose values have parts.
+var ownHeaders = [...]struct {
+	name string
+	kind Kind
+	of   class
+}{
+	{"authorization", Authorization, always}, {"proxy-authorization", Authorization, always}, {"cookie", Cookie, always},
+	{"cookie2", Cookie, always}, {"set-cookie", SetCookie, always}, {"set-cookie2", SetCookie, always},
+	{"www-authenticate", 0, plain}, {"proxy-authenticate", 0, plain}, // a challenge tells no secret
 }
 
-// headerKind returns what the value of a header is, when it is a secret.
-func (r *Redactor) headerKind(name string) (k Kind, secret bool) {
-	switch strings.ToLower(name) {
-	case "authorization", "proxy-authorization":
-		return Authorization, true
-	case "cookie", "cookie2":
-		return Cookie, true
-	case "set-cookie", "set-cookie2":
-		return SetCookie, true
-	case "www-authenticate", "proxy-authenticate", "authentication-info":
-		return 0, false // a challenge tells no secret
+// headerKind returns what the value of a header is, and what its name tells of it.
+func (r *Redactor) headerKind(name string) (Kind, class) {
+	for i := range ownHeaders {
+		if h := &ownHeaders[i]; len(h.name) == len(name) && strings.EqualFold(h.name, name) {
+			return h.kind, h.of
+		}
 	}
-	return Argument, r.isSecretName(name)
+	return Argument, r.classify(name)
 }
+
+// automaton finds whether one of some texts of letters and digits of ASCII in lower case is in another one.
+type automaton struct {
+	steps [][symbols]uint16
+	found []bool
+}
+
+const symbols = 37 // digits, letters, and everything else
+
+func symbol(c byte) int {
+	switch {
+	case isDigit(c):
+		return int(c - '0')
+	case 'a' <= c && c <= 'z':
+		return int(c-'a') + 10
+	}
+	return symbols - 1
+}
+
+func newAutomaton(texts []string) automaton {
+	a := automaton{steps: make([][symbols]uint16, 1), found: make([]bool, 1)}
+	for _, text := range texts {
+		state := 0
+		for i := range len(text) {
+			to := &a.steps[state][symbol(text[i])]
+			if *to == 0 {
+				*to = uint16(len(a.steps))
+				state = len(a.steps)
+				a.steps, a.found = append(a.steps, [symbols]uint16{}), append(a.found, false)
+			} else {
+				state = int(*to)
+			}
+		}
+		a.found[state] = true
+	}
+	a.link()
+	return a
+}
+
+// link adds the steps where a text goes on otherwise than the one that was expected.
+func (a *automaton) link() {
+	fails := make([]int, len(a.steps))
+	queue := []int{0}
+	for len(queue) > 0 {
+		state := queue[0]
+		queue = queue[1:]
+		a.found[state] = a.found[state] || a.found[fails[state]]
+		for c := range symbols {
+			to := int(a.steps[state][c])
+			switch {
+			case to != 0:
+				if state != 0 {
+					fails[to] = int(a.steps[fails[state]][c])
+				}
+				queue = append(queue, to)
+			case state != 0:
+				a.steps[state][c] = a.steps[fails[state]][c]
+			}
+		}
+	}
+}
+
+func (a *automaton) next(state int, c byte) int { return int(a.steps[state][symbol(c)]) }
+
+func (a *automaton) accepts(state int) bool { return a.found[state] }
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0
+}
+
+func isLetter(c byte) bool { c = lower(c); return 'a' <= c && c <= 'z' }
 
 func isWordByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || isUpper(c) || isDigit(c) || c >= 0x80

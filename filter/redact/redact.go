@@ -5,6 +5,7 @@ package redact
 import (
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
@@ -14,16 +15,16 @@ const Placeholder = "[redacted]"
 
 // Redactor knows what secrets look like. It is immutable and safe for concurrent use; a nil one takes nothing out.
 type Redactor struct {
-	names   []string // of the operator's own, squeezed
+	names   map[string]bool // of the operator's own, squeezed
 	pattern *regexp.Regexp
 }
 
 // New returns a Redactor. Names are further names of headers, arguments and fields whose values are secrets. The pattern, which
 // may be empty, is an expression in the syntax of RE2 that finds further ones; when it has a group, that is the secret.
 func New(names []string, pattern string) (*Redactor, error) {
-	r := &Redactor{}
+	r := &Redactor{names: map[string]bool{}}
 	for _, name := range names {
-		r.names = append(r.names, squeeze(name))
+		r.names[squeeze(name)] = true
 	}
 	if pattern != "" {
 		expression, err := regexp.Compile(pattern)
@@ -55,11 +56,13 @@ func (r *Redactor) pass() *Pass {
 // nothing out. It is not safe for concurrent use.
 type Pass struct {
 	r       *Redactor
-	secrets []secret
+	learned learned
+	views   []*view // of texts that were learned from, since they are written as well
+	cleaned map[string]string
 	found   [kindCount]bool
 }
 
-// Start returns a Pass for a transaction and further texts of its record.
+// Start returns a Pass for a transaction and further texts of its record, which must stay as they are.
 func (r *Redactor) Start(t *rules.Transaction, texts ...string) *Pass {
 	p := r.pass()
 	if p == nil {
@@ -71,7 +74,7 @@ func (r *Redactor) Start(t *rules.Transaction, texts ...string) *Pass {
 	for _, text := range append(texts, t.URI, t.RequestBody, t.ResponseBody) {
 		p.learnText(text)
 	}
-	p.settle()
+	p.learned.settle()
 	return p
 }
 
@@ -90,16 +93,81 @@ func (p *Pass) Found() (kinds []string) {
 
 // Text returns a text without secrets.
 func (p *Pass) Text(text string) string {
-	if p == nil || text == "" {
+	if p == nil || p.r == nil || text == "" {
 		return text
 	}
-	clean := p.withoutLearned(text)
-	clean = p.replace(clean, p.r.scan(clean))
-	if k, leaks := p.leaks(clean); leaks {
-		p.found[k] = true
-		return Placeholder
+	if p.learned.full {
+		return p.hide(p.learned.kind)
+	}
+	if clean, known := p.cleaned[text]; known {
+		return clean
+	}
+	v := p.view(text)
+	clean := p.replace(text, merged(p.learned.spans(v, v.spans)))
+	if len(p.cleaned) < mostCleaned {
+		if p.cleaned == nil {
+			p.cleaned = map[string]string{}
+		}
+		p.cleaned[text] = clean
 	}
 	return clean
+}
+
+// Bounds of the search for pieces. What is beyond counts as a piece.
+const (
+	mostSearches = 64
+	mostSearched = 64 << 10 // bytes
+)
+
+// Quoted is Text for what a rule quotes, which may be a piece of a secret: those that look random are found, too.
+func (p *Pass) Quoted(text string) string {
+	clean := p.Text(text)
+	if p == nil || len(p.learned.all) == 0 || len(clean) < shortestRandom {
+		return clean
+	}
+	var pieces []span
+	searches := mostSearches
+	if len(p.learned.all) > mostSearched {
+		searches = 0
+	}
+	for at := 0; at < len(clean); at++ {
+		start := at
+		for at < len(clean) && isInWord[clean[at]] {
+			at++
+		}
+		if at-start < shortestRandom || !looksRandom(clean[start:at]) {
+			continue
+		}
+		if searches--; searches < 0 || strings.Contains(p.learned.all, lowered(clean[start:at])) {
+			pieces = append(pieces, span{start, at, Argument})
+		}
+	}
+	return p.replace(clean, pieces)
+}
+
+// mostCleaned bounds how many texts a Pass remembers: rules that match quote the same values again and again.
+const mostCleaned = 64
+
+// valued returns a text of which a name tells what it is.
+func (p *Pass) valued(text string, kind Kind, of class) string {
+	switch {
+	case of == plain:
+		return p.Text(text)
+	case of == always && kind == Argument:
+		return p.hide(Argument)
+	}
+	s := scanner{r: p.r, text: text}
+	s.value(0, len(text), kind, of)
+	if of == always {
+		return p.replace(text, merged(s.spans))
+	}
+	return p.Text(p.replace(text, merged(s.spans)))
+}
+
+// hide returns what stands for a text that is a secret as a whole.
+func (p *Pass) hide(k Kind) string {
+	p.found[k] = true
+	return Placeholder
 }
 
 // Header returns the value of a header without secrets; the scheme of credentials and the names of cookies stay.
@@ -107,13 +175,8 @@ func (p *Pass) Header(name, value string) string {
 	if p == nil || value == "" {
 		return value
 	}
-	kind, secret := p.r.headerKind(name)
-	if !secret {
-		return p.Text(value)
-	}
-	s := scanner{r: p.r, text: value}
-	s.value(0, len(value), kind)
-	return p.replace(value, merged(s.spans))
+	kind, of := p.r.headerKind(name)
+	return p.valued(value, kind, of)
 }
 
 // Field returns the value of an argument or field without secrets.
@@ -121,11 +184,7 @@ func (p *Pass) Field(name, value string) string {
 	if p == nil || value == "" {
 		return value
 	}
-	if !p.r.isSecretName(name) {
-		return p.Text(value)
-	}
-	p.found[Argument] = true
-	return Placeholder
+	return p.valued(value, Argument, p.r.classify(name))
 }
 
 // replace puts the placeholder where the spans are.

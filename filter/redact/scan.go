@@ -11,42 +11,76 @@ type span struct {
 	kind       Kind
 }
 
-// scan finds the secrets in a text by what stands around them: lines of heads, arguments, fields of JSON, XML and multipart
-// bodies. What cannot be told apart counts as secret. Spans are in order and do not overlap.
-func (r *Redactor) scan(text string) []span {
-	s := scanner{r: r, text: text}
-	for i := 0; i < len(text); i++ {
-		if i == 0 || text[i-1] == '\n' || text[i-1] == '\r' {
-			s.headerLine(i)
-		}
-		switch c := text[i]; c {
-		case '=':
-			s.assignment(i)
-		case ':':
-			s.colon(i)
-		case '>':
-			s.element(i)
-		case 'b', 'B':
-			s.credentials(i)
-		default:
-			if isTokenStart[c] {
-				s.token(i)
-			}
-		}
-	}
-	s.cards()
-	if r.pattern != nil {
-		s.own()
-	}
-	return merged(s.spans)
-}
-
 // scanner collects the spans of one text.
 type scanner struct {
 	r     *Redactor
 	text  string
+	level int // of escapes that are undone
 	spans []span
-	until int // end of the furthest value; what begins inside it is a part of it
+
+	until     int      // end of the furthest value; what begins inside it is a part of it
+	path      int      // end of the furthest path that was read
+	open      int      // place behind the last <, 0 before the first one and behind its >
+	tagged    int      // the same of the last element whose attributes were read
+	sibling   span     // the last value that stood under a name such as "value"
+	variables []string // of GraphQL that stand for secrets
+}
+
+// isMark tells the bytes at which something is looked for.
+var isMark = func() (marks [256]bool) {
+	for i := range marks {
+		marks[i] = isTokenStart[i]
+	}
+	for _, c := range []byte("\n\r=:><,-/bB") {
+		marks[c] = true
+	}
+	return marks
+}()
+
+var isInWord = func() (set byteSet) {
+	for c := range set {
+		set[c] = isWordByte(byte(c))
+	}
+	return set
+}()
+
+// walk looks at the text from its start to its end.
+func (s *scanner) walk() {
+	s.headerLine(0)
+	for i := 0; i < len(s.text); i++ {
+		c := s.text[i]
+		if !isMark[c] {
+			continue
+		}
+		switch c {
+		case '\n', '\r':
+			s.headerLine(i + 1)
+		case '=':
+			s.assignment(i)
+		case ':':
+			s.colon(i)
+		case '<':
+			s.open = i + 1
+		case '>':
+			s.element(i)
+		case ',':
+			s.comma(i)
+		case '/':
+			s.segment(i)
+		case '-':
+			s.option(i)
+			s.token(i)
+		default:
+			if i > 0 && isInWord[s.text[i-1]] && !s.escaped(i) {
+				continue
+			}
+			if lower(c) == 'b' {
+				s.credentials(i)
+			} else {
+				s.token(i)
+			}
+		}
+	}
 }
 
 func (s *scanner) add(start, end int, k Kind) {
@@ -56,39 +90,40 @@ func (s *scanner) add(start, end int, k Kind) {
 	}
 }
 
-// merged sorts spans and joins those that overlap; the first one gives the kind.
-func merged(spans []span) []span {
-	slices.SortStableFunc(spans, func(a, b span) int { return a.start - b.start })
-	joined := spans[:0]
-	for _, next := range spans {
-		if last := len(joined) - 1; last >= 0 && next.start < joined[last].end {
-			joined[last].end = max(joined[last].end, next.end)
-			continue
-		}
-		joined = append(joined, next)
+// addValue adds the value of a name: all of it, or the parts that look random.
+func (s *scanner) addValue(start, end int, of class) {
+	switch of {
+	case always:
+		s.add(start, end, Argument)
+	case random, code:
+		s.addRandom(start, end, of)
 	}
-	return joined
 }
 
 // headerLine looks at a line that may be one of a head.
 func (s *scanner) headerLine(at int) {
 	end := at
-	for end < len(s.text) && end-at < longestName && isNameByte(s.text[end]) {
+	for end < len(s.text) && isNameByte(s.text[end]) {
 		end++
 	}
 	name := s.text[at:end]
 	for end < len(s.text) && isBlank(s.text[end]) {
 		end++
 	}
-	if name == "" || end == len(s.text) || s.text[end] != ':' {
+	if name == "" || end == len(s.text) || s.text[end] != ':' || strings.HasPrefix(s.text[end:], "://") {
 		return
 	}
-	kind, secret := s.r.headerKind(name)
-	if !secret {
+	kind, of := s.r.headerKind(name)
+	if strings.EqualFold(name, "Content-Disposition") {
+		start, stop := s.lineValue(end + 1)
+		s.disposition(start, stop)
 		return
 	}
-	start, end := s.lineValue(end + 1)
-	s.value(start, end, kind)
+	if of == plain {
+		return
+	}
+	start, stop := s.lineValue(end + 1)
+	s.value(start, stop, kind, of)
 }
 
 // lineValue returns where the value of a header starts and ends; a line that begins with a blank goes on with it.
@@ -114,28 +149,37 @@ func (s *scanner) lineValue(start int) (int, int) {
 }
 
 // value adds what is secret in the value of a header.
-func (s *scanner) value(start, end int, kind Kind) {
+func (s *scanner) value(start, end int, kind Kind, of class) {
 	switch kind {
 	case Authorization:
 		s.add(start+schemeLength(s.text[start:end]), end, kind)
 	case Cookie, SetCookie:
 		s.cookies(start, end, kind)
 	default:
-		s.add(start, end, kind)
+		s.addValue(start, end, of)
 	}
-	s.until = max(s.until, end)
+	if of == always {
+		s.until = max(s.until, end)
+	}
 }
 
-// schemes are the words before credentials that are no secret themselves.
-var schemes = []string{"basic", "bearer", "digest", "negotiate", "ntlm", "token", "apikey", "aws4-hmac-sha256", "hoba", "mutual", "dpop", "hawk"}
+// schemes are the words before credentials that are no secret themselves: those of IANA's registry, and some that services have
+// of their own.
+var schemes = []string{
+	"basic", "bearer", "concealed", "digest", "dpop", "gnap", "hoba", "mutual", "negotiate", "oauth", "privatetoken", "scram-sha-1",
+	"scram-sha-256", "vapid", "ntlm", "kerberos", "token", "apikey", "hawk", "aws", "aws4-hmac-sha256", "aws4-ecdsa-p256-sha256",
+	"goog4-rsa-sha256", "goog4-hmac-sha256", "sharedkey", "sharedkeylite", "sharedaccesssignature", "signature", "genie", "geniekey", "key", "jwt",
+}
+
+const longestScheme = 32
 
 // schemeLength returns the length of a scheme with the blanks behind it, 0 when the value has none that is known.
 func schemeLength(value string) int {
-	at := strings.IndexAny(value, " \t")
+	at := strings.IndexAny(value[:min(len(value), longestScheme+1)], " \t\r\n")
 	if at < 0 || !slices.Contains(schemes, strings.ToLower(value[:at])) {
 		return 0
 	}
-	for at < len(value) && isBlank(value[at]) {
+	for at < len(value) && (isBlank(value[at]) || isBreak(value[at])) {
 		at++
 	}
 	return at
@@ -179,7 +223,13 @@ func (s *scanner) cookieEnd(at, end, lastQuote int) int {
 
 func isBlank(c byte) bool { return c == ' ' || c == '\t' }
 
-// isNameByte reports whether a byte can be part of the name of a header or argument as it stands.
-func isNameByte(c byte) bool {
-	return isWordByte(c) || strings.IndexByte("_-.[]%$@+\\*", c) >= 0
-}
+// nameBytes are those that can be part of the name of a header or argument as it stands.
+var nameBytes = func() (set byteSet) {
+	set = setOf("_-.[]%$@+\\*")
+	for c := range set {
+		set[c] = set[c] || isInWord[c]
+	}
+	return set
+}()
+
+func isNameByte(c byte) bool { return nameBytes[c] }

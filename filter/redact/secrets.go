@@ -1,46 +1,33 @@
 package redact
 
 import (
-	"cmp"
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
 	"html"
 	"net/url"
 	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// What is learned is looked for everywhere, so it must be long enough not to be found by chance. Cookies are often flags and
-// names of languages.
-const (
-	shortestSecret = 6
-	shortestCookie = 8
-	mostSecrets    = 256
-)
-
 // noSecrets are words that stand where secrets do and are none.
-var noSecrets = []string{Placeholder, "password", "passwd", "secret", "undefined", "required", "optional", "string", "function"}
-
-// secret is the value of one, letters of ASCII in lower case.
-type secret struct {
-	text     string
-	squeezed string // letters and digits only: what is left after a rule's transformations
-	kind     Kind
-}
+var noSecrets = wordsOf(Placeholder + " password passwd secret undefined required optional string function")
 
 func (p *Pass) learnHeaders(headers []rules.Header) {
 	for i := range headers {
 		h := &headers[i]
-		kind, is := p.r.headerKind(h.Name)
-		if !is {
-			p.learnText(h.Value)
-			continue
+		kind, of := p.r.headerKind(h.Name)
+		if of != plain {
+			s := scanner{r: p.r, text: h.Value}
+			s.value(0, len(h.Value), kind, of)
+			p.learnSpans(h.Value, s.spans)
 		}
-		s := scanner{r: p.r, text: h.Value}
-		s.value(0, len(h.Value), kind)
-		p.learnSpans(h.Value, s.spans)
+		if of != always {
+			p.learnText(h.Value)
+		}
 	}
 }
 
@@ -48,9 +35,8 @@ func (p *Pass) learnHeaders(headers []rules.Header) {
 // read by learnText.
 func (p *Pass) learnArguments(t *rules.Transaction) {
 	for i := range t.Arguments {
-		if p.r.isSecretName(t.Arguments[i].Name) {
-			p.learn(t.Arguments[i].Value, Argument)
-		}
+		a := &t.Arguments[i]
+		p.learnValue(a.Value, p.r.classify(a.Name))
 	}
 	_, query, _ := strings.Cut(t.URI, "?")
 	p.learnPairs(query)
@@ -62,14 +48,58 @@ func (p *Pass) learnPairs(text string) {
 	for text != "" {
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")
-		name, value, assigned := strings.Cut(pair, "=")
-		if assigned && len(name) <= longestName && p.r.isSecretName(name) {
-			p.learn(value, Argument)
+		if name, value, assigned := strings.Cut(pair, "="); assigned {
+			p.learnValue(value, p.r.classify(name))
 		}
 	}
 }
 
-func (p *Pass) learnText(text string) { p.learnSpans(text, p.r.scan(text)) }
+func (p *Pass) learnValue(value string, of class) {
+	if of != plain {
+		s := scanner{r: p.r, text: value}
+		s.addValue(0, len(value), of)
+		p.learnSpans(value, s.spans)
+	}
+}
+
+// shortestKept is the length in bytes from which the view of a text is kept: shorter ones are quickly read again.
+const shortestKept = 12
+
+// learnText learns the secrets that are found in a text by what stands around them, and keeps what was found.
+func (p *Pass) learnText(text string) {
+	if len(text) >= shortestKept && p.kept(text) != nil {
+		return
+	}
+	v := p.r.scan(text)
+	p.learnView(v)
+	if len(text) >= shortestKept {
+		p.views = append(p.views, v)
+	}
+}
+
+// kept returns the view of a text that was read before, nil when it was not. Texts are the same when they have the same memory.
+func (p *Pass) kept(text string) *view {
+	for _, v := range p.views {
+		if len(v.text) == len(text) && unsafe.StringData(v.text) == unsafe.StringData(text) {
+			return v
+		}
+	}
+	return nil
+}
+
+func (p *Pass) view(text string) *view {
+	if v := p.kept(text); v != nil {
+		return v
+	}
+	return p.r.scan(text)
+}
+
+func (p *Pass) learnView(v *view) {
+	p.learnSpans(v.text, v.spans)
+	for i := range v.parts {
+		p.learnView(&v.parts[i].view)
+	}
+}
 
 func (p *Pass) learnSpans(text string, spans []span) {
 	for _, s := range spans {
@@ -79,110 +109,279 @@ func (p *Pass) learnSpans(text string, spans []span) {
 
 // learn remembers a secret in the forms in which it can come back: as it is written, and without the escapes of where it stands.
 func (p *Pass) learn(text string, k Kind) {
-	forms := []string{text, strings.Trim(text, ` "'`), html.UnescapeString(text)}
-	if decoded, err := url.QueryUnescape(text); err == nil {
-		forms = append(forms, decoded)
+	if !p.learned.add(text, k) {
+		return
 	}
-	if decoded, err := url.PathUnescape(text); err == nil {
-		forms = append(forms, decoded)
+	written := len(p.learned.secrets) - 1
+	if strings.IndexByte(text, '&') >= 0 {
+		p.learnForm(html.UnescapeString(text), k)
+	}
+	if hasAny(text, "%+") {
+		if decoded, err := url.QueryUnescape(text); err == nil {
+			p.learnForm(decoded, k)
+		}
+		if decoded, err := url.PathUnescape(text); err == nil {
+			p.learnForm(decoded, k)
+		}
 	}
 	if strings.IndexByte(text, '\\') >= 0 {
 		var decoded string
 		if json.Unmarshal([]byte(`"`+strings.Trim(text, `"`)+`"`), &decoded) == nil {
-			forms = append(forms, decoded)
+			p.learnForm(decoded, k)
 		}
 	}
+	if p.learned.secrets[written].isEscaped = len(p.learned.secrets) > written+1; !p.learned.secrets[written].isEscaped {
+		p.learnInside(text, k)
+	}
+	p.learnForm(strings.Trim(text, ` "'`), k)
 	if k == Authorization || k == Token {
-		if decoded, err := base64.StdEncoding.DecodeString(text); err == nil {
-			_, password, _ := strings.Cut(string(decoded), ":")
-			forms = append(forms, string(decoded), password)
+		if decoded := string(fromBase64(text)); decoded != "" {
+			_, password, _ := strings.Cut(decoded, ":")
+			p.learnForm(decoded, k)
+			p.learnForm(password, k)
 		}
-	}
-	for _, form := range forms {
-		p.remember(form, k)
 	}
 }
 
-func (p *Pass) remember(text string, k Kind) {
+// learnForm learns one form of a secret, and what is in it.
+func (p *Pass) learnForm(text string, k Kind) {
+	if p.learned.add(text, k) {
+		p.learnInside(text, k)
+	}
+}
+
+func (p *Pass) learnInside(text string, k Kind) {
+	p.learnPieces(text, k)
+	if k == Argument {
+		p.learnInner(text)
+	}
+}
+
+// learnPieces learns what looks random in a secret that is more than that: the signature among the parameters of a scheme, or a
+// value that was taken together with what follows it.
+func (p *Pass) learnPieces(text string, k Kind) {
+	for at := 0; at < len(text); at++ {
+		start := at
+		for at < len(text) && isInWord[text[at]] {
+			at++
+		}
+		if at-start < len(text) && looksRandom(text[start:at]) {
+			p.learned.add(text[start:at], k)
+		}
+	}
+}
+
+// learnInner learns the texts in an element or an object that is a secret as a whole: rules read them one by one.
+func (p *Pass) learnInner(text string) {
+	if strings.IndexByte(text, '<') >= 0 {
+		between(markupBreaks)(text, func(start, end int) {
+			inner := strings.TrimPrefix(text[start:end], "![CDATA[")
+			p.learned.add(strings.TrimSuffix(inner, "]]"), Argument)
+		})
+	}
+	if text[0] != '{' && text[0] != '[' {
+		return
+	}
+	s := scanner{r: p.r, text: text}
+	for at := 0; at < len(text); at++ {
+		if text[at] != '"' {
+			continue
+		}
+		from, to, _ := s.quoted(at)
+		if next := s.afterSpace(to + 1); next >= len(text) || text[next] != ':' {
+			p.learned.add(text[from:to], Argument)
+		}
+		at = to
+	}
+}
+
+var markupBreaks = setOf("<>")
+
+// What is learned is looked for everywhere, so it must be long enough not to be found by chance. Cookies are often flags and
+// names of languages.
+const (
+	shortestSecret = 6
+	shortestCookie = 8
+)
+
+// Bounds of what is learned. A client that sends more makes every text of its alert a secret.
+const (
+	mostSecrets = 16384
+	mostLearned = 2 << 20 // bytes
+)
+
+// learned are the secrets of one transaction.
+type learned struct {
+	secrets []secret
+	known   map[string]bool // in lower case
+	bytes   int
+	full    bool
+	kind    Kind // of the secret that did not fit in
+
+	all      string // of them, in lower case
+	plain    index  // as they are, in lower case
+	squeezed index  // letters and digits only: what a rule's transformations leave, and base64 and hexadecimal digits
+	low      []byte // of a text: all of it, its letters and digits, and where those stand
+	digits   []byte
+	places   []int32
+}
+
+type secret struct {
+	text      string
+	kind      Kind
+	isEscaped bool // what it is without its escapes is another one
+}
+
+// add reports whether a text is one that can be looked for and was not known.
+func (l *learned) add(text string, k Kind) bool {
 	shortest := shortestSecret
 	if k == Cookie || k == SetCookie {
 		shortest = shortestCookie
 	}
-	text = lowered(strings.TrimSpace(text))
-	if len(text) < shortest || len(p.secrets) == mostSecrets || slices.Contains(noSecrets, text) ||
-		slices.ContainsFunc(p.secrets, func(s secret) bool { return s.text == text }) {
-		return
+	text = strings.TrimSpace(text)
+	if len(text) < shortest || l.full {
+		return false
 	}
-	s := secret{text: text, squeezed: squeeze(text), kind: k}
-	if len(s.squeezed) < shortest {
-		s.squeezed = ""
-	}
-	p.secrets = append(p.secrets, s)
-}
-
-// settle puts longer secrets before those that they contain.
-func (p *Pass) settle() {
-	slices.SortStableFunc(p.secrets, func(a, b secret) int { return cmp.Compare(len(b.text), len(a.text)) })
-}
-
-// withoutLearned takes out the secrets that were learned, whatever their case.
-func (p *Pass) withoutLearned(text string) string {
-	if len(p.secrets) == 0 {
-		return text
-	}
-	var spans []span
 	low := lowered(text)
-	for i := range p.secrets {
-		s := &p.secrets[i]
-		for from := 0; ; {
-			at := strings.Index(low[from:], s.text)
-			if at < 0 {
-				break
-			}
-			from += at + len(s.text)
-			spans = append(spans, span{from - len(s.text), from, s.kind})
-		}
+	if l.known[low] || noSecrets[low] {
+		return false
 	}
-	return p.replace(text, merged(spans))
+	if l.bytes += len(text); len(l.known) == mostSecrets || l.bytes > mostLearned {
+		l.full, l.kind = true, k
+		return false
+	}
+	if l.known == nil {
+		l.known = map[string]bool{}
+	}
+	l.known[low] = true
+	l.secrets = append(l.secrets, secret{text: text, kind: k})
+	return true
 }
 
-// leaks reports whether a secret is in a text under a disguise: with other blanks, escapes or quotes in it, or in base64.
-func (p *Pass) leaks(text string) (k Kind, leaks bool) {
-	squeezed := squeeze(strings.ReplaceAll(text, Placeholder, "\n"))
-	for i := range p.secrets {
-		if s := &p.secrets[i]; s.squeezed != "" && strings.Contains(squeezed, s.squeezed) {
-			return s.kind, true
+// settle makes the secrets ready to be found.
+func (l *learned) settle() {
+	l.plain.needles = make([]needle, 0, len(l.secrets))
+	l.squeezed.needles = make([]needle, 0, 5*len(l.secrets))
+	var all strings.Builder
+	for i := range l.secrets {
+		s := &l.secrets[i]
+		all.WriteString(lowered(s.text))
+		all.WriteByte('\n')
+		shortest := shortestSecret
+		if s.kind == Cookie || s.kind == SetCookie {
+			shortest = shortestCookie
 		}
+		digits := squeeze(s.text)
+		if len(digits) >= shortest {
+			l.squeezed.add(digits, s.kind, false)
+		}
+		if len(digits) < len(s.text) { // else all that the one index finds, the other one does
+			l.plain.add(lowered(s.text), s.kind, false)
+		}
+		if s.isEscaped {
+			continue
+		}
+		l.squeezed.addEncoded(s.text, s.kind)
 	}
-	return p.encoded(text)
+	l.all = all.String()
+	l.plain.settle()
+	l.squeezed.settle()
 }
 
-// encoded reports whether a text is base64 with a secret in it.
-func (p *Pass) encoded(text string) (k Kind, is bool) {
-	if len(text) < 12 || strings.ContainsAny(text, " []<>{};&?.,:") {
-		return 0, false
-	}
-	decoded, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		return 0, false
-	}
-	low := lowered(string(decoded))
-	for i := range p.secrets {
-		if strings.Contains(low, p.secrets[i].text) {
-			return p.secrets[i].kind, true
+// Bounds of a secret in another encoding: the start of a long one is enough, and the core of a short one is found by chance.
+const (
+	longestEncoded  = 96
+	shortestEncoded = 7
+)
+
+// addEncoded adds what is left of a secret in hexadecimal digits, and in base64 at each of the three places where it can begin in
+// what is encoded: the digits that depend on nothing else, letters and digits in lower case.
+func (x *index) addEncoded(text string, k Kind) {
+	var raw [longestEncoded + 2]byte
+	var digits [2 * longestEncoded]byte
+	text = text[:min(len(text), longestEncoded)]
+	copy(raw[2:], text)
+	x.add(string(hex.AppendEncode(digits[:0], raw[2:2+len(text)])), k, true)
+	for before, foreign := range [...]int{0, 2, 3} {
+		all := base64.RawStdEncoding.AppendEncode(digits[:0], raw[2-before:2+len(text)])[foreign:]
+		if (before+len(text))%3 != 0 {
+			all = all[:len(all)-1]
+		}
+		if core := appendSqueezed(all[:0], all); len(core) >= shortestEncoded {
+			x.add(string(core), k, true)
 		}
 	}
-	if spans := p.r.scan(string(decoded)); len(spans) > 0 {
-		return spans[0].kind, true
+}
+
+// spans appends where secrets are in a text and behind its escapes.
+func (l *learned) spans(v *view, found []span) []span {
+	if len(l.secrets) == 0 || len(v.text) < shortestSecret {
+		return found
 	}
-	return 0, false
+	found = slices.Clip(found)
+	if len(l.plain.needles) > 0 {
+		l.low = append(l.low[:0], v.text...)
+		for i, c := range l.low {
+			l.low[i] = lowerByte[c]
+		}
+		l.plain.find(unsafe.String(unsafe.SliceData(l.low), len(l.low)), func(start, end int, n *needle) {
+			found = append(found, span{start, end, n.kind})
+		})
+	}
+	l.squeeze(v.text)
+	l.squeezed.find(unsafe.String(unsafe.SliceData(l.digits), len(l.digits)), func(start, end int, n *needle) {
+		s := span{int(l.places[start]), int(l.places[end-1]) + 1, n.kind}
+		if n.isEncoded {
+			s = run(v.text, s)
+		}
+		found = append(found, s)
+	})
+	for i := range v.parts {
+		p := &v.parts[i]
+		for _, s := range l.spans(&p.view, nil) {
+			found = append(found, p.place(s))
+		}
+	}
+	return found
+}
+
+// squeeze notes the letters and digits of a text, and where they stand.
+func (l *learned) squeeze(text string) {
+	if cap(l.digits) < len(text) {
+		l.digits, l.places = make([]byte, len(text)), make([]int32, len(text))
+	}
+	digits, places := l.digits[:len(text)], l.places[:len(text)]
+	n := 0
+	for i := range len(text) {
+		digits[n], places[n] = squeezedByte[text[i]], int32(i)
+		if digits[n] != 0 {
+			n++
+		}
+	}
+	l.digits, l.places = digits[:n], places[:n]
+}
+
+// run returns the run of digits of base64 around a part of it.
+func run(text string, s span) span {
+	for s.start > 0 && inRun[text[s.start-1]] {
+		s.start--
+	}
+	for s.end < len(text) && (inRun[text[s.end]] || text[s.end] == '=') {
+		s.end++
+	}
+	return s
 }
 
 // lowered returns a text of the same length with the letters of ASCII in lower case.
 func lowered(text string) string {
-	low := []byte(text)
-	for i, c := range low {
-		low[i] = lower(c)
+	for i := range len(text) {
+		if isUpper(text[i]) {
+			low := []byte(text)
+			for ; i < len(low); i++ {
+				low[i] = lowerByte[low[i]]
+			}
+			return string(low)
+		}
 	}
-	return string(low)
+	return text
 }

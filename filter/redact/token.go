@@ -5,17 +5,29 @@ import (
 	"strings"
 )
 
-// prefixes begin tokens that say what they are, and how many more bytes such a token has at least.
-var prefixes = []struct {
+// prefix begins a token that says what it is.
+type prefix struct {
 	text string
-	more int
-}{
+	more int // bytes that such a token has at least
+}
+
+var prefixes = []prefix{
 	{"eyJ", 17}, {"ghp_", 20}, {"gho_", 20}, {"ghu_", 20}, {"ghs_", 20}, {"ghr_", 20}, {"github_pat_", 20}, {"glpat-", 16},
 	{"xoxb-", 16}, {"xoxp-", 16}, {"xoxa-", 16}, {"xoxr-", 16}, {"xoxs-", 16}, {"sk_live_", 16}, {"rk_live_", 16},
 	{"AIza", 30}, {"AKIA", 12}, {"ASIA", 12}, {"hvs.", 20}, {"npm_", 30}, {"dop_v1_", 30}, {"SG.", 30},
+	{"sk_test_", 16}, {"rk_test_", 16}, {"whsec_", 16}, {"xapp-", 16}, {"shpat_", 20}, {"ya29.", 20}, {"GOCSPX-", 20}, {"pypi-", 30},
+	{"dapi", 30}, {"hf_", 30}, {"sk-", 32}, {"glptt-", 16}, {"glsa_", 20}, {"dckr_pat_", 20}, {"PMAK-", 20}, {"LTAI", 12}, {"AGE-SECRET-KEY-", 20},
 }
 
 const privateKey = "-----BEGIN "
+
+// prefixesBy are the prefixes by their first byte.
+var prefixesBy = func() (by [256][]prefix) {
+	for _, p := range prefixes {
+		by[p.text[0]] = append(by[p.text[0]], p)
+	}
+	return by
+}()
 
 // isTokenStart tells the bytes with which prefixes begin.
 var isTokenStart = func() (starts [256]bool) {
@@ -28,7 +40,7 @@ var isTokenStart = func() (starts [256]bool) {
 
 // token looks at tokens that say what they are.
 func (s *scanner) token(at int) {
-	if at < s.until || at > 0 && isWordByte(s.text[at-1]) && !s.escaped(at) {
+	if at < s.until {
 		return
 	}
 	rest := s.text[at:]
@@ -36,7 +48,7 @@ func (s *scanner) token(at int) {
 		s.key(at)
 		return
 	}
-	for _, p := range prefixes {
+	for _, p := range prefixesBy[rest[0]] {
 		if !strings.HasPrefix(rest, p.text) {
 			continue
 		}
@@ -74,7 +86,7 @@ func tokenLength(text, others string) int {
 
 // credentials looks at "Bearer TOKEN" and "Basic CREDENTIALS", wherever they stand.
 func (s *scanner) credentials(at int) {
-	if at < s.until || at > 0 && isWordByte(s.text[at-1]) && !s.escaped(at) {
+	if at < s.until {
 		return
 	}
 	for _, scheme := range []string{"bearer", "basic"} {
@@ -95,6 +107,7 @@ func (s *scanner) credentials(at int) {
 
 // isOpaque tells tokens from words.
 func isOpaque(text string) bool {
+	text = strings.TrimRight(text, "=") // of a parameter, such as realm="…"
 	return len(text) >= 16 || len(text) >= 6 && strings.ContainsAny(text, "0123456789-_.~+/=")
 }
 
