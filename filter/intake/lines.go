@@ -109,7 +109,8 @@ func (l *Lines) move(rest []byte, size int) {
 	if size != cap(l.buffer) {
 		buffer = make([]byte, 0, size)
 	}
-	l.buffer, l.start = append(buffer, rest...), 0
+	l.buffer = append(buffer, rest...) //nolint:gocritic // buffer is the same one or a new one
+	l.start = 0
 }
 
 // fit makes the bounded buffer one that has room behind the rest. It reports false when there is no memory for that.

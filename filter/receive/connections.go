@@ -167,7 +167,7 @@ func (c *connection) end() {
 	if c.unfinished {
 		c.group.counters.cut.Add(1)
 	}
-	c.Conn.Close()
+	c.Close()
 	c.group.changed.Broadcast()
 }
 
@@ -214,7 +214,7 @@ func (c *connection) leave() {
 	g := c.group
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	c.Conn.Close()
+	c.Close()
 	g.forget(c)
 	c.add(-c.held)
 }

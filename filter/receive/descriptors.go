@@ -25,7 +25,7 @@ func spareDescriptors(conn any) bool {
 	if err != nil {
 		return true // reading it tells
 	}
-	most := uint64(limit.Cur) - min(uint64(limit.Cur)/reservedShare, mostReserved)
+	most := limit.Cur - min(limit.Cur/reservedShare, mostReserved)
 	spare := true
 	err = raw.Control(func(fd uintptr) { spare = uint64(fd) < most })
 	return spare || err != nil

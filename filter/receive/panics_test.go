@@ -44,7 +44,6 @@ func (l *panicky) pipe() net.Conn {
 type panickyConn struct {
 	net.Conn
 	address *net.TCPAddr
-	closed  atomic.Bool
 }
 
 func (c *panickyConn) RemoteAddr() net.Addr {
