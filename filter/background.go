@@ -3,6 +3,7 @@ package filter
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,7 +30,8 @@ type background struct {
 	spare   []*block
 	bytes   int64 // of all chunks that wait or are being inspected
 	emits   []Emit
-	waiting int64 // bytes of emits
+	waiting int64   // bytes of emits
+	waiters []*byte // calls that wait for room, the longest first
 	slow    slowQueue
 	over    bool
 
@@ -53,14 +55,11 @@ func startBackground(f *Filter) *background {
 func (q *background) put(chunk []byte, tag string, emits *[]Emit) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	until := time.Now().Add(longestPut)
-	for q.isFull(len(chunk)) && !q.over {
-		if q.skips {
-			return false
-		}
-		if q.takeInto(emits); !q.await(until) {
-			return false
-		}
+	if !q.skips {
+		q.queueUp(len(chunk), emits)
+	}
+	if q.isFull(len(chunk)) {
+		return false
 	}
 	if q.over {
 		return false
@@ -72,6 +71,24 @@ func (q *background) put(chunk []byte, tag string, emits *[]Emit) bool {
 	q.queue[len(q.queue)-1].add(chunk, tag)
 	q.changed.Broadcast()
 	return true
+}
+
+// queueUp waits until a chunk has room, behind the chunks that have waited longer: small ones would take all room from a large one. It takes
+// alerts meanwhile.
+func (q *background) queueUp(size int, emits *[]Emit) {
+	if len(q.waiters) == 0 && !q.isFull(size) {
+		return
+	}
+	me := new(byte)
+	q.waiters = append(q.waiters, me)
+	until := time.Now().Add(longestPut)
+	for (q.waiters[0] != me || q.isFull(size)) && !q.over {
+		if q.takeInto(emits); !q.await(until) {
+			break
+		}
+	}
+	q.waiters = slices.DeleteFunc(q.waiters, func(other *byte) bool { return other == me })
+	q.changed.Broadcast()
 }
 
 func (q *background) isFull(more int) bool {
@@ -184,7 +201,7 @@ func (q *background) recovered(of string, then func()) {
 		return
 	}
 	if f := q.filter; f.counts.panics.Add(1) == 1 {
-		f.log(LevelError, f.config.redactor.Line(fmt.Sprintf("panic while inspecting %s in the background: %v\n%s", of, cause, debug.Stack())))
+		f.logSafely(LevelError, f.config.redactor.Line(fmt.Sprintf("panic while inspecting %s in the background: %v\n%s", of, cause, debug.Stack())))
 	}
 	then()
 }
@@ -220,7 +237,7 @@ func (q *background) end() {
 	for _, k := range q.queue {
 		k.chunks(func(_ *part, chunk []byte) { f.countAll(chunk, Late) })
 	}
-	if n := uint64(len(q.emits)); n > 0 {
+	if n := uint64(len(q.take(nil))); n > 0 {
 		f.counts.failed.Add(n)
 		f.log(LevelWarn, fmt.Sprintf("%d alerts were found after the pipeline had ended, and could not be emitted", n))
 	}

@@ -28,7 +28,13 @@ type slowJob struct {
 	rules *loaded // in use for it
 }
 
-func (j *slowJob) size() int64 { return int64(len(j.item.event.Raw)) }
+// perJob is about what a job takes besides its event, in bytes.
+const perJob = 1 << 10
+
+func (j *slowJob) size() int64 { return int64(len(j.item.event.Raw)) + perJob }
+
+// patience is how long a block waits for room in the slow queue while others wait behind it.
+const patience = time.Second
 
 // startSlow has slow records judged, on all cores but one: that is left for the pipeline and for records that take little.
 func (q *background) startSlow() {
@@ -45,26 +51,34 @@ func (q *background) startSlow() {
 
 // deferItems queues the items of a batch that wait for the engine. What has no room is late.
 func (q *background) deferItems(b *batch, items []item, tag string) {
+	begin := time.Now()
 	for i := range items {
 		it := &items[i]
 		if it.kind != waiting {
 			continue
 		}
+		it.pending.rules.Forget()
 		j := &slowJob{job: job{item: it.copied(), sender: it.pending.sender, bytes: it.pending.bytes}, tag: tag, rules: b.rules}
 		b.rules.users.Add(1) // the batch has them still
-		for _, late := range q.putSlow(j) {
+		for _, late := range q.putSlow(j, begin) {
 			q.drop(late)
 		}
 	}
 }
 
 // putSlow queues a job, and returns those for which there is no room: of the sender that has the most, the last ones. While only one sender
-// has any, a queue that waits waits for room, as nobody else is held up in it.
-func (q *background) putSlow(j *slowJob) (late []*slowJob) {
+// has any, a queue that waits waits for room, ten seconds from begin on, or one while chunks wait that may be of others.
+func (q *background) putSlow(j *slowJob, begin time.Time) (late []*slowJob) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	until := time.Now().Add(longestPut)
-	for !q.skips && !q.over && !q.hasRoom(j) && q.slow.isOf(j.sender) && q.await(until) {
+	for !q.skips && !q.over && !q.hasRoom(j) && q.slow.isOf(j.sender) {
+		until := begin.Add(longestPut)
+		if len(q.queue) > 0 {
+			until = begin.Add(patience)
+		}
+		if !q.await(until) {
+			break
+		}
 	}
 	if q.over {
 		return []*slowJob{j}
@@ -212,9 +226,9 @@ func (q *background) judgeSlow(j *slowJob) []Emit {
 
 // drop counts a job that is not judged.
 func (q *background) drop(j *slowJob) {
+	defer j.rules.done()
 	j.item.kind = Late
 	q.filter.countKinds(&batch{items: []item{j.item}})
-	j.rules.done()
 }
 
 // endSlow waits for what is being judged, and counts the rest.

@@ -28,7 +28,7 @@ func newSlowQueue(limit int64, skips bool) *background {
 func TestTheSenderThatHasTheMostLosesFirst(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
-		q := newSlowQueue(2000, true)
+		q := newSlowQueue(40_000, true)
 		waits := map[sender]int64{}
 		total := int64(0)
 		for range 200 {
@@ -41,10 +41,10 @@ func TestTheSenderThatHasTheMostLosesFirst(t *testing.T) {
 				}
 				continue
 			}
-			j := slowJobOf(sender(random.IntN(4)), 1+random.IntN(400))
+			j := slowJobOf(sender(random.IntN(4)), 1+random.IntN(8000))
 			waits[j.sender] += j.size()
 			total += j.size()
-			for _, late := range q.putSlow(j) {
+			for _, late := range q.putSlow(j, time.Now()) {
 				for from, bytes := range waits {
 					require.LessOrEqual(t, bytes, waits[late.sender], "seed %d: %d has more than %d, which loses", seed, from, late.sender)
 				}
@@ -58,12 +58,12 @@ func TestTheSenderThatHasTheMostLosesFirst(t *testing.T) {
 }
 
 func TestTheOnlySenderWaitsForRoom(t *testing.T) {
-	q := newSlowQueue(1000, false)
-	require.Empty(t, q.putSlow(slowJobOf(1, 400)))
+	q := newSlowQueue(10_000, false)
+	require.Empty(t, q.putSlow(slowJobOf(1, 3000), time.Now()))
 	var put atomic.Bool
 	done := make(chan []*slowJob)
 	go func() {
-		late := q.putSlow(slowJobOf(1, 300))
+		late := q.putSlow(slowJobOf(1, 2000), time.Now())
 		put.Store(true)
 		done <- late
 	}()
@@ -75,27 +75,27 @@ func TestTheOnlySenderWaitsForRoom(t *testing.T) {
 	q.mu.Unlock()
 	require.Empty(t, <-done)
 
-	q.putSlow(slowJobOf(2, 10))
-	require.Len(t, q.putSlow(slowJobOf(1, 450)), 1, "with others there, nobody waits for one")
+	q.putSlow(slowJobOf(2, 10), time.Now())
+	require.Len(t, q.putSlow(slowJobOf(1, 3900), time.Now()), 1, "with others there, nobody waits for one")
 	q.over = true
-	require.Len(t, q.putSlow(slowJobOf(1, 300)), 1)
+	require.Len(t, q.putSlow(slowJobOf(1, 2000), time.Now()), 1)
 }
 
 func TestSendersTakeTurns(t *testing.T) {
 	q := newSlowQueue(1<<20, true)
 	for i := range 6 {
-		q.putSlow(slowJobOf(11, 100+i))
+		q.putSlow(slowJobOf(11, 100+i), time.Now())
 	}
-	q.putSlow(slowJobOf(12, 7))
+	q.putSlow(slowJobOf(12, 7), time.Now())
 	first, second := q.slow.next(), q.slow.next()
 	require.ElementsMatch(t, []sender{11, 12}, []sender{first.sender, second.sender})
-	require.EqualValues(t, 100, max(first.size(), second.size()), "the records of one sender stay in order")
+	require.EqualValues(t, 100+perJob, max(first.size(), second.size()), "the records of one sender stay in order")
 
 	// Who has used more of the engine waits.
 	runs.shares.charge(13, 100, time.Second, time.Now())
 	q = newSlowQueue(1<<20, true)
-	q.putSlow(slowJobOf(13, 1))
-	q.putSlow(slowJobOf(14, 1))
+	q.putSlow(slowJobOf(13, 1), time.Now())
+	q.putSlow(slowJobOf(14, 1), time.Now())
 	require.EqualValues(t, 14, q.slow.next().sender)
 }
 

@@ -158,12 +158,12 @@ func TestFullQueueWaitsOrSkips(t *testing.T) {
 
 // Alerts that nobody takes hold inspection up rather than filling the memory.
 func TestAlertsThatWaitAreBounded(t *testing.T) {
-	q := &background{limit: 100}
+	q := &background{limit: 100_000}
 	q.changed.L = &q.mu
 	q.slow.bySender = map[sender]*slowSender{}
 	require.True(t, q.put(clean("/"), "nano", nil))
-	q.putSlow(slowJobOf(1, 10))
-	q.addEmits([]Emit{{Event: make([]byte, 101)}})
+	q.putSlow(slowJobOf(1, 10), time.Now())
+	q.addEmits([]Emit{{Event: make([]byte, 100_001)}})
 	taken := make(chan bool)
 	go func() {
 		k, _ := q.next()

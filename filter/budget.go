@@ -49,6 +49,7 @@ type job struct {
 	sender sender
 	bytes  int           // of what rules look at
 	used   time.Duration // by its sender, of the engine, before the round
+	begun  time.Time     // when the engine has begun
 	alone  bool          // it runs only when there is a place at once: its sender has had its share
 }
 
@@ -183,8 +184,9 @@ func (r *round) giveUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.over = true
-	for _, p := range r.running {
+	for j, p := range r.running {
 		p.outlive()
+		runs.shares.charge(j.sender, j.bytes, time.Since(j.begun), time.Now()) // its next records wait behind others at once
 	}
 }
 
@@ -277,7 +279,7 @@ func (r *round) begin(j *job, p *place) bool {
 		p.leave()
 		return false
 	}
-	r.running[j] = p
+	r.running[j], j.begun = p, time.Now()
 	r.rules.users.Add(1) // the call that waits has them still
 	return true
 }
@@ -285,7 +287,9 @@ func (r *round) begin(j *job, p *place) bool {
 func (r *round) end(j *job, p *place) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.running, j)
+	if r.running[j] == p { // not the place of the slow run that has followed
+		delete(r.running, j)
+	}
 	p.leave()
 	r.rules.done()
 }
@@ -329,5 +333,5 @@ func (f *Filter) tellLate(n uint64) {
 	if f.background != nil {
 		why = fmt.Sprintf("more than async_limit (%d bytes) wait for it, or the pipeline has ended", f.config.queueLimit)
 	}
-	f.log(LevelWarn, "records pass without inspection because "+why+"; they are counted")
+	f.logSafely(LevelWarn, "records pass without inspection because "+why+"; they are counted")
 }

@@ -117,9 +117,11 @@ func (f *Filter) getBatch(chunk []byte, tag string) *batch {
 }
 
 func (f *Filter) putBatch(b *batch) {
-	clear(b.items) // views of the chunk must not outlive the call
-	b.rules.done()
-	b.rules = nil
+	clear(b.items)      // views of the chunk must not outlive the call
+	if b.rules != nil { // it is nil while the filter is closed
+		b.rules.done()
+		b.rules = nil
+	}
 	f.batches.Put(b)
 }
 
@@ -208,7 +210,7 @@ func (f *Filter) recovered(it *item) {
 	*it = item{event: it.event, kind: Broken, marked: it.marked}
 	if f.counts.panics.Add(1) == 1 {
 		line := fmt.Sprintf("panic while evaluating a record, which passes unchanged: %v\n%s", cause, debug.Stack())
-		f.log(LevelError, f.config.redactor.Line(line))
+		f.logSafely(LevelError, f.config.redactor.Line(line))
 	}
 }
 
@@ -285,7 +287,7 @@ func (f *Filter) judge(it *item, s *scratch, p *pending) *rules.Verdict {
 func (f *Filter) failed(it *item, err error) *rules.Verdict {
 	it.kind = Broken
 	if f.counts.panics.Add(1) == 1 {
-		f.log(LevelError, f.config.redactor.Line(fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err)))
+		f.logSafely(LevelError, f.config.redactor.Line(fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err)))
 	}
 	return nil
 }

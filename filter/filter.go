@@ -122,10 +122,10 @@ func (f *Filter) Close() error {
 	if n := f.flood.Waiting(); n > 0 {
 		f.log(LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
 	}
-	f.reloads.end()
 	if f.background != nil {
-		f.background.end()
+		f.background.end() // before the reloads: one that is under way waits until nobody has the old rules
 	}
+	f.reloads.end()
 	err := f.meter.close()
 	l := f.current.Load()
 	if runs.late() == 0 {

@@ -10,8 +10,14 @@ import (
 func (f *Filter) Caught(where string) recovery.Caught {
 	return func(cause any, stack []byte) {
 		if f.counts.panics.Add(1) == 1 {
-			f.log(LevelError, f.config.redactor.Line(fmt.Sprintf("%s: recovered from a panic, %s; further ones are only counted\n%s", where,
+			f.logSafely(LevelError, f.config.redactor.Line(fmt.Sprintf("%s: recovered from a panic, %s; further ones are only counted\n%s", where,
 				recovery.Describe(cause), stack)))
 		}
 	}
+}
+
+// logSafely logs what has gone wrong. A panic of the host's log must not make it worse.
+func (f *Filter) logSafely(level Level, line string) {
+	defer func() { _ = recover() }()
+	f.log(level, line)
 }

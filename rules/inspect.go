@@ -47,6 +47,9 @@ type Case struct {
 // Way tells how the verdict was found, once it was.
 func (c *Case) Way() Way { return c.way }
 
+// Forget has the prefilter be asked again: what it knows of a case may take more memory than the record.
+func (c *Case) Forget() { c.asked, c.answer = false, gate.Answer{} }
+
 // Asked reports whether the prefilter was asked.
 func (c *Case) Asked() bool { return c.asked }
 

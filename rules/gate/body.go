@@ -80,6 +80,13 @@ func (v *view) process(body string, l *limits, name string, b *bodies) bool {
 	if !can {
 		return false
 	}
+	if v.single[variables.InboundDataError] == "1" { // a body that ends early is no error then
+		flag, can := state.Variables().InboundDataError().(interface{ Set(value string) })
+		if !can {
+			return false
+		}
+		flag.Set("1")
+	}
 	err = processor.ProcessRequest(strings.NewReader(body), state.Variables(), plugintypes.BodyProcessorOptions{
 		Mime: v.value(requestHeaders, "content-type"), RequestBodyRecursionLimit: l.jsonDepth, ArgumentLimit: l.arguments,
 	})

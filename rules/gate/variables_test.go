@@ -333,6 +333,8 @@ func TestTheViewHasWhatCorazaHasAtItsLimits(t *testing.T) {
 		{contentType: "application/x-www-form-urlencoded", body: "a=1&" + strings.Repeat("x", l.requestBody), cut: Cut{RequestBody: true}},
 		{contentType: "text/plain", body: strings.Repeat("x", l.requestBody-1)},
 		{contentType: "text/plain", body: strings.Repeat("x", l.requestBody), cut: Cut{RequestBody: true}},
+		{contentType: "multipart/form-data; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + strings.Repeat("x", l.requestBody),
+			cut: Cut{RequestBody: true}},
 		{query: "?a&b&c&d&e&f"},
 		{query: "?a&b&c&d&e&f&g", cut: Cut{Arguments: true}},
 		{query: "?a&b&c&d&e&f&g", contentType: "application/json", body: "{}", cut: Cut{Arguments: true}},
