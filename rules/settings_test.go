@@ -171,10 +171,10 @@ func TestRulesThatBlockEveryRequestAreToldOf(t *testing.T) {
 	require.NoError(t, os.WriteFile(own, []byte(`SecAction "id:100,phase:1,nolog,pass,setvar:tx.detection_paranoia_level=1"`), 0o600))
 	s, err := Open(config(t, setting.Map{"rules": own + ",crs", "blocking_paranoia": "3"}))
 	require.NoError(t, err)
-	defer s.Close()
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.Contains(t, strings.Join(s.Warnings(), "\n"), "blocks every request")
 	quiet, err := Open(config(t, setting.Map{"blocking_paranoia": "3"}))
 	require.NoError(t, err)
-	defer quiet.Close()
+	t.Cleanup(func() { require.NoError(t, quiet.Close()) })
 	require.NotContains(t, strings.Join(quiet.Warnings(), "\n"), "blocks every request")
 }
