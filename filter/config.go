@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -18,6 +19,7 @@ import (
 // config is what the properties of a filter say, rules apart.
 type config struct {
 	fieldMap        string
+	proxies         fieldmap.Proxies
 	onMatch         bool   // any detection rule alerts, not only a reached threshold
 	alertKey        string // key of the map added to a matching record, "" adds nothing
 	emitTag         *tagTemplate
@@ -51,6 +53,8 @@ func Properties() []setting.Property {
 			"10s; changed rules take over while records flow, and broken ones leave those of before in use"},
 		setting.Property{Name: "field_map", Default: "auto", Help: "which keys hold what of a transaction: auto (by the keys of each " +
 			"record), a built-in map such as nano, nginx or envoy, the path of a YAML map or key file, or several, comma separated"},
+		setting.Property{Name: "trusted_proxies", Default: "private", Help: "proxies whose X-Forwarded-For and Forwarded are believed: " +
+			"private, none, networks and addresses, comma separated; the client is the first address from the right that is none of them"},
 		setting.Property{Name: "alert_on", Default: "score", Values: []string{"score", "match"},
 			Help: "score alerts when the anomaly threshold is reached, match on any detection rule"},
 		setting.Property{Name: "alert_key", Default: "waf", Help: "key of the map added to a matching record; off adds nothing"},
@@ -84,6 +88,7 @@ const recordKey = "waf"
 func readConfig(r *setting.Reader) config {
 	c := config{
 		fieldMap:       r.Text("field_map"),
+		proxies:        ReadProxies(r),
 		onMatch:        r.Word("alert_on") == "match",
 		alertKey:       r.Text("alert_key"),
 		emitFormat:     alert.Format(r.Word("emit_format")),
@@ -111,6 +116,15 @@ func readConfig(r *setting.Reader) config {
 		c.checkBackground(r)
 	}
 	return c
+}
+
+// ReadProxies returns the networks that the property trusted_proxies names.
+func ReadProxies(r *setting.Reader) fieldmap.Proxies {
+	trusted, err := fieldmap.ParseProxies(r.Text("trusted_proxies"))
+	if err != nil {
+		r.Problem("trusted_proxies", err)
+	}
+	return trusted
 }
 
 // ReadRedactor returns what the properties redact, redact_names and redact_pattern describe, nil when redaction is off.

@@ -78,6 +78,7 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	if err != nil {
 		reader.Problem("field_map", err)
 	}
+	maps.Trust(c.proxies)
 	watch := rules.NewWatch(ruleConfig)
 	set, err := watch.Open()
 	if err != nil {

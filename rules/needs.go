@@ -38,15 +38,18 @@ const (
 	flag                   // a number that says how reading the parts went
 )
 
+// partWholeTarget is what the request target needs to be known from its first to its last character.
+const partWholeTarget = PartRequest | PartTarget | PartQuery
+
 var variables = map[string]variable{
-	"ARGS":                    {PartRequest | partArguments | PartBody, collection},
-	"ARGS_NAMES":              {PartRequest | partArguments | PartBody, collection},
-	"ARGS_GET":                {PartRequest | partArguments, collection},
-	"ARGS_GET_NAMES":          {PartRequest | partArguments, collection},
-	"ARGS_PATH":               {PartRequest, collection},
+	"ARGS":                    {PartRequest | PartQuery | partArguments | PartBody, collection},
+	"ARGS_NAMES":              {PartRequest | PartQuery | partArguments | PartBody, collection},
+	"ARGS_GET":                {PartRequest | PartQuery | partArguments, collection},
+	"ARGS_GET_NAMES":          {PartRequest | PartQuery | partArguments, collection},
+	"ARGS_PATH":               {PartRequest | PartTarget, collection},
 	"ARGS_POST":               {PartBody, collection},
 	"ARGS_POST_NAMES":         {PartBody, collection},
-	"ARGS_COMBINED_SIZE":      {PartRequest | partArguments | PartBody | PartBodyEnd, size},
+	"ARGS_COMBINED_SIZE":      {PartRequest | PartQuery | partArguments | PartBody | PartBodyEnd, size},
 	"AUTH_TYPE":               {PartOtherHeaders, text},
 	"FILES":                   {PartBody, collection},
 	"FILES_NAMES":             {PartBody, collection},
@@ -54,30 +57,30 @@ var variables = map[string]variable{
 	"FILES_TMPNAMES":          {PartBody, collection},
 	"FILES_TMP_CONTENT":       {PartBody | PartBodyEnd, collection},
 	"FILES_COMBINED_SIZE":     {PartBody | PartBodyEnd, size},
-	"FULL_REQUEST":            {PartRequest | PartEscapes | PartProtocol | PartRequestHeaders | PartBody | PartBodyEnd, text},
-	"FULL_REQUEST_LENGTH":     {PartRequest | PartEscapes | PartProtocol | PartRequestHeaders | PartBody | PartBodyEnd, size},
+	"FULL_REQUEST":            {partWholeTarget | PartEscapes | PartProtocol | PartRequestHeaders | PartBody | PartBodyEnd, text},
+	"FULL_REQUEST_LENGTH":     {partWholeTarget | PartEscapes | PartProtocol | PartRequestHeaders | PartBody | PartBodyEnd, size},
 	"GEO":                     {PartClient, collection},
 	"INBOUND_DATA_ERROR":      {PartBody | PartBodyEnd, flag},
 	"JSON":                    {PartBody, collection},
 	"MULTIPART_PART_HEADERS":  {PartBody, collection},
 	"OUTBOUND_DATA_ERROR":     {PartResponseBody | PartResponseEnd, flag},
-	"PATH_INFO":               {PartRequest, text},
-	"QUERY_STRING":            {PartRequest, text},
+	"PATH_INFO":               {PartRequest | PartTarget, text},
+	"QUERY_STRING":            {PartRequest | PartQuery, text},
 	"REMOTE_ADDR":             {PartClient, text},
 	"REMOTE_HOST":             {PartClient, text},
 	"REMOTE_PORT":             {PartClient, text},
 	"REMOTE_USER":             {PartOtherHeaders, text},
-	"REQUEST_BASENAME":        {PartRequest, text},
+	"REQUEST_BASENAME":        {PartRequest | PartTarget, text},
 	"REQUEST_BODY":            {PartBody, text},
 	"REQUEST_BODY_LENGTH":     {PartBody | PartBodyEnd, size},
 	"REQUEST_COOKIES":         {PartCookie, collection},
 	"REQUEST_COOKIES_NAMES":   {PartCookie, collection},
-	"REQUEST_FILENAME":        {PartRequest, text},
-	"REQUEST_LINE":            {PartRequest | PartEscapes | PartProtocol, text},
+	"REQUEST_FILENAME":        {PartRequest | PartTarget, text},
+	"REQUEST_LINE":            {partWholeTarget | PartEscapes | PartProtocol, text},
 	"REQUEST_METHOD":          {PartRequest, text},
 	"REQUEST_PROTOCOL":        {PartProtocol, text},
-	"REQUEST_URI":             {PartRequest, text},
-	"REQUEST_URI_RAW":         {PartRequest, text},
+	"REQUEST_URI":             {partWholeTarget, text},
+	"REQUEST_URI_RAW":         {partWholeTarget, text},
 	"REQUEST_XML":             {PartBody, collection},
 	"RESPONSE_ARGS":           {PartResponseBody, collection},
 	"RESPONSE_BODY":           {PartResponseBody, text},
@@ -92,8 +95,8 @@ var variables = map[string]variable{
 	"SERVER_NAME":             {PartHostName, text},
 	"SERVER_PORT":             {PartServer, text},
 	"STATUS_LINE":             {PartStatus, text},
-	"URI_PARSE_ERROR":         {PartRequest | PartEscapes, flag},
-	"URLENCODED_ERROR":        {PartRequest | PartEscapes | PartBody | PartBodyEnd, flag},
+	"URI_PARSE_ERROR":         {partWholeTarget | PartEscapes, flag},
+	"URLENCODED_ERROR":        {partWholeTarget | PartEscapes | PartBody | PartBodyEnd, flag},
 	"XML":                     {PartBody, collection},
 }
 
@@ -139,6 +142,14 @@ func partOfHeader(name string) Parts {
 		return PartReferer
 	case "cookie":
 		return PartCookie
+	case "accept":
+		return PartAccept
+	case "content-type":
+		return PartContentType
+	case "content-length":
+		return PartContentLength
+	case "transfer-encoding":
+		return PartTransferEncoding
 	}
 	return PartOtherHeaders
 }
@@ -253,8 +264,11 @@ func (n *need) why(unknown Parts) string {
 	return ""
 }
 
-// madeUpProtocol stands for a version that is not known.
-const madeUpProtocol = "HTTP/1.1"
+// What stands for a version and for a path that are not known.
+const (
+	madeUpProtocol = "HTTP/1.1"
+	madeUpPath     = "/"
+)
 
 // misleading returns the parts that, when unknown, can make a target match.
 func misleading(r *seclang.Rule, t *seclang.Target) Parts {
@@ -268,6 +282,8 @@ func misleading(r *seclang.Rule, t *seclang.Target) Parts {
 		}
 	case v.kind == text && (r.Operator.Matches(emptyTransformed(r)) || t.Variable == "REQUEST_PROTOCOL" && r.Operator.Matches(madeUpProtocol)):
 		parts |= v.parts
+	case v.kind == text && v.parts&PartTarget != 0 && r.Operator.Matches(madeUpPath):
+		parts |= PartTarget
 	case v.kind == size && !r.Operator.Grows():
 		parts |= v.parts
 	case v.kind == flag:

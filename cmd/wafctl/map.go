@@ -52,6 +52,7 @@ The exit code is 0, and 2 on errors, lines that are not JSON among them.`,
 			if m.choice, err = fieldmap.Open(settings.Text("field_map")); err != nil {
 				settings.Problem("field_map", err)
 			}
+			m.choice.Trust(filter.ReadProxies(settings))
 			m.redactor = filter.ReadRedactor(settings)
 			if err := f.usage(cmd, args, settings.Err(), wantFiles(names)); err != nil {
 				return err
@@ -61,7 +62,7 @@ The exit code is 0, and 2 on errors, lines that are not JSON among them.`,
 	}
 	strict(cmd)
 	f.add(cmd.Flags(), mapFlags)
-	f.add(cmd.Flags(), only(filter.Properties(), append([]string{"field_map"}, redacting...)...))
+	f.add(cmd.Flags(), only(filter.Properties(), append([]string{"field_map", "trusted_proxies"}, redacting...)...))
 	cmd.Flags().BoolVar(&all, "all", false, "show every record")
 	cmd.Flags().StringVar(&show, "show", "", "print the built-in map `NAME`")
 	return cmd

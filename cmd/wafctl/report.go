@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/report"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
@@ -84,8 +85,8 @@ func (r *reporting) add(file string, found *checked) error {
 		Outcome: string(told.Outcome), Reason: told.Reason, Severity: told.Severity, Score: told.Score, Matched: matched(named),
 		Place: fmt.Sprintf("%s:%d", file, found.line), Rule: reportRule(named),
 	}
-	a.Time, _ = readTime(told.Begin)        // the page says how many have none
-	a.Status, _ = strconv.Atoi(told.Status) // 0 is not known
+	a.Time, _ = logtime.Parse(told.Begin, nil) // the page says how many have none
+	a.Status, _ = strconv.Atoi(told.Status)    // 0 is not known
 	for i := range told.Matches {
 		a.Rules = append(a.Rules, reportRule(&told.Matches[i]))
 	}

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
@@ -59,23 +58,6 @@ func TestReportThatCannotBeWrittenIsAnError(t *testing.T) {
 	got := wafctl(strings.NewReader(clean), nil, "report", "-o", t.TempDir(), "-")
 	require.Equal(t, exitError, got.code)
 	require.Contains(t, got.err, "write report: ")
-}
-
-func TestTimesOfLogsAreRead(t *testing.T) {
-	noon := time.Date(2024, 5, 30, 12, 0, 1, 0, time.UTC)
-	for _, text := range []string{
-		"2024-05-30 12:00:01", "2024-05-30 12:00:01.000", "2024-05-30T12:00:01Z", "2024-05-30T14:00:01.000+02:00", "2024-05-30T12:00:01.000000+0000",
-		"2024-05-30T12:00:01", "30/May/2024:14:00:01 +0200", "[30/May/2024:12:00:01 +0000]", "2024/05/30 12:00:01", "1717070401", "1717070401.000",
-		"1717070401000", "1717070401000000", "1717070401000000000",
-	} {
-		got, err := readTime(text)
-		require.NoError(t, err, text)
-		require.True(t, noon.Equal(got), "%s: %s", text, got)
-	}
-	for _, text := range []string{"", "yesterday", "12:00", "1", "-5", "NaN", "Inf", "1e300", "99999999999999999999"} {
-		_, err := readTime(text)
-		require.Error(t, err, text)
-	}
 }
 
 func TestReportIsKeptWhenItsInputCannotBeRead(t *testing.T) {

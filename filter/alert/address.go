@@ -17,6 +17,14 @@ func isIPv6(text string) bool {
 	return err == nil && ip.Is6()
 }
 
+// bracketed returns the name of a host as URLs write it.
+func bracketed(host string) string {
+	if isIPv6(host) {
+		return "[" + host + "]"
+	}
+	return host
+}
+
 // version returns the HTTP version without the protocol: 1.1.
 func (a *Alert) version() string {
 	_, version, _ := strings.Cut(a.Protocol, "/")

@@ -36,6 +36,7 @@ type Alert struct {
 	ServerIP       string
 	ServerPort     string
 	Forward        string
+	Forwarded      []string // addresses of the list that has Forward, in its order
 	Method         string
 	URI            string // as sent
 	Protocol       string // for instance HTTP/1.1; "" when the record does not say it
@@ -80,12 +81,14 @@ func New(v *View, secrets *redact.Pass) *Alert {
 		Partial: v.Verdict.Partial.Names(), HTTP: t.Unknown&rules.PartRequest == 0, Method: secrets.Text(t.Method), Protocol: t.Protocol, Status: v.status(),
 		ClientIP: fields.Get(fieldmap.ClientIP), ClientPort: fields.Get(fieldmap.ClientPort),
 		ServerIP: fields.Get(fieldmap.ServerIP), ServerPort: fields.Get(fieldmap.ServerPort), Begin: fields.Get(fieldmap.Time),
-		Forward: secrets.Text(fields.Get(fieldmap.Forward)), URI: secrets.Text(t.URI), Domain: secrets.Text(v.domain()),
+		URI: secrets.Text(t.URI), Domain: secrets.Text(v.domain()),
 		ServerName: secrets.Text(t.ServerName), UserAgent: secrets.Text(v.header("User-Agent", fieldmap.UserAgent)),
 		Referer: secrets.Text(v.header("Referer", fieldmap.Referer)), Sensor: secrets.Text(fields.Get(fieldmap.Sensor)),
 		Message: secrets.Text(fields.Get(fieldmap.Message)), Source: secrets.Text(fields.Get(fieldmap.Source)),
 		Geo: secrets.Text(fields.Get(fieldmap.Geo)),
 	}
+	a.Forward, a.Forwarded = fields.Forwarded(t)
+	a.Forward = secrets.Text(a.Forward)
 	a.Outcome, a.Reason = outcomeOf(v)
 	for i := range a.Matches {
 		a.Matches[i] = CleanMatch(&v.Verdict.Matches[i], secrets)
@@ -94,6 +97,9 @@ func New(v *View, secrets *redact.Pass) *Alert {
 	a.Redacted = secrets.Found()
 	clones(&a.Begin, &a.ClientIP, &a.ClientPort, &a.ServerIP, &a.ServerPort, &a.Forward, &a.Method, &a.URI, &a.Protocol, &a.Domain,
 		&a.ServerName, &a.UserAgent, &a.Referer, &a.Status, &a.Sensor, &a.Message, &a.Source, &a.Geo)
+	for i := range a.Forwarded {
+		clones(&a.Forwarded[i])
+	}
 	return a
 }
 

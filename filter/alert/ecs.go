@@ -121,7 +121,7 @@ func (a *Alert) ecsHTTP(d *document, payload bool) {
 	path, query := splitTarget(a.URI)
 	d.object("url", func() {
 		d.text("original", a.URI)
-		d.text("domain", a.ServerName)
+		d.text("domain", bracketed(a.ServerName))
 		d.text("path", path)
 		d.text("query", query)
 	})

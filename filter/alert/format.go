@@ -99,7 +99,7 @@ func (a *Alert) techniques() []string {
 
 // addresses returns the addresses that the alert is about, each once.
 func (a *Alert) addresses() (all []string) {
-	for _, ip := range []string{a.ClientIP, a.ServerIP, a.Forward} {
+	for _, ip := range append([]string{a.ClientIP, a.ServerIP, a.Forward}, a.Forwarded...) {
 		if isAddress(ip) && !slices.Contains(all, ip) {
 			all = append(all, ip)
 		}

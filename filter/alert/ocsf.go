@@ -152,9 +152,7 @@ func (a *Alert) ocsfEvidence(d *document, payload bool) {
 		d.text("version", a.version())
 		d.text("user_agent", a.UserAgent)
 		d.text("referrer", a.Referer)
-		if isAddress(a.Forward) {
-			d.alwaysTexts("x_forwarded_for", []string{a.Forward})
-		}
+		d.texts("x_forwarded_for", a.Forwarded)
 		if payload {
 			headers(d, a.RequestHeaders)
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -33,6 +34,13 @@ var guards = []string{
 	"safedog", "ddos-guard", "wordfence", "naxsi",
 }
 
+// refusing are the words with which products say that they did not let a request through: AWS, Azure, Google and Cloudflare among
+// them. A challenge lets only those through who pass it.
+var refusing = []string{
+	"block", "blocked", "deny", "denied", "drop", "dropped", "reject", "rejected", "captcha", "challenge", "jschallenge", "js_challenge",
+	"managed_challenge", "managedchallenge", "waf-failed", "connectiondrop", "connection_close",
+}
+
 // marks are response headers that protecting devices add when they refuse a request.
 var marks = []string{
 	"cf-mitigated", "x-sucuri-block", "x-amzn-waf-action", "x-waf-event-info", "x-wallarm-waf-check", "x-datadome", "x-denied-reason",
@@ -43,6 +51,9 @@ var marks = []string{
 func outcomeOf(v *View) (Outcome, string) {
 	t := v.Transaction
 	status := t.ResponseStatus
+	if action := v.Values.Get(fieldmap.Action); isRefusal(action) {
+		return Blocked, "the log says what became of the request: " + action
+	}
 	if slices.Contains(refusals, status) {
 		return Blocked, fmt.Sprintf("the request was refused with status %d", status)
 	}
@@ -64,6 +75,16 @@ func outcomeOf(v *View) (Outcome, string) {
 	default:
 		return Attempted, fmt.Sprintf("status %d, which no protecting device is known to have sent", status)
 	}
+}
+
+// isRefusal reports whether what a source says that it has done with a request means that the application did not get it.
+func isRefusal(action string) bool {
+	for word := range strings.FieldsFuncSeq(strings.ToLower(action), func(c rune) bool { return (c < 'a' || c > 'z') && c != '_' && c != '-' }) {
+		if slices.Contains(refusing, word) {
+			return true
+		}
+	}
+	return false
 }
 
 // responseMatch returns the first match of a rule about the response, nil when there is none.

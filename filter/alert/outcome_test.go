@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -40,7 +41,7 @@ func TestTheOutcomeFollowsFromStatusHeadersAndRules(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, reason := outcomeOf(&View{
-				Transaction: &rules.Transaction{ResponseStatus: c.status, ResponseHeaders: c.headers}, Verdict: &rules.Verdict{Matches: c.matches},
+				Transaction: &rules.Transaction{ResponseStatus: c.status, ResponseHeaders: c.headers}, Verdict: &rules.Verdict{Matches: c.matches}, Values: &fieldmap.Values{},
 			})
 			require.Equal(t, c.want, got)
 			require.Equal(t, c.reason, reason)
@@ -70,5 +71,17 @@ func TestRequestTargetsAreSplit(t *testing.T) {
 	} {
 		path, query := splitTarget(target)
 		require.Equal(t, want, [2]string{path, query}, target)
+	}
+}
+
+func TestWhatProductsSayOfARequestIsReadAsARefusal(t *testing.T) {
+	for _, action := range []string{
+		"BLOCK", "Blocked", "deny", "DENY", "DENIED", "drop", "Rejected", "CAPTCHA", "challenge", "managed_challenge", "managedChallenge",
+		"waf,waf-failed", "waf-failed", `["block"]`, "connectionDrop", "allow; block",
+	} {
+		require.True(t, isRefusal(action), action)
+	}
+	for _, action := range []string{"", "-", "ALLOW", "COUNT", "log", "Matched", "Detected", "forward", "waf,forward", "blocker", "ACCEPT", "simulate"} {
+		require.False(t, isRefusal(action), action)
 	}
 }

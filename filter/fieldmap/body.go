@@ -30,7 +30,7 @@ func (v *Values) requestBody(t *rules.Transaction, wholeHead bool) {
 		t.RequestCut = v.Has(RequestBody) && promises(t.RequestHeaders, 0)
 	} else {
 		body, t.RequestCut = v.unframe(requestUnchunked, t.RequestHeaders, body, wholeHead, true)
-		if !wholeHead && value(t.RequestHeaders, contentType) == "" && !v.typeOfBody(t, body) {
+		if !wholeHead && !v.hasContentType(t) && !v.typeOfBody(t, body) {
 			return
 		}
 	}

@@ -15,13 +15,18 @@ import (
 type Choice struct {
 	maps     []*Map
 	metadata bool // some map reads metadata
+	proxies  Proxies
 	layouts  *layouts
 }
+
+// Trust sets the proxies whose word is taken on where a request came from; those in private networks otherwise. It must not be
+// called once records are read.
+func (c *Choice) Trust(proxies Proxies) { c.proxies = proxies }
 
 // Open returns the maps that a property names: auto (all built-in maps), the name of a built-in map, the path of a YAML map or
 // of a key file, or several of them separated by commas, of which the first that fits a record counts.
 func Open(names string) (*Choice, error) {
-	c := &Choice{layouts: newLayouts()}
+	c := &Choice{layouts: newLayouts(), proxies: privateNetworks}
 	var problems []error
 	for name := range strings.SplitSeq(names, ",") {
 		added, err := mapsNamed(strings.TrimSpace(name))
@@ -114,6 +119,7 @@ func (c *Choice) Read(metadata, body []byte, v *Values) int {
 	if !c.metadata || len(metadata) < 2 { // an empty map has one byte
 		metadata = nil
 	}
+	v.proxies = c.proxies
 	if l := v.follow(c, metadata, body); l != nil {
 		return l.candidates[0].index
 	}

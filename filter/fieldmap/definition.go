@@ -36,7 +36,7 @@ func ParseYAML(path string, text []byte) (*Map, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if len(document.Content) != 1 || document.Content[0].Kind != yaml.MappingNode {
-		return nil, fmt.Errorf("%s:1: no map of settings (want name, title, detect, empty, escapes, body_limit and fields)", path)
+		return nil, fmt.Errorf("%s:1: no map of settings (want name, title, detect, empty, escapes, body_limit, own_query and fields)", path)
 	}
 	d.read(document.Content[0])
 	if len(d.problems) > 0 {
@@ -68,12 +68,14 @@ func (d *definition) read(settings *yaml.Node) {
 			if err := value.Decode(&d.m.bodyLimit); err != nil || d.m.bodyLimit < 0 {
 				d.fail(value, "malformed body_limit %q (want a number of bytes)", value.Value)
 			}
+		case "own_query":
+			d.m.ownQuery = d.text(value)
 		case "detect":
 			detect = value
 		case "fields":
 			fields = value
 		default:
-			d.fail(key, "unknown setting %q (want name, title, detect, empty, escapes, body_limit or fields)", key.Value)
+			d.fail(key, "unknown setting %q (want name, title, detect, empty, escapes, body_limit, own_query or fields)", key.Value)
 		}
 	})
 	if fields == nil {
@@ -141,7 +143,7 @@ func (d *definition) readEscapes(n *yaml.Node) escapes {
 	word := d.text(n)
 	e, known := escapesByName[word]
 	if !known {
-		d.fail(n, "unknown escapes %q (want backslash or hash)", word)
+		d.fail(n, "unknown escapes %q (want backslash, hash, percent or plus)", word)
 	}
 	return e
 }
@@ -217,8 +219,8 @@ func (d *definition) options(key, value *yaml.Node, a *action) (keys []string) {
 				d.fail(name, "unescaped says nothing of %q (want it with uri, path or query)", key.Value)
 			}
 		case "absolute":
-			if a.absolute = d.flag(option); a.reading != asRequestLine {
-				d.fail(name, "absolute says nothing of %q (want it with request_line)", key.Value)
+			if a.absolute = d.flag(option); a.reading != asRequestLine && (a.reading != asField || a.field != URI) {
+				d.fail(name, "absolute says nothing of %q (want it with request_line or uri)", key.Value)
 			}
 		case "escapes":
 			a.escapes = d.readEscapes(option)

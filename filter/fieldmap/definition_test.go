@@ -40,7 +40,7 @@ fields:
 	require.Equal(t, 503, tx.ResponseStatus)
 	require.Equal(t, []rules.Header{{Name: "content-type", Value: "text/html"}}, tx.ResponseHeaders)
 	require.Equal(t, "edge", v.Get(Source))
-	require.Equal(t, rules.PartUserAgent|rules.PartReferer|rules.PartOtherHeaders|rules.PartBodyEnd|rules.PartResponseHeader|
+	require.Equal(t, rules.PartUserAgent|rules.PartReferer|rules.PartContentType|rules.PartContentLength|rules.PartTransferEncoding|rules.PartOtherHeaders|rules.PartBodyEnd|rules.PartResponseHeader|
 		rules.PartResponseBody|rules.PartResponseEnd, tx.Unknown)
 }
 
@@ -195,8 +195,8 @@ fields:
 	require.Error(t, err)
 	for _, want := range []string{
 		`own.yaml:1: malformed name "my map" (want letters, digits, - _ and .)`,
-		`own.yaml:2: unknown setting "paint" (want name, title, detect, empty, escapes, body_limit or fields)`,
-		`own.yaml:3: unknown escapes "slash" (want backslash or hash)`,
+		`own.yaml:2: unknown setting "paint" (want name, title, detect, empty, escapes, body_limit, own_query or fields)`,
+		`own.yaml:3: unknown escapes "slash" (want backslash, hash, percent or plus)`,
 		`own.yaml:4: malformed body_limit "-1" (want a number of bytes)`,
 		`own.yaml:5: detect wants a list of keys that a record must have`,
 		`own.yaml:7: unknown target "uri_path" (want request_line, method, uri, path`,
@@ -212,7 +212,7 @@ fields:
 		`own.yaml:16: target "cookie" has no key`,
 		`own.yaml:17: empty key in "a|"`,
 		`own.yaml:18: unescaped says nothing of "host" (want it with uri, path or query)`,
-		`own.yaml:18: absolute says nothing of "host" (want it with request_line)`,
+		`own.yaml:18: absolute says nothing of "host" (want it with request_line or uri)`,
 		`own.yaml:19: a text is wanted here`,
 	} {
 		require.ErrorContains(t, err, want)

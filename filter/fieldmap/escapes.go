@@ -12,9 +12,11 @@ const (
 	noEscapes escapes = iota
 	backslash         // \x22 \" \\ \n, as Apache and nginx write the combined format
 	hash              // #22, as HAProxy writes headers and request lines
+	percent           // %22, as CloudFront writes headers
+	plus              // + for a blank, as IIS writes headers
 )
 
-var escapesByName = map[string]escapes{"backslash": backslash, "hash": hash}
+var escapesByName = map[string]escapes{"backslash": backslash, "hash": hash, "percent": percent, "plus": plus}
 
 // undo returns a text without its escapes. What only looks like an escape stays as it is.
 func (e escapes) undo(text string, scratch *[]byte) string {
@@ -25,7 +27,15 @@ func (e escapes) undo(text string, scratch *[]byte) string {
 		}
 	case hash:
 		if strings.IndexByte(text, '#') >= 0 {
-			return onScratch(scratch, func(dst []byte) []byte { return appendWithoutHashes(dst, text) })
+			return onScratch(scratch, func(dst []byte) []byte { return appendDecoded(dst, text, '#') })
+		}
+	case percent:
+		if strings.IndexByte(text, '%') >= 0 {
+			return onScratch(scratch, func(dst []byte) []byte { return appendDecoded(dst, text, '%') })
+		}
+	case plus:
+		if strings.IndexByte(text, '+') >= 0 {
+			return onScratch(scratch, func(dst []byte) []byte { return appendWithoutPluses(dst, text) })
 		}
 	}
 	return text
@@ -62,9 +72,22 @@ func appendPlain(dst []byte, s string, i int) ([]byte, int) {
 	return append(dst, s[i]), i
 }
 
-func appendWithoutHashes(dst []byte, s string) []byte {
+// appendWithoutPluses appends a text with blanks for pluses.
+func appendWithoutPluses(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if s[i] == '+' {
+			dst = append(dst, ' ')
+		} else {
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
+}
+
+// appendDecoded appends a text with the bytes for which a mark and two hexadecimal digits stand.
+func appendDecoded(dst []byte, s string, mark byte) []byte {
 	for i := 0; i < len(s); i++ {
-		if s[i] == '#' {
+		if s[i] == mark {
 			if c, ok := hexByte(s[i+1:]); ok {
 				dst = append(dst, c)
 				i += 2

@@ -32,6 +32,7 @@ const (
 	Message      // operator's label
 	Source       // source's label
 	Geo          // geographic origin
+	Action       // what the source has done with the request, for instance BLOCK
 	ServerName   // name of the host asked for, where the Host header is not logged as sent
 	path         // request target before the question mark, where it is logged in two parts
 	query        // request target behind the question mark
@@ -44,7 +45,7 @@ var names = [fieldCount]string{
 	ServerPort: "dst_port", Forward: "forward", Method: "method", URI: "url", Version: "protocol", Host: "domain",
 	UserAgent: "agent", Referer: "referer", Cookie: "cookie", Status: "retcode", RequestHead: "req_header",
 	RequestBody: "req_body", ResponseHead: "rsp_header", ResponseBody: "rsp_body", Sensor: "host", Message: "message",
-	Source: "source", Geo: "geoip", ServerName: "server_name", path: "path", query: "query",
+	Source: "source", Geo: "geoip", Action: "action", ServerName: "server_name", path: "path", query: "query",
 }
 
 // String returns the field's name.
@@ -53,17 +54,23 @@ func (f Field) String() string { return names[f] }
 // Values are the fields of one record. Texts are views of the record or of the Values' own memory, valid until the next
 // Read with the same Values.
 type Values struct {
-	source *Map // that the record was read with
-	texts  [fieldCount]string
-	ranks  [fieldCount]uint8 // place of the key that gave a text among its alternatives
-	given  uint64
+	source  *Map // that the record was read with
+	proxies Proxies
+	texts   [fieldCount]string
+	ranks   [fieldCount]uint8 // place of the key that gave a text among its alternatives
+	given   uint64
 
 	requestList  headerValues
 	responseList headerValues
 	arguments    []rules.Header
-	slots        []slot // of headers and arguments with a name of their own in the map
-	unescaped    bool   // the request target was logged without its escapes
-	untyped      bool   // the type of the request body is a guess
+	slots        []slot      // of headers and arguments with a name of their own in the map
+	lost         rules.Parts // that the source does not tell of this record, though it has a place for them
+	notSent      rules.Parts // headers without a field that have a key, and that is empty
+	unescaped    uint64      // fields that were logged without their escapes, as bits
+	noVersion    bool        // the request line has no version
+	multiplexed  bool        // pseudo headers tell that it is HTTP/2 or later
+	absolute     bool        // the source makes absolute URLs of request targets
+	untyped      bool        // the type of the request body is a guess
 	partial      rules.Partial
 
 	pairs   []pair
@@ -113,6 +120,7 @@ func (v *Values) set(f Field, text string, rank uint8) {
 	}
 	v.texts[f], v.ranks[f] = text, rank
 	v.given |= 1 << f
+	v.unescaped &^= 1 << f
 }
 
 func (v *Values) reset(m *Map) {
@@ -122,7 +130,8 @@ func (v *Values) reset(m *Map) {
 	v.requestList = headerValues{list: v.requestList.list[:0]}
 	v.responseList = headerValues{list: v.responseList.list[:0]}
 	v.arguments = v.arguments[:0]
-	v.unescaped, v.untyped, v.partial = false, false, 0
+	v.lost, v.notSent, v.partial, v.unescaped = 0, 0, 0, 0
+	v.noVersion, v.multiplexed, v.absolute, v.untyped = false, false, false, false
 	v.scratch = v.scratch[:0]
 	if cap(v.slots) < len(m.slots) {
 		v.slots = make([]slot, len(m.slots))

@@ -21,6 +21,31 @@ type head struct {
 	ended  bool // the blank line that ends the head has been read
 	open   bool // the line that was read last has no end
 	unread bool // the head has text that becomes neither start line nor header
+	pseudo pseudoHeaders
+}
+
+// pseudoHeaders are those of HTTP/2 and HTTP/3, which stand in place of the request line and of Host.
+type pseudoHeaders struct {
+	allowed                 bool
+	method, path, authority string
+}
+
+// take reads a line of a pseudo header. It reports false for other lines.
+func (p *pseudoHeaders) take(line string) bool {
+	if !p.allowed || line[0] != ':' {
+		return false
+	}
+	name, value, _ := strings.Cut(line[1:], ":")
+	name, value = line[:len(name)+1], strings.Trim(value, blanks)
+	switch {
+	case strings.EqualFold(name, ":method"):
+		p.method = value
+	case strings.EqualFold(name, ":path"):
+		p.path = value
+	case strings.EqualFold(name, authority):
+		p.authority = value
+	}
+	return isPseudo(name)
 }
 
 // newHead starts with the first line that has text: servers ignore empty lines before a request (RFC 9112, section 2.2).
@@ -58,8 +83,11 @@ func (h *head) line() (string, bool) {
 // first one was meant for a request line stays open.
 func (h *head) requestLine() (method, target, version string, ok bool) {
 	start := h.rest
+	if h.pseudo.allowed = strings.HasPrefix(start, ":"); h.pseudo.allowed {
+		return "", "", "", false
+	}
 	line, _ := h.line()
-	if method, target, version, ok = requestLine(line); ok && (hasVersion(version) || strings.IndexByte(method, ':') < 0) {
+	if method, target, version, ok = requestLine(line); ok && (hasVersion(version) || isHTTP(target) || isRequest(method, target, version)) {
 		h.unread = !isToken(trimLeft(method)) || !isNumbered(version) || strings.IndexByte(line, '\r') >= 0
 		return method, target, version, true
 	}
@@ -99,6 +127,9 @@ func (h *head) headers(dst []rules.Header) (headers []rules.Header, cut bool) {
 		if h.lines == maxHeadLines {
 			h.unread = true
 			return dst, true
+		}
+		if h.pseudo.take(line) {
+			continue
 		}
 		if name, value, ok := headerLine(line); ok {
 			dst = append(dst, rules.Header{Name: name, Value: value})
@@ -246,6 +277,26 @@ func requestLine(line string) (method, target, version string, ok bool) {
 		target, version = rest[:at], rest[at+1:]
 	}
 	return method, target, version, target != ""
+}
+
+// isWholeVersion reports whether a version has its last digit.
+func isWholeVersion(version string) bool {
+	if !isHTTP(version) {
+		return false
+	}
+	last := version[len(version)-1]
+	return '0' <= last && last <= '9'
+}
+
+// cutTarget returns the request target of a line without a version: it goes on to the end, where the start of a version may stand.
+func cutTarget(line, method string) string {
+	_, rest, _ := strings.Cut(line, method)
+	rest = trimRight(trimLeft(rest))
+	last := strings.LastIndexByte(rest, ' ') + 1
+	if tail := rest[last:]; last > 0 && (isHTTP(tail) || tail == "HTTP/"[:min(len(tail), len("HTTP/"))]) {
+		return trimRight(rest[:last])
+	}
+	return rest
 }
 
 // isBlank reports whether a character may stand between the parts of a start line.

@@ -14,7 +14,7 @@ import (
 var lastIdentity atomic.Uint64
 
 // unseen are the fields that only alerts show.
-const unseen = 1<<Time | 1<<Forward | 1<<Sensor | 1<<Message | 1<<Source | 1<<Geo
+const unseen = 1<<Time | 1<<Forward | 1<<Sensor | 1<<Message | 1<<Source | 1<<Geo | 1<<Action
 
 // reduced are the fields of which only a part tells transactions apart.
 const reduced = 1<<ClientIP | 1<<ClientPort | 1<<ServerIP | 1<<ServerPort | 1<<ResponseHead
@@ -33,6 +33,8 @@ func (v *Values) IsOther() bool {
 func (v *Values) AppendIdentity(dst []byte, reads *gate.Reads) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, v.source.identity)
 	dst = binary.LittleEndian.AppendUint64(dst, v.given&^unseen)
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(v.lost))
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(v.notSent))
 	dst = append(dst, v.flags())
 	for f := range fieldCount {
 		if (unseen|reduced)&(1<<f) == 0 {
@@ -51,7 +53,7 @@ func (v *Values) AppendIdentity(dst []byte, reads *gate.Reads) []byte {
 }
 
 func (v *Values) flags() byte {
-	return bit(v.unescaped, 0) | bit(v.requestList.whole, 1) | bit(v.responseList.whole, 2) | byte(v.partial)<<3
+	return bit(v.requestList.whole, 1) | bit(v.responseList.whole, 2) | byte(v.partial)<<3
 }
 
 func bit(set bool, at uint) byte {
@@ -74,11 +76,11 @@ func appendHeaders(dst []byte, list []rules.Header) []byte {
 }
 
 // ClientAddress returns the client's address as rules see it, "" when it is not known.
-func (v *Values) ClientAddress() string { return address(v.texts[ClientIP]) }
+func (v *Values) ClientAddress() string { return v.texts[ClientIP] }
 
 // appendConnection appends what rules see of addresses and ports, and which of them are known.
 func (v *Values) appendConnection(dst []byte, reads *gate.Reads) []byte {
-	client, server := v.ClientAddress(), address(v.texts[ServerIP])
+	client, server := v.ClientAddress(), v.texts[ServerIP]
 	dst = append(dst, bit(client == "", 0)|bit(server == "", 1))
 	client, answers := reads.ClientAddress(client)
 	dst = binary.LittleEndian.AppendUint64(appendText(dst, client), answers)

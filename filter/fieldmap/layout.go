@@ -234,7 +234,7 @@ func (n *node) plain() *action {
 		return nil
 	}
 	a := n.actions[0]
-	if a.reading != asField || a.base64 || a.unescaped || a.escapes != noEscapes || len(a.empty) > 0 {
+	if a.reading != asField || a.base64 || a.unescaped || a.absolute || a.escapes != noEscapes || len(a.empty) > 0 {
 		return nil
 	}
 	return a

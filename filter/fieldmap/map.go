@@ -17,6 +17,7 @@ type Map struct {
 	slots     []slotTarget
 	constants []constant
 	detects   uint64 // conditions that a record of this source meets, as bits
+	ownQuery  string // how a query begins that the source has put together for itself, "" when it makes none
 	bodyLimit int    // bytes at which the source cuts bodies, 0 when it does not or that is not known
 }
 

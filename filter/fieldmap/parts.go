@@ -74,7 +74,7 @@ func (v *Values) otherLog(t *rules.Transaction) bool {
 	arguments, partial := t.Arguments, t.Partial
 	t.Reset()
 	t.Arguments, t.Partial = arguments, partial
-	t.ClientIP, t.ServerIP = address(v.Get(ClientIP)), address(v.Get(ServerIP))
+	t.ClientIP, t.ServerIP = v.Get(ClientIP), v.Get(ServerIP)
 	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
 	t.Unknown = rules.AllParts
 	if t.ClientIP != "" {
@@ -101,6 +101,8 @@ func (v *Values) unknown(t *rules.Transaction, hasLine bool, sent int) (parts ru
 				parts &^= namedHeaders[i].part
 			}
 		}
+	} else if isMultiplexed(t.Protocol) && headerAt(t.RequestHeaders, "Host") < 0 {
+		parts |= rules.PartHost | rules.PartHostName // stands in a pseudo header that was not logged
 	}
 	for _, p := range [...]struct {
 		unknown bool
@@ -123,9 +125,7 @@ func (v *Values) unknown(t *rules.Transaction, hasLine bool, sent int) (parts ru
 
 // unknownRequest returns what parsed parts do not tell of a request head.
 func (v *Values) unknownRequest(t *rules.Transaction) (parts rules.Parts) {
-	if v.unescaped {
-		parts |= rules.PartEscapes
-	}
+	parts |= v.lost
 	if v.Get(Version) == "" {
 		parts |= rules.PartProtocol
 	}
@@ -143,6 +143,11 @@ func (v *Values) unknownRequest(t *rules.Transaction) (parts rules.Parts) {
 	for i := range namedHeaders {
 		if h := &namedHeaders[i]; !v.Has(h.field) && !v.listed(h.name) {
 			parts |= h.part
+		}
+	}
+	for i := range presentHeaders {
+		if h := &presentHeaders[i]; !v.listed(h.name) {
+			parts |= h.part &^ v.notSent
 		}
 	}
 	return parts

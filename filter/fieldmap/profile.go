@@ -13,6 +13,9 @@ func (m *Map) Unknown() rules.Parts {
 	if v.Get(URI) == "" && v.Get(path) == "" && v.Get(RequestHead) == "" {
 		return rules.AllParts &^ v.known(ClientIP, rules.PartClient) &^ v.known(ServerIP, rules.PartServer)
 	}
+	if v.unescaped&(1<<URI) != 0 || v.Get(URI) == "" && v.unescaped != 0 {
+		v.lost |= rules.PartEscapes
+	}
 	raw := v.Has(RequestHead)
 	v.requestHeaders(&t)
 	v.untyped = !raw && v.Has(RequestBody) && !v.hasContentType(&t)
@@ -36,8 +39,10 @@ func (v *Values) pretend(a *action) {
 	const something = "x"
 	switch a.reading {
 	case asField, asAddress:
-		v.unescaped = v.unescaped || a.unescaped
 		v.set(a.field, something, 0)
+		if a.unescaped {
+			v.unescaped |= 1 << a.field
+		}
 	case asRequestLine, asURL:
 		v.set(URI, something, 0)
 		if a.reading == asRequestLine {
@@ -61,7 +66,7 @@ func (m *Map) Absent() rules.Parts {
 	for i := range m.entries {
 		switch a := &m.entries[i].action; {
 		case a.reading == asHeader || a.reading == asHeaders:
-			absent &^= rules.PartOtherHeaders
+			absent &^= rules.PartUnnamedHeaders
 			if a.reading == asHeaders {
 				absent &^= rules.PartRequestHeaders | rules.PartHostName
 			}

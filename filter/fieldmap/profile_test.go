@@ -12,17 +12,17 @@ func TestMapsTellWhatTheirSourcesLeaveUnknown(t *testing.T) {
 	const response = rules.PartResponseHeader | rules.PartResponseBody | rules.PartResponseEnd
 	const body = rules.PartBody | rules.PartBodyEnd
 	headers := map[string]rules.Parts{
-		"fluent-bit-nginx": rules.PartHost | rules.PartHostName | rules.PartCookie | rules.PartOtherHeaders | rules.PartProtocol | rules.PartServer,
-		"apache":           rules.PartHost | rules.PartHostName | rules.PartCookie | rules.PartOtherHeaders | rules.PartProtocol | rules.PartServer,
-		"envoy":            rules.PartOtherHeaders,
+		"fluent-bit-nginx": rules.PartHost | rules.PartHostName | rules.PartCookie | rules.PartUnnamedHeaders | rules.PartProtocol | rules.PartServer,
+		"apache":           rules.PartHost | rules.PartHostName | rules.PartCookie | rules.PartUnnamedHeaders | rules.PartProtocol | rules.PartServer,
+		"envoy":            rules.PartUnnamedHeaders,
 		"caddy":            rules.PartServer,
-		"zeek":             rules.PartHost | rules.PartCookie | rules.PartOtherHeaders | rules.PartProtocol | rules.PartEscapes,
-		"aws-alb":          rules.PartHost | rules.PartReferer | rules.PartCookie | rules.PartOtherHeaders,
+		"zeek":             rules.PartHost | rules.PartCookie | rules.PartUnnamedHeaders | rules.PartProtocol | rules.PartEscapes,
+		"aws-alb":          rules.PartHost | rules.PartReferer | rules.PartCookie | rules.PartUnnamedHeaders,
 	}
 	want := map[string]rules.Parts{
 		"nano": 0, "gelf": 0, "suricata": rules.PartHost, "fluent-bit-nginx": response | body, "apache": response | body, "envoy": response | body,
 		"caddy": rules.PartResponseBody | rules.PartResponseEnd | body, "zeek": response | body, "aws-alb": response | body,
-		"nginx": rules.PartOtherHeaders | response,
+		"nginx": rules.PartAccept | rules.PartTransferEncoding | rules.PartOtherHeaders | response,
 	}
 	for _, m := range builtIn() {
 		if parts, listed := want[m.Name]; listed {
@@ -43,7 +43,7 @@ func TestPartsThatARecordTellsAreKnown(t *testing.T) {
 			rules.PartClient | rules.PartServer | rules.PartResponseHeader | rules.PartResponseBody | rules.PartResponseEnd},
 		"agent that is logged as missing": {
 			`{"host":"192.0.2.1","method":"GET","path":"/","code":"200","agent":"-","referer":"-"}`,
-			rules.PartServer | rules.PartProtocol | rules.PartHost | rules.PartHostName | rules.PartCookie | rules.PartOtherHeaders | rules.PartBody |
+			rules.PartServer | rules.PartProtocol | rules.PartHost | rules.PartHostName | rules.PartCookie | rules.PartUnnamedHeaders | rules.PartBody |
 				rules.PartBodyEnd | rules.PartResponseHeader | rules.PartResponseBody | rules.PartResponseEnd},
 	} {
 		var v Values

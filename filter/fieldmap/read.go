@@ -26,6 +26,7 @@ func (m *Map) Read(body []byte, v *Values) bool {
 	if !isMap {
 		return false
 	}
+	v.proxies = privateNetworks
 	v.reset(m)
 	v.visitMap(m.root, pairs)
 	v.finish()
@@ -80,25 +81,39 @@ func (v *Values) take(a *action, suffix string, value []byte) {
 func (v *Values) takeText(a *action, text string) {
 	switch a.reading {
 	case asField:
-		if a.unescaped && text != "" {
-			v.unescaped = true
-			text = onScratch(&v.scratch, func(dst []byte) []byte { return appendEscaped(dst, text, a.field) })
-		}
 		v.set(a.field, text, a.rank)
+		v.absolute = v.absolute || a.absolute
+		if a.unescaped && text != "" && v.ranks[a.field] == a.rank {
+			v.unescaped |= 1 << a.field
+		}
 	case asAddress:
-		ip, port := splitAddress(text)
+		ip, port := readAddress(text, true)
 		v.set(a.field, ip, a.rank)
 		if port != "" {
 			v.set(a.port, port, a.rank)
 		}
 	case asRequestLine:
-		if method, target, version, ok := requestLine(text); ok {
-			v.set(Method, method, a.rank)
-			v.takeTarget(a, target)
-			v.set(Version, version, a.rank)
-		}
+		v.takeRequestLine(a, text)
 	case asURL:
 		v.takeTarget(a, text)
+	}
+}
+
+// takeRequestLine stores the parts of a request line. Without a version it is cut, as servers cut one that is too long, or that
+// of HTTP/0.9; only a key of its own tells.
+func (v *Values) takeRequestLine(a *action, text string) {
+	method, target, version, ok := requestLine(text)
+	hasVersion := strings.HasSuffix(trimRight(text), version) && isWholeVersion(version)
+	if ok && !hasVersion {
+		target = cutTarget(text, method)
+	}
+	if !ok || !isRequest(method, target, version) {
+		return
+	}
+	v.set(Method, method, a.rank)
+	v.takeTarget(a, target)
+	if v.noVersion = !hasVersion; hasVersion {
+		v.set(Version, version, a.rank)
 	}
 }
 
@@ -183,7 +198,7 @@ func (v *Values) takeSlot(a *action, value []byte) {
 		return
 	}
 	text, ok := v.text(a, value)
-	if !ok || s.given && s.text != "" && text == "" {
+	if !ok || s.given && s.text != "" && text == "" || text == redacted && a.reading != asArgument {
 		return
 	}
 	*s = slot{text, a.rank, true}
@@ -203,6 +218,9 @@ func (v *Values) add(r reading, name, text string) {
 		list = &v.requestList.list
 	case asResponseHeader, asResponseHeaders:
 		list = &v.responseList.list
+	}
+	if r != asArgument && r != asArguments && v.isSetAside(r, name, text) {
+		return
 	}
 	if len(*list) == maxListed {
 		v.partial |= r.part()
@@ -278,6 +296,7 @@ func (v *Values) takeHeader(a *action, name string, value []byte) {
 // takeHeaderKey appends a header that has a key of its own; sources write an empty text for one that was not sent.
 func (v *Values) takeHeaderKey(a *action, name string, value []byte) {
 	if text, isText := record.Text(value); isText && (text == "" || slices.Contains(a.empty, text)) || record.IsNil(value) {
+		v.notSent |= partOf(name) &^ rules.PartOtherHeaders
 		return
 	}
 	if a.dashes && strings.IndexByte(name, '_') >= 0 {

@@ -48,6 +48,17 @@ func transaction(t testing.TB, m *Map, json string) (*rules.Transaction, *Values
 	return tx, &v
 }
 
+// read reads a record with the map that a choice finds for it; the transaction is empty when it is not one of HTTP.
+func read(t testing.TB, c *Choice, json string) (*rules.Transaction, *Values) {
+	t.Helper()
+	var v Values
+	tx := &rules.Transaction{}
+	if c.Read(nil, body(t, json), &v) != NoMap && !v.Transaction(tx) {
+		tx.Reset()
+	}
+	return tx, &v
+}
+
 // requireSameTransaction requires that values give the same transaction as reading the record again with the map alone.
 func requireSameTransaction(t *testing.T, v, again *Values, m *Map, record []byte) {
 	t.Helper()

@@ -60,6 +60,7 @@ var targets = map[string]target{
 	"sensor":         {asField, Sensor, 0, "host that made the record, for alerts"},
 	"message":        {asField, Message, 0, "operator's label, for alerts"},
 	"source":         {asField, Source, 0, "source's label, for alerts"},
+	"action":         {asField, Action, 0, "what the source has done with the request: block, deny, drop, allow …, for the outcome in alerts"},
 	"geo":            {asField, Geo, 0, "geographic origin, for alerts"},
 }
 
@@ -78,7 +79,7 @@ var named = []struct {
 const targetNames = "request_line, method, uri, path, query, url, protocol, host, server_name, user_agent, referer, cookie, " +
 	"header.NAME, header.*, request_head, request_body, status, response_header.NAME, response_header.*, response_head, " +
 	"response_body, client.ip, client.port, client.address, server.ip, server.port, server.address, forwarded, args.NAME, args.*, " +
-	"application, time, sensor, message, source or geo"
+	"application, time, action, sensor, message, source or geo"
 
 // targetNamed returns the target with a name, and the name of its header or argument.
 func targetNamed(name string) (t target, own string, err error) {

@@ -2,7 +2,6 @@ package fieldmap
 
 import (
 	"math"
-	"net/netip"
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -20,14 +19,14 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 	}
 	t.Partial = v.partial
 	t.Arguments = v.appendArguments(t.Arguments)
-	t.ClientIP, t.ServerIP = address(v.Get(ClientIP)), address(v.Get(ServerIP))
+	t.ClientIP, t.ServerIP = v.Get(ClientIP), v.Get(ServerIP)
 	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
 	hasLine := v.requestHead(t)
 	sent := len(t.RequestHeaders)
 	if !hasLine {
 		v.requestParts(t)
 	}
-	if t.Method == "" || t.URI == "" {
+	if !hasLine && !isRequest(t.Method, t.URI, v.Get(Version)) {
 		return v.otherLog(t)
 	}
 	t.ServerName = serverName(t)
@@ -45,12 +44,28 @@ func (v *Values) requestHead(t *rules.Transaction) (hasLine bool) {
 		return false
 	}
 	t.Method, t.URI, t.Protocol, hasLine = h.requestLine()
+	h.pseudo.allowed = h.pseudo.allowed || isMultiplexed(t.Protocol)
 	t.RequestHeaders, t.RequestHeadCut = h.headers(t.RequestHeaders)
+	if h.pseudo.allowed {
+		hasLine = h.pseudo.complete(t) || hasLine
+	}
 	if h.unread || h.hasMore(v.Get(RequestBody)) {
 		t.Partial |= rules.PartialHeaders
 	}
 	if t.RequestHeadCut && hasLine {
 		v.headersBehindCut(t)
+	}
+	return hasLine
+}
+
+// complete gives a transaction what its pseudo headers say, and reports whether that is a request line.
+func (p *pseudoHeaders) complete(t *rules.Transaction) (hasLine bool) {
+	if p.method != "" && p.path != "" && t.Method == "" {
+		t.Method, t.URI, t.Protocol = p.method, p.path, "HTTP/2.0"
+		hasLine = true
+	}
+	if p.authority != "" && headerAt(t.RequestHeaders, "Host") < 0 {
+		t.RequestHeaders = append(t.RequestHeaders, rules.Header{Name: "Host", Value: p.authority})
 	}
 	return hasLine
 }
@@ -93,6 +108,7 @@ func (v *Values) responseHead(t *rules.Transaction, raw string) (status string) 
 	h := newHead(raw)
 	for {
 		version, code, hasLine := h.statusLine()
+		h.pseudo.allowed = isMultiplexed(version)
 		if hasLine {
 			t.ResponseProtocol = version
 			if _, isNumber := number(code, 999); isNumber {
@@ -129,19 +145,6 @@ func serverName(t *rules.Transaction) string {
 		return host[:at]
 	}
 	return host
-}
-
-// address returns an IP address without brackets and zone; a text that is no address stays as it is.
-func address(s string) string {
-	if strings.HasPrefix(s, "[") && strings.HasSuffix(s, "]") {
-		s = s[1 : len(s)-1]
-	}
-	if at := strings.IndexByte(s, '%'); at > 0 {
-		if _, err := netip.ParseAddr(s[:at]); err == nil {
-			return s[:at]
-		}
-	}
-	return s
 }
 
 func port(s string) int {

@@ -16,8 +16,8 @@ const bodyArgument = "body"
 
 // hasContentType reports whether it is known what the request body is.
 func (v *Values) hasContentType(t *rules.Transaction) bool {
-	_, found := t.Header("Content-Type")
-	return found || v.requestList.whole
+	_, found := t.Header(contentType)
+	return found || v.requestList.whole || v.notSent&rules.PartContentType != 0 || v.listed(contentType)
 }
 
 // typeOfBody finds out from its looks what a body is whose Content-Type the source does not log, and adds the header that makes

@@ -2,10 +2,13 @@ package intake
 
 import (
 	"encoding/base64"
+	"math"
 	"time"
 	"unsafe"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
 )
 
 // Shape says how records differ from what was sent. Its zero value leaves them as they were sent.
@@ -69,21 +72,30 @@ func decodeBase64(dst, coded []byte) ([]byte, error) {
 	return alphabet.AppendDecode(dst, coded)
 }
 
-// readTime reads a time as Nano and GELF write it: YYYY-MM-DD hh:mm:ss with or without a fraction, RFC 3339, and seconds since
-// 1970 with or without a fraction, as a number or as text.
-func readTime(value []byte, zone *time.Location) (time.Time, bool) {
-	text, _, err := msgp.ReadStringZC(value)
-	if err != nil {
-		return readSeconds(value)
-	}
-	s := unsafe.String(unsafe.SliceData(text), len(text)) // for the calls below only
-	if zone == nil {
-		zone = time.UTC
-	}
-	for _, layout := range [...]string{time.DateTime, "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05"} {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
-			return t, inRange(t)
+// readTime reads the value of a time key: a text as logs write times, or a number since 1970.
+func readTime(value []byte, zone *time.Location) (t time.Time, ok bool) {
+	switch msgp.NextType(value) {
+	case msgp.StrType:
+		text, _, err := msgp.ReadStringZC(value)
+		if err != nil {
+			return t, false
 		}
+		t, ok = logtime.Parse(unsafe.String(unsafe.SliceData(text), len(text)), zone) // keeps nothing of the text
+	case msgp.IntType, msgp.UintType:
+		n, _, err := msgp.ReadInt64Bytes(value)
+		if err != nil {
+			return t, false
+		}
+		t, ok = logtime.FromInt(n)
+	case msgp.Float64Type:
+		f, _, err := msgp.ReadFloat64Bytes(value)
+		if err != nil {
+			return t, false
+		}
+		t, ok = logtime.FromFloat(f)
 	}
-	return parseSeconds(s)
+	return t, ok && inRange(t)
 }
+
+// inRange reports whether the time of an event, whose seconds are 32 bits without sign, can be t.
+func inRange(t time.Time) bool { return t.Unix() > 0 && t.Unix() <= math.MaxUint32 }

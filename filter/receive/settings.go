@@ -85,8 +85,8 @@ func Properties() []setting.Property {
 		{Name: "base64", Default: "off", Help: "on reads datagrams that are base64 as a whole as well"},
 		{Name: "base64_keys", Help: "top-level keys whose texts are base64 and are decoded, comma separated"},
 		{Name: "source_address_key", Help: "key that is added to each record with the address of its sender"},
-		{Name: "time_key", Help: "key whose value becomes the time of the record: YYYY-MM-DD hh:mm:ss.mmm as in Nano's BEGIN_TIME, RFC 3339, or " +
-			"seconds since 1970 as in GELF; unless set, the time of receipt"},
+		{Name: "time_key", Help: "key whose value becomes the time of the record: YYYY-MM-DD hh:mm:ss.mmm as in Nano's BEGIN_TIME, RFC 3339, " +
+			"30/May/2024:12:00:01 +0000, or seconds or milliseconds since 1970; unless set, the time of receipt"},
 		{Name: "time_zone", Default: "UTC", Help: "zone of times that name none: UTC, Local, +08:00 or a name such as Asia/Shanghai"},
 		{Name: "allow", Help: "networks and addresses that may send, comma separated; unless set, all may"},
 		{Name: "source_rate", Default: "0", Help: "datagrams and lines a second that one address may send; 0 is no limit"},

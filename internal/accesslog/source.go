@@ -56,5 +56,15 @@ func Sources() []Source {
 		{"gcp", "Google Cloud load balancer", []Part{URI, UserAgent, Referer}, gcp},
 		{"azure", "Azure Application Gateway v2", []Part{URI, UserAgent}, azure},
 		{"opentelemetry", "OpenTelemetry", []Part{URI, UserAgent}, opentelemetry},
+		{"opentelemetry", "OpenTelemetry, older names", []Part{URI, UserAgent}, oldOpenTelemetry},
+		{"ecs", "Elastic's nginx module", []Part{URI, UserAgent, Referer}, ecsNginx},
+		{"ingress-nginx", "ingress-nginx, JSON", []Part{URI, UserAgent, Referer}, ingressJSON},
+		{"envoy", "Envoy Gateway", []Part{URI, UserAgent}, envoyGateway},
+		{"kong", "Kong Gateway", headers, kong},
+		{"apisix", "Apache APISIX, bodies logged", all, apisix},
+		{"cloudflare", "Cloudflare Logpush", []Part{URI, UserAgent, Referer}, cloudflare},
+		{"cloudfront", "Amazon CloudFront", []Part{URI, UserAgent, Referer, Cookie}, cloudFront},
+		{"iis", "IIS", []Part{URI, UserAgent, Referer}, iis},
+		{"azure-front-door", "Azure Front Door", []Part{URI, UserAgent, Referer}, frontDoor},
 	}
 }

@@ -1,0 +1,119 @@
+package fieldmap
+
+import (
+	"net/netip"
+	"strings"
+)
+
+// readAddress reads what a source logs as one end of a connection: an address or the name of a host, in brackets or quotes, with
+// a zone, with a port. An address of version 6 without brackets has a port only where that is certain, or where the source always
+// writes one. It returns "" for what says that the address is not known, and for what is neither an address nor a name.
+func readAddress(text string, alwaysPort bool) (ip, port string) {
+	if text = strings.Trim(text, " \t\""); text == "" {
+		return "", ""
+	}
+	if text[0] == '[' {
+		end := strings.IndexByte(text, ']')
+		if end < 0 {
+			return "", ""
+		}
+		ip, _ = plainAddress(text[1:end])
+		return ip, portNumber(strings.TrimPrefix(text[end+1:], ":"))
+	}
+	at := strings.LastIndexByte(text, ':')
+	switch {
+	case at < 0:
+		return hostOrAddress(text), ""
+	case strings.IndexByte(text, ':') == at:
+		return hostOrAddress(text[:at]), portNumber(text[at+1:])
+	}
+	port = portNumber(text[at+1:])
+	if head, isAddress := plainAddress(text[:at]); isAddress && port != "" && (alwaysPort || !isIPv6(text)) {
+		return head, port
+	}
+	ip, _ = plainAddress(text)
+	return ip, ""
+}
+
+// isIPv6 reports whether a text is an address of version 6. It allocates where it is not.
+func isIPv6(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
+
+// hostOrAddress returns an address or the name of a host, "" for anything else and for what stands for neither: unknown and
+// _hidden (RFC 7239, section 6), and unix sockets.
+func hostOrAddress(text string) string {
+	if ip, isAddress := plainAddress(text); isAddress {
+		return ip
+	}
+	if text == "" || text[0] == '_' || text[0] == '-' || strings.EqualFold(text, "unknown") || strings.EqualFold(text, "unix") {
+		return ""
+	}
+	for i := range len(text) {
+		if c := text[i]; !isHostByte(c) {
+			return ""
+		}
+	}
+	return text
+}
+
+// isHostByte reports whether the name of a host may have a character; names beyond ASCII are logged as they came.
+func isHostByte(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '-' || c == '.' || c == '_' || c >= 0x80
+}
+
+// plainAddress returns an IP address without its zone, one of version 4 without the prefix ::ffff:. It reports false for what is
+// no address.
+func plainAddress(text string) (ip string, ok bool) {
+	if isPlainIPv4(text) {
+		_, err := netip.ParseAddr(text)
+		return text, err == nil
+	}
+	if at := strings.IndexByte(text, '%'); at > 0 {
+		text = text[:at]
+	}
+	if !looksLikeAddress(text) {
+		return "", false
+	}
+	address, err := netip.ParseAddr(text)
+	if err != nil {
+		return "", false
+	}
+	if address.Is4In6() {
+		if at := strings.LastIndexByte(text, ':'); strings.IndexByte(text[at:], '.') > 0 {
+			return text[at+1:], true
+		}
+	}
+	return text, true
+}
+
+// looksLikeAddress reports whether a text has nothing but what addresses have; it spares the error of a parser, which allocates.
+func looksLikeAddress(text string) bool {
+	punctuated := false
+	for i := range len(text) {
+		c := text[i]
+		if punctuated = punctuated || c == '.' || c == ':'; c != '.' && c != ':' && !isHex(c) {
+			return false
+		}
+	}
+	return punctuated
+}
+
+// isPlainIPv4 reports whether a text has nothing but what addresses of version 4 have.
+func isPlainIPv4(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c != '.' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return text != ""
+}
+
+// portNumber returns a text when it is a port, "" for others.
+func portNumber(text string) string {
+	if n, ok := number(text, 0xffff); !ok || n == 0 {
+		return ""
+	}
+	return text
+}
