@@ -43,6 +43,13 @@ func (t *Transaction) without(parts Parts) {
 	if parts&PartProtocol != 0 {
 		t.Protocol = madeUpProtocol
 	}
+	path, query, hasQuery := strings.Cut(t.URI, "?")
+	if parts&PartTarget != 0 {
+		path = madeUpPath
+	}
+	if t.URI = path; hasQuery && parts&PartQuery == 0 {
+		t.URI += "?" + query
+	}
 	if parts&PartHostName != 0 {
 		t.ServerName = ""
 	}
@@ -64,9 +71,10 @@ func (t *Transaction) without(parts Parts) {
 func TestWhatIsNotLoggedAddsNoMatch(t *testing.T) {
 	set := open(t, setting.Map{"blocking_paranoia": "4"})
 	random := rand.New(rand.NewPCG(1, 2))
-	profiles := make([]Parts, 9)
+	profiles := make([]Parts, 40)
 	for i := range profiles {
 		for _, part := range []Parts{PartProtocol, PartHost | PartHostName, PartUserAgent, PartReferer, PartCookie, PartOtherHeaders,
+			PartAccept, PartContentType, PartContentLength, PartTransferEncoding, PartTarget | PartEscapes, PartQuery,
 			PartBody | PartBodyEnd, PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd} {
 			if random.IntN(2) == 0 {
 				profiles[i] |= part

@@ -11,27 +11,27 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 		200002:  PartBodyEnd,
 		200003:  PartBodyEnd,
 		911100:  PartRequest,
-		920100:  PartRequest | PartEscapes | PartProtocol,
-		920180:  PartProtocol | PartOtherHeaders,
-		920200:  PartRequest,
+		920100:  PartRequest | PartTarget | PartQuery | PartEscapes | PartProtocol,
+		920180:  PartProtocol | PartContentLength | PartTransferEncoding,
+		920200:  PartRequest | PartTarget,
 		920240:  PartBodyEnd,
 		920250:  PartBodyEnd,
 		920280:  PartHost,
-		920300:  PartRequest | PartOtherHeaders,
+		920300:  PartRequest | PartAccept,
 		920310:  PartRequest,
 		920311:  PartRequest | PartUserAgent,
 		920320:  PartUserAgent,
-		920340:  PartOtherHeaders,
+		920340:  PartContentType,
 		920350:  PartHost,
 		920430:  PartProtocol,
-		920640:  PartOtherHeaders,
+		920640:  PartContentType,
 		920650:  PartRequest,
 		931130:  PartHostName,
 		943110:  PartHostName,
 		943120:  PartReferer,
 		954130:  PartStatus,
-		7110600: PartRequest,
-		7110601: PartRequest,
+		7110600: PartRequest | PartTarget,
+		7110601: PartRequest | PartTarget,
 	}
 	got := map[int]Parts{}
 	for _, l := range open(t, nil).LeftOut(AllParts) {
@@ -73,7 +73,7 @@ func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
 	require.Subset(t, ids(all), []int{920280, 920180, 930120})
 
 	partly := request()
-	partly.Unknown = PartHost | PartOtherHeaders
+	partly.Unknown = PartHost | PartUnnamedHeaders
 	some, err := set.Inspect(partly)
 	require.NoError(t, err)
 	require.NotContains(t, ids(some), 920280)
@@ -81,7 +81,7 @@ func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
 	require.Contains(t, ids(some), 930120)
 	require.Len(t, set.engines.made, 2)
 
-	partly.Unknown = PartHost | PartOtherHeaders | PartClient // of which no rule makes anything
+	partly.Unknown = PartHost | PartUnnamedHeaders | PartClient // of which no rule makes anything
 	_, err = set.Inspect(partly)
 	require.NoError(t, err)
 	require.Len(t, set.engines.made, 2)
@@ -91,7 +91,7 @@ func TestGateIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
 	set := open(t, nil)
 	parsed := &Transaction{
 		Method: "POST", URI: "/login", Protocol: "HTTP/1.1", RequestHeaders: []Header{{Name: "Host", Value: "192.0.2.1"}},
-		Unknown: PartHost | PartOtherHeaders | PartUserAgent,
+		Unknown: PartHost | PartUnnamedHeaders | PartUserAgent,
 	}
 	whole, err := set.engine(0)
 	require.NoError(t, err)

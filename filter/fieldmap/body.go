@@ -89,6 +89,11 @@ func unknownEnds(t *rules.Transaction) (parts rules.Parts) {
 				parts |= namedHeaders[i].part
 			}
 		}
+		for i := range presentHeaders {
+			if value(t.RequestHeaders, presentHeaders[i].name) == "" {
+				parts |= presentHeaders[i].part
+			}
+		}
 	}
 	if t.RequestCut {
 		parts |= rules.PartBodyEnd

@@ -134,7 +134,7 @@ func TestHeadsThatAreCut(t *testing.T) {
 	v.set(RequestHead, "GET / HTTP/1.1\r\nUser-Agent: curl\r\n"+long, 0)
 	require.True(t, v.Transaction(tr))
 	require.True(t, tr.RequestHeadCut)
-	unknown := rules.PartOtherHeaders | rules.PartHost | rules.PartReferer
+	unknown := rules.PartUnnamedHeaders | rules.PartHost | rules.PartReferer
 	require.Equal(t, unknown, tr.Unknown&rules.PartRequestHeaders, "headers before the cut are known")
 }
 
