@@ -58,7 +58,7 @@ func (q *background) deferItems(b *batch, items []item, tag string) {
 			continue
 		}
 		it.pending.rules.Forget()
-		j := &slowJob{job: job{item: it.copied(), sender: it.pending.sender, bytes: it.pending.bytes}, tag: tag, rules: b.rules}
+		j := &slowJob{job: job{item: it.copied(), sender: it.sender, bytes: it.pending.bytes}, tag: tag, rules: b.rules}
 		b.rules.users.Add(1) // the batch has them still
 		for _, late := range q.putSlow(j, begin) {
 			q.drop(late)

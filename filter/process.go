@@ -76,13 +76,25 @@ func (f *Filter) countAll(chunk []byte, kind Kind) {
 
 // evaluateBatch evaluates all events within the budget.
 func (f *Filter) evaluateBatch(b *batch) {
-	if f.config.budget == 0 {
-		b.each(f.evaluateInto)
+	b.budget = f.config.budget
+	b.each(f.evaluateInto)
+	if b.budget > 0 {
+		f.judgeWaiting(b, f.inLine)
+		f.writeUnwritten(b, f.inLine)
+	}
+}
+
+// writeUnwritten writes the alerts of senders that are behind.
+func (f *Filter) writeUnwritten(b *batch, d *demand) {
+	if b.first(unwritten) < 0 {
 		return
 	}
-	b.limit = limitOf(f.config.budget)
-	b.each(f.evaluateInto)
-	f.judgeWaiting(b, f.inLine)
+	b.budget = 0
+	b.each(func(it *item, s *scratch) {
+		if it.kind == unwritten {
+			f.writeKnown(it, s, d)
+		}
+	})
 }
 
 // assemble writes the chunk that continues. Nothing is copied before the first event that differs from what came.
