@@ -170,16 +170,23 @@ func (q *background) addEmits(emits []Emit) {
 	q.changed.Broadcast()
 }
 
-// inspect returns the alerts for chunks, but for those of records that keep the engine busy, which it queues. A panic that is not one of a
-// single record costs them their alerts, and their records count as broken.
-func (q *background) inspect(k *block) []Emit {
+// inspect returns the alerts for chunks, but for those of records that keep the engine busy, which it queues. After a panic that is not one of a
+// single record, those that have no verdict yet count as broken, and alerts that were not collected as failed.
+func (q *background) inspect(k *block) (emits []Emit) {
 	f := q.filter
 	var out Outcome
 	defer q.recovered("chunks", func() {
 		k.chunks(func(_ *part, chunk []byte) { f.Abandon(chunk, &out) })
+		emits = out.Emits
 	})
 	b := f.getBatch(nil, "")
 	defer f.putBatch(b)
+	whole := false
+	defer func() {
+		if !whole {
+			f.countLost(b, &out)
+		}
+	}()
 	b.defers = true
 	k.chunks(func(p *part, chunk []byte) { p.items = b.add(chunk, p.tag) })
 	b.each(f.evaluateInto)
@@ -191,6 +198,7 @@ func (q *background) inspect(k *block) []Emit {
 		f.collectEmits(items[:p.items], p.tag, &out)
 		items = items[p.items:]
 	}
+	whole = true
 	return out.Emits
 }
 

@@ -60,8 +60,10 @@ func (q *background) deferItems(b *batch, items []item, tag string) {
 		it.pending.rules.Forget()
 		j := &slowJob{job: job{item: it.copied(), sender: it.sender, bytes: it.pending.bytes}, tag: tag, rules: b.rules}
 		b.rules.users.Add(1) // the batch has them still
-		for _, late := range q.putSlow(j, begin) {
-			q.drop(late)
+		late := q.putSlow(j, begin)
+		it.kind = deferred
+		for _, j := range late {
+			q.drop(j)
 		}
 	}
 }

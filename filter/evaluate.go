@@ -27,6 +27,7 @@ const (
 
 	waiting   // to be judged by the engine
 	unwritten // an alert of a sender that is behind
+	deferred  // is in the slow queue
 )
 
 // item is one event of a chunk and what was found.
@@ -330,9 +331,26 @@ func (f *Filter) count(b *batch) {
 	f.countSources(b)
 }
 
+// countLost counts what a panic has left behind in a batch whose records are counted: those that wait, and alerts that were not collected.
+func (f *Filter) countLost(b *batch, out *Outcome) {
+	if !out.counted {
+		return
+	}
+	var left []item
+	for i := range b.items {
+		switch it := &b.items[i]; {
+		case it.kind == waiting:
+			left = append(left, item{kind: Broken})
+		case it.emit != nil:
+			f.counts.failed.Add(1)
+		}
+	}
+	f.countKinds(&batch{items: left})
+}
+
 // countKinds adds the kinds of a batch to the counters, but for items that wait still.
 func (f *Filter) countKinds(b *batch) {
-	var kinds [unwritten + 1]uint64
+	var kinds [deferred + 1]uint64
 	var ways [rules.Judged + 1]uint64
 	for i := range b.items {
 		it := &b.items[i]
