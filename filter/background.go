@@ -35,6 +35,8 @@ type background struct {
 	slow    slowQueue
 	over    bool
 
+	lately senders // is only for the goroutine that inspects
+
 	slowWorkers sync.WaitGroup
 }
 
@@ -192,6 +194,7 @@ func (q *background) inspect(k *block) (emits []Emit) {
 	b.each(f.evaluateInto)
 	f.count(b)
 	out.counted = true
+	q.lately.note(b.items, time.Now())
 	items := b.items
 	for _, p := range k.parts {
 		q.deferItems(b, items[:p.items], p.tag)

@@ -159,11 +159,14 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 		return
 	}
 	verdict, key := f.recallTimed(s, d)
-	if verdict != nil && !f.alerts(verdict) {
+	clean := verdict != nil && !f.alerts(verdict)
+	if !clean || s.defers {
+		it.sender = senderOf(s.values.ClientAddress(), it.sender)
+	}
+	if clean {
 		f.pass(it, s, d, verdict)
 		return
 	}
-	it.sender = senderOf(s.values.ClientAddress(), it.sender)
 	start, made := time.Now(), rules.MakingTime()
 	f.examine(it, s, d, verdict, key)
 	took := time.Since(start)
