@@ -35,6 +35,8 @@ type background struct {
 	slow    slowQueue
 	over    bool
 
+	lately senders // is only for the goroutine that inspects
+
 	slowWorkers sync.WaitGroup
 }
 
@@ -170,27 +172,36 @@ func (q *background) addEmits(emits []Emit) {
 	q.changed.Broadcast()
 }
 
-// inspect returns the alerts for chunks, but for those of records that keep the engine busy, which it queues. A panic that is not one of a
-// single record costs them their alerts, and their records count as broken.
-func (q *background) inspect(k *block) []Emit {
+// inspect returns the alerts for chunks, but for those of records that keep the engine busy, which it queues. After a panic that is not one of a
+// single record, those that have no verdict yet count as broken, and alerts that were not collected as failed.
+func (q *background) inspect(k *block) (emits []Emit) {
 	f := q.filter
 	var out Outcome
 	defer q.recovered("chunks", func() {
 		k.chunks(func(_ *part, chunk []byte) { f.Abandon(chunk, &out) })
+		emits = out.Emits
 	})
 	b := f.getBatch(nil, "")
 	defer f.putBatch(b)
+	whole := false
+	defer func() {
+		if !whole {
+			f.countLost(b, &out)
+		}
+	}()
 	b.defers = true
 	k.chunks(func(p *part, chunk []byte) { p.items = b.add(chunk, p.tag) })
 	b.each(f.evaluateInto)
 	f.count(b)
 	out.counted = true
+	q.lately.note(b.items, time.Now())
 	items := b.items
 	for _, p := range k.parts {
 		q.deferItems(b, items[:p.items], p.tag)
 		f.collectEmits(items[:p.items], p.tag, &out)
 		items = items[p.items:]
 	}
+	whole = true
 	return out.Emits
 }
 

@@ -58,20 +58,22 @@ func (q *background) deferItems(b *batch, items []item, tag string) {
 			continue
 		}
 		it.pending.rules.Forget()
-		j := &slowJob{job: job{item: it.copied(), sender: it.pending.sender, bytes: it.pending.bytes}, tag: tag, rules: b.rules}
+		j := &slowJob{job: job{item: it.copied(), sender: it.sender, bytes: it.pending.bytes}, tag: tag, rules: b.rules}
 		b.rules.users.Add(1) // the batch has them still
-		for _, late := range q.putSlow(j, begin) {
-			q.drop(late)
+		late := q.putSlow(j, begin)
+		it.kind = deferred
+		for _, j := range late {
+			q.drop(j)
 		}
 	}
 }
 
-// putSlow queues a job, and returns those for which there is no room: of the sender that has the most, the last ones. While only one sender
-// has any, a queue that waits waits for room, ten seconds from begin on, or one while chunks wait that may be of others.
+// putSlow queues a job, and returns those for which there is no room: of the sender that has the most, the last ones. While no other sender has
+// had records lately, a queue that waits waits for room, ten seconds from begin on, or one while chunks wait that may be of others.
 func (q *background) putSlow(j *slowJob, begin time.Time) (late []*slowJob) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.skips && !q.over && !q.hasRoom(j) && q.slow.isOf(j.sender) {
+	for !q.skips && !q.over && !q.hasRoom(j) && q.slow.isOf(j.sender) && !q.lately.hasOthers(j.sender, begin) {
 		until := begin.Add(longestPut)
 		if len(q.queue) > 0 {
 			until = begin.Add(patience)
@@ -103,6 +105,37 @@ func (q *background) hasRoom(j *slowJob) bool {
 // isOf reports whether nobody but a sender has jobs.
 func (s *slowQueue) isOf(from sender) bool {
 	return len(s.bySender) == 0 || len(s.bySender) == 1 && s.bySender[from] != nil
+}
+
+// senders are the last two senders of HTTP records, and when they had one.
+type senders [2]struct {
+	sender sender
+	at     time.Time
+}
+
+// lateness is how long a sender that has had records is one of those for which others must not hold inspection up.
+const lateness = time.Minute
+
+func (s *senders) note(items []item, now time.Time) {
+	for i := range items {
+		switch it := &items[i]; {
+		case it.kind == NotHTTP || it.kind == Broken || it.kind == Skipped:
+			continue
+		case it.sender != s[0].sender:
+			s[1], s[0].sender = s[0], it.sender
+		}
+		s[0].at = now
+	}
+}
+
+// hasOthers reports whether another sender than one has had records lately.
+func (s *senders) hasOthers(than sender, now time.Time) bool {
+	for i := range s {
+		if s[i].sender != than && now.Sub(s[i].at) < lateness {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *slowQueue) add(j *slowJob) {

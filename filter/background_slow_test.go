@@ -2,6 +2,7 @@ package filter
 
 import (
 	"math/rand/v2"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -79,6 +80,44 @@ func TestTheOnlySenderWaitsForRoom(t *testing.T) {
 	require.Len(t, q.putSlow(slowJobOf(1, 3900), time.Now()), 1, "with others there, nobody waits for one")
 	q.over = true
 	require.Len(t, q.putSlow(slowJobOf(1, 2000), time.Now()), 1)
+}
+
+// A client that alone keeps the engine busy loses what is beyond the queue, rather than holding up another whose records are quick ones.
+func TestAFloodThatMayWaitHoldsNoOtherClientUp(t *testing.T) {
+	const records = 40
+	f := newFilter(t, with(inBackground, "async_limit", "64K", "async_full", "wait", "cache_size", "0"))
+	var out Outcome
+	taken := 0
+	for i := range records {
+		f.Process(slices.Concat(clean("/"), largeAttack(1, i)), "nano", &out)
+		taken += len(out.Emits)
+	}
+	require.Eventually(t, func() bool {
+		taken += len(f.Due(nil))
+		c := f.Counts()
+		return c.Records == 2*records && uint64(taken) == c.Alerts
+	}, 60*time.Second, time.Millisecond)
+	c := f.Counts()
+	require.NotZero(t, c.Late, "the flood has been waited for")
+	require.EqualValues(t, records, c.Clean)
+}
+
+func TestSendersOfTheLastMinuteAreKnown(t *testing.T) {
+	var s senders
+	now := time.Unix(1e9, 0)
+	of := func(from sender, kind Kind) []item { return []item{{sender: from, kind: kind}} }
+	require.False(t, s.hasOthers(0, now) || s.hasOthers(1, now))
+	s.note(of(1, Clean), now)
+	require.False(t, s.hasOthers(1, now))
+	require.True(t, s.hasOthers(2, now))
+	s.note(of(2, NotHTTP), now)
+	require.False(t, s.hasOthers(1, now), "of those it is not known who they are")
+	s.note(append(of(2, waiting), of(2, Alert)...), now.Add(30*time.Second))
+	require.True(t, s.hasOthers(1, now.Add(89*time.Second)))
+	require.True(t, s.hasOthers(2, now.Add(59*time.Second)))
+	require.False(t, s.hasOthers(2, now.Add(60*time.Second)))
+	s.note(of(1, Clean), now.Add(80*time.Second))
+	require.True(t, s.hasOthers(2, now.Add(100*time.Second)))
 }
 
 func TestSendersTakeTurns(t *testing.T) {

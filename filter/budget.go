@@ -22,12 +22,13 @@ func size(t *rules.Transaction) int {
 	return len(t.URI) + len(t.RequestBody) + len(t.ResponseBody)
 }
 
-// round is the work of the engine for the waiting items of one batch. It has copies of their events, because the chunk is gone
-// when the call returns before the engine.
+// round is the work of the engine for the waiting items of one batch. It copies their events when it begins with them, because the chunk is
+// gone when the call returns before the engine.
 type round struct {
 	filter *Filter
 	demand *demand
 	rules  *loaded
+	limit  limit
 	jobs   []job
 	done   chan *job // takes all jobs without waiting
 	ended  chan struct{}
@@ -48,7 +49,8 @@ type job struct {
 
 	sender sender
 	bytes  int           // of what rules look at
-	used   time.Duration // by its sender, of the engine, before the round
+	own    bool          // the item is a copy
+	turn   time.Duration // what its sender will have used of the engine
 	begun  time.Time     // when the engine has begun
 	alone  bool          // it runs only when there is a place at once: its sender has had its share
 }
@@ -56,38 +58,29 @@ type job struct {
 // limit is until when inspection may take its time. Making what rules need for their first values, which happens once, comes on
 // top.
 type limit struct {
-	end  time.Time     // zero when it may take as long as it wants
+	end  time.Time
 	made time.Duration // rules.MakingTime when the limit was set
 }
 
 func limitOf(budget time.Duration) limit { return limit{time.Now().Add(budget), rules.MakingTime()} }
 
-func (l limit) isNone() bool { return l.end.IsZero() }
+func (l limit) left() time.Duration { return time.Until(l.end.Add(rules.MakingTime() - l.made)) }
 
-func (l limit) deadline() time.Time { return l.end.Add(rules.MakingTime() - l.made) }
-
-func (l limit) left() time.Duration { return time.Until(l.deadline()) }
-
-func (l limit) passed(now time.Time) bool {
-	return !l.isNone() && now.After(l.end) && now.After(l.deadline())
-}
-
-// judgeWaiting has the engine judge the waiting items until the deadline of the batch. Those that are not judged by then are late.
+// judgeWaiting has the engine judge the waiting items with what is left of the budget. Those that are not judged by then are late.
 func (f *Filter) judgeWaiting(b *batch, d *demand) {
-	first := b.firstWaiting()
+	first := b.first(waiting)
 	if first < 0 {
 		return
 	}
 	r := &round{filter: f, demand: d, rules: b.rules}
 	for i := first; i < len(b.items); i++ {
 		if b.items[i].kind == waiting {
-			it := b.items[i].copied()
-			r.jobs = append(r.jobs, job{at: i, item: it, sender: it.pending.sender, bytes: it.pending.bytes})
+			it := &b.items[i]
+			r.jobs = append(r.jobs, job{at: i, item: *it, sender: it.sender, bytes: it.pending.bytes})
 		}
 	}
-	if r.compile() {
-		b.limit = limitOf(f.config.budget) // compiling happens once, and is not inspection
-	}
+	r.compile()
+	r.limit = limitOf(b.budget - time.Duration(b.longest.Load())) // compiling happens once, and is not inspection
 	if !runs.isStuck() {
 		r.sort()
 		r.run(b)
@@ -99,54 +92,61 @@ func (f *Filter) judgeWaiting(b *batch, d *demand) {
 	}
 }
 
-// firstWaiting returns the place of the first waiting item, -1 when there is none.
-func (b *batch) firstWaiting() int {
+// first returns the place of the first item of a kind, -1 when there is none.
+func (b *batch) first(kind Kind) int {
 	for i := range b.items {
-		if b.items[i].kind == waiting {
+		if b.items[i].kind == kind {
 			return i
 		}
 	}
 	return -1
 }
 
-// compile compiles the forms of the rules that jobs need, and reports whether that was to be done. A form that does not compile
-// is an error of each job.
-func (r *round) compile() (done bool) {
+// compile compiles the forms of the rules that jobs need. A form that does not compile is an error of each job.
+func (r *round) compile() {
 	for i := range r.jobs {
 		if c := &r.jobs[i].item.pending.rules; !c.Compiled() {
 			if err := r.rules.set.Compile(c); err != nil {
 				r.jobs[i].err = err
 			}
-			done = true
 		}
 	}
-	return done
 }
 
 // copied returns a waiting item with an event of its own.
 func (it *item) copied() item {
 	event, _, _ := record.Next(append([]byte(nil), it.event.Raw...)) // it has been read before
-	return item{event: event, kind: it.kind, source: it.source, marked: it.marked, pending: it.pending}
+	return item{event: event, sender: it.sender, kind: it.kind, source: it.source, marked: it.marked, pending: it.pending}
 }
 
-// sort puts quick jobs before slow ones, and those of senders that have used little before others: what one client sends waits behind what
-// the others have sent.
+// sort puts quick jobs before slow ones, those of senders that are behind last, and has senders take turns, those that have used little of the engine
+// first: what one client sends in numbers waits behind what the others have sent.
 func (r *round) sort() {
 	now := time.Now()
+	expected := map[sender]time.Duration{} // of the jobs so far
 	for i := range r.jobs {
 		j := &r.jobs[i]
-		var run time.Duration
-		j.used, run = runs.shares.of(j.sender, j.bytes, now)
+		used, run := runs.shares.of(j.sender, j.bytes, now)
+		j.turn, j.alone = used+expected[j.sender], used > fairShare
+		expected[j.sender] += max(run, leastRun)
 		if run > slowRun {
 			r.slow = append(r.slow, j)
 		} else {
 			r.quick = append(r.quick, j)
 		}
-		j.alone = j.used > fairShare
 	}
-	byUse := func(a, b *job) int { return cmp.Or(cmp.Compare(a.used, b.used), cmp.Compare(a.bytes, b.bytes)) }
-	slices.SortStableFunc(r.quick, byUse)
-	slices.SortStableFunc(r.slow, byUse)
+	slices.SortStableFunc(r.quick, byTurn)
+	slices.SortStableFunc(r.slow, byTurn)
+}
+
+func byTurn(a, b *job) int {
+	switch behind := b.item.pending.behind; {
+	case a.item.pending.behind == behind:
+		return cmp.Or(cmp.Compare(a.turn, b.turn), cmp.Compare(a.bytes, b.bytes))
+	case behind:
+		return -1
+	}
+	return 1
 }
 
 // run starts the engine and takes what it has found until the deadline.
@@ -159,7 +159,7 @@ func (r *round) run(b *batch) {
 	r.mu.Lock()
 	r.helpSlow()
 	r.mu.Unlock()
-	timer := time.NewTimer(b.limit.left())
+	timer := time.NewTimer(r.limit.left())
 	defer timer.Stop()
 	for taken := 0; taken < len(r.jobs); {
 		select {
@@ -168,7 +168,7 @@ func (r *round) run(b *batch) {
 			b.items[j.at] = j.item
 			taken++
 		case <-timer.C:
-			left := b.limit.left()
+			left := r.limit.left()
 			if left <= 0 {
 				r.giveUp()
 				return
@@ -272,12 +272,16 @@ func (r *round) judge(j *job) (done bool) {
 	return false
 }
 
+// begin makes a job's item its own, and reports false when the call has returned.
 func (r *round) begin(j *job, p *place) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over {
 		p.leave()
 		return false
+	}
+	if !j.own {
+		j.item, j.own = j.item.copied(), true
 	}
 	r.running[j], j.begun = p, time.Now()
 	r.rules.users.Add(1) // the call that waits has them still

@@ -119,6 +119,7 @@ func (f *Filter) collectEmits(items []item, tag string, out *Outcome) {
 		} else {
 			f.counts.suppressed.Add(1)
 		}
+		items[i].emit = nil
 	}
 }
 

@@ -25,13 +25,15 @@ const (
 	Skipped             // not to be evaluated
 	Late                // an HTTP transaction that was not inspected, for lack of time or of room in the queue
 
-	waiting // to be judged by the engine
+	waiting   // to be judged by the engine
+	unwritten // an alert of a sender that is behind
+	deferred  // is in the slow queue
 )
 
 // item is one event of a chunk and what was found.
 type item struct {
 	event   record.Event
-	input   sender // by its tag
+	sender  sender // by its tag, until the record has been read
 	kind    Kind
 	source  int            // 1 + the place of its field map in the filter's choice, 0 when none was used
 	verdict *rules.Verdict // of HTTP transactions, nil when not inspected
@@ -49,8 +51,8 @@ type item struct {
 type pending struct {
 	key    rules.Key
 	rules  rules.Case
-	sender sender
-	bytes  int // of what rules look at
+	bytes  int  // of what rules look at
+	behind bool // its sender is
 }
 
 // batch holds the events of one chunk, or of some, while they are evaluated.
@@ -61,8 +63,9 @@ type batch struct {
 	rules  *loaded
 	pace   *pace // of the filter
 
-	limit  limit // of inspection
-	defers bool  // what keeps the engine busy waits
+	budget  time.Duration // for inspection, 0 when there is none
+	longest atomic.Int64  // of the budget, what the goroutine has spent that has spent most
+	defers  bool          // what keeps the engine busy waits
 }
 
 // scratch is the memory that one goroutine needs for evaluating records one after the other.
@@ -70,8 +73,8 @@ type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
 	identity    []byte // of the transaction, for the verdict cache
-	limit       limit  // of the batch
-	defers      bool   // of the batch
+	spending    spending
+	defers      bool // of the batch
 	rules       *rules.Set
 	turn        uint          // counts records, for sampling
 	busy        time.Duration // of work on the batch whose outcome was not remembered
@@ -89,13 +92,14 @@ const largeScratch = 64 << 10
 func (b *batch) split(chunk []byte, tag string) {
 	b.items = b.items[:0]
 	b.broken, b.unread = nil, 0
-	b.limit, b.defers = limit{}, false
+	b.budget, b.defers = 0, false
+	b.longest.Store(0)
 	b.add(chunk, tag)
 }
 
 // add reads the events of one more chunk, and returns how many it has.
 func (b *batch) add(chunk []byte, tag string) (events int) {
-	input := tagSender(tag)
+	from := tagSender(tag)
 	for ; len(chunk) > 0; events++ {
 		event, rest, err := record.Next(chunk)
 		if err != nil {
@@ -103,7 +107,7 @@ func (b *batch) add(chunk []byte, tag string) (events int) {
 			b.unread++
 			return events
 		}
-		b.items = append(b.items, item{event: event, input: input})
+		b.items = append(b.items, item{event: event, sender: from})
 		chunk = rest
 	}
 	return events
@@ -155,27 +159,49 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 		return
 	}
 	verdict, key := f.recallTimed(s, d)
-	if verdict != nil && !f.alerts(verdict) {
+	clean := verdict != nil && !f.alerts(verdict)
+	if !clean || s.defers {
+		it.sender = senderOf(s.values.ClientAddress(), it.sender)
+	}
+	if clean {
 		f.pass(it, s, d, verdict)
 		return
 	}
-	start := time.Now()
-	f.examine(it, s, d, verdict, key, start)
-	s.busy += time.Since(start)
+	start, made := time.Now(), rules.MakingTime()
+	f.examine(it, s, d, verdict, key)
+	took := time.Since(start)
+	s.busy += took
+	if !it.pending.behind {
+		s.spending.add(it.sender, took-(rules.MakingTime()-made)) // what rules need for their first values is nobody's fault
+	}
 }
 
 // examine does what is left to do for a record that is not known to be clean.
-func (f *Filter) examine(it *item, s *scratch, d *demand, verdict *rules.Verdict, key rules.Key, start time.Time) {
+func (f *Filter) examine(it *item, s *scratch, d *demand, verdict *rules.Verdict, key rules.Key) {
 	if !s.values.Transaction(&s.transaction) {
 		it.kind, it.partial = NotHTTP, s.transaction.Partial
 		return
 	}
-	if verdict == nil {
-		if verdict = f.inspect(it, s, d, key, start); verdict == nil {
+	switch {
+	case verdict == nil:
+		if verdict = f.inspect(it, s, d, key); verdict == nil {
 			return
 		}
+	case s.spending.isBehind(it.sender):
+		it.kind, it.verdict, it.pending.behind = unwritten, verdict, true
+		return
 	}
 	f.decide(it, s, d, verdict)
+}
+
+// writeKnown writes the alert of an item whose verdict is known.
+func (f *Filter) writeKnown(it *item, s *scratch, d *demand) {
+	defer f.recovered(it)
+	start, verdict := time.Now(), it.verdict
+	it.verdict = nil
+	f.maps.Read(it.event.Meta, it.event.Body, &s.values)
+	f.examine(it, s, d, verdict, rules.Key{})
+	s.busy += time.Since(start)
 }
 
 // pass lets a record go on as clean.
@@ -225,20 +251,21 @@ func (f *Filter) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
 }
 
 // inspect finds the verdict on the transaction, and remembers it. It returns nil and says in the item why there is none: the
-// engine failed, the deadline has passed, or there is one and the transaction has to wait for the engine.
-func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key, start time.Time) *rules.Verdict {
-	unhurried := s.limit.isNone()
-	if s.limit.passed(start) {
+// engine failed, the budget is spent, or there is one and the transaction has to wait for the engine, or for the prefilter behind others.
+func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.Verdict {
+	unhurried := !s.spending.isBounded()
+	if s.spending.isOver() {
 		it.kind = Late
 		return nil
 	}
 	p := pending{key: key, rules: s.rules.Case(&s.transaction, d.matches), bytes: size(&s.transaction)}
+	p.behind = s.spending.isBehind(it.sender) && !runs.isStuck() // nobody would get to it
 	if unhurried {
 		if err := s.rules.Compile(&p.rules); err != nil {
 			return f.failed(it, err)
 		}
 	}
-	if p.rules.Compiled() && (p.bytes <= largeTransaction || unhurried && !(s.defers && p.bytes > hugeTransaction)) {
+	if !p.behind && p.rules.Compiled() && (p.bytes <= largeTransaction || unhurried && !(s.defers && p.bytes > hugeTransaction)) {
 		if verdict := f.gate(it, s, &p); verdict != nil {
 			return verdict
 		}
@@ -246,10 +273,9 @@ func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key, start t
 	if unhurried && !s.defers {
 		return f.judge(it, s, &p)
 	}
-	p.sender = senderOf(s.values.ClientAddress(), it.input)
-	if unhurried && !runs.takesLong(p.bytes, p.sender, f.config.queueSkips) {
+	if unhurried && !runs.takesLong(p.bytes, it.sender, f.config.queueSkips) {
 		var verdict *rules.Verdict
-		runs.timed(p.sender, p.bytes, func() { verdict = f.judge(it, s, &p) })
+		runs.timed(it.sender, p.bytes, func() { verdict = f.judge(it, s, &p) })
 		return verdict
 	}
 	it.kind, it.pending = waiting, p
@@ -308,9 +334,26 @@ func (f *Filter) count(b *batch) {
 	f.countSources(b)
 }
 
+// countLost counts what a panic has left behind in a batch whose records are counted: those that wait, and alerts that were not collected.
+func (f *Filter) countLost(b *batch, out *Outcome) {
+	if !out.counted {
+		return
+	}
+	var left []item
+	for i := range b.items {
+		switch it := &b.items[i]; {
+		case it.kind == waiting:
+			left = append(left, item{kind: Broken})
+		case it.emit != nil:
+			f.counts.failed.Add(1)
+		}
+	}
+	f.countKinds(&batch{items: left})
+}
+
 // countKinds adds the kinds of a batch to the counters, but for items that wait still.
 func (f *Filter) countKinds(b *batch) {
-	var kinds [waiting + 1]uint64
+	var kinds [deferred + 1]uint64
 	var ways [rules.Judged + 1]uint64
 	for i := range b.items {
 		it := &b.items[i]

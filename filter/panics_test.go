@@ -2,6 +2,7 @@ package filter
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -11,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -25,6 +27,43 @@ func TestPanicOfAHelperIsOneOfItsCall(t *testing.T) {
 	b = spreadBatch(t, 40)
 	b.pace.set(crewTime)
 	require.Panics(t, func() { b.each(func(*item, *scratch) { panic("work") }) })
+}
+
+// A panic between the count of records and their alerts: each record is counted once, and so is each alert.
+func TestPanicOfFloodControlLosesNothingFromTheSums(t *testing.T) {
+	t.Run("inline", func(t *testing.T) {
+		f := newFilter(t, setting.Map{"emit_tag": "alert", "inspect_budget": "1m"})
+		f.flood = &flood.Control{} // it panics when it is asked
+		defer func() { f.flood = nil }()
+		chunk := slices.Concat(attackEvent(1), clean("/"), attackEvent(2))
+		var out Outcome
+		require.Panics(t, func() { f.Process(chunk, "nano", &out) })
+		f.Abandon(chunk, &out)
+		c := f.Counts()
+		require.Equal(t, Counts{Records: 3, Clean: 1, Alerts: 2, Failed: 2, Sources: c.Sources}, c)
+		require.Empty(t, out.Emits)
+	})
+	t.Run("async", func(t *testing.T) {
+		f := newFilter(t, inBackground)
+		q := newSlowQueue(1<<20, true)
+		q.filter = f
+		f.flood = &flood.Control{}
+		defer func() { f.flood = nil }()
+		var k block
+		k.add(largeAttack(1, 1), "queued before the panic")
+		k.add(slices.Concat(attackEvent(1), largeAttack(1, 2)), "panics")
+		k.add(slices.Concat(largeAttack(1, 3), clean("/"), attackEvent(2), largeAttack(2, 4)), "never comes to its turn")
+		require.Empty(t, q.inspect(&k))
+		c := f.Counts()
+		queued := 0
+		for j := q.slow.next(); j != nil; j = q.slow.next() {
+			q.drop(j)
+			queued++
+		}
+		require.Equal(t, Counts{Records: 5, Clean: 1, Alerts: 2, Broken: 2, Failed: 2, Panics: 1, Sources: c.Sources}, c)
+		require.Equal(t, 2, queued)
+		require.EqualValues(t, 7, f.Counts().Records)
+	})
 }
 
 // The log panics in the middle of a reload; rules that are in use go on to be so, and later changes are seen.

@@ -40,6 +40,13 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 	}
 	b := f.getBatch(chunk, tag)
 	defer f.putBatch(b)
+	whole := false
+	defer func() {
+		if !whole {
+			f.countLost(b, out)
+			f.loseEmits(out)
+		}
+	}()
 	f.evaluateBatch(b)
 	f.count(b)
 	out.counted = true
@@ -48,6 +55,17 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 		f.collectEmits(b.items, tag, out)
 	}
 	out.Emits = f.Due(out.Emits)
+	whole = true
+}
+
+// loseEmits counts alerts that a panic keeps from the host.
+func (f *Filter) loseEmits(out *Outcome) {
+	for i := range out.Emits {
+		if e := &out.Emits[i]; !e.Summary && !e.metrics {
+			f.counts.failed.Add(1)
+		}
+	}
+	out.Emits = out.Emits[:0]
 }
 
 // Abandon counts the records of a chunk as broken when a panic has kept Process from counting them: they pass as they came. The
@@ -76,13 +94,25 @@ func (f *Filter) countAll(chunk []byte, kind Kind) {
 
 // evaluateBatch evaluates all events within the budget.
 func (f *Filter) evaluateBatch(b *batch) {
-	if f.config.budget == 0 {
-		b.each(f.evaluateInto)
+	b.budget = f.config.budget
+	b.each(f.evaluateInto)
+	if b.budget > 0 {
+		f.judgeWaiting(b, f.inLine)
+		f.writeUnwritten(b, f.inLine)
+	}
+}
+
+// writeUnwritten writes the alerts of senders that are behind.
+func (f *Filter) writeUnwritten(b *batch, d *demand) {
+	if b.first(unwritten) < 0 {
 		return
 	}
-	b.limit = limitOf(f.config.budget)
-	b.each(f.evaluateInto)
-	f.judgeWaiting(b, f.inLine)
+	b.budget = 0
+	b.each(func(it *item, s *scratch) {
+		if it.kind == unwritten {
+			f.writeKnown(it, s, d)
+		}
+	})
 }
 
 // assemble writes the chunk that continues. Nothing is copied before the first event that differs from what came.

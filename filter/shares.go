@@ -39,6 +39,8 @@ const (
 	fairShare = 250 * time.Millisecond
 	// slowRun is the time that a record is expected to take from which it waits behind the records of others.
 	slowRun = 10 * time.Millisecond
+	// leastRun is the time that a record is taken to need of the engine at least.
+	leastRun = time.Millisecond
 )
 
 var senderSeed = maphash.MakeSeed()
@@ -57,23 +59,33 @@ func tagSender(tag string) sender { return sender(maphash.String(senderSeed, tag
 func (s *shares) charge(from sender, bytes int, took time.Duration, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	of := s.entry(from, now)
+	of.used += took
+	of.pace += (took/kilobytes(bytes) - of.pace) / 4 // one run may be slow because it is the first
+}
+
+// use notes other work on records of a sender.
+func (s *shares) use(from sender, took time.Duration, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.entry(from, now).used += took
+}
+
+// entry returns what a sender has taken, as of now; it takes the place of another one when it is new. The lock is held.
+func (s *shares) entry(from sender, now time.Time) *share {
 	set := &s.sets[from%shareSets]
 	least := &set[0]
 	for i := range set {
 		set[i].age(now)
 		if set[i].sender == from {
-			least = &set[i]
-			break
+			return &set[i]
 		}
 		if set[i].used < least.used {
 			least = &set[i]
 		}
 	}
-	if least.sender != from {
-		*least = share{sender: from, at: now}
-	}
-	least.used += took
-	least.pace += (took/kilobytes(bytes) - least.pace) / 4 // one run may be slow because it is the first
+	*least = share{sender: from, at: now}
+	return least
 }
 
 // of returns what a sender has used lately, and how long a record of so many bytes is expected to take.

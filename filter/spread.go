@@ -44,7 +44,7 @@ type failure struct{ cause any }
 // each calls work for all items, on all cores when that takes a while. The order in which they are worked on is open.
 func (b *batch) each(work func(*item, *scratch)) {
 	s := b.scratch()
-	defer s.putBack()
+	defer b.release(s)
 	done := 0
 	if !b.pace.slow() {
 		done = b.solo(work, s)
@@ -104,7 +104,7 @@ func (c *crew) help() {
 	defer c.inside.Done()
 	recovery.Once(func(cause any, _ []byte) { c.failure.Store(&failure{cause}) }, func() {
 		s := c.batch.scratch()
-		defer s.putBack()
+		defer c.batch.release(s)
 		c.run(s)
 	})
 }
@@ -133,6 +133,19 @@ func (c *crew) close() {
 // scratch returns the memory for one goroutine that works on the batch.
 func (b *batch) scratch() *scratch {
 	s := scratches.Get().(*scratch)
-	s.rules, s.limit, s.defers, s.busy = b.rules.set, b.limit, b.defers, 0
+	s.rules, s.defers, s.busy = b.rules.set, b.defers, 0
+	s.spending.start(b.budget)
 	return s
+}
+
+// release notes what a goroutine has spent of the budget, and puts its scratch back.
+func (b *batch) release(s *scratch) {
+	for spent := int64(s.spending.total); ; {
+		longest := b.longest.Load()
+		if spent <= longest || b.longest.CompareAndSwap(longest, spent) {
+			break
+		}
+	}
+	s.spending.charge(&runs.shares)
+	s.putBack()
 }

@@ -25,7 +25,7 @@ var runFlags = []setting.Property{
 	{Name: "listen", Default: "udp://127.0.0.1:15155",
 		Help: "where records arrive: udp://HOST:PORT, tcp://HOST:PORT, and - for the standard input; several with commas"},
 	{Name: "alert_to", Default: "stdout", Help: "where alerts go, several with commas; off delivers none"},
-	{Name: "output", Help: "where all records go with what was found in them: stdout, or a file to append to; unless set, nowhere"},
+	{Name: "output", Help: "where all records go with what was found in them: stdout or -, or a file to append to; unless set, nowhere"},
 	{Name: "tag", Default: "wafctl", Help: "tag of the records, for $TAG in --emit-tag"},
 }
 
@@ -121,6 +121,9 @@ func (r *collector) openOutputs(f *flags, settings *setting.Reader) (err error) 
 	limit := setting.NewReader(f, filter.Properties()).Size("emit_limit") // filter.New tells what is wrong with it
 	if r.outboxes, err = openOutboxes(destinations, r.console, limit, r.caught); err != nil {
 		settings.Problem("alert_to", err)
+	}
+	if output == "-" {
+		output = "stdout"
 	}
 	if output == "stdout" && slices.Contains(destinations, "stdout") {
 		settings.Problem("output", errors.New("alerts go to stdout, too (want a file, or another --alert-to)"))

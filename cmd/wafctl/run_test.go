@@ -231,6 +231,20 @@ func TestVerdictsOfTheSenderAreNotWritten(t *testing.T) {
 	require.Equal(t, `{"message":"not http"}`+"\n"+`{"a":1,"L7_PROTOCOL":"dns"}`+"\n"+clean+"\n", r.out.String())
 }
 
+// As with report, a dash is the standard output, and never a file of that name.
+func TestADashIsTheStandardOutput(t *testing.T) {
+	t.Chdir(t.TempDir())
+	r := start(t, strings.NewReader(clean+"\n"), "--listen", "-", "--output", "-", "--alert-to", "off")
+	require.Equal(t, exitClean, r.ended())
+	require.Equal(t, clean+"\n", r.out.String())
+	got := wafctl(nil, nil, "run", "--listen", "-", "--output", "-")
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.err, "--output: alerts go to stdout, too (want a file, or another --alert-to)")
+	files, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, files)
+}
+
 func TestWhatIsNotJSONIsCountedAndToldNowAndThen(t *testing.T) {
 	in := strings.Repeat("not json\n", 500) + `{"a":1} and more` + "\n" + clean
 	for policy, want := range map[string]struct{ summary, out string }{
