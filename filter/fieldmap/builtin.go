@@ -11,8 +11,8 @@ var mapFiles embed.FS
 // order is the order in which auto tries the built-in maps: sources with names of their own come before those with names that
 // many use.
 var order = []string{
-	"nano", "gelf", "suricata", "zeek", "caddy", "traefik", "haproxy", "envoy", "aws-waf", "aws-alb", "gcp", "azure", "opentelemetry",
-	"nginx", "fluent-bit-nginx", "k8s-nginx-ingress", "apache",
+	"nano", "gelf", "suricata", "zeek", "caddy", "traefik", "haproxy", "envoy", "aws-waf", "aws-alb", "cloudfront", "iis", "gcp", "azure", "opentelemetry",
+	"access-log", "nginx", "fluent-bit-nginx", "k8s-nginx-ingress", "apache",
 }
 
 var builtIn = sync.OnceValue(func() []*Map {

@@ -196,7 +196,7 @@ fields:
 	for _, want := range []string{
 		`own.yaml:1: malformed name "my map" (want letters, digits, - _ and .)`,
 		`own.yaml:2: unknown setting "paint" (want name, title, detect, empty, escapes, body_limit or fields)`,
-		`own.yaml:3: unknown escapes "slash" (want backslash or hash)`,
+		`own.yaml:3: unknown escapes "slash" (want backslash, hash, percent or plus)`,
 		`own.yaml:4: malformed body_limit "-1" (want a number of bytes)`,
 		`own.yaml:5: detect wants a list of keys that a record must have`,
 		`own.yaml:7: unknown target "uri_path" (want request_line, method, uri, path`,

@@ -37,7 +37,7 @@ func (s *Source) Has(p Part) bool {
 func Sources() []Source {
 	all := []Part{URI, UserAgent, Referer, Cookie, AnyHeader, Body}
 	headers := all[:5]
-	return []Source{
+	return append([]Source{
 		{"nano", "Nano probe, raw head", all, nano},
 		{"nano", "Nano probe, parsed parts only", []Part{URI, UserAgent, Referer, Cookie, Body}, nanoParts},
 		{"gelf", "Nano probe through GELF", all, gelf},
@@ -56,5 +56,5 @@ func Sources() []Source {
 		{"gcp", "Google Cloud load balancer", []Part{URI, UserAgent, Referer}, gcp},
 		{"azure", "Azure Application Gateway v2", []Part{URI, UserAgent}, azure},
 		{"opentelemetry", "OpenTelemetry", []Part{URI, UserAgent}, opentelemetry},
-	}
+	}, lineSources()...)
 }
