@@ -193,13 +193,15 @@ func (q *background) inspect(k *block) (emits []Emit) {
 	k.chunks(func(p *part, chunk []byte) { p.items = b.add(chunk, p.tag) })
 	b.each(f.evaluateInto)
 	f.count(b)
+	f.watchSilence(b)
 	out.counted = true
 	q.lately.note(b.items, time.Now())
 	items := b.items
 	for _, p := range k.parts {
-		q.deferItems(b, items[:p.items], p.tag)
-		f.collectEmits(items[:p.items], p.tag, &out)
-		items = items[p.items:]
+		n := itemsOf(items, p.items)
+		q.deferItems(b, items[:n], p.tag)
+		f.collectEmits(items[:n], p.tag, &out)
+		items = items[n:]
 	}
 	whole = true
 	return out.Emits

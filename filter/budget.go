@@ -116,7 +116,8 @@ func (r *round) compile() {
 // copied returns a waiting item with an event of its own.
 func (it *item) copied() item {
 	event, _, _ := record.Next(append([]byte(nil), it.event.Raw...)) // it has been read before
-	return item{event: event, sender: it.sender, kind: it.kind, source: it.source, marked: it.marked, pending: it.pending}
+	return item{event: event, input: it.input, sender: it.sender, kind: it.kind, source: it.source, marked: it.marked, pending: it.pending, columns: it.columns,
+		inner: it.inner}
 }
 
 // sort puts quick jobs before slow ones, those of senders that are behind last, and has senders take turns, those that have used little of the engine
@@ -311,7 +312,7 @@ func (f *Filter) judgeAlone(j *job, set *rules.Set, d *demand) (done bool) {
 	s := scratches.Get().(*scratch)
 	defer s.putBack()
 	s.rules = set
-	f.maps.Read(it.event.Meta, it.event.Body, &s.values)
+	f.read(it, &s.values)
 	s.values.Transaction(&s.transaction)
 	p := &it.pending
 	if !p.rules.Asked() && j.bytes > largeTransaction {

@@ -15,6 +15,10 @@ type Finding struct {
 	Alert   *Summary       // of alerts, nil otherwise
 	Partial rules.Partial  // parts of which rules did not see everything, also of a record that is no HTTP transaction
 	Message string         // of the last rule that matched, without secrets
+
+	// Of a record that holds several ones, these. The rest of the finding is that of the worst of them.
+	Parts []Finding
+	Event []byte // of one of these: an event with that record alone
 }
 
 // Summary is what one line about an alert says. Unless redact is off it has no secrets; its texts may hold anything else.
@@ -45,15 +49,35 @@ func (f *Filter) Check(chunk []byte) []Finding {
 	}
 	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })
 	f.count(b)
-	found := make([]Finding, len(b.items), len(b.items)+1)
-	for i := range b.items {
-		it := &b.items[i]
-		found[i] = Finding{Kind: it.kind, Verdict: it.verdict, Alert: it.summary, Partial: it.partial, Message: it.message}
+	found := make([]Finding, 0, len(b.items)+1)
+	for rest := b.items; len(rest) > 0; {
+		n := eventSize(rest)
+		found = append(found, findingOf(rest[:n]))
+		rest = rest[n:]
 	}
 	if b.broken != nil {
 		found = append(found, Finding{Kind: Broken})
 	}
 	return found
+}
+
+// findingOf returns what was found in the items of one event.
+func findingOf(items []item) Finding {
+	if len(items) == 1 {
+		return items[0].finding()
+	}
+	parts := items[1:]
+	found := worst(parts).finding()
+	for i := range parts {
+		part := parts[i].finding()
+		part.Event = parts[i].event.Raw
+		found.Parts = append(found.Parts, part)
+	}
+	return found
+}
+
+func (it *item) finding() Finding {
+	return Finding{Kind: it.kind, Verdict: it.verdict, Alert: it.summary, Partial: it.partial, Message: it.message}
 }
 
 func (f *Filter) summarize(v *alert.View) *Summary {

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
@@ -28,11 +29,13 @@ const (
 	waiting   // to be judged by the engine
 	unwritten // an alert of a sender that is behind
 	deferred  // is in the slow queue
+	several   // an event whose records are the items behind it; it is in no counter itself
 )
 
 // item is one event of a chunk and what was found.
 type item struct {
 	event   record.Event
+	input   sender // its tag
 	sender  sender // by its tag, until the record has been read
 	kind    Kind
 	source  int            // 1 + the place of its field map in the filter's choice, 0 when none was used
@@ -45,6 +48,12 @@ type item struct {
 	summary *Summary       // of an alert, for Check
 	message string         // of the last rule that matched in what does not alert, for Check
 	pending pending        // of a waiting item
+
+	columns   *accesslog.Columns // of its line, nil when they are not known
+	announced *accesslog.Columns // of the lines behind it
+	isLine    bool               // the record holds a plain line, read or not
+	inner     bool               // it is a record inside the event of an item before it
+	parts     []item             // until the batch is settled: the records inside it
 }
 
 // pending is what is known of a transaction that waits for the engine.
@@ -62,6 +71,8 @@ type batch struct {
 	unread uint64 // chunks that end so
 	rules  *loaded
 	pace   *pace // of the filter
+
+	columns *columnsByTag // of the filter
 
 	budget  time.Duration // for inspection, 0 when there is none
 	longest atomic.Int64  // of the budget, what the goroutine has spent that has spent most
@@ -107,7 +118,7 @@ func (b *batch) add(chunk []byte, tag string) (events int) {
 			b.unread++
 			return events
 		}
-		b.items = append(b.items, item{event: event, sender: from})
+		b.items = append(b.items, item{event: event, input: from, sender: from})
 		chunk = rest
 	}
 	return events
@@ -116,7 +127,7 @@ func (b *batch) add(chunk []byte, tag string) (events int) {
 func (f *Filter) getBatch(chunk []byte, tag string) *batch {
 	b := f.batches.Get().(*batch)
 	b.split(chunk, tag)
-	b.rules, b.pace = f.use(), &f.pace
+	b.rules, b.pace, b.columns = f.use(), &f.pace, &f.columns
 	return b
 }
 
@@ -152,16 +163,27 @@ func (f *Filter) evaluate(it *item, s *scratch, d *demand) {
 		it.kind = Skipped
 		return
 	}
-	it.source = 1 + f.maps.Read(it.event.Meta, it.event.Body, &s.values)
+	read := f.read(it, &s.values)
 	it.marked = f.config.alertKey != "" && s.values.HasKey(f.config.alertKey)
-	if it.source == 0 || s.values.IsOther() {
+	if inside := s.values.Inside(); inside.IsLine {
+		it.isLine, it.announced = true, inside.Columns
+	}
+	switch {
+	case read == fieldmap.Several && !it.inner:
+		f.evaluateRequests(it, s, d)
+		return
+	case read < 0:
+		it.kind = NotHTTP
+		return
+	}
+	if it.source = 1 + read; s.values.IsOther() {
 		it.kind = NotHTTP
 		return
 	}
 	verdict, key := f.recallTimed(s, d)
 	clean := verdict != nil && !f.alerts(verdict)
 	if !clean || s.defers {
-		it.sender = senderOf(s.values.ClientAddress(), it.sender)
+		it.sender = senderOf(s.values.ClientAddress(), it.input)
 	}
 	if clean {
 		f.pass(it, s, d, verdict)
@@ -199,7 +221,7 @@ func (f *Filter) writeKnown(it *item, s *scratch, d *demand) {
 	defer f.recovered(it)
 	start, verdict := time.Now(), it.verdict
 	it.verdict = nil
-	f.maps.Read(it.event.Meta, it.event.Body, &s.values)
+	f.read(it, &s.values)
 	f.examine(it, s, d, verdict, rules.Key{})
 	s.busy += time.Since(start)
 }
@@ -233,7 +255,7 @@ func (f *Filter) recovered(it *item) {
 	if cause == nil {
 		return
 	}
-	*it = item{event: it.event, kind: Broken, marked: it.marked}
+	*it = item{event: it.event, kind: Broken, marked: it.marked, inner: it.inner}
 	if f.counts.panics.Add(1) == 1 {
 		line := fmt.Sprintf("panic while evaluating a record, which passes unchanged: %v\n%s", cause, debug.Stack())
 		f.logSafely(LevelError, f.config.redactor.Line(line))
@@ -353,7 +375,7 @@ func (f *Filter) countLost(b *batch, out *Outcome) {
 
 // countKinds adds the kinds of a batch to the counters, but for items that wait still.
 func (f *Filter) countKinds(b *batch) {
-	var kinds [deferred + 1]uint64
+	var kinds [several + 1]uint64
 	var ways [rules.Judged + 1]uint64
 	for i := range b.items {
 		it := &b.items[i]

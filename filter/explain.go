@@ -3,8 +3,10 @@ package filter
 import (
 	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -16,6 +18,7 @@ type Explanation struct {
 	FieldMap    string             // that has read the record, "" when none fits
 	Transaction *rules.Transaction // a view of the event, nil when it holds none
 	Rules       *rules.Explanation // of HTTP transactions, nil otherwise
+	Parts       []*Explanation     // of an event that holds several records, these; the rest is empty then
 
 	secrets *redact.Pass
 }
@@ -45,9 +48,17 @@ func (f *Filter) Explain(event []byte) (x *Explanation, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("explain: %w", err)
 	}
+	return f.explain(&e, true)
+}
+
+// explain explains an event, or those in it when it may hold several.
+func (f *Filter) explain(e *record.Event, list bool) (x *Explanation, err error) {
 	var s scratch
 	x = &Explanation{Kind: NotHTTP}
 	i := f.maps.Read(e.Meta, e.Body, &s.values)
+	if i == fieldmap.Several && list {
+		return x, f.explainParts(e, x, &s.values)
+	}
 	if i < 0 {
 		return x, nil
 	}
@@ -65,4 +76,20 @@ func (f *Filter) Explain(event []byte) (x *Explanation, err error) {
 		x.Kind = Alert
 	}
 	return x, nil
+}
+
+func (f *Filter) explainParts(e *record.Event, x *Explanation, values *fieldmap.Values) error {
+	bodies, _ := values.Requests()
+	for _, body := range bodies {
+		part := *e
+		part.Body = slices.Clone(body)
+		explained, err := f.explain(&part, false)
+		if err != nil {
+			return err
+		}
+		if x.Parts = append(x.Parts, explained); explained.Kind == Alert {
+			x.Kind = Alert
+		}
+	}
+	return nil
 }

@@ -41,9 +41,11 @@ type Filter struct {
 	log        Logger
 	counts     counters
 	sources    []atomic.Uint64 // records by field map, those of no map first
-	flood      *flood.Control  // nil when every alert goes out
-	background *background     // nil unless records are inspected beside the pipeline
-	batches    sync.Pool       // of *batch
+	columns    columnsByTag
+	silence    silence
+	flood      *flood.Control // nil when every alert goes out
+	background *background    // nil unless records are inspected beside the pipeline
+	batches    sync.Pool      // of *batch
 	pace       pace
 
 	inLine       *demand               // for alerts that go into the record
@@ -126,6 +128,7 @@ func (f *Filter) Close() error {
 	if f.background != nil {
 		f.background.end() // before the reloads: one that is under way waits until nobody has the old rules
 	}
+	f.tellSilence()
 	f.reloads.end()
 	err := f.meter.close()
 	l := f.current.Load()

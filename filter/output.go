@@ -129,6 +129,7 @@ func (o *Output) evaluate(chunk []byte, tag string) (emits []*Emit) {
 	defer f.putBatch(b)
 	b.each(func(it *item, s *scratch) { f.evaluate(it, s, &o.demand) })
 	f.count(b)
+	f.watchSilence(b)
 	for i := range b.items {
 		if e := b.items[i].emit; e != nil {
 			e.Tag = tag

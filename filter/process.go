@@ -49,6 +49,7 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 	}()
 	f.evaluateBatch(b)
 	f.count(b)
+	f.watchSilence(b)
 	out.counted = true
 	f.assemble(b, chunk, out)
 	if f.config.emitTag != nil {
@@ -108,7 +109,7 @@ func (f *Filter) writeUnwritten(b *batch, d *demand) {
 		return
 	}
 	b.budget = 0
-	b.each(func(it *item, s *scratch) {
+	b.spread(func(it *item, s *scratch) {
 		if it.kind == unwritten {
 			f.writeKnown(it, s, d)
 		}
@@ -118,9 +119,10 @@ func (f *Filter) writeUnwritten(b *batch, d *demand) {
 // assemble writes the chunk that continues. Nothing is copied before the first event that differs from what came.
 func (f *Filter) assemble(b *batch, chunk []byte, out *Outcome) {
 	at := 0 // offset of the event in the chunk
-	for i := range b.items {
-		it := &b.items[i]
-		body, keep := f.continued(it)
+	for rest := b.items; len(rest) > 0; {
+		it, n := &rest[0], eventSize(rest)
+		body, keep := f.continuedEvent(rest[:n])
+		rest = rest[n:]
 		switch {
 		case !out.Changed && keep && body == nil:
 		case !out.Changed:
@@ -159,6 +161,14 @@ func appendPartial(dst []byte, p rules.Partial) []byte {
 		dst = msgp.AppendString(dst, name)
 	}
 	return dst
+}
+
+// continuedEvent is continued for all items of one event.
+func (f *Filter) continuedEvent(items []item) (body []byte, keep bool) {
+	if len(items) > 1 {
+		return f.continuedWhole(&items[0], items[1:])
+	}
+	return f.continued(&items[0])
 }
 
 // continued returns the body with which an event continues, nil when it is the one that came, and whether it continues. A

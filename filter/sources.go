@@ -18,7 +18,11 @@ type SourceCount struct {
 func (f *Filter) countSources(b *batch) {
 	for i := 0; i < len(b.items); {
 		source, first := b.items[i].source, i
-		for i < len(b.items) && b.items[i].source == source {
+		if b.items[i].kind == several {
+			i++
+			continue
+		}
+		for i < len(b.items) && b.items[i].source == source && b.items[i].kind != several {
 			i++
 		}
 		n := uint64(i - first)

@@ -41,8 +41,13 @@ type crew struct {
 // failure is what a helper has panicked with.
 type failure struct{ cause any }
 
-// each calls work for all items, on all cores when that takes a while. The order in which they are worked on is open.
+// each calls work for all items, on all cores when that takes a while, and settles them. The order in which they are worked on is open.
 func (b *batch) each(work func(*item, *scratch)) {
+	b.spread(work)
+	b.settle(work)
+}
+
+func (b *batch) spread(work func(*item, *scratch)) {
 	s := b.scratch()
 	defer b.release(s)
 	done := 0

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,16 +29,19 @@ func newCheck(c *console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE…|-",
 		Short: "Evaluate records in files and print what alerts",
-		Long: `Evaluate records with the filter's own code and print what alerts. A file holds one JSON record a line and
-may be compressed with gzip or zstd; - is the standard input. Files of any size take the same memory.
+		Long: `Evaluate records with the filter's own code and print what alerts. A file holds one JSON record a line, or the plain
+lines of an access log: common and combined format, with or without a virtual host, W3C (IIS, CloudFront), AWS load
+balancers, HAProxy. It may be compressed with gzip or zstd; - is the standard input. Files of any size take the same memory.
 
 With --explain each record is explained instead: every variable as the rules see it, each matched rule with its text
 and what its transformations made of the value, and the scores.
 
 With --profile the rules are timed: how long each took in all its runs, and how often the gate spared it.
 
-The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors, lines that are not JSON among them.`,
-		Example: `  wafctl check records.ndjson
+The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors: when a line of a JSON file is not JSON,
+and when there are records but none is an HTTP transaction, so that nothing was inspected.`,
+		Example: `  wafctl check /var/log/nginx/access.log
+  wafctl check records.ndjson
   zcat nano-*.gz | wafctl check --blocking-paranoia 2 --output json -
   wafctl check --explain --line 17 records.ndjson
   wafctl check --profile --gate off --cache-size 0 records.ndjson
@@ -120,6 +124,8 @@ type inputs struct {
 	console *console
 	names   []string
 	alerts  int
+	http    int // records that are HTTP transactions
+	strange int // records that are none
 	broken  int // lines that are no records
 	unread  int // inputs that could not be read to their end
 
@@ -129,7 +135,7 @@ type inputs struct {
 func check(ctx context.Context, c *console, f *filter.Filter, names []string, to findings) error {
 	in := inputs{console: c, names: names}
 	err := in.each(ctx, &evaluation{filter: f}, to.record)
-	if err := errors.Join(to.end(f.Counts()), err); err != nil {
+	if err := errors.Join(to.end(f.Counts()), err, in.inspected()); err != nil {
 		return err
 	}
 	if in.alerts > 0 {
@@ -164,8 +170,9 @@ func (in *inputs) one(ctx context.Context, e *evaluation, name string, do func(f
 		return err
 	}
 	defer from.close()
-	told := 0
+	told, http, strange, looks := 0, in.http, in.strange, ""
 	err = e.run(ctx, from, func(r *checked) error {
+		looks = cmp.Or(looks, r.looks)
 		switch {
 		case r.err != nil:
 			in.broken++
@@ -174,13 +181,38 @@ func (in *inputs) one(ctx context.Context, e *evaluation, name string, do func(f
 			} else if told == maxToldLines+1 {
 				in.console.say(from.name + ": more lines like these are counted, not told")
 			}
+		case r.Kind == filter.NotHTTP:
+			in.strange++
 		case r.Kind == filter.Alert:
 			in.alerts++
+			in.http++
+		default:
+			in.http++
 		}
 		return do(from.name, r)
 	})
 	if err != nil {
 		return fmt.Errorf("read records: %s: %w", from.name, err)
+	}
+	if n := in.strange - strange; n > 0 && in.http == http {
+		in.tellStrange(from.name, name, n, looks)
+	}
+	return nil
+}
+
+// tellStrange warns of an input of which nothing was inspected.
+func (in *inputs) tellStrange(title, name string, records int, looks string) {
+	in.console.say(fmt.Sprintf(`warning: %s: no HTTP transaction in %s. The first one %s. "wafctl map %s" shows how records are read`,
+		title, count(records, "record"), looks, name))
+}
+
+// errNothing ends a command that has found records, and none of HTTP.
+var errNothing = errors.New("nothing was inspected: no record is an HTTP transaction")
+
+// inspected returns an error when there were records and nothing was inspected.
+func (in *inputs) inspected() error {
+	if in.http == 0 && in.strange > 0 {
+		return errNothing
 	}
 	return nil
 }

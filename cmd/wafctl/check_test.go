@@ -144,7 +144,10 @@ func TestExitCodesOfCheck(t *testing.T) {
 	}{
 		"nothing":                   {"", nil, exitClean},
 		"clean":                     {clean, nil, exitClean},
-		"not HTTP":                  {dns, nil, exitClean},
+		"nothing that is HTTP":      {dns + "\nstarted", nil, exitError},
+		"something that is HTTP":    {dns + "\n" + clean, nil, exitClean},
+		"a plain attack":            {plainAttack, nil, exitAlert},
+		"a plain clean request":     {plainClean + "\nstarted", nil, exitClean},
 		"an attack":                 {attack, nil, exitAlert},
 		"an attack below the limit": {attack, []string{"--anomaly-inbound", "1000"}, exitClean},
 		"any match":                 {attack, []string{"--anomaly-inbound", "1000", "--alert-on", "match"}, exitAlert},
@@ -262,7 +265,7 @@ func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	got := wafctl(source, nil, "check", "-")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, exitError, got.code, got.err)
 	require.Contains(t, got.out, "100,000 records: 0 alerts, 0 clean, 100,000 not HTTP")
 	require.Less(t, int64(source.most)-int64(before.HeapAlloc), int64(60<<20), "of an input of %d MB", records*len(line)>>20)
 }

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
@@ -28,6 +30,7 @@ type checked struct {
 	filter.Finding
 	other filter.Finding // of the second filter, when there is one
 	event []byte         // of an alert, when alerts are kept
+	looks string         // of the first record of a block that is not HTTP
 	err   error          // the line is not JSON, or too long; the rest is empty
 }
 
@@ -42,8 +45,10 @@ type evaluation struct {
 // block is a run of lines, its records once they are checked, and the word that they are.
 type block struct {
 	intake.Block
-	found []checked
-	done  chan struct{}
+	plain   intake.Plain       // of its input
+	columns *accesslog.Columns // of plain lines at its start
+	found   []checked
+	done    chan struct{}
 }
 
 // run checks all records of an input on all cores and hands them to each in input order. It holds few blocks at a time, so the
@@ -100,6 +105,8 @@ func (b *block) checkOrFail(e *evaluation, d *intake.Decoder) {
 
 func readBlocks(ctx context.Context, in io.Reader, work, inOrder chan<- *block) error {
 	lines := intake.NewLines(in, maxLine)
+	plain := intake.NoPlain
+	var columns *accesslog.Columns
 	for {
 		next, err := lines.Next()
 		if errors.Is(err, io.EOF) {
@@ -109,7 +116,11 @@ func readBlocks(ctx context.Context, in io.Reader, work, inOrder chan<- *block) 
 			return err
 		}
 		next.Text = bytes.Clone(next.Text)
-		b := &block{Block: next, done: make(chan struct{})}
+		if plain == intake.NoPlain {
+			plain = intake.PlainOf(next.Text)
+		}
+		b := &block{Block: next, plain: plain, columns: columns, done: make(chan struct{})}
+		columns = intake.LastColumns(next.Text, columns)
 		for _, to := range []chan<- *block{inOrder, work} {
 			select {
 			case to <- b:
@@ -129,6 +140,7 @@ func (b *block) check(e *evaluation, d *intake.Decoder) {
 	}
 	var chunk []byte
 	now := time.Now()
+	d.Plain, d.Columns = b.plain, b.columns
 	for number, text := range b.All() {
 		grown, records, err := d.AppendEvents(chunk, text, now)
 		chunk = grown
@@ -141,6 +153,31 @@ func (b *block) check(e *evaluation, d *intake.Decoder) {
 	}
 	b.judge(e, chunk)
 	b.Text = nil
+	b.unfold()
+}
+
+// unfold makes findings of the records inside others: they stand in the same line.
+func (b *block) unfold() {
+	if !slices.ContainsFunc(b.found, func(r checked) bool { return len(r.Parts) > 0 }) {
+		return
+	}
+	var all []checked
+	for _, r := range b.found {
+		if len(r.Parts) == 0 {
+			all = append(all, r)
+		}
+		for i, part := range r.Parts {
+			one := checked{line: r.line, Finding: part, other: r.other, looks: r.looks}
+			if i < len(r.other.Parts) {
+				one.other = r.other.Parts[i]
+			}
+			if r.event != nil && part.Kind == filter.Alert {
+				one.event = part.Event
+			}
+			all = append(all, one)
+		}
+	}
+	b.found = all
 }
 
 // judge gives each record of the block what the filters find in its event.
@@ -150,6 +187,7 @@ func (b *block) judge(e *evaluation, chunk []byte) {
 	if e.other != nil {
 		others = e.other.Check(chunk)
 	}
+	strange := true // until the first record that is not HTTP
 	for i, n := 0, 0; i < len(b.found); i++ {
 		r := &b.found[i]
 		if r.err != nil {
@@ -159,13 +197,18 @@ func (b *block) judge(e *evaluation, chunk []byte) {
 		if others != nil {
 			r.other = others[n]
 		}
-		if e.keep {
-			event, rest, err := record.Next(chunk)
-			if err == nil && r.Kind == filter.Alert {
-				r.event = event.Raw
-			}
-			chunk = rest
-		}
 		n++
+		if !e.keep && !strange {
+			continue
+		}
+		event, rest, err := record.Next(chunk)
+		chunk = rest
+		switch {
+		case err != nil:
+		case r.Kind == filter.Alert && e.keep:
+			r.event = event.Raw
+		case r.Kind == filter.NotHTTP && strange:
+			r.looks, strange = filter.Looks(event.Body), false
+		}
 	}
 }

@@ -25,6 +25,7 @@ type explainer struct {
 	to      *bufio.Writer
 	asJSON  bool
 	line    int // the only one to explain, 0 for all
+	decoder intake.Decoder
 
 	alerts, broken int
 }
@@ -56,6 +57,7 @@ func (e *explainer) input(ctx context.Context, name string) error {
 	}
 	defer in.close()
 	lines := intake.NewLines(in, maxLine)
+	e.decoder = intake.Decoder{}
 	explained := 0
 	for ctx.Err() == nil {
 		block, err := lines.Next()
@@ -79,15 +81,18 @@ func (e *explainer) input(ctx context.Context, name string) error {
 
 // block explains the wanted records of a block and returns how many those were.
 func (e *explainer) block(name string, block intake.Block) (explained int, err error) {
-	var decoder intake.Decoder
 	if block.TooLong && e.wants(block.Line) {
 		e.unreadable(name, block.Line, errTooLong)
 	}
+	if e.decoder.Plain == intake.NoPlain {
+		e.decoder.Plain = intake.PlainOf(block.Text)
+	}
 	for number, text := range block.All() {
 		if !e.wants(number) {
+			e.decoder.Columns = intake.LastColumns(text, e.decoder.Columns)
 			continue
 		}
-		events, _, problem := decoder.AppendEvents(nil, text, time.Now())
+		events, _, problem := e.decoder.AppendEvents(nil, text, time.Now())
 		for len(events) > 0 {
 			event, rest, err := record.Next(events)
 			if err != nil {
@@ -118,6 +123,18 @@ func (e *explainer) record(name string, line int, event []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s:%d: %w", name, line, err)
 	}
+	if x.Parts == nil {
+		return e.one(name, line, x)
+	}
+	for _, part := range x.Parts {
+		if err := e.one(name, line, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *explainer) one(name string, line int, x *filter.Explanation) error {
 	if x.Kind == filter.Alert {
 		e.alerts++
 	}

@@ -89,3 +89,27 @@ func targetTable() string {
 	}
 	return b.String()
 }
+
+// exampleLine is a plain line in the table of formats.
+var exampleLine = regexp.MustCompile("(?m)^\\| [^|]+ \\| `([^`]+)` \\|$")
+
+func TestPlainLinesOfTheFieldMapsPageAreRead(t *testing.T) {
+	have, err := os.ReadFile(fieldMapsPage)
+	require.NoError(t, err)
+	_, page, found := strings.Cut(string(have), "## Plain lines\n")
+	require.True(t, found)
+	page, _, _ = strings.Cut(page, "\n## ")
+	examples := exampleLine.FindAllStringSubmatch(page, -1)
+	require.Len(t, examples, 6)
+	for _, e := range examples {
+		line, short := strings.CutSuffix(e[1], " …")
+		if short && !strings.Contains(line, `"`) { // the columns of CloudFront up to one that the page shows
+			line = strings.ReplaceAll(line, " ", "\t") + strings.Repeat("\t-", 20)
+		}
+		got := wafctl(strings.NewReader(line), nil, "map", "-")
+		require.Equal(t, exitClean, got.code, got.err)
+		require.Contains(t, got.out, "    GET / HTTP/", line)
+		require.Contains(t, got.out, "from 192.0.2.10", line)
+		require.Contains(t, got.out, "User-Agent: curl/8.5.0", line+got.out)
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -111,6 +112,7 @@ type mapper struct {
 type mapped struct {
 	place  string
 	line   int
+	inside string        // path of the key that holds what is read, "" for the record itself
 	m      *fieldmap.Map // nil when no map fits
 	read   []fieldmap.Reading
 	unread []string
@@ -144,6 +146,7 @@ func (m *mapper) file(ctx context.Context, name string) error {
 	}
 	defer in.close()
 	lines := intake.NewLines(in, maxLine)
+	m.decoder = intake.Decoder{}
 	for ctx.Err() == nil {
 		block, err := lines.Next()
 		if errors.Is(err, io.EOF) {
@@ -154,6 +157,9 @@ func (m *mapper) file(ctx context.Context, name string) error {
 		}
 		if block.TooLong {
 			m.unreadable(in.name, block.Line, errTooLong)
+		}
+		if m.decoder.Plain == intake.NoPlain {
+			m.decoder.Plain = intake.PlainOf(block.Text)
 		}
 		for number, text := range block.All() {
 			m.records(in.name, number, text)
@@ -176,20 +182,37 @@ func (m *mapper) records(name string, line int, text []byte) {
 			break // the decoder writes whole events only
 		}
 		events = rest
-		m.record(fmt.Sprintf("%s:%d", name, line), line, event.Body)
+		m.record(fmt.Sprintf("%s:%d", name, line), line, event.Meta, event.Body)
 	}
 	if err != nil {
 		m.unreadable(name, line, err)
 	}
 }
 
-func (m *mapper) record(place string, line int, body []byte) {
+// record shows a record, or those inside it.
+func (m *mapper) record(place string, line int, metadata, body []byte) {
 	r := mapped{place: place, line: line, tx: &m.transaction}
+	i := m.choice.Read(metadata, body, &m.values)
+	if i == fieldmap.Several {
+		bodies, _ := m.values.Requests()
+		own := make([][]byte, len(bodies)) // the values read the next one
+		for i := range bodies {
+			own[i] = slices.Clone(bodies[i])
+		}
+		for _, one := range own {
+			m.record(place, line, metadata, one)
+		}
+		return
+	}
 	name := "none"
-	if i := m.choice.Read(nil, body, &m.values); i != fieldmap.NoMap {
+	if i >= 0 {
 		r.m = m.choice.Maps()[i]
 		name = r.m.Name
-		r.read, r.unread = r.m.Trace(nil, body)
+		r.inside = m.values.Inside().Path
+		if r.inside != "" {
+			body, metadata = m.values.Inside().Body, nil
+		}
+		r.read, r.unread = r.m.Trace(metadata, body)
 		if r.isHTTP = m.values.Transaction(r.tx); !r.isHTTP {
 			m.transaction = rules.Transaction{}
 		}

@@ -32,6 +32,9 @@ func (m *mapper) text(r *mapped) {
 		if r.m.Title != "" {
 			title += ": " + r.m.Title
 		}
+		if r.inside != "" {
+			title += ", inside " + r.secrets.Text(r.inside)
+		}
 	}
 	fmt.Fprintln(m.to, m.console.paint(bold, printable(title)))
 	if len(r.read) > 0 {
@@ -112,6 +115,7 @@ func peer(ip string, port int) string {
 type jsonMapped struct {
 	Line     int         `json:"line"`
 	FieldMap string      `json:"field_map,omitempty"`
+	Inside   string      `json:"inside,omitempty"`
 	HTTP     bool        `json:"http"`
 	Fields   []jsonField `json:"fields"`
 	Unread   []string    `json:"unread"`
@@ -141,7 +145,7 @@ func (m *mapper) json(r *mapped) {
 		j.Unread = append(j.Unread, mend(r.secrets.Text(key)))
 	}
 	if r.m != nil {
-		j.FieldMap = mend(r.m.Name)
+		j.FieldMap, j.Inside = mend(r.m.Name), r.inside
 	}
 	if t := r.tx; r.isHTTP {
 		j.HTTP = t.Unknown&rules.PartRequest == 0

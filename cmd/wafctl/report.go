@@ -32,9 +32,10 @@ rules that matched, who attacked whom, and sample alerts. The page is one file w
 can be mailed or kept. Credentials, cookies, tokens and the like are taken out, unless --redact is off. Files may be
 compressed with gzip or zstd; - is the standard input. Files of any size take the same memory, and the page stays small.
 
-The exit code is 0 when the page is written, and 2 on errors, lines that are not JSON among them. No page is written, and
-one that is there stays, when a file cannot be read.`,
-		Example: `  wafctl report -o report.html records.ndjson
+The exit code is 0 when the page is written, and 2 on errors: when a line of a JSON file is not JSON, and when there are
+records but none is an HTTP transaction. No page is written, and one that is there stays, when a file cannot be read.`,
+		Example: `  wafctl report -o report.html /var/log/nginx/access.log
+  wafctl report -o report.html records.ndjson
   wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
   zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -51,7 +52,7 @@ one that is there stays, when a file cannot be read.`,
 			if in.unread > 0 {
 				return err // a page of the rest would take the place of a whole one
 			}
-			return errors.Join(r.write(output, r.head(names, &f, in.broken)), err)
+			return errors.Join(r.write(output, r.head(names, &f, in.broken)), err, in.inspected())
 		},
 	}
 	strict(cmd)

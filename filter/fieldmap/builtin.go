@@ -13,7 +13,7 @@ var mapFiles embed.FS
 var order = []string{
 	"nano", "gelf", "suricata", "zeek", "caddy", "traefik", "haproxy", "envoy", "aws-waf", "aws-alb", "cloudfront", "gcp", "azure-front-door",
 	"azure", "cloudflare", "apisix", "kong", "iis", "ecs", "opentelemetry",
-	"ingress-nginx", "nginx", "fluent-bit-nginx", "k8s-nginx-ingress", "apache",
+	"access-log", "ingress-nginx", "nginx", "fluent-bit-nginx", "k8s-nginx-ingress", "apache",
 }
 
 var builtIn = sync.OnceValue(func() []*Map {

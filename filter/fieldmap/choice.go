@@ -110,12 +110,11 @@ func (c *Choice) Names() []string {
 	return all
 }
 
-// NoMap is what Read returns for a record that no map fits.
-const NoMap = -1
-
 // Read fills the values with what a record's body and metadata say, with the first map that fits it, and returns that map's
-// place in Names. It returns NoMap when no map fits, and when the body is no map. Metadata may be nil.
+// place in Names. Where no map fits, it reads the record that an envelope in the body holds. It returns NoMap when there is none,
+// and when the body is no map, and Several for a list of records. Metadata may be nil.
 func (c *Choice) Read(metadata, body []byte, v *Values) int {
+	v.inner.Inside, v.inner.metadata = Inside{requests: v.inner.requests[:0]}, metadata
 	if !c.metadata || len(metadata) < 2 { // an empty map has one byte
 		metadata = nil
 	}
@@ -126,6 +125,14 @@ func (c *Choice) Read(metadata, body []byte, v *Values) int {
 	if !v.split(metadata, body) {
 		return NoMap
 	}
+	if at := c.choose(v); at != NoMap {
+		return at
+	}
+	return c.readInside(v)
+}
+
+// choose reads the pairs that were split with the first map that fits them, and returns its place, NoMap when there is none.
+func (c *Choice) choose(v *Values) int {
 	l := c.find(v)
 	for i := range l.candidates {
 		if one := &l.candidates[i]; one.fits(v.pairs) {

@@ -143,7 +143,7 @@ func (d *definition) readEscapes(n *yaml.Node) escapes {
 	word := d.text(n)
 	e, known := escapesByName[word]
 	if !known {
-		d.fail(n, "unknown escapes %q (want backslash, hash, percent or plus)", word)
+		d.fail(n, "unknown escapes %q (want %s)", word, escapesNames)
 	}
 	return e
 }
@@ -193,6 +193,7 @@ func (d *definition) field(key, value *yaml.Node) {
 	} else {
 		keys = d.keys(value)
 	}
+	a.escapes = a.escapes.of(t)
 	d.filled[name] = append(d.filled[name], keys...)
 	d.checkKeys(value, &a, keys)
 	d.m.read(key.Value, a, keys)

@@ -9,14 +9,33 @@ import (
 type escapes uint8
 
 const (
-	noEscapes escapes = iota
-	backslash         // \x22 \" \\ \n, as Apache and nginx write the combined format
-	hash              // #22, as HAProxy writes headers and request lines
-	percent           // %22, as CloudFront writes headers
-	plus              // + for a blank, as IIS writes headers
+	noEscapes     escapes = iota
+	backslash             // \x22 \" \\ \n, as Apache and nginx write the combined format
+	hash                  // #22, as HAProxy writes headers and request lines
+	percent               // %20, as CloudFront writes every field
+	percentTarget         // the same in a part of the request target, which has escapes of its own
+	percentAgent          // the same in the User-Agent, which CloudFront has written so twice for a time
+	plus                  // + for a space, as IIS writes
 )
 
 var escapesByName = map[string]escapes{"backslash": backslash, "hash": hash, "percent": percent, "plus": plus}
+
+// escapesNames are those that a map can ask for, for messages.
+const escapesNames = "backslash, hash, percent or plus"
+
+// of returns how a source with these escapes writes a target.
+func (e escapes) of(t target) escapes {
+	if e != percent || t.reading != asField {
+		return e
+	}
+	switch t.field {
+	case URI, path, query:
+		return percentTarget
+	case UserAgent:
+		return percentAgent
+	}
+	return e
+}
 
 // undo returns a text without its escapes. What only looks like an escape stays as it is.
 func (e escapes) undo(text string, scratch *[]byte) string {
@@ -30,15 +49,55 @@ func (e escapes) undo(text string, scratch *[]byte) string {
 			return onScratch(scratch, func(dst []byte) []byte { return appendDecoded(dst, text, '#') })
 		}
 	case percent:
+		return undoPercents(text, scratch)
+	case percentAgent:
+		if text = undoPercents(text, scratch); strings.Contains(text, "%20") && strings.IndexByte(text, ' ') < 0 {
+			return undoPercents(text, scratch)
+		}
+	case percentTarget:
 		if strings.IndexByte(text, '%') >= 0 {
-			return onScratch(scratch, func(dst []byte) []byte { return appendDecoded(dst, text, '%') })
+			return onScratch(scratch, func(dst []byte) []byte { return appendTarget(dst, text) })
 		}
 	case plus:
 		if strings.IndexByte(text, '+') >= 0 {
-			return onScratch(scratch, func(dst []byte) []byte { return appendWithoutPluses(dst, text) })
+			return onScratch(scratch, func(dst []byte) []byte { return appendWithSpaces(dst, text) })
 		}
 	}
 	return text
+}
+
+func undoPercents(text string, scratch *[]byte) string {
+	if strings.IndexByte(text, '%') < 0 {
+		return text
+	}
+	return onScratch(scratch, func(dst []byte) []byte { return appendDecoded(dst, text, '%') })
+}
+
+// appendTarget appends a part of a request target without the escapes of the log. What cannot stand in a target as it is was an
+// escape of the client, and stays one.
+func appendTarget(dst []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' {
+			if c, ok := hexByte(s[i+1:]); ok && c > ' ' && c != '#' && c != '?' && c != 0x7f {
+				dst = append(dst, c)
+				i += 2
+				continue
+			}
+		}
+		dst = append(dst, s[i])
+	}
+	return dst
+}
+
+func appendWithSpaces(dst []byte, s string) []byte {
+	for i := range len(s) {
+		if s[i] == '+' {
+			dst = append(dst, ' ')
+		} else {
+			dst = append(dst, s[i])
+		}
+	}
+	return dst
 }
 
 // plain are the escapes with a letter of their own.
@@ -70,18 +129,6 @@ func appendPlain(dst []byte, s string, i int) ([]byte, int) {
 		}
 	}
 	return append(dst, s[i]), i
-}
-
-// appendWithoutPluses appends a text with blanks for pluses.
-func appendWithoutPluses(dst []byte, s string) []byte {
-	for i := range len(s) {
-		if s[i] == '+' {
-			dst = append(dst, ' ')
-		} else {
-			dst = append(dst, s[i])
-		}
-	}
-	return dst
 }
 
 // appendDecoded appends a text with the bytes for which a mark and two hexadecimal digits stand.

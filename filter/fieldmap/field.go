@@ -73,6 +73,7 @@ type Values struct {
 	untyped      bool        // the type of the request body is a guess
 	partial      rules.Partial
 
+	inner   inner
 	pairs   []pair
 	layout  *layout                // of the record, nil when it has too many keys
 	recent  [recentLayouts]*layout // that are straight, the newest first

@@ -39,6 +39,11 @@ func (d *Decoder) AppendSome(dst, text []byte, from, enough int, sent Sent) (out
 		d.at = len(byteOrderMark)
 	}
 	defer d.release()
+	if from == 0 && d.Plain != NoPlain {
+		if out, records, is := d.line(dst, sent); is {
+			return out, len(text), records, nil
+		}
+	}
 	for d.blanks(); d.at < len(text); d.blanks() {
 		if records > 0 && len(dst) >= enough {
 			return dst, d.at, records, nil
@@ -129,6 +134,9 @@ func (d *Decoder) release() {
 	d.text = nil
 	if cap(d.unquote) > largeScratch {
 		d.unquote = nil
+	}
+	if cap(d.sketch) > largeScratch {
+		d.sketch = nil
 	}
 }
 

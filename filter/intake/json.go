@@ -3,6 +3,7 @@
 package intake
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -14,6 +15,8 @@ import (
 	"unsafe"
 
 	"github.com/tinylib/msgp/msgp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 )
 
 // maxDepth bounds how deep objects and lists may lie in each other.
@@ -38,8 +41,13 @@ type Decoder struct {
 	Shape   Shape
 	Untimed uint64 // records whose time could not be read, so far; they have the time of receipt
 
+	Plain   Plain              // what becomes of a text that is no JSON
+	Columns *accesslog.Columns // of lines of the W3C extended format; a line that announces them sets them
+
+	sketch  []byte // the record of a line, for whether it has one
 	text    []byte
 	at      int
+	deepest int       // levels, where fewer are allowed than maxDepth
 	unquote []byte    // the string that is being decoded, when it has escapes
 	time    time.Time // of the record that is being decoded, as far as it is known
 }
@@ -53,6 +61,21 @@ func (d *Decoder) object(dst []byte) ([]byte, error) {
 	out, err := d.container(dst, 1)
 	if err != nil {
 		return dst, err
+	}
+	return out, nil
+}
+
+// AppendObject decodes a text that is one JSON object of at most some levels, and appends it as a msgpack map. On an error dst is
+// what it was.
+func (d *Decoder) AppendObject(dst, text []byte, levels int) ([]byte, error) {
+	d.text, d.at, d.deepest = text, 0, levels
+	defer func() { d.deepest = 0; d.release() }()
+	out, err := d.object(dst)
+	if err != nil {
+		return dst, err
+	}
+	if d.blanks(); d.at < len(text) {
+		return dst, d.want("nothing behind the object")
 	}
 	return out, nil
 }
@@ -112,8 +135,8 @@ const (
 
 // container appends an object or a list. How many members it has is known at its end only, so its header has a fixed width.
 func (d *Decoder) container(dst []byte, depth int) ([]byte, error) {
-	if depth > maxDepth {
-		return dst, d.want(fmt.Sprintf("at most %d levels", maxDepth))
+	if deepest := cmp.Or(d.deepest, maxDepth); depth > deepest {
+		return dst, d.want(fmt.Sprintf("at most %d levels", deepest))
 	}
 	code, end, wantNext := byte(array32), byte(']'), "a comma or ]"
 	if d.text[d.at] == '{' {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 )
 
@@ -21,7 +20,7 @@ func shaped(t *testing.T, d *Decoder, text string, from netip.Addr) (bodies []st
 		e, rest, err := record.Next(chunk)
 		require.NoError(t, err)
 		chunk = rest
-		bodies = append(bodies, string(alert.JSON(e.Body)))
+		bodies = append(bodies, asJSON(t, e.Body))
 		last = time.Unix(e.Time.Seconds, e.Time.Nanoseconds)
 	}
 	require.Len(t, bodies, n)

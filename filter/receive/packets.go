@@ -53,7 +53,7 @@ func (r *Receiver) newReader(waits bool) *reader {
 		Receiver: r,
 		waits:    waits,
 		enough:   min(flushSize, r.settings.Batch/2),
-		decoder:  intake.Decoder{Shape: r.settings.Shape},
+		decoder:  intake.Decoder{Shape: r.settings.Shape, Plain: intake.KnownPlain},
 		unpacker: intake.Unpacker{Limit: r.settings.MaxMessage, Base64: r.settings.Base64},
 	}
 }
@@ -186,6 +186,7 @@ func (in *reader) message(data []byte, from netip.Addr, now time.Time) {
 		return
 	}
 	in.text(text, from, now)
+	in.decoder.Columns = nil // others may have sent the next message
 }
 
 // recovered is to be deferred with a message. A panic of a decoder makes an invalid one of it.

@@ -122,7 +122,7 @@ func TestPanicOfTheQueueCostsABlockAndNoDecoder(t *testing.T) {
 	queue := in.Queue
 	in.Queue = nil
 	for range 2 * cap(in.readers) {
-		in.decode(intake.Block{Text: []byte("{}\n")}, netip.Addr{})
+		in.decode(intake.Block{Text: []byte("{}\n")}, netip.Addr{}, nil)
 	}
 	in.Queue = queue
 	require.Len(t, in.readers, cap(in.readers))

@@ -9,6 +9,7 @@ import (
 	"os"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
@@ -86,6 +87,7 @@ func (r *Receiver) refuse(listener net.Listener, reason string) {
 
 // serve reads the lines of a connection until it ends.
 func (r *Receiver) serve(c *connection) {
+	var columns *accesslog.Columns
 	for {
 		block, err := c.lines.Next()
 		switch {
@@ -98,7 +100,7 @@ func (r *Receiver) serve(c *connection) {
 			r.tellClosed(c, net.ErrClosed)
 			return
 		default:
-			r.decode(block, c.from)
+			columns = r.decode(block, c.from, columns)
 			c.done()
 		}
 	}
@@ -117,15 +119,18 @@ func (r *Receiver) tellClosed(c *connection, err error) {
 const largeBlock = 512 << 10
 
 // decode decodes a block as soon as it is its turn, and waits for room in the queue. What decoders keep, and what waits, does not
-// grow with the number of connections.
-func (r *Receiver) decode(block intake.Block, from netip.Addr) {
+// grow with the number of connections. Columns are those of plain lines before and after the block.
+func (r *Receiver) decode(block intake.Block, from netip.Addr, before *accesslog.Columns) (after *accesslog.Columns) {
 	if len(block.Text) >= largeBlock {
 		r.large.Lock()
 		defer r.large.Unlock()
 	}
 	in := <-r.readers
 	defer func() { r.readers <- in }()
+	in.decoder.Columns = before
 	in.block(block, from)
+	after, in.decoder.Columns = in.decoder.Columns, nil
+	return after
 }
 
 func (r *Receiver) tellEnd(err error, from netip.Addr) {
@@ -145,6 +150,7 @@ func (r *Receiver) countTooLong() {
 func (r *Receiver) Stream(stream io.Reader, from netip.Addr) {
 	recovery.Once(r.Caught("stream"), func() {
 		lines := intake.NewLines(stream, r.settings.MaxMessage)
+		var columns *accesslog.Columns
 		for {
 			block, err := lines.Next()
 			if err != nil {
@@ -155,7 +161,7 @@ func (r *Receiver) Stream(stream io.Reader, from netip.Addr) {
 				r.countTooLong()
 				continue
 			}
-			r.decode(block, from)
+			columns = r.decode(block, from, columns)
 		}
 	})
 }

@@ -175,6 +175,16 @@ func AppendMapWith(dst, body []byte, key string, value []byte) []byte {
 	return dst
 }
 
+// Get returns the value of the last pair of a map with a key, nil when there is none.
+func Get(body []byte, key string) (value []byte) {
+	for p, _ := ReadMap(body); p.Next(); {
+		if p.IsKey && p.Key == key {
+			value = p.Value
+		}
+	}
+	return value
+}
+
 // Has reports whether a map has a key.
 func Has(body []byte, key string) bool {
 	if !strings.Contains(view(body), key) { // much cheaper than reading the map

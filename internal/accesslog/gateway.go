@@ -92,27 +92,15 @@ func cloudflare(r *Request) map[string]any {
 // cloudFront is a line of CloudFront's standard log, cut at its tabs.
 func cloudFront(r *Request) map[string]any {
 	path, query := r.pathAndQuery()
+	coded := func(s string) string { return orDash(cloudFrontEscaped(s)) }
 	return map[string]any{
 		"date": "2024-05-30", "time": "07:16:48", "x-edge-location": "FRA60-P1", "sc-bytes": "512", "c-ip": clientIP, "cs-method": r.Method,
-		"cs(Host)": "d111111abcdef8.cloudfront.net", "cs-uri-stem": path, "sc-status": fmt.Sprint(r.Status),
-		"cs(Referer)": orDash(percentEscaped(r.Header("Referer"))), "cs(User-Agent)": orDash(percentEscaped(r.Header("User-Agent"))),
-		"cs-uri-query": orDash(query), "cs(Cookie)": orDash(percentEscaped(r.Header("Cookie"))), "x-edge-result-type": "Miss",
-		"x-host-header": r.Header("Host"), "cs-protocol": "https", "x-forwarded-for": "-", "cs-protocol-version": r.Protocol,
+		"cs(Host)": "d111111abcdef8.cloudfront.net", "cs-uri-stem": coded(path), "sc-status": fmt.Sprint(r.Status),
+		"cs(Referer)": coded(r.Header("Referer")), "cs(User-Agent)": coded(r.Header("User-Agent")),
+		"cs-uri-query": coded(query), "cs(Cookie)": coded(r.Header("Cookie")), "x-edge-result-type": "Miss",
+		"x-host-header": coded(r.Header("Host")), "cs-protocol": "https", "x-forwarded-for": "-", "cs-protocol-version": r.Protocol,
 		"c-port": fmt.Sprint(clientPort), "x-edge-detailed-result-type": "Miss",
 	}
-}
-
-// percentEscaped writes a text with %XX for blanks, quotes and what a line cannot have.
-func percentEscaped(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"#%<>\\^`+"`{|}", c) >= 0 {
-			fmt.Fprintf(&b, "%%%02X", c)
-		} else {
-			b.WriteByte(c)
-		}
-	}
-	return b.String()
 }
 
 // iis is a line of IIS with its default fields and the host, cut at its blanks. IIS writes + for blanks, and the path without escapes.

@@ -3,6 +3,7 @@ package accesslog
 import (
 	"encoding/base64"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -85,10 +86,9 @@ func zeek(r *Request) map[string]any {
 func unescaped(target string) string {
 	var b strings.Builder
 	for i := 0; i < len(target); i++ {
-		var c byte
 		if target[i] == '%' && i+2 < len(target) {
-			if _, err := fmt.Sscanf(target[i+1:i+3], "%02x", &c); err == nil {
-				b.WriteByte(c)
+			if c, err := strconv.ParseUint(target[i+1:i+3], 16, 8); err == nil {
+				b.WriteByte(byte(c))
 				i += 2
 				continue
 			}

@@ -37,7 +37,7 @@ func (s *Source) Has(p Part) bool {
 func Sources() []Source {
 	all := []Part{URI, UserAgent, Referer, Cookie, AnyHeader, Body}
 	headers := all[:5]
-	return []Source{
+	return append([]Source{
 		{"nano", "Nano probe, raw head", all, nano},
 		{"nano", "Nano probe, parsed parts only", []Part{URI, UserAgent, Referer, Cookie, Body}, nanoParts},
 		{"gelf", "Nano probe through GELF", all, gelf},
@@ -66,5 +66,5 @@ func Sources() []Source {
 		{"cloudfront", "Amazon CloudFront", []Part{URI, UserAgent, Referer, Cookie}, cloudFront},
 		{"iis", "IIS", []Part{URI, UserAgent, Referer}, iis},
 		{"azure-front-door", "Azure Front Door", []Part{URI, UserAgent, Referer}, frontDoor},
-	}
+	}, lineSources()...)
 }

@@ -1,0 +1,75 @@
+package filter
+
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+)
+
+// silence watches for a filter that inspects nothing because its records are not read as HTTP transactions.
+type silence struct {
+	over  atomic.Bool // one was, or it has been told
+	first atomic.Pointer[string]
+}
+
+// silentRecords is how many records may be none of HTTP before the log says so.
+const silentRecords = 1000
+
+// watchSilence looks at a batch that has been counted.
+func (f *Filter) watchSilence(b *batch) {
+	if f.silence.over.Load() {
+		return
+	}
+	for i := range b.items {
+		switch it := &b.items[i]; it.kind {
+		case NotHTTP:
+			if f.silence.first.Load() == nil {
+				looks := Looks(it.event.Body)
+				f.silence.first.Store(&looks)
+			}
+		case Skipped, several:
+		default:
+			f.silence.over.Store(true)
+			return
+		}
+	}
+	if f.counts.notHTTP.Load() >= silentRecords {
+		f.tellSilence()
+	}
+}
+
+// tellSilence warns, once, when records have come and none of them was inspected.
+func (f *Filter) tellSilence() {
+	first := f.silence.first.Load()
+	if first == nil || !f.silence.over.CompareAndSwap(false, true) {
+		return
+	}
+	f.logSafely(LevelWarn, f.config.redactor.Line(fmt.Sprintf("nothing is inspected: no HTTP transaction in the first %d records. The first one %s. "+
+		`"wafctl map FILE" shows how records are read`, f.counts.notHTTP.Load(), *first)))
+}
+
+// maxLookKeys is how many keys of a record a message names.
+const maxLookKeys = 20
+
+// Looks says what a record looks like that is no HTTP transaction: its keys, without their values.
+func Looks(body []byte) string {
+	var keys []string
+	for pairs, _ := record.ReadMap(body); pairs.Next(); {
+		if len(keys) == maxLookKeys {
+			keys = append(keys, "…")
+			break
+		}
+		if pairs.IsKey {
+			keys = append(keys, fmt.Sprintf("%.64s", pairs.Key))
+		}
+	}
+	if len(keys) == 0 {
+		return "has no keys"
+	}
+	if len(keys) == 1 {
+		return "has only the key " + keys[0]
+	}
+	return "has the keys " + strings.Join(keys, ", ")
+}
