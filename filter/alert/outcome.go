@@ -38,7 +38,7 @@ var guards = []string{
 // them. A challenge lets only those through who pass it.
 var refusing = []string{
 	"block", "blocked", "deny", "denied", "drop", "dropped", "reject", "rejected", "captcha", "challenge", "jschallenge", "js_challenge",
-	"managed_challenge", "managedchallenge", "waf-failed", "connectiondrop", "connection_close",
+	"managed_challenge", "managedchallenge", "connectiondrop", "connectionclose", "forceconnectionclose", "connection_close",
 }
 
 // marks are response headers that protecting devices add when they refuse a request.
@@ -79,12 +79,13 @@ func outcomeOf(v *View) (Outcome, string) {
 
 // isRefusal reports whether what a source says that it has done with a request means that the application did not get it.
 func isRefusal(action string) bool {
+	refused, failed, forwarded := false, false, false
 	for word := range strings.FieldsFuncSeq(strings.ToLower(action), func(c rune) bool { return (c < 'a' || c > 'z') && c != '_' && c != '-' }) {
-		if slices.Contains(refusing, word) {
-			return true
-		}
+		refused = refused || slices.Contains(refusing, word)
+		failed = failed || word == "waf-failed"
+		forwarded = forwarded || word == "forward"
 	}
-	return false
+	return refused || failed && !forwarded // a load balancer whose firewall fails may be told to forward
 }
 
 // responseMatch returns the first match of a rule about the response, nil when there is none.

@@ -77,11 +77,11 @@ func TestRequestTargetsAreSplit(t *testing.T) {
 func TestWhatProductsSayOfARequestIsReadAsARefusal(t *testing.T) {
 	for _, action := range []string{
 		"BLOCK", "Blocked", "deny", "DENY", "DENIED", "drop", "Rejected", "CAPTCHA", "challenge", "managed_challenge", "managedChallenge",
-		"waf,waf-failed", "waf-failed", `["block"]`, "connectionDrop", "allow; block",
+		"waf,waf-failed", "waf-failed", "log,block", "forceConnectionClose", `["block"]`, "connectionDrop", "allow; block",
 	} {
 		require.True(t, isRefusal(action), action)
 	}
-	for _, action := range []string{"", "-", "ALLOW", "COUNT", "log", "Matched", "Detected", "forward", "waf,forward", "blocker", "ACCEPT", "simulate"} {
+	for _, action := range []string{"", "-", "ALLOW", "COUNT", "log", "Matched", "Detected", "forward", "waf,forward", "waf-failed,forward", "blocker", "ACCEPT", "simulate"} {
 		require.False(t, isRefusal(action), action)
 	}
 }

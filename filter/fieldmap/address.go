@@ -50,10 +50,20 @@ func hostOrAddress(text string) string {
 	if text == "" || text[0] == '_' || text[0] == '-' || strings.EqualFold(text, "unknown") || strings.EqualFold(text, "unix") {
 		return ""
 	}
+	named := false // a name has a letter, in its last label at least
 	for i := range len(text) {
-		if c := text[i]; !isHostByte(c) {
+		c := text[i]
+		if !isHostByte(c) {
 			return ""
 		}
+		if c == '.' {
+			named = false
+		} else {
+			named = named || c < '0' || c > '9'
+		}
+	}
+	if !named {
+		return ""
 	}
 	return text
 }
@@ -63,12 +73,28 @@ func isHostByte(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z' || c == '-' || c == '.' || c == '_' || c >= 0x80
 }
 
+// isIPv4 reports whether a text is an address of version 4 and nothing else.
+func isIPv4(text string) bool {
+	dots := 0
+	for i := range len(text) {
+		if c := text[i]; c == '.' {
+			dots++
+		} else if c < '0' || c > '9' {
+			return false
+		}
+	}
+	if dots != 3 {
+		return false
+	}
+	_, err := netip.ParseAddr(text)
+	return err == nil
+}
+
 // plainAddress returns an IP address without its zone, one of version 4 without the prefix ::ffff:. It reports false for what is
 // no address.
 func plainAddress(text string) (ip string, ok bool) {
-	if isPlainIPv4(text) {
-		_, err := netip.ParseAddr(text)
-		return text, err == nil
+	if isIPv4(text) {
+		return text, true
 	}
 	if at := strings.IndexByte(text, '%'); at > 0 {
 		text = text[:at]
@@ -84,6 +110,7 @@ func plainAddress(text string) (ip string, ok bool) {
 		if at := strings.LastIndexByte(text, ':'); strings.IndexByte(text[at:], '.') > 0 {
 			return text[at+1:], true
 		}
+		return address.Unmap().String(), true // allocates; nobody writes it so
 	}
 	return text, true
 }
@@ -100,20 +127,18 @@ func looksLikeAddress(text string) bool {
 	return punctuated
 }
 
-// isPlainIPv4 reports whether a text has nothing but what addresses of version 4 have.
-func isPlainIPv4(text string) bool {
-	for i := range len(text) {
-		if c := text[i]; c != '.' && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return text != ""
-}
-
 // portNumber returns a text when it is a port, "" for others.
 func portNumber(text string) string {
 	if n, ok := number(text, 0xffff); !ok || n == 0 {
 		return ""
 	}
 	return text
+}
+
+// side tells the two ends of a connection apart.
+func side(address Field) int {
+	if address == ClientIP {
+		return 0
+	}
+	return 1
 }

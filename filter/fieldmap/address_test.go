@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -32,7 +33,10 @@ func TestAddressesAreReadInEveryForm(t *testing.T) {
 		"[fe80::1%eth0]:80":          {"fe80::1", "80"},
 		"::ffff:192.0.2.1":           {"192.0.2.1", ""},
 		"[::ffff:192.0.2.1]:80":      {"192.0.2.1", "80"},
-		"::ffff:c000:201":            {"::ffff:c000:201", ""},
+		"::ffff:c000:201":            {"192.0.2.1", ""},
+		"1234":                       {"", ""},
+		"1.2.3.4.5":                  {"", ""},
+		"300.1.1.1":                  {"", ""},
 		"client.example":             {"client.example", ""},
 		"client.example:8080":        {"client.example", "8080"},
 		"unknown":                    {"", ""},
@@ -126,7 +130,7 @@ fields: {method: m, uri: u, client.ip: client, client.port: client_port, server.
 	for json, want := range map[string]string{
 		`"client":"192.0.2.1","client_port":"80"`:                  "192.0.2.1 80",
 		`"client":"192.0.2.1:4711"`:                                "192.0.2.1 4711",
-		`"client":"192.0.2.1:4711","client_port":80`:               "192.0.2.1 80",
+		`"client":"192.0.2.1:4711","client_port":80`:               "192.0.2.1 4711",
 		`"client":"198.51.100.7:1, 10.0.0.1:2"`:                    "198.51.100.7 1",
 		`"client":"for=198.51.100.7;proto=https"`:                  "198.51.100.7 0",
 		`"client":["198.51.100.7"],"client_port":4711.0`:           "198.51.100.7 4711",
@@ -143,6 +147,35 @@ fields: {method: m, uri: u, client.ip: client, client.port: client_port, server.
 		require.Equal(t, tx.ClientIP, v.ClientAddress())
 		require.Equal(t, tx.ClientIP == "", tx.Unknown&rules.PartClient != 0)
 	}
+}
+
+func TestAKeyThatTellsNoAddressLeavesItToTheNext(t *testing.T) {
+	m := parse(t, `
+name: own
+fields: {method: m, uri: u, client.ip: xff|peer, client.port: xff_port|peer_port, server.address: up|up2}
+`)
+	for json, want := range map[string]string{
+		`"xff":"unknown","peer":"192.0.2.1"`:                                     "192.0.2.1 0",
+		`"xff":"203.0.113.5, foo","peer":"192.0.2.1"`:                            "192.0.2.1 0",
+		`"peer":"192.0.2.1","xff":"1234"`:                                        "192.0.2.1 0",
+		`"xff":"","peer":"192.0.2.1:80"`:                                         "192.0.2.1 80",
+		`"peer":"192.0.2.1","peer_port":"80","xff":"198.51.100.7"`:               "198.51.100.7 0",
+		`"peer":"192.0.2.1","peer_port":"80","xff":"-"`:                          "192.0.2.1 80",
+		`"xff":"198.51.100.7","xff_port":"81","peer":"192.0.2.1","peer_port":80`: "198.51.100.7 81",
+	} {
+		tx, _ := transaction(t, m, `{"m":"GET","u":"/",`+json+`}`)
+		require.Equal(t, want, fmt.Sprintf("%s %d", tx.ClientIP, tx.ClientPort), json)
+	}
+	tx, _ := read(t, open(t, "auto"), `{"request":"GET http://a:80/ HTTP/1.1","elb_status_code":200,"client_ip":"192.0.2.1","client_port":"2817","target_ip":"10.0.0.1","target_port":80}`)
+	require.Equal(t, "192.0.2.1 2817 10.0.0.1 80", fmt.Sprintf("%s %d %s %d", tx.ClientIP, tx.ClientPort, tx.ServerIP, tx.ServerPort))
+}
+
+func TestTheLastForwardingHeadersCount(t *testing.T) {
+	head := `GET / HTTP/1.1\r\nHost: a\r\n` + strings.Repeat(`X-Forwarded-For: 203.0.113.1\r\n`, 40) + `X-Forwarded-For: 198.51.100.7\r\n\r\n`
+	tx, v := read(t, open(t, "auto"), `{"REQ_HEADER":"`+head+`"}`)
+	client, all := v.Forwarded(tx)
+	require.Equal(t, "198.51.100.7", client)
+	require.Contains(t, all, "198.51.100.7")
 }
 
 func TestForwardingHeadersTellTheClient(t *testing.T) {

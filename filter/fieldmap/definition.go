@@ -69,7 +69,7 @@ func (d *definition) read(settings *yaml.Node) {
 				d.fail(value, "malformed body_limit %q (want a number of bytes)", value.Value)
 			}
 		case "own_query":
-			d.m.ownQuery = d.text(value)
+			d.m.ownQuery = d.texts(value)
 		case "detect":
 			detect = value
 		case "fields":
@@ -86,6 +86,7 @@ func (d *definition) read(settings *yaml.Node) {
 		d.fail(settings, "no name (want name: and a word)")
 	}
 	d.eachPair(fields, d.field)
+	d.pairPorts()
 	d.checkMandatory(fields)
 	d.detect(detect)
 }
@@ -215,13 +216,21 @@ func (d *definition) options(key, value *yaml.Node, a *action) (keys []string) {
 		case "base64":
 			a.base64 = d.flag(option)
 		case "unescaped":
-			a.unescaped = d.flag(option)
+			if a.guess = option.Value == "guess"; a.guess {
+				a.unescaped = true
+			} else {
+				a.unescaped = d.flag(option)
+			}
 			if a.field != URI && a.field != path && a.field != query || a.reading != asField {
 				d.fail(name, "unescaped says nothing of %q (want it with uri, path or query)", key.Value)
 			}
 		case "absolute":
 			if a.absolute = d.flag(option); a.reading != asRequestLine && (a.reading != asField || a.field != URI) {
 				d.fail(name, "absolute says nothing of %q (want it with request_line or uri)", key.Value)
+			}
+		case "upper":
+			if a.upper = d.flag(option); a.reading != asField || a.field != Method {
+				d.fail(name, "upper says nothing of %q (want it with method)", key.Value)
 			}
 		case "escapes":
 			a.escapes = d.readEscapes(option)
@@ -230,7 +239,7 @@ func (d *definition) options(key, value *yaml.Node, a *action) (keys []string) {
 		case "all", "dashes", "names":
 			d.headersOption(key, name, option, a)
 		default:
-			d.fail(name, "unknown option %q (want key, constant, base64, unescaped, absolute, escapes, empty, all, dashes or names)", name.Value)
+			d.fail(name, "unknown option %q (want key, constant, base64, unescaped, absolute, upper, escapes, empty, all, dashes or names)", name.Value)
 		}
 	})
 	if keys == nil && !constantGiven {
@@ -257,6 +266,18 @@ func (d *definition) headersOption(key, name, option *yaml.Node, a *action) {
 		a.names = d.texts(option)
 		if i := slices.IndexFunc(a.names, func(n string) bool { return !isToken(n) }); i >= 0 {
 			d.fail(option, "malformed header name %q", a.names[i])
+		}
+	}
+}
+
+// pairPorts finds out whose ports come in pairs with addresses: those that have as many keys, and more than one.
+func (d *definition) pairPorts() {
+	for _, end := range [...]struct {
+		address, port string
+		field         Field
+	}{{"client.ip", "client.port", ClientPort}, {"server.ip", "server.port", ServerPort}} {
+		if keys := d.filled[end.address]; len(keys) > 1 && len(keys) == len(d.filled[end.port]) {
+			d.m.pairedPorts |= 1 << end.field
 		}
 	}
 }

@@ -208,7 +208,7 @@ fields:
 		`own.yaml:13: malformed target "header.A B" (want header.NAME or header.*)`,
 		`own.yaml:14: malformed target "header." (want header.NAME or header.*)`,
 		`own.yaml:15: malformed header name "a:b"`,
-		`own.yaml:15: unknown option "tall" (want key, constant, base64, unescaped, absolute, escapes, empty, all, dashes or names)`,
+		`own.yaml:15: unknown option "tall" (want key, constant, base64, unescaped, absolute, upper, escapes, empty, all, dashes or names)`,
 		`own.yaml:16: target "cookie" has no key`,
 		`own.yaml:17: empty key in "a|"`,
 		`own.yaml:18: unescaped says nothing of "host" (want it with uri, path or query)`,

@@ -34,6 +34,7 @@ const (
 	Geo          // geographic origin
 	Action       // what the source has done with the request, for instance BLOCK
 	ServerName   // name of the host asked for, where the Host header is not logged as sent
+	date         // of the time, where that has only the time of day
 	path         // request target before the question mark, where it is logged in two parts
 	query        // request target behind the question mark
 	fieldCount
@@ -45,7 +46,7 @@ var names = [fieldCount]string{
 	ServerPort: "dst_port", Forward: "forward", Method: "method", URI: "url", Version: "protocol", Host: "domain",
 	UserAgent: "agent", Referer: "referer", Cookie: "cookie", Status: "retcode", RequestHead: "req_header",
 	RequestBody: "req_body", ResponseHead: "rsp_header", ResponseBody: "rsp_body", Sensor: "host", Message: "message",
-	Source: "source", Geo: "geoip", Action: "action", ServerName: "server_name", path: "path", query: "query",
+	Source: "source", Geo: "geoip", Action: "action", ServerName: "server_name", date: "date", path: "path", query: "query",
 }
 
 // String returns the field's name.
@@ -54,11 +55,14 @@ func (f Field) String() string { return names[f] }
 // Values are the fields of one record. Texts are views of the record or of the Values' own memory, valid until the next
 // Read with the same Values.
 type Values struct {
-	source  *Map // that the record was read with
-	proxies Proxies
-	texts   [fieldCount]string
-	ranks   [fieldCount]uint8 // place of the key that gave a text among its alternatives
-	given   uint64
+	source   *Map // that the record was read with
+	proxies  Proxies
+	ownPorts [2]string // that stand beside the addresses of client and server
+	pseudo   pseudoHeaders
+	urlHost  string // of the URL that the source makes of request targets
+	texts    [fieldCount]string
+	ranks    [fieldCount]uint8 // place of the key that gave a text among its alternatives
+	given    uint64
 
 	requestList  headerValues
 	responseList headerValues
@@ -67,8 +71,8 @@ type Values struct {
 	lost         rules.Parts // that the source does not tell of this record, though it has a place for them
 	notSent      rules.Parts // headers without a field that have a key, and that is empty
 	unescaped    uint64      // fields that were logged without their escapes, as bits
+	mayBeRaw     bool        //// the path may be one without escapes
 	noVersion    bool        // the request line has no version
-	multiplexed  bool        // pseudo headers tell that it is HTTP/2 or later
 	absolute     bool        // the source makes absolute URLs of request targets
 	untyped      bool        // the type of the request body is a guess
 	partial      rules.Partial
@@ -127,12 +131,13 @@ func (v *Values) set(f Field, text string, rank uint8) {
 func (v *Values) reset(m *Map) {
 	v.source = m
 	v.texts = [fieldCount]string{}
+	v.ownPorts, v.pseudo, v.urlHost = [2]string{}, pseudoHeaders{}, ""
 	v.given = 0
 	v.requestList = headerValues{list: v.requestList.list[:0]}
 	v.responseList = headerValues{list: v.responseList.list[:0]}
 	v.arguments = v.arguments[:0]
 	v.lost, v.notSent, v.partial, v.unescaped = 0, 0, 0, 0
-	v.noVersion, v.multiplexed, v.absolute, v.untyped = false, false, false, false
+	v.mayBeRaw, v.noVersion, v.absolute, v.untyped = false, false, false, false
 	v.scratch = v.scratch[:0]
 	if cap(v.slots) < len(m.slots) {
 		v.slots = make([]slot, len(m.slots))

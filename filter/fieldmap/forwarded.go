@@ -48,6 +48,7 @@ func (p Proxies) has(ip string) bool {
 	if err != nil {
 		return false
 	}
+	address = address.Unmap()
 	for _, network := range p {
 		if network.Contains(address) {
 			return true
@@ -116,10 +117,11 @@ func (v *Values) Forwarded(t *rules.Transaction) (client string, all []string) {
 	for _, name := range forwardingHeaders {
 		var values []string
 		for i := range t.RequestHeaders {
-			if isNamed(&t.RequestHeaders[i], name) && len(values) < maxForwarded {
+			if isNamed(&t.RequestHeaders[i], name) {
 				values = append(values, t.RequestHeaders[i].Value)
 			}
 		}
+		values = values[max(0, len(values)-maxForwarded):] // proxies append
 		if client, all = v.proxies.chain(strings.Join(values, ",")); len(all) > 0 {
 			return client, all
 		}
@@ -130,28 +132,47 @@ func (v *Values) Forwarded(t *rules.Transaction) (client string, all []string) {
 func (p Proxies) chain(list string) (client string, all []string) {
 	for element := range strings.FieldsFuncSeq(list, func(c rune) bool { return c == ',' || c == ' ' || c == '\t' }) {
 		ip, _, _ := forwardedNode(element)
-		if address, err := netip.ParseAddr(ip); err == nil && !address.IsUnspecified() && len(all) < maxForwarded {
+		if address, err := netip.ParseAddr(ip); err == nil && !address.IsUnspecified() {
 			all = append(all, ip)
 		}
 	}
+	all = all[max(0, len(all)-maxForwarded):]
 	client, _ = p.client(list)
 	return client, all
 }
 
-// finishAddress leaves an address alone in its field; a port that stood beside it goes where there is none.
-func (v *Values) finishAddress(address, port Field, proxies Proxies) {
-	text := v.texts[address]
-	if text == "" || isPlainIPv4(text) {
+// takeAddress stores what a source logs as one end of a connection. What tells no address is empty, so that another key counts. A
+// port beside the address is that of the address, whatever other keys say.
+func (v *Values) takeAddress(a *action, text string, alwaysPort bool) {
+	port, proxies := ServerPort, Proxies(nil) // of the servers that were tried, the last has answered
+	if a.field == ClientIP {
+		port, proxies = ClientPort, v.proxies
+	}
+	if alwaysPort && portNumber(text) != "" { // the source has put the two into keys of their own
+		v.set(port, text, a.rank)
 		return
 	}
 	var ip, number string
-	if isList(text) {
+	switch {
+	case text == "", isIPv4(text):
+		ip = text
+	case isList(text):
 		ip, number = proxies.client(text)
-	} else {
-		ip, number = readAddress(text, false)
+	default:
+		ip, number = readAddress(text, alwaysPort)
 	}
-	v.texts[address] = ip
-	if number != "" {
-		v.set(port, number, lastRank)
+	if v.set(a.field, ip, a.rank); ip != "" && v.ranks[a.field] == a.rank {
+		v.ownPorts[side(a.field)] = number
+	}
+}
+
+// finishPort chooses the port of an address. Where the keys of both come in pairs, only the other half of the pair counts.
+func (v *Values) finishPort(address, port Field, own string) {
+	switch {
+	case own != "":
+		v.texts[port] = own
+		v.given |= 1 << port
+	case v.texts[address] != "" && v.texts[port] != "" && v.source.pairedPorts&(1<<port) != 0 && v.ranks[address] != v.ranks[port]:
+		v.texts[port] = ""
 	}
 }

@@ -26,7 +26,9 @@ type head struct {
 
 // pseudoHeaders are those of HTTP/2 and HTTP/3, which stand in place of the request line and of Host.
 type pseudoHeaders struct {
-	allowed                 bool
+	allowed                 bool // in the head
+	seen                    bool
+	odd                     bool // one comes twice, or says what rules do not see
 	method, path, authority string
 }
 
@@ -36,16 +38,30 @@ func (p *pseudoHeaders) take(line string) bool {
 		return false
 	}
 	name, value, _ := strings.Cut(line[1:], ":")
-	name, value = line[:len(name)+1], strings.Trim(value, blanks)
+	if name = line[:len(name)+1]; !isPseudo(name) {
+		return false
+	}
+	p.note(name, strings.Trim(value, blanks))
+	return true
+}
+
+// note keeps the value of a pseudo header.
+func (p *pseudoHeaders) note(name, value string) {
+	p.seen = true
+	var known *string
 	switch {
 	case strings.EqualFold(name, ":method"):
-		p.method = value
+		known = &p.method
 	case strings.EqualFold(name, ":path"):
-		p.path = value
+		known = &p.path
 	case strings.EqualFold(name, authority):
-		p.authority = value
+		known = &p.authority
+	default:
+		p.odd = p.odd || !isPlainName(value)
+		return
 	}
-	return isPseudo(name)
+	p.odd = p.odd || *known != "" && *known != value
+	*known = value
 }
 
 // newHead starts with the first line that has text: servers ignore empty lines before a request (RFC 9112, section 2.2).

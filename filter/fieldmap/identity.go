@@ -14,7 +14,7 @@ import (
 var lastIdentity atomic.Uint64
 
 // unseen are the fields that only alerts show.
-const unseen = 1<<Time | 1<<Forward | 1<<Sensor | 1<<Message | 1<<Source | 1<<Geo | 1<<Action
+const unseen = 1<<Time | 1<<Forward | 1<<Sensor | 1<<Message | 1<<Source | 1<<Geo | 1<<Action | 1<<date
 
 // reduced are the fields of which only a part tells transactions apart.
 const reduced = 1<<ClientIP | 1<<ClientPort | 1<<ServerIP | 1<<ServerPort | 1<<ResponseHead

@@ -234,7 +234,7 @@ func (n *node) plain() *action {
 		return nil
 	}
 	a := n.actions[0]
-	if a.reading != asField || a.base64 || a.unescaped || a.absolute || a.escapes != noEscapes || len(a.empty) > 0 {
+	if a.reading != asField || a.base64 || a.unescaped || a.absolute || a.upper || a.field == Action || a.escapes != noEscapes || len(a.empty) > 0 {
 		return nil
 	}
 	return a
@@ -325,7 +325,11 @@ func (v *Values) run(c *candidate) {
 func (v *Values) step(s *step, value []byte) {
 	if s.plain != nil {
 		if text, isText := record.Text(value); isText {
-			v.set(s.plain.field, text, s.plain.rank)
+			if f := s.plain.field; f == ClientIP || f == ServerIP {
+				v.takeAddress(s.plain, text, false)
+			} else {
+				v.set(f, text, s.plain.rank)
+			}
 			return
 		}
 	}

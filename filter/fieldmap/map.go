@@ -11,14 +11,15 @@ type Map struct {
 	Title string // the source in one line
 	Path  string // of the file that it came from, "" for built-in maps
 
-	identity  uint64 // a number that no other map has
-	entries   []entry
-	root      *node
-	slots     []slotTarget
-	constants []constant
-	detects   uint64 // conditions that a record of this source meets, as bits
-	ownQuery  string // how a query begins that the source has put together for itself, "" when it makes none
-	bodyLimit int    // bytes at which the source cuts bodies, 0 when it does not or that is not known
+	identity    uint64 // a number that no other map has
+	entries     []entry
+	root        *node
+	slots       []slotTarget
+	constants   []constant
+	detects     uint64   // conditions that a record of this source meets, as bits
+	ownQuery    []string // how the names of arguments begin that the source adds to queries
+	pairedPorts uint64   // ports whose keys come in pairs with those of their address, as bits of their fields
+	bodyLimit   int      // bytes at which the source cuts bodies, 0 when it does not or that is not known
 }
 
 // newMap returns an empty map. path is that of its file.
@@ -54,10 +55,11 @@ type action struct {
 	base64    bool     // the value is written in base64
 	unescaped bool     // the value has lost the escapes of a URI
 	absolute  bool     // the request line has an absolute URL where the client sent a path
+	upper     bool     // a method that the source has in lower case
 	all       bool     // many headers: the source logs every header
 	dashes    bool     // many headers: names have underscores in place of dashes
 	names     []string // many headers: a text with the values of these headers between bars
-	guess     bool     // many headers: such a text, and the names are not known
+	guess     bool     // many headers: such a text, and the names are not known; unescaped: the value may have its escapes
 	empty     []string // texts that stand for nothing
 	escapes   escapes  // what to undo in texts
 }

@@ -78,6 +78,7 @@ func (v *Values) finishPresence() {
 // forgetEmpty takes empty headers for unknown ones.
 func (v *Values) forgetEmpty() {
 	v.notSent = 0
+	v.requestList.whole = v.requestList.whole && len(v.requestList.list) > 0
 	for i := range namedHeaders {
 		if f := namedHeaders[i].field; v.texts[f] == "" {
 			v.given &^= 1 << f
@@ -94,8 +95,11 @@ func (v *Values) forgetEmpty() {
 // which the authority is the host, and headers whose absence rules would judge.
 func (v *Values) isSetAside(r reading, name, text string) bool {
 	if isPseudo(name) {
-		if v.multiplexed = true; strings.EqualFold(name, authority) && (r == asHeader || r == asHeaders) {
-			v.set(Host, text, lastRank)
+		if r == asHeader || r == asHeaders {
+			v.pseudo.note(name, text)
+			if strings.EqualFold(name, authority) {
+				v.set(Host, text, lastRank)
+			}
 		}
 		return true
 	}
@@ -105,6 +109,20 @@ func (v *Values) isSetAside(r reading, name, text string) bool {
 	part := partOf(name) &^ rules.PartOtherHeaders
 	v.lost |= part
 	return part != 0
+}
+
+// finishPseudo marks a record whose pseudo headers say something else than what rules see.
+func (v *Values) finishPseudo() {
+	p := &v.pseudo
+	odd := p.odd || p.path != "" && p.path != v.texts[URI] || p.method != "" && p.method != v.texts[Method] ||
+		p.authority != "" && v.texts[Host] != "" && p.authority != v.texts[Host]
+	for i := range v.requestList.list {
+		h := &v.requestList.list[i]
+		odd = odd || p.authority != "" && isNamed(h, "Host") && p.authority != h.Value
+	}
+	if odd {
+		v.partial |= rules.PartialHeaders
+	}
 }
 
 // isStatus reports whether a text is the status of a response: sources write 0 or -1 where there was none.
@@ -132,13 +150,27 @@ const authority = ":authority"
 var standardMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
 
 // isRequest reports whether a method and a target are those of a request: a method is a token (RFC 9110, section 9.1), and text
-// that was no request may look like one. Servers log a dash for a method that they have not read.
+// that was no request may look like one. Servers log a dash for a
+// method that they have not read; then there is no path either.
 func isRequest(method, target, version string) bool {
 	if slices.Contains(standardMethods, method) {
 		return target != ""
 	}
-	if method == "-" || target == "" || !isToken(method) {
+	if target == "" || !isToken(method) {
 		return false
 	}
+	if method == "-" { // nginx takes it for a method
+		return target[0] == '/'
+	}
 	return isHTTP(version) && version != simpleVersion || target[0] == '/' || strings.Contains(target, "://")
+}
+
+// upperMethod returns a standard method in upper case.
+func upperMethod(method string) string {
+	for _, standard := range standardMethods {
+		if strings.EqualFold(method, standard) {
+			return standard
+		}
+	}
+	return method
 }

@@ -73,6 +73,20 @@ func (v *Values) take(a *action, suffix string, value []byte) {
 	default:
 		if text, ok := v.text(a, value); ok {
 			v.takeText(a, text)
+			if a.field == Action && a.reading == asField {
+				v.takeMore(a, value)
+			}
+		}
+	}
+}
+
+// takeMore adds the further values of a list of which all count.
+func (v *Values) takeMore(a *action, value []byte) {
+	items, isArray := record.ReadArray(value)
+	for more := isArray && items.Next(); more && items.Next(); {
+		if text, ok := v.text(a, items.Value); ok && v.ranks[a.field] == a.rank {
+			have := v.texts[a.field]
+			v.texts[a.field] = onScratch(&v.scratch, func(dst []byte) []byte { return append(append(append(dst, have...), ','), text...) })
 		}
 	}
 }
@@ -81,17 +95,21 @@ func (v *Values) take(a *action, suffix string, value []byte) {
 func (v *Values) takeText(a *action, text string) {
 	switch a.reading {
 	case asField:
+		if a.field == ClientIP || a.field == ServerIP {
+			v.takeAddress(a, text, false)
+			return
+		}
+		if a.upper {
+			text = upperMethod(text)
+		}
 		v.set(a.field, text, a.rank)
 		v.absolute = v.absolute || a.absolute
 		if a.unescaped && text != "" && v.ranks[a.field] == a.rank {
 			v.unescaped |= 1 << a.field
+			v.mayBeRaw = v.mayBeRaw || a.guess
 		}
 	case asAddress:
-		ip, port := readAddress(text, true)
-		v.set(a.field, ip, a.rank)
-		if port != "" {
-			v.set(a.port, port, a.rank)
-		}
+		v.takeAddress(a, text, true)
 	case asRequestLine:
 		v.takeRequestLine(a, text)
 	case asURL:
@@ -107,10 +125,10 @@ func (v *Values) takeRequestLine(a *action, text string) {
 	if ok && !hasVersion {
 		target = cutTarget(text, method)
 	}
-	if !ok || !isRequest(method, target, version) {
+	if !ok || !isRequest(trimLeft(method), target, version) {
 		return
 	}
-	v.set(Method, method, a.rank)
+	v.set(Method, trimLeft(method), a.rank)
 	v.takeTarget(a, target)
 	if v.noVersion = !hasVersion; hasVersion {
 		v.set(Version, version, a.rank)

@@ -33,6 +33,7 @@ type target struct {
 var targets = map[string]target{
 	"application":    {asField, Protocol7, 0, "application protocol; records of another one than http are no transactions"},
 	"time":           {asField, Time, 0, "begin of the transaction"},
+	"date":           {asField, date, 0, "date, where time has only the time of day"},
 	"client.ip":      {asField, ClientIP, 0, "address of the client"},
 	"client.port":    {asField, ClientPort, 0, "port of the client"},
 	"client.address": {asAddress, ClientIP, ClientPort, "address and port of the client, ip:port"},
@@ -79,7 +80,7 @@ var named = []struct {
 const targetNames = "request_line, method, uri, path, query, url, protocol, host, server_name, user_agent, referer, cookie, " +
 	"header.NAME, header.*, request_head, request_body, status, response_header.NAME, response_header.*, response_head, " +
 	"response_body, client.ip, client.port, client.address, server.ip, server.port, server.address, forwarded, args.NAME, args.*, " +
-	"application, time, action, sensor, message, source or geo"
+	"application, time, date, action, sensor, message, source or geo"
 
 // targetNamed returns the target with a name, and the name of its header or argument.
 func targetNamed(name string) (t target, own string, err error) {

@@ -48,6 +48,9 @@ func (v *Values) requestHead(t *rules.Transaction) (hasLine bool) {
 	t.RequestHeaders, t.RequestHeadCut = h.headers(t.RequestHeaders)
 	if h.pseudo.allowed {
 		hasLine = h.pseudo.complete(t) || hasLine
+		if h.pseudo.odd {
+			t.Partial |= rules.PartialHeaders
+		}
 	}
 	if h.unread || h.hasMore(v.Get(RequestBody)) {
 		t.Partial |= rules.PartialHeaders
@@ -58,14 +61,18 @@ func (v *Values) requestHead(t *rules.Transaction) (hasLine bool) {
 	return hasLine
 }
 
-// complete gives a transaction what its pseudo headers say, and reports whether that is a request line.
+// complete gives a transaction what its pseudo headers say, and reports whether that is a request line. They are odd when they say
+// something else than what rules see.
 func (p *pseudoHeaders) complete(t *rules.Transaction) (hasLine bool) {
 	if p.method != "" && p.path != "" && t.Method == "" {
 		t.Method, t.URI, t.Protocol = p.method, p.path, "HTTP/2.0"
 		hasLine = true
 	}
-	if p.authority != "" && headerAt(t.RequestHeaders, "Host") < 0 {
+	p.odd = p.odd || p.method != "" && p.method != t.Method || p.path != "" && p.path != t.URI
+	if at := headerAt(t.RequestHeaders, "Host"); p.authority != "" && at < 0 {
 		t.RequestHeaders = append(t.RequestHeaders, rules.Header{Name: "Host", Value: p.authority})
+	} else if p.authority != "" && t.RequestHeaders[at].Value != p.authority {
+		p.odd = true
 	}
 	return hasLine
 }
@@ -73,6 +80,9 @@ func (p *pseudoHeaders) complete(t *rules.Transaction) (hasLine bool) {
 // requestParts uses the parts that the source has parsed.
 func (v *Values) requestParts(t *rules.Transaction) {
 	t.Method, t.URI, t.Protocol = v.Get(Method), v.Get(URI), v.Get(Version)
+	if t.Method == "" && v.Has(Method) && strings.HasPrefix(t.URI, "/") {
+		t.Method = "-"
+	}
 	if t.Protocol == "" {
 		t.Protocol = defaultVersion
 	}

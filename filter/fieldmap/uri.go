@@ -1,6 +1,7 @@
 package fieldmap
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -17,16 +18,19 @@ func (v *Values) takeTarget(a *action, target string) {
 }
 
 // takeURL returns the request target of a URL whose host it stores: scheme://host/path, or host/path. What stands behind a # is
-// never sent.
+// never sent; where a client has sent one all the same, rules do not see what stands behind it.
 func (v *Values) takeURL(url string) (target string) {
-	url, _, _ = strings.Cut(url, "#")
+	url, fragment, _ := strings.Cut(url, "#")
+	if !isPlainName(fragment) {
+		v.partial |= rules.PartialArguments
+	}
 	host, rest, isAbsolute := cutAbsolute(url)
 	if !isAbsolute {
 		if host, rest = cutHost(url); host == "" {
 			return url
 		}
 	}
-	v.set(ServerName, host, lastRank)
+	v.urlHost = host
 	return v.rooted(rest)
 }
 
@@ -82,15 +86,34 @@ const redacted = "REDACTED"
 
 // finish puts together what a source logs in parts, and makes each text one that means the same whatever the source.
 func (v *Values) finish() {
-	v.finishAddress(ClientIP, ClientPort, v.proxies)
-	v.finishAddress(ServerIP, ServerPort, nil) // of the servers that were tried, the last has answered
+	v.finishPort(ClientIP, ClientPort, v.ownPorts[side(ClientIP)])
+	v.finishPort(ServerIP, ServerPort, v.ownPorts[side(ServerIP)])
 	if v.texts[Version] != "" {
 		v.texts[Version] = v.httpVersion(v.texts[Version])
-	} else if v.multiplexed {
+	} else if v.pseudo.seen {
 		v.set(Version, "HTTP/2.0", lastRank)
 	}
 	v.finishPresence()
 	v.finishTarget()
+	if v.urlHost != "" {
+		v.texts[ServerName] = v.urlHost
+		v.given |= 1 << ServerName
+	}
+	if v.pseudo.seen {
+		v.finishPseudo()
+	}
+	if v.texts[date] != "" {
+		v.joinTime()
+	}
+}
+
+// joinTime puts a date before the time of day.
+func (v *Values) joinTime() {
+	day, clock := v.texts[date], v.texts[Time]
+	if strings.IndexByte(clock, ':') != len("00") {
+		return
+	}
+	v.texts[Time] = onScratch(&v.scratch, func(dst []byte) []byte { return append(append(append(dst, day...), ' '), clock...) })
 }
 
 // finishTarget makes the request target one as clients send it, and tells what of it is not known.
@@ -100,6 +123,9 @@ func (v *Values) finishTarget() {
 	}
 	if v.texts[URI] == "" && v.texts[path] != "" {
 		v.joinTarget()
+	}
+	if v.absolute && v.texts[query] != "" && v.texts[URI] != "" && strings.IndexByte(v.texts[URI], '?') < 0 {
+		v.joinQuery(URI)
 	}
 	target := v.texts[URI]
 	if target == redacted {
@@ -121,11 +147,11 @@ func (v *Values) finishTarget() {
 func (v *Values) finishOddTarget(target string) {
 	host, rest, isAbsolute := cutAbsolute(target)
 	switch {
+	case isAbsolute && (v.absolute || isMultiplexed(v.texts[Version])):
+		v.texts[URI] = v.rooted(rest)
+		v.urlHost = host
 	case isAbsolute:
 		v.set(ServerName, host, lastRank)
-		if v.absolute || isMultiplexed(v.texts[Version]) {
-			v.texts[URI] = v.rooted(rest)
-		}
 	case v.texts[Method] == "CONNECT":
 		v.set(ServerName, target, lastRank)
 	}
@@ -142,30 +168,66 @@ func (v *Values) joinTarget() {
 		v.texts[path] = "/"
 		v.lost |= rules.PartTarget | rules.PartEscapes
 	}
-	if v.texts[query] == redacted || v.isOwnQuery(v.texts[query]) {
+	if v.unescaped&(1<<path) != 0 {
+		if v.mayBeRaw && !v.Has(query) && isEscaped(v.texts[path]) { // the whole target as it was sent, under the name of the decoded path
+			v.lost |= rules.PartEscapes
+		} else {
+			v.escape(path)
+		}
+	}
+	v.joinQuery(path)
+}
+
+// joinQuery makes the request target of a part and the query.
+func (v *Values) joinQuery(of Field) {
+	if v.texts[query] == redacted {
 		v.texts[query] = ""
 		v.lost |= rules.PartQuery
 	}
-	for _, part := range [...]Field{path, query} {
-		if v.unescaped&(1<<part) != 0 && v.texts[part] != "" {
-			v.escape(part)
-		}
+	if len(v.source.ownQuery) > 0 && v.texts[query] != "" {
+		v.dropOwnArguments()
 	}
-	target, question := v.texts[path], strings.TrimPrefix(v.texts[query], "?")
+	if v.unescaped&(1<<query) != 0 && v.texts[query] != "" {
+		v.escape(query)
+	}
+	target, question := v.texts[of], strings.TrimPrefix(v.texts[query], "?")
 	if question != "" {
-		target = onScratch(&v.scratch, func(dst []byte) []byte { return append(append(append(dst, v.texts[path]...), '?'), question...) })
+		target = onScratch(&v.scratch, func(dst []byte) []byte { return append(append(append(dst, v.texts[of]...), '?'), question...) })
 	}
-	v.set(URI, target, lastRank)
+	v.texts[URI] = target
+	v.given |= 1 << URI
 }
 
-// isOwnQuery reports whether the source has put a query together for itself. A client can write such a query too, so that one with
-// anything that an attack needs is taken for the client's.
-func (v *Values) isOwnQuery(text string) bool {
-	if v.source.ownQuery == "" || !strings.HasPrefix(text, v.source.ownQuery) {
+// isEscaped reports whether a text has what a decoded path has not: a query, or an escape.
+func isEscaped(target string) bool { return strings.IndexByte(target, '?') >= 0 || hasEscape(target) }
+
+// dropOwnArguments takes out of a query what the source has added to it; then it is not known what the client has sent. A client can
+// send such arguments too: those with a value that could be an attack stay.
+func (v *Values) dropOwnArguments() {
+	rest, dropped := "", false
+	for argument := range strings.SplitSeq(strings.TrimPrefix(v.texts[query], "?"), "&") {
+		if v.isOwnArgument(argument) {
+			dropped = true
+		} else if rest == "" {
+			rest = argument
+		} else {
+			before := rest
+			rest = onScratch(&v.scratch, func(dst []byte) []byte { return append(append(append(dst, before...), '&'), argument...) })
+		}
+	}
+	if dropped {
+		v.texts[query] = rest
+		v.lost |= rules.PartQuery
+	}
+}
+
+func (v *Values) isOwnArgument(argument string) bool {
+	name, value, _ := strings.Cut(argument, "=")
+	if !slices.ContainsFunc(v.source.ownQuery, func(own string) bool { return strings.HasPrefix(name, own) }) || !isPlainName(name) {
 		return false
 	}
-	for i := range len(text) {
-		if c := text[i]; !isPlainName(text[i:i+1]) && c != '=' && c != '&' && c != '.' && c != ':' {
+	for i := range len(value) {
+		if c := value[i]; (!isHostByte(c) || c >= 0x80) && c != ':' {
 			return false
 		}
 	}
@@ -179,20 +241,34 @@ func (v *Values) escape(part Field) {
 	v.texts[part] = onScratch(&v.scratch, func(dst []byte) []byte { return appendEscaped(dst, text, part) })
 }
 
-// httpVersion returns a version as a request line has it: sources also write 1.1, 2 or h2.
+// httpVersion returns a version as a request line has it: sources also write 1.1, 2, h2, http/1.1 or 2.0.0.0.
 func (v *Values) httpVersion(version string) string {
 	switch version {
-	case "1.1":
+	case "HTTP/1.1", "1.1":
 		return "HTTP/1.1"
-	case "2.0", "2", "h2", "h2c":
+	case "HTTP/2.0", "2.0", "2", "h2", "h2c":
 		return "HTTP/2.0"
 	case "3.0", "3", "h3":
 		return "HTTP/3.0"
 	case "1.0":
 		return "HTTP/1.0"
 	}
-	if c := version[0]; c < '0' || c > '9' {
+	number := version
+	if at := len("HTTP/"); len(version) > at && strings.EqualFold(version[:at], "HTTP/") {
+		number = version[at:]
+	}
+	for i := range len(number) {
+		if c := number[i]; c != '.' && (c < '0' || c > '9') {
+			return version
+		}
+	}
+	if major, rest, _ := strings.Cut(number, "."); rest != "" {
+		if minor, more, isLong := strings.Cut(rest, "."); isLong && strings.Trim(more, ".0") == "" {
+			number = number[:len(major)+1+len(minor)]
+		}
+	}
+	if len(number)+len("HTTP/") == len(version) && isHTTP(version) {
 		return version
 	}
-	return onScratch(&v.scratch, func(dst []byte) []byte { return append(append(dst, "HTTP/"...), version...) })
+	return onScratch(&v.scratch, func(dst []byte) []byte { return append(append(dst, "HTTP/"...), number...) })
 }
