@@ -20,7 +20,7 @@ TAIL_FLAGS    ?=
 MEMORY_FLAGS  ?=
 SURVIVE       ?= 10m
 # The race detector allocates and takes its time; these tests count allocations, or judge how long something takes.
-NO_RACE       := Allocate|TakeNoLonger|SilentlyClean
+NO_RACE       := Allocate|TakeNoLonger|SilentlyClean|FloodOfSmallRecords
 
 export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.

@@ -108,7 +108,7 @@ func TestFloodControlRefusesWhatItCannotDo(t *testing.T) {
 
 func TestWhatIsInNoSummaryIsSaidAtTheEnd(t *testing.T) {
 	var log logLines
-	f, err := New(setting.Map{"emit_tag": "alert", "flood_window": "1h"}, log.add)
+	f, err := New(setting.Map{"emit_tag": "alert", "flood_window": "1h", "inspect_budget": "off"}, log.add)
 	require.NoError(t, err)
 	process(f, append(from("192.0.2.7"), from("192.0.2.7")...), "nano")
 	require.NoError(t, f.Close())

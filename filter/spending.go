@@ -6,7 +6,7 @@ import (
 )
 
 // spending is how long one goroutine has worked on the records of each sender in a batch that is to be inspected within a budget. Reading them is not
-// in it, nor are verdicts that say that a record is clean. A sender that has had its part is behind: what is left of its records waits
+// in it, nor is recalling that one is clean. A sender that has had its part is behind: what is left of its records waits
 // until the others are inspected, so that it delays only itself.
 //
 // It notes few senders. When one comes that has no room, each loses as much as that one takes (the summary of Misra and Gries): nobody's time is
