@@ -95,7 +95,7 @@ func (c *Choice) search(v *Values, pairs []pair, path string, levels int) int {
 		return NoMap
 	}
 	for _, key := range envelopes {
-		for i := range pairs {
+		for i := len(pairs) - 1; i >= 0; i-- { // of a key that is repeated the last one counts, as for JSON readers
 			if pairs[i].key != key {
 				continue
 			}

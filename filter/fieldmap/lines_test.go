@@ -143,6 +143,7 @@ func TestRecordsInEnvelopes(t *testing.T) {
 		"long text":                  {`{"log":"{\"request\":\"GET /?a=b HTTP/1.1\",\"remote_addr\":\"1\"}` + strings.Repeat(" ", maxInsideText) + `"}`, "", ""},
 		"behind many others":         {`{` + strings.Repeat(`"log":{},`, 50) + `"message":` + quoted + `}`, "", ""},
 		"behind some others":         {`{"log":{"message":{}},"message":{},"MESSAGE":{},"textPayload":` + quoted + `}`, "nginx", "textPayload"},
+		"repeated key":               {`{"log":` + strings.Replace(quoted, "a=b", "c=d", 1) + `,"log":` + quoted + `}`, "nginx", "log"},
 		"number":                     {`{"log":7,"message":null}`, "", ""},
 		"another key":                {`{"other":` + inner + `}`, "", ""},
 	} {
