@@ -56,6 +56,7 @@ const maxLookKeys = 20
 // Looks says what a record looks like that is no HTTP transaction: its keys, without their values.
 func Looks(body []byte) string {
 	var keys []string
+	line := false
 	for pairs, _ := record.ReadMap(body); pairs.Next(); {
 		if len(keys) == maxLookKeys {
 			keys = append(keys, "…")
@@ -63,12 +64,16 @@ func Looks(body []byte) string {
 		}
 		if pairs.IsKey {
 			keys = append(keys, fmt.Sprintf("%.64s", pairs.Key))
+			text, isText := record.Text(pairs.Value)
+			line = isText && pairs.Key == "log" && !strings.HasPrefix(text, "{")
 		}
 	}
-	if len(keys) == 0 {
+	switch {
+	case len(keys) == 0:
 		return "has no keys"
-	}
-	if len(keys) == 1 {
+	case len(keys) == 1 && line:
+		return "has only the key log, with a line of no known format"
+	case len(keys) == 1:
 		return "has only the key " + keys[0]
 	}
 	return "has the keys " + strings.Join(keys, ", ")

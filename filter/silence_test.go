@@ -59,7 +59,9 @@ func TestFilterThatInspectsNothingSaysSoOnce(t *testing.T) {
 
 func TestLooksNameKeysAlone(t *testing.T) {
 	require.Equal(t, "has no keys", Looks(nil))
-	require.Equal(t, "has only the key log", Looks(pairs("log", "x")[13:]))
+	require.Equal(t, "has only the key log, with a line of no known format", Looks(pairs("log", "x")[13:]))
+	require.Equal(t, "has only the key log", Looks(pairs("log", "{}")[13:]))
+	require.Equal(t, "has only the key a", Looks(pairs("a", "x")[13:]))
 	var many []string
 	for range 50 {
 		many = append(many, strings.Repeat("k", 100), "value")

@@ -49,6 +49,7 @@ func TestPlainLinesAreReadByAllCommandsThatReadFiles(t *testing.T) {
 			require.Equal(t, exitClean, got.code, got.err)
 			require.Contains(t, got.out, ": field map "+l.Map+": ")
 			require.Contains(t, got.out, ", inside log\n")
+			require.Contains(t, got.out, ": no field map knows these keys, and the text is no line of a known format\n")
 			require.Contains(t, got.out, "3 records by field map: "+l.Map+" 2, none 1\n")
 
 			got = wafctl(nil, nil, "report", "-o", filepath.Join(folder, "page.html"), path)
@@ -82,7 +83,7 @@ func TestColumnsHoldUpToTheNextOnesInEveryFile(t *testing.T) {
 	require.Contains(t, got.out, "40,000 records: 20,000 alerts, 20,000 clean, 0 not HTTP")
 	got = wafctl(nil, nil, "check", first, second)
 	require.Contains(t, got.out, "40,001 records: 20,000 alerts, 20,000 clean, 1 not HTTP")
-	require.Contains(t, got.err, "wafctl: warning: "+second+": no HTTP transaction in 1 record. The first one has only the key log.")
+	require.Contains(t, got.err, "wafctl: warning: "+second+": no HTTP transaction in 1 record. The first one has only the key log, with a line of no known format.")
 	got = wafctl(strings.NewReader(iis+"2024-05-30 07:16:48 192.0.2.1 GET /../etc/passwd 200\n"), nil, "check", "--explain", "--line", "2", "-")
 	require.Equal(t, exitAlert, got.code, got.err)
 	require.Contains(t, got.out, "read with the field map iis")

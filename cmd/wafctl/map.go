@@ -116,6 +116,7 @@ type mapped struct {
 	m      *fieldmap.Map // nil when no map fits
 	read   []fieldmap.Reading
 	unread []string
+	isLine bool // the record holds a plain line
 	isHTTP bool // or a log whose fields are arguments
 	tx     *rules.Transaction
 
@@ -221,6 +222,7 @@ func (m *mapper) record(place string, line int, metadata, body []byte) {
 		r.secrets = m.redactor.Start(&rules.Transaction{})
 		r.unread = keys(body)
 	}
+	r.isLine = m.values.Inside().IsLine
 	m.counts[name]++
 	layout := name + "\n" + strings.Join(keys(body), "\n")
 	if m.shown[layout] && !m.all {

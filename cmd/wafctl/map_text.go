@@ -27,6 +27,9 @@ func (r *mapped) value(one *fieldmap.Reading) string {
 
 func (m *mapper) text(r *mapped) {
 	title := r.place + ": no field map knows these keys"
+	if r.isLine {
+		title = r.place + ": no field map knows these keys, and the text is no line of a known format"
+	}
 	if r.m != nil {
 		title = r.place + ": field map " + r.m.Name
 		if r.m.Title != "" {

@@ -50,6 +50,13 @@ func TestMapsAreChosenByKeys(t *testing.T) {
 		`{"host":"1","method":"GET","path":"/","code":"200"}`:                         "apache",
 		`{"host":"1","method":"GET","path":"/","code":"200","remote":"2"}`:            "fluent-bit-nginx",
 		`{"host":"1","method":"GET","path":"/","code":"2","proxy_upstream_name":"a"}`: "k8s-nginx-ingress",
+		`{"c-ip":"1","cs-method":"GET","cs-uri-stem":"/","sc-status":200}`:            "iis",
+		`{"cs-method":"GET","cs-uri":"http://a/"}`:                                    "iis",
+		`{"cs-method":"GET","cs-uri-stem":"/","x-edge-location":"FRA50"}`:             "cloudfront",
+		`{"cs-method":"GET","cs-uri-stem":"/","x-edge-result-type":"Hit"}`:            "cloudfront",
+		`{"remote_host":"1","remote_logname":"-","request_line":"GET / HTTP/1.1"}`:    "access-log",
+		`{"remote_host":"1","remote_logname":"-","method":"GET","target":"/"}`:        "access-log",
+		`{"remote_host":"1","request_line":"GET / HTTP/1.1"}`:                         "",
 		`{"message":"started"}`:                                                       "",
 		`{}`:                                                                          "",
 	} {

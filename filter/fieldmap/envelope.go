@@ -21,12 +21,11 @@ const requestsKey = "records"
 
 const (
 	maxEnvelopes   = 3       // one in the other
+	maxOpened      = 20      // of one record: a sender may repeat keys, and each that is opened has keys to be looked up
 	maxInsideDepth = 64      // levels of JSON text
 	maxInsideText  = 1 << 20 // bytes of a text
 	// MaxRequests is how many records of a list are read.
 	MaxRequests = 10_000
-	// largeInside is the size in bytes from which memory for decoded texts is not kept.
-	largeInside = 64 << 10
 )
 
 // Results of Choice.Read besides the place of a map.
@@ -41,7 +40,6 @@ const (
 type Inside struct {
 	Path      string             // of the key that holds what was read, with dots between nested keys
 	Body      []byte             // what was read, as a msgpack map: a view of the record or of the Values' own memory
-	Format    accesslog.Format   // of the line, when it was one
 	Columns   *accesslog.Columns // that the record announces
 	IsLine    bool               // the record holds a text that is no JSON object, read or not
 	requests  [][]byte
@@ -57,6 +55,13 @@ type inner struct {
 	decoder  intake.Decoder
 	decoded  []byte // texts as msgpack
 	pairs    []pair
+	opened   int // envelopes
+}
+
+// size returns the bytes of memory that are held on to.
+func (in *inner) size() int {
+	const header, pairSize = 24, 40
+	return cap(in.decoded) + header*cap(in.requests) + pairSize*cap(in.pairs)
 }
 
 // Inside returns where the record that was read last held what was read.
@@ -77,9 +82,7 @@ func (c *Choice) readInside(v *Values) int {
 		return NoMap
 	}
 	in := &v.inner
-	if in.decoded = in.decoded[:0]; cap(in.decoded) > largeInside {
-		in.decoded = nil
-	}
+	in.decoded, in.opened = in.decoded[:0], 0
 	outer, layout := v.pairs, v.layout
 	at := c.search(v, outer, "", maxEnvelopes)
 	v.pairs, v.layout, in.pairs = outer, layout, v.pairs[:0]
@@ -92,7 +95,7 @@ func (c *Choice) search(v *Values, pairs []pair, path string, levels int) int {
 		return NoMap
 	}
 	for _, key := range envelopes {
-		for i := range pairs {
+		for i := len(pairs) - 1; i >= 0; i-- { // of a key that is repeated the last one counts, as for JSON readers
 			if pairs[i].key != key {
 				continue
 			}
@@ -118,6 +121,9 @@ func join(path, key string) string {
 
 // open reads what an envelope holds, when a map fits it or something inside it.
 func (c *Choice) open(v *Values, value []byte, path string, levels int) int {
+	if v.inner.opened++; v.inner.opened > maxOpened {
+		return NoMap
+	}
 	body, cut := value, false
 	if text, isText := record.Text(value); isText {
 		if body, cut = v.inner.text(text); body == nil {
@@ -180,7 +186,7 @@ func (in *inner) text(text string) (body []byte, cut bool) {
 	}
 	decoded, reading := accesslog.Append(in.decoded, text, in.columnsOfLine())
 	in.decoded = decoded
-	if in.Format = reading.Format; len(decoded) == start {
+	if len(decoded) == start {
 		return nil, false
 	}
 	return decoded[start:], reading.Cut

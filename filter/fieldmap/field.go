@@ -110,7 +110,7 @@ func (v *Values) Map() string { return v.source.Name }
 // Size returns the bytes of memory that the values hold on to.
 func (v *Values) Size() int {
 	const header, pairSize = 32, 40
-	size := cap(v.scratch) + header*(cap(v.requestList.list)+cap(v.responseList.list)+cap(v.arguments)) + pairSize*cap(v.pairs)
+	size := cap(v.scratch) + header*(cap(v.requestList.list)+cap(v.responseList.list)+cap(v.arguments)) + pairSize*cap(v.pairs) + v.inner.size()
 	for i := range v.own {
 		size += cap(v.own[i])
 	}

@@ -141,6 +141,9 @@ func TestRecordsInEnvelopes(t *testing.T) {
 		"two objects":                {`{"log":"{\"request\":\"GET /?a=b HTTP/1.1\",\"remote_addr\":\"1\"} {}"}`, "", ""},
 		"deep JSON":                  {`{"log":"{\"request\":\"GET /?a=b HTTP/1.1\",\"remote_addr\":\"1\",\"a\":` + strings.Repeat("[", 100) + strings.Repeat("]", 100) + `}"}`, "", ""},
 		"long text":                  {`{"log":"{\"request\":\"GET /?a=b HTTP/1.1\",\"remote_addr\":\"1\"}` + strings.Repeat(" ", maxInsideText) + `"}`, "", ""},
+		"behind many others":         {`{` + strings.Repeat(`"log":{},`, 50) + `"message":` + quoted + `}`, "", ""},
+		"behind some others":         {`{"log":{"message":{}},"message":{},"MESSAGE":{},"textPayload":` + quoted + `}`, "nginx", "textPayload"},
+		"repeated key":               {`{"log":` + strings.Replace(quoted, "a=b", "c=d", 1) + `,"log":` + quoted + `}`, "nginx", "log"},
 		"number":                     {`{"log":7,"message":null}`, "", ""},
 		"another key":                {`{"other":` + inner + `}`, "", ""},
 	} {
@@ -214,6 +217,13 @@ func TestColumnsComeFromTheMetadataOrTheCaller(t *testing.T) {
 	require.Equal(t, NoMap, c.Read(nil, record1("log", directive+"\n"), &v))
 	v.SetColumns(v.Inside().Columns)
 	require.Equal(t, "iis", mapOf(c, &v, line))
+}
+
+func TestMemoryOfLargeTextsCounts(t *testing.T) {
+	c := open(t, "auto")
+	var v Values
+	mapOf(c, &v, record1("log", `{"a":"`+strings.Repeat("x", 500<<10)+`"}`))
+	require.Greater(t, v.Size(), 500<<10)
 }
 
 func FuzzRecordsInsideOthers(f *testing.F) {
