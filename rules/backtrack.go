@@ -39,8 +39,8 @@ type backtracker struct {
 	resting atomic.Int64 // until when the prefilter does not try it, in Unix nanoseconds
 }
 
-// The prefilter runs on the pipeline's thread: it tries an expression on short values only, and leaves one alone for a while that gives
-// up on such a value.
+// The prefilter runs on the pipeline's thread: it tries an expression with loops on short values only, and leaves one alone for a while that
+// gives up on such a value.
 const (
 	quickValue = 512 // bytes
 	rest       = 10 * time.Second
@@ -88,7 +88,7 @@ func (b *backtracker) capture(tx plugintypes.TransactionState, value string) (ma
 
 // Try implements gate.Limited.
 func (b *backtracker) Try(value string) (matched, sure bool) {
-	if until := b.resting.Load(); len(value) > quickValue || until != 0 && time.Now().UnixNano() < until {
+	if until := b.resting.Load(); len(value) > quickValue && b.Loops() || until != 0 && time.Now().UnixNano() < until {
 		return false, false
 	}
 	matched, err := b.Match(value)

@@ -132,6 +132,18 @@ func TestThePrefilterLeavesExpressionsAloneThatGaveUp(t *testing.T) {
 	require.Less(t, fastest, backtrack.Patience/2)
 }
 
+// A page in XML has the one text that rule 953120 of CRS 3.3 looks for, whatever its length.
+func TestThePrefilterTriesExpressionsWithoutLoopsOnLongValues(t *testing.T) {
+	e, err := engineOf(`SecRule ARGS "@rx <\?(?!xml)" "id:1,phase:2,deny,severity:2"`)
+	require.NoError(t, err)
+	defer e.close() //nolint:errcheck // reported by the tests of close
+	for value, clean := range map[string]bool{"%3C?xml": true, "%3C?php": false} {
+		tx := sample()
+		tx.URI = "/?q=" + strings.Repeat("a", 10*quickValue) + value
+		require.Equal(t, clean, e.ask(tx, true).Clean, value)
+	}
+}
+
 // ModSecurity's rule 200005 looks at what it calls an internal error.
 func TestModSecurityRuleForLimitsOfExpressions(t *testing.T) {
 	set := openRules(t, slowRules+`SecRule TX:/^MSC_/ "!@streq 0" "id:200005,phase:2,deny,msg:'internal error: %{MATCHED_VAR_NAME}'"`, "on")

@@ -27,6 +27,7 @@ var ErrGaveUp = errors.New("the expression gave up")
 type Expression struct {
 	re    *regexp2.Regexp
 	loose string
+	loops bool
 }
 
 // Compile compiles an expression.
@@ -39,7 +40,7 @@ func Compile(expression string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{re, t.loose.String()}, nil
+	return &Expression{re, t.loose.String(), t.loops}, nil
 }
 
 func compile(exact string) (*regexp2.Regexp, error) {
@@ -55,6 +56,9 @@ func compile(exact string) (*regexp2.Regexp, error) {
 // Loose returns an expression of RE2 over bytes, each a rune below 0x100, that has a match in every value in which this one has
 // one. It keeps nothing of look-around, back references and anchors.
 func (e *Expression) Loose() string { return e.loose }
+
+// Loops reports whether the expression repeats anything. One that does not takes time in proportion to the length of a value.
+func (e *Expression) Loops() bool { return e.loops }
 
 // Match reports whether a value has a match. The error is ErrGaveUp or nil.
 func (e *Expression) Match(value string) (matched bool, err error) {

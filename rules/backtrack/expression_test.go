@@ -98,6 +98,17 @@ func TestGroupsAreWhereTheyAre(t *testing.T) {
 	}
 }
 
+func TestLoops(t *testing.T) {
+	for expression, want := range map[string]bool{
+		`<\?(?!xml)`: false, `(?<!&(?:[aA]uml|amp));|['"=]`: false, `a?+(?:b|c)??`: false, `[*+]\*\x2b{`: false, `\Qa*\E(?!b)`: false,
+		`(?!a)b*`: true, `a++`: true, `a{2}(?!b)`: true, `(?=a+?)`: true, `(?!a)(?:b{1,3}+)`: true,
+	} {
+		e, err := Compile(expression)
+		require.NoError(t, err)
+		require.Equal(t, want, e.Loops(), expression)
+	}
+}
+
 // latin1 returns a text of one rune for each byte.
 func latin1(value string) string {
 	runes := make([]rune, len(value))

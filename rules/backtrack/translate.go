@@ -17,6 +17,7 @@ type translation struct {
 	hidden int            // how many of these are look-around
 	groups int            // that capture, so far
 	names  map[string]int // of groups, with their numbers
+	loops  bool           // something is repeated
 }
 
 // group is one that is open.
@@ -85,6 +86,7 @@ func (t *translation) literalOrQuantifier() {
 		t.literal(1, t.rest[0])
 		return
 	}
+	t.loops = t.loops || q[1] != "?"
 	if q[2] == "+" {
 		t.possessive(q[0], q[1])
 		return
