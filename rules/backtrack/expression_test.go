@@ -190,3 +190,26 @@ func TestLongValues(t *testing.T) {
 	_, err = e.Match(strings.Repeat("a", maxValue+1))
 	require.ErrorIs(t, err, ErrGaveUp)
 }
+
+// Whatever an expression is, it is rejected or matches without a panic, and its loose form keeps its promise.
+func FuzzExpression(f *testing.F) {
+	f.Add(`(?i)\b(\w+)\b=(?!\1)(?<q>['"])x\k<q>`, "a='x'")
+	f.Add(`^(?>[^a-c\x00-\x1f]|[[:alpha:]]++)*?(?<=\R)$`, "x\r\n\xff")
+	f.Fuzz(func(t *testing.T, expression, value string) {
+		if len(expression) > 100 || len(value) > 100 {
+			return
+		}
+		e, err := Compile(expression)
+		if err != nil {
+			return
+		}
+		ends, err := e.Find(value)
+		if err != nil || ends == nil {
+			return
+		}
+		loose, err := regexp.Compile("(?sm)" + e.Loose())
+		if err == nil && !loose.MatchString(latin1(value)) {
+			t.Errorf("%q, loosely %q, on %q", expression, e.Loose(), value)
+		}
+	})
+}
