@@ -218,7 +218,7 @@ func TestFiftyReloadsLeaveNothingBehind(t *testing.T) {
 	change := func(n int) {
 		text := many(n)
 		if n%3 == 0 {
-			text += "SecRule ARGS \"@rx (?=broken)\" \"id:9,phase:2,deny\"\n"
+			text += "SecRule ARGS \"@rx (?=broken\" \"id:9,phase:2,deny\"\n"
 		}
 		writeFile(t, data, strings.Repeat(fmt.Sprintf("word%d\n", n), 100))
 		writeFile(t, own, text)

@@ -35,8 +35,12 @@ func (s *Set) Recall(identity []byte, client string, matches bool) (*Verdict, Ke
 	return v, k
 }
 
-// Remember keeps a verdict for the transactions of a key as long as there is memory for it.
+// Remember keeps a verdict for the transactions of a key as long as there is memory for it. What a rule did not find for lack of time is
+// looked for again.
 func (s *Set) Remember(k Key, client string, v *Verdict) {
+	if v.Partial&PartialRules != 0 {
+		return
+	}
 	if !v.isShared() && s.Reads().Reduces() {
 		s.cache.put(k, &matchVerdict)
 		k = s.cache.keyOf(k, client)

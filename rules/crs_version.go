@@ -34,8 +34,8 @@ func (p *program) settleCRS(settings []string) []string {
 	case first.major < 3:
 		p.fail(fmt.Errorf("%s: OWASP CRS %s is too old (want 3 or newer, or crs for the embedded one)", first.place, first.text))
 	case p.crs3:
-		p.warnings = append(p.warnings, fmt.Sprintf("%s: OWASP CRS %s is loaded as it is; it is no longer maintained, and some of its "+
-			"patterns cannot be compiled (crs is the embedded, current one)", first.place, first.text))
+		p.warnings = append(p.warnings, fmt.Sprintf("%s: OWASP CRS %s is loaded as it is; it is no longer maintained (crs is the embedded, "+
+			"current one)", first.place, first.text))
 	}
 	if !p.crs3 {
 		return settings

@@ -122,7 +122,7 @@ func TestDirectoryOfModSecurityLoadsUnchanged(t *testing.T) {
 		"1: SecRuleEngine left out: the engine always detects and never interrupts",
 		"7: SecRequestBodyNoFilesLimit left out: SecRequestBodyLimit holds for all bodies",
 		"9: SecRequestBodyLimitAction left out: bodies above the limit are inspected up to it",
-		"20: SecPcreMatchLimit left out: expressions run in linear time and need no limit",
+		"20: SecPcreMatchLimit left out: expressions run in linear time, and those that backtrack have a limit of their own",
 		"28: SecTmpDir left out: uploaded files are not stored",
 		"29: SecDataDir left out: nothing is kept between transactions",
 		"30: SecDebugLog left out: use the collector's log",

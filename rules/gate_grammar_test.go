@@ -89,7 +89,7 @@ func (m ruleMaker) pattern() string {
 	open := strings.HasSuffix(b.String(), ":")
 	for range 1 + m.IntN(3) {
 		b.WriteString(m.pick("foo", "select", `\bk`, "s+", "[a-c]", "(a|bc)", "(foo|bar)?", `\s*`, ".", "x{2,3}", `[^a-z]`, "%", `\x5c`, "é", `\d`,
-			`(?:on|off)=`, "<", `\xbc`, "k"))
+			`(?:on|off)=`, "<", `\xbc`, "k", "(?!x)", "(?<=o)", "s++", `([a-c])\1`))
 	}
 	if open {
 		b.WriteString(")")

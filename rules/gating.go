@@ -88,6 +88,10 @@ func (g *gated) runPlain(waf coraza.WAF) (b gate.Baseline, err error) {
 		for _, m := range tx.MatchedRules() {
 			b.Matched[i][m.Rule().ID()] = true
 		}
+		if partialOf(tx)&PartialRules != 0 {
+			tx.Close() // as below
+			return b, fmt.Errorf("prefilter: an expression gave up on a plain transaction")
+		}
 		if response {
 			g.baseline = tx
 			b.State, _ = tx.(plugintypes.TransactionState)

@@ -146,37 +146,37 @@ func coolDown() {
 }
 
 func init() {
-	for name, check := range map[string]func(plugintypes.OperatorOptions) (sure bool, err error){
-		"rx": checkExpression, "pmFromFile": checkWords,
-	} {
-		plugins.RegisterOperator(lazyNames[strings.ToLower(name)], func(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
-			sure, err := check(o)
-			switch {
-			case err != nil:
-				return nil, err
-			case !sure:
-				return corazalink.GetOperator(name, o)
-			}
-			o.Memoizer = nil // would keep what was made as long as the rules
-			return &lazyOperator{name: name, options: o}, nil
-		})
-	}
+	plugins.RegisterOperator(lazyNames["rx"], newExpression)
+	plugins.RegisterOperator(lazyNames["pmfromfile"], newWords)
 }
 
-// checkExpression reports whether an expression is sure to compile: what can go wrong in that is parsing it.
-func checkExpression(o plugintypes.OperatorOptions) (sure bool, err error) {
+func newLazy(name string, o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+	o.Memoizer = nil // would keep what was made as long as the rules
+	return &lazyOperator{name: name, options: o}, nil
+}
+
+// newExpression makes an @rx, a lazy one where RE2 is sure to compile the expression: what can go wrong in that is parsing it. What RE2
+// cannot compile is backtracked.
+func newExpression(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
 	expression := "(?sm)" + o.Arguments
 	if corazalink.MatchesArbitraryBytes(expression) {
-		return false, nil
+		if made, err := corazalink.GetOperator("rx", o); err == nil {
+			return made, nil
+		}
+		return corazalink.GetOperator(backtrackName, o)
 	}
-	_, err = syntax.Parse(expression, syntax.Perl)
-	return err == nil, err
+	if _, err := syntax.Parse(expression, syntax.Perl); err != nil {
+		return corazalink.GetOperator(backtrackName, o)
+	}
+	return newLazy("rx", o)
 }
 
-// checkWords reports whether the file of a word list is there. Where it is not, Coraza says what is wrong.
-func checkWords(o plugintypes.OperatorOptions) (sure bool, err error) {
-	_, sure = wordList(o)
-	return sure, nil
+// newWords makes an @pmFromFile. Where the file is not there, Coraza says what is wrong.
+func newWords(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+	if _, found := wordList(o); !found {
+		return corazalink.GetOperator("pmFromFile", o)
+	}
+	return newLazy("pmFromFile", o)
 }
 
 // wordList returns the text of a word list, looked for as Coraza does.

@@ -17,10 +17,11 @@ const (
 	PartialArguments
 	PartialBody
 	PartialResponse
+	PartialRules // not a part, but rules: an expression gave up on a value
 )
 
 // partialNames are the parts in the order of their bits, in the words in which alerts tell what was inspected.
-var partialNames = [...]string{"headers", "arguments", "body", "response"}
+var partialNames = [...]string{"headers", "arguments", "body", "response", "rules"}
 
 // Names returns the parts, nil when there are none.
 func (p Partial) Names() (names []string) {
@@ -61,6 +62,9 @@ func partialOf(tx types.Transaction) (p Partial) {
 	}
 	if v.OutboundDataError().Get() == "1" {
 		p |= PartialResponse
+	}
+	if givenUp(state) > 0 {
+		p |= PartialRules
 	}
 	return p
 }

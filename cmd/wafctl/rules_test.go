@@ -64,7 +64,7 @@ func TestRulesAreChecked(t *testing.T) {
 	require.Equal(t, exitClean, got.code, got.err)
 	require.Regexp(t, `^[1-9]\d\d rules loaded, 0 skipped: .*OWASP_CRS/\S+\n$`, got.out)
 
-	path := writeRules(t, ownRules+"SecRule ARGS \"@rx (?=a)\" \"id:102,phase:2,deny\"\n")
+	path := writeRules(t, ownRules+"SecRule ARGS \"@rx (?=a\" \"id:102,phase:2,deny\"\n")
 	got = wafctl(nil, nil, "rules", "--check", "--rule-packs", "off", path)
 	require.Equal(t, exitAlert, got.code, got.err)
 	golden(t, "rules-check.txt", strings.ReplaceAll(got.out, filepath.Dir(path)+"/", ""))

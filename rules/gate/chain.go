@@ -29,6 +29,7 @@ type test struct {
 	rx           *automaton             // of an @rx, instead of the operator
 	phrases      func() *scanner        // of an @pm that is not negated, instead of the operator; made when it is first needed
 	operator     plugintypes.Operator   // Coraza's
+	limited      Limited                // the operator, when it may give up
 	alternatives []plugintypes.Operator // instead, one for each argument that a macro can give
 	name         string                 // operator in lower case
 	argument     string
@@ -67,6 +68,7 @@ type run struct {
 	blind    bool           // a rule may have matched values that are not known
 	oddly    bool           // TX:0 to TX:9 may have values that are not in groups
 	unsure   bool           // something could not be followed
+	gaveUp   bool           // an operator gave up on a value of the transaction
 	hit      bitset
 	other    *run // for rules that set variables for this one
 }
@@ -285,6 +287,8 @@ func (r *run) feed(f *feeder) bool {
 	}
 	o := r.other
 	o.reset(r.v)
+	o.gaveUp = r.gaveUp
+	defer func() { r.gaveUp = o.gaveUp }()
 	for i := range f.chain.tests[:f.tests] {
 		if !o.test(&f.chain.tests[i]) {
 			return false
@@ -355,8 +359,22 @@ func (r *run) decide(t *test, text string) bool {
 		return t.phrases().contains(text, &r.hit)
 	case len(t.alternatives) > 0:
 		return t.negated // each of them decides
+	case t.limited != nil:
+		return r.try(t, text)
 	}
 	return t.operator.Evaluate(r.state, text)
+}
+
+// try applies an operator that may give up. Then the test may match, and later values are not tried: the engine has to judge.
+func (r *run) try(t *test, text string) bool {
+	if !r.gaveUp {
+		if matches, sure := t.limited.Try(text); sure {
+			return matches
+		}
+		r.gaveUp = true
+	}
+	r.unsure = true
+	return !t.negated
 }
 
 func (r *run) text(t *test, text string) bool {

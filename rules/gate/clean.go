@@ -74,7 +74,7 @@ func (s *scratch) ask(in *Input) Answer {
 // judge finds out whether the engine has to judge. Rules that only count go to the marks instead.
 func (s *scratch) judge(in *Input) {
 	g, v := s.gate, &s.view
-	s.judged = true
+	s.judged, s.run.gaveUp = true, false
 	v.reset(&g.defaults)
 	if in.Exempt != nil && in.Exempt.relied {
 		return

@@ -191,6 +191,9 @@ func (p *compiler) evaluateConstant(c *chain, at int, t *test) bool {
 		always = always || all
 		g.values = values
 	}
+	if r.gaveUp {
+		return false
+	}
 	t.constant, t.result = always && len(t.alternatives) < 2 || never, always
 	return true
 }
@@ -297,6 +300,7 @@ func (p *compiler) compileFeeder(f *feeder) bool {
 // Coraza's operator otherwise. It returns why it is not supported, "" when it is.
 func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why string) {
 	t.operator = o.Implementation
+	t.limited, _ = o.Implementation.(Limited)
 	known, found := operators[t.name]
 	needs, isOwn := p.own(t.name, t.argument)
 	if !found && !isOwn {
@@ -345,6 +349,10 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 
 // expression takes an @rx. Its groups are known when Coraza captures with the expression itself.
 func (p *compiler) expression(t *test) {
+	if t.limited != nil {
+		t.literals = requiredLiterals(t.limited.Loose(), true)
+		return
+	}
 	pattern := "(?sm)" + t.argument
 	binary := corazalink.MatchesArbitraryBytes(pattern)
 	t.literals = requiredLiterals(t.argument, binary)

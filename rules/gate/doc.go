@@ -49,7 +49,8 @@
 //
 //   - The compiled rules that internal/corazalink reads are the rules that run. SecLang text is not read here; updates of rules by id, tag
 //     and message have been applied when the prefilter sees them.
-//   - The supported operators depend on the value and their argument only. Body parsers and transformations depend on their input only.
+//   - The supported operators depend on the value and their argument only, or report that they gave up (Limited), which counts as a match.
+//     Body parsers and transformations depend on their input only.
 //   - Names of collections are compared after strings.ToLower (target.go does the same, and it is the only comparison of names).
 //   - Coraza caches transformations within a phase by variable, key and position. Targets for which such an entry can be stale are
 //     unsupported (flow.go, cached).

@@ -67,6 +67,15 @@ type Needs struct {
 	Digits     int    // that it has in a row, as sensitive.DigitsInARow counts them
 }
 
+// Limited is an @rx that Coraza cannot compile, and that may give up on a value because deciding takes too long.
+type Limited interface {
+	// Try reports whether the operator matches, and whether that is sure.
+	Try(value string) (matches, sure bool)
+	// Loose returns an expression of RE2 that has a match in every value on which the operator matches. Its runes stand for
+	// bytes. It is "" when there is none.
+	Loose() string
+}
+
 // Rule reports how one rule is prefiltered.
 type Rule struct {
 	ID    int
@@ -171,11 +180,11 @@ func (g *Gate) compileStatic(c *chain, p *compiler) {
 }
 
 // isExact reports whether the prefilter knows when the chain matches, and not just when it can match: of TX variables and of what rules
-// before have matched it only knows what they can be.
+// before have matched it only knows what they can be, and an operator may give up.
 func (c *chain) isExact() bool {
 	for i := range c.tests {
 		t := &c.tests[i]
-		if t.unknown || len(t.alternatives) > 1 || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.kind > ofNames && g.kind != ofNothing }) {
+		if t.unknown || t.limited != nil || len(t.alternatives) > 1 || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.kind > ofNames && g.kind != ofNothing }) {
 			return false
 		}
 	}

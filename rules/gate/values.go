@@ -95,19 +95,19 @@ func (p *compiler) matchesWith(w *write, name string, value txValue) (matches, k
 	if g := &t.targets[0]; g.kind != ofTX || g.key != name || g.values == nil || len(t.alternatives) > 0 {
 		return false, false
 	}
-	return p.matchesValue(t, value), true
+	return p.matchesValue(t, value)
 }
 
-// matchesValue reports whether a test of one TX variable matches a value.
-func (p *compiler) matchesValue(t *test, value txValue) bool {
+// matchesValue reports whether a test of one TX variable matches a value, and whether that is known.
+func (p *compiler) matchesValue(t *test, value txValue) (matches, known bool) {
 	r := run{state: p.state, forms: &forms{}, steps: len(p.steps.all), v: &view{}}
 	switch {
 	case t.targets[0].counts:
-		return r.value(t, map[bool]string{true: "1", false: "0"}[value.exists])
+		matches = r.value(t, map[bool]string{true: "1", false: "0"}[value.exists])
 	case value.exists:
-		return r.value(t, value.text)
+		matches = r.value(t, value.text)
 	}
-	return false
+	return matches, !r.gaveUp
 }
 
 // happens reports whether a write can be done, and whether it is done for every transaction for which its chain is certain.

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/backtrack"
 )
 
 // Matches reports whether the operator can match a value that stands for something unknown: "" or a number. An operator that
@@ -22,8 +24,7 @@ func (o *Operator) test(value string) (matched, sure bool) {
 	}
 	switch strings.ToLower(o.Name) {
 	case "rx":
-		expression, err := regexp.Compile("(?s)" + o.Argument)
-		return err == nil && expression.MatchString(value), err == nil
+		return o.testExpression(value)
 	case "eq":
 		return number == limit, true
 	case "ge":
@@ -48,6 +49,19 @@ func (o *Operator) test(value string) (matched, sure bool) {
 		return false, true
 	}
 	return false, false
+}
+
+func (o *Operator) testExpression(value string) (matched, sure bool) {
+	expression, err := regexp.Compile("(?s)" + o.Argument)
+	if err == nil {
+		return expression.MatchString(value), true
+	}
+	other, err := backtrack.Compile(o.Argument)
+	if err != nil {
+		return false, false
+	}
+	matched, err = other.Match(value)
+	return matched, err == nil
 }
 
 // testMacro judges an operator whose argument is only known when a transaction is inspected. Limits are positive.
