@@ -24,6 +24,9 @@ const embeddedCRS = "crs"
 // engineFile is the file name of the base configuration, which no user's file has.
 const engineFile = "engine.conf"
 
+// setupFile is the file name of the embedded crs-setup.conf.
+const setupFile = "@crs-setup.conf.example"
+
 //go:embed engine.conf
 var engineText string
 
@@ -59,7 +62,8 @@ func readProgram(c Config) *program {
 	for _, source := range c.Sources {
 		p.addSource(source)
 	}
-	p.addPacks(c.Packs, p.settleCRS(c.Setup))
+	p.addSetup(p.settleCRS(c.Setup))
+	p.addPacks(c.Packs)
 	p.addText("properties", strings.Join(c.Engine, "\n"))
 	p.addText("exclude_rules", strings.Join(c.Exclusions, "\n"))
 	p.addText("directives", c.Directives)
@@ -95,7 +99,7 @@ func (p *program) addEmbeddedCRS() {
 		p.fail(fmt.Errorf("embedded rule set: no files found (%w)", err))
 	}
 	slices.Sort(files)
-	for _, file := range append([]string{"@crs-setup.conf.example"}, files...) {
+	for _, file := range append([]string{setupFile}, files...) {
 		text, err := fs.ReadFile(coreruleset.FS, file)
 		if err != nil {
 			p.fail(fmt.Errorf("embedded rule set: %w", err))

@@ -33,6 +33,24 @@ func (r *Rule) WithoutActions(drop func(Action) bool) Directive {
 	})
 }
 
+// WithVariable returns the directive with another value in each setvar that assigns a variable such as tx.name, or removes it. What adds to
+// the variable stays.
+func (r *Rule) WithVariable(name, value string) Directive {
+	return r.withActions(func(list string) string {
+		parts := splitActions(list)
+		for i, part := range parts {
+			a := parseAction(part)
+			written, assigned, _ := strings.Cut(a.Value, "=")
+			written = strings.TrimPrefix(strings.TrimSpace(written), "!")
+			if a.Name != "setvar" || !strings.EqualFold(written, name) || strings.HasPrefix(assigned, "+") || strings.HasPrefix(assigned, "-") {
+				continue
+			}
+			parts[i] = "setvar:'" + name + "=" + value + "'"
+		}
+		return strings.Join(parts, ",")
+	})
+}
+
 // WithCompleteSetvars returns the directive with CompleteSetvars of its actions.
 func (r *Rule) WithCompleteSetvars() Directive { return r.withActions(CompleteSetvars) }
 
