@@ -79,6 +79,7 @@ func (p *program) settleRule(u *unit) {
 		p.settleTargets(u, i)
 		p.settleOperator(u, i)
 		p.settleActions(u, i)
+		p.settleControls(u, i)
 	}
 }
 

@@ -33,6 +33,24 @@ func (r *Rule) WithoutActions(drop func(Action) bool) Directive {
 	})
 }
 
+// WithExpanded returns the directive with other actions in the place of those for which expand has values: one for each value.
+func (r *Rule) WithExpanded(expand func(Action) (values []string)) Directive {
+	return r.withActions(func(list string) string {
+		var written []string
+		for _, part := range splitActions(list) {
+			a := parseAction(part)
+			values := expand(a)
+			if len(values) == 0 {
+				written = append(written, part)
+			}
+			for _, value := range values {
+				written = append(written, a.Name+":'"+value+"'")
+			}
+		}
+		return strings.Join(written, ",")
+	})
+}
+
 // WithVariable returns the directive with another value in each setvar that assigns a variable such as tx.name, or removes it. What adds to
 // the variable stays.
 func (r *Rule) WithVariable(name, value string) Directive {

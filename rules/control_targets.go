@@ -1,0 +1,105 @@
+package rules
+
+import (
+	"fmt"
+	"strings"
+
+	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// settleControls writes the actions ctl:ruleRemoveById and ctl:ruleRemoveTargetBy… with one range of ids and one target each. Coraza takes the
+// rest of a list for a part of the name, ignores unknown variables, and reports malformed ids only where nobody reads it.
+func (p *program) settleControls(u *unit, i int) {
+	if len(u.directives) == 0 {
+		return
+	}
+	var problem error
+	r := &u.rules[i]
+	expanded := r.WithExpanded(func(a seclang.Action) []string {
+		values, err := expandControl(a)
+		if err != nil && problem == nil {
+			problem = fmt.Errorf("ctl:%s: %w", a.Value, err)
+		}
+		return values
+	})
+	switch {
+	case problem != nil:
+		p.reject(u, problem)
+	case expanded.Args != r.Args:
+		u.rewrite(i, expanded)
+	}
+}
+
+// expandControl returns the values with one range and one target each of an action that removes rules or targets by lists, nil of others.
+func expandControl(a seclang.Action) (values []string, err error) {
+	control, value, _ := strings.Cut(a.Value, "=")
+	if a.Name != "ctl" || !strings.HasPrefix(strings.ToLower(control), "ruleremove") {
+		return nil, nil
+	}
+	rules, targets, hasTargets := strings.Cut(value, ";")
+	ranges := []string{rules}
+	if strings.HasSuffix(strings.ToLower(control), "byid") {
+		ranges = strings.FieldsFunc(rules, func(c rune) bool { return c == ' ' || c == ',' })
+		if err := checkRanges(ranges); err != nil {
+			return nil, err
+		}
+	}
+	list := []string{""}
+	if strings.HasPrefix(strings.ToLower(control), "ruleremovetarget") {
+		if !hasTargets {
+			return nil, fmt.Errorf("no target (want one behind a semicolon, such as 942100;ARGS:q)")
+		}
+		list = seclang.SplitTargets(targets)
+	}
+	for _, target := range list {
+		if hasTargets {
+			if err := checkRemovedTarget(target); err != nil {
+				return nil, err
+			}
+			target = ";" + target
+		}
+		for _, ids := range ranges {
+			values = append(values, control+"="+ids+target)
+		}
+	}
+	if len(values) == 1 {
+		return nil, nil
+	}
+	return values, nil
+}
+
+func checkRanges(ranges []string) error {
+	for _, ids := range ranges {
+		if _, _, err := idRange(ids); err != nil {
+			return err
+		}
+	}
+	if len(ranges) == 0 {
+		return fmt.Errorf("no rule (want an id or a range of ids such as 942100-942199)")
+	}
+	return nil
+}
+
+// checkRemovedTarget reports a target that an action cannot remove.
+func checkRemovedTarget(target string) error {
+	if strings.HasPrefix(target, "!") || strings.HasPrefix(target, "&") {
+		return fmt.Errorf("malformed target %q (want a variable such as ARGS:q)", target)
+	}
+	return checkUpdatedTarget(target)
+}
+
+// checkUpdatedTarget reports a target whose variable Coraza does not have.
+func checkUpdatedTarget(target string) error {
+	variable, key, _ := strings.Cut(strings.TrimLeft(target, "!&"), ":")
+	v, err := corazavariables.Parse(variable)
+	switch {
+	case err != nil:
+		return fmt.Errorf("unknown variable %q of the target %q (commas and bars separate targets; a key that has them is written as an expression)",
+			variable, target)
+	case key != "" && !v.CanBeSelected():
+		return fmt.Errorf("malformed target %q (%s has no keys)", target, strings.ToUpper(variable))
+	}
+	return nil
+}
