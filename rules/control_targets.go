@@ -70,10 +70,11 @@ func expandControl(a seclang.Action) (values []string, err error) {
 	return values, nil
 }
 
+// checkRanges reports ids that Coraza cannot read. Those of markers, 0, are fine for it.
 func checkRanges(ranges []string) error {
 	for _, ids := range ranges {
-		if _, _, err := idRange(ids); err != nil {
-			return err
+		if low, high, err := numberRange(ids); err != nil || low < 0 || high < low {
+			return fmt.Errorf("malformed rule %q (want an id or a range of ids such as 942100-942199)", ids)
 		}
 	}
 	if len(ranges) == 0 {

@@ -36,6 +36,7 @@ type program struct {
 	data       map[string][]byte   // content of data files by the name under which Coraza asks for them
 	read       map[string]readFile // by file name
 	files      files
+	plugins    pluginParts // until they are placed
 
 	warnings []string    // what was left out and does no harm
 	problems []error     // what refuses the rule set
@@ -62,6 +63,7 @@ func readProgram(c Config) *program {
 	for _, source := range c.Sources {
 		p.addSource(source)
 	}
+	p.placePlugins()
 	p.addSetup(p.settleCRS(c.Setup))
 	p.addPacks(c.Packs)
 	p.addText("properties", strings.Join(c.Engine, "\n"))

@@ -20,6 +20,17 @@ func (r *Rule) WithOperator(name string) Directive {
 	return r.withArgs(targets + ` "` + written + `"` + rest)
 }
 
+// WithArgument returns the directive with another argument for its operator, which is named.
+func (r *Rule) WithArgument(argument string) Directive {
+	targets, rest, _ := strings.Cut(r.Args, " ")
+	operator, rest, err := cutQuoted(strings.TrimLeft(rest, " "))
+	if err != nil {
+		return r.Directive
+	}
+	name, _, _ := strings.Cut(operator, " ")
+	return r.withArgs(targets + ` "` + name + " " + argument + `"` + rest)
+}
+
 // WithoutActions returns the directive without the actions that drop picks.
 func (r *Rule) WithoutActions(drop func(Action) bool) Directive {
 	return r.withActions(func(list string) string {
