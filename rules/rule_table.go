@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -116,6 +117,9 @@ func (t *ruleTable) add(r *seclang.Rule) *RuleInfo {
 // isDetection reports whether a rule says something of the traffic: it has a severity, blocks, or logs a message, and does not only set
 // things up or sum up. One without a severity counts as critical when it blocks, else as a notice.
 func (t *RuleInfo) isDetection() bool { return t.detects }
+
+// wording returns what is said of matches of a rule that has no message.
+func (t *RuleInfo) wording() string { return fmt.Sprintf("Rule %d matched", t.ID) }
 
 // isOfCRS reports whether a rule is one with which the Core Rule Set sets things up or sums up.
 func isOfCRS(id int) bool {
