@@ -46,7 +46,7 @@ func expandControl(a seclang.Action) (values []string, err error) {
 			return nil, err
 		}
 	}
-	list := []string{""}
+	list, edited := []string{""}, false
 	if strings.HasPrefix(strings.ToLower(control), "ruleremovetarget") {
 		if !hasTargets {
 			return nil, fmt.Errorf("no target (want one behind a semicolon, such as 942100;ARGS:q)")
@@ -58,16 +58,30 @@ func expandControl(a seclang.Action) (values []string, err error) {
 			if err := checkRemovedTarget(target); err != nil {
 				return nil, err
 			}
-			target = ";" + target
+			loose := ignoringCase(target)
+			edited = edited || loose != target
+			target = ";" + loose
 		}
 		for _, ids := range ranges {
 			values = append(values, control+"="+ids+target)
 		}
 	}
-	if len(values) == 1 {
+	if len(values) == 1 && !edited {
 		return nil, nil
 	}
 	return values, nil
+}
+
+// ignoringCase returns a target that is to be excluded with an expression that finds names in any case. Coraza compares it with names in lower
+// case, so that one with upper case would find none.
+func ignoringCase(target string) string {
+	variable, key, _ := strings.Cut(target, ":")
+	isPath := strings.HasSuffix(strings.ToUpper(variable), "XML") || strings.HasSuffix(strings.ToUpper(variable), "JSON")
+	expression, isExpression := strings.CutPrefix(strings.TrimPrefix(key, "'"), "/")
+	if isPath || !isExpression || strings.ToLower(key) == key || strings.HasPrefix(expression, "(?i)") {
+		return target
+	}
+	return strings.TrimSuffix(target, expression) + "(?i)" + expression
 }
 
 // checkRanges reports ids that Coraza cannot read. Those of markers, 0, are fine for it.

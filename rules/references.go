@@ -72,10 +72,13 @@ func (refs *references) settle(u *unit) {
 func (refs *references) updateTargets(u *unit, by string, words []string) {
 	last := len(words) - 1
 	targets := seclang.SplitTargets(words[last])
-	for _, target := range targets {
+	for i, target := range targets {
 		if err := checkUpdatedTarget(target); err != nil {
 			refs.program.reject(u, err)
 			return
+		}
+		if strings.HasPrefix(target, "!") {
+			targets[i] = ignoringCase(target)
 		}
 	}
 	if by == "id" {

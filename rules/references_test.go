@@ -124,6 +124,33 @@ SecRule ARGS "@contains x" "id:12,phase:2,deny,severity:2,msg:'Second',tag:'atta
 	}
 }
 
+func TestExclusionsFindNamesInAnyCase(t *testing.T) {
+	const rules = `SecRule ARGS|REQUEST_COOKIES|REQUEST_HEADERS|XML:/* "@contains attack" "id:11,phase:2,deny,msg:'one'"` + "\n"
+	for directive, silent := range map[string]bool{
+		`SecRuleUpdateTargetById 11 "!ARGS:/^userName$/"`:                                                      true,
+		`SecRuleUpdateTargetById 11 "!ARGS:/^user[A-Z]/"`:                                                      true,
+		`SecRuleUpdateTargetById 11 "!ARGS:'/^(userName|x)$/'"`:                                                true,
+		`SecRuleUpdateTargetById 11 "!ARGS:/(?i)^USERNAME$/"`:                                                  true,
+		`SecRuleUpdateTargetById 11 "!ARGS:/^username$/"`:                                                      true,
+		`SecRuleUpdateTargetById 11 "!ARGS:userName"`:                                                          true,
+		`SecRuleUpdateTargetById 11 "!ARGS:x,!ARGS:/^userNam[A-Ze]$/"`:                                         true,
+		`SecRuleUpdateTargetById 11 "!ARGS:/^UserKey$/"`:                                                       false,
+		`SecRuleUpdateTargetById 11 "!XML://UserName"`:                                                         false,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=11;ARGS:/^userName$/"`:                    true,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=11;ARGS:/^UserKey$/"`:                     false,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetByMsg=one;ARGS:/^user\w+N/|ARGS:/^userName$/"`: true,
+	} {
+		for _, gate := range []string{"on", "off"} {
+			set := open(t, setting.Map{"rules": ownFile(t, rules), "rule_packs": "off", "directives": directive, "gate": gate})
+			transaction := sample()
+			transaction.URI = "/?userName=attack"
+			v, err := set.Inspect(transaction)
+			require.NoError(t, err)
+			require.Equal(t, silent, len(v.Matches) == 0, "%s, gate %s", directive, gate)
+		}
+	}
+}
+
 func TestTargetsThatNothingMeansAreReportedWithTheirPlace(t *testing.T) {
 	for directive, want := range map[string]string{
 		`SecRuleUpdateTargetById 942100 "!ARGS:k,l"`: `SecRuleUpdateTargetById: unknown variable "l" of the target "l" ` +
