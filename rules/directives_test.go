@@ -80,7 +80,7 @@ func fate(t *testing.T, d directive) string {
 	why, leftOut := strings.CutPrefix(strings.TrimLeft(strings.TrimPrefix(found[0], place), ": "), "left out: ")
 	switch {
 	case leftOut && len(report.Warnings) == 1:
-		return "left out with a warning: " + why
+		return "omitted with a warning: " + why
 	case len(report.Refused) == 1:
 		return "prevents startup: " + strings.TrimPrefix(why, "is refused: ")
 	}

@@ -24,6 +24,9 @@ func (a *Assignment) action() string {
 // addSetup gives variables of CRS the values of properties. They are assigned in front of the user's files and take the place of what these
 // assign for every transaction, so that what they assign for some alone, such as a path or an address, still holds.
 func (p *program) addSetup(setup []Assignment) {
+	if len(setup) == 0 {
+		return
+	}
 	rows := make([]string, len(setup))
 	for i := range setup {
 		rows[i] = setup[i].action()
