@@ -62,6 +62,7 @@ generate: ## what is written from other files: the plugin's tables of properties
 	$(GO) test -tags $(TAGS) -run 'Current|Pages' ./cmd/wafctl -update
 	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run 'TheSampleIsAnAlert|SampleBecomesTheAlert' ./filter
 	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run TestAlertsPage ./docs
+	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run TestThePageOfDirectivesIsCurrent ./rules
 
 bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECORDS=200, BENCH_FLAGS=-short)
 	@mkdir -p build/work

@@ -22,6 +22,7 @@ var cefFields = map[string]int{
 	"cn1": 0, "cn1Label": 1023, "cn2": 0, "cn2Label": 1023, "cnt": 0, "start": 0, "end": 0, "reason": 1023, "dvchost": 100,
 	"deviceInboundInterface": 128, "requestMethod": 1023, "request": 1023, "msg": 1023, "requestClientApplication": 1023,
 	"requestContext": 2048, "c6a2": -6, "c6a2Label": 1023, "c6a3": -6, "c6a3Label": 1023, "flexString1": 1023, "flexString1Label": 128,
+	"flexString2": 1023, "flexString2Label": 128,
 	"cs1": 4000, "cs1Label": 1023, "cs2": 4000, "cs2Label": 1023, "cs3": 4000, "cs3Label": 1023, "cs4": 4000, "cs4Label": 1023,
 	"cs5": 4000, "cs5Label": 1023, "cs6": 4000, "cs6Label": 1023,
 }

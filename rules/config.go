@@ -2,6 +2,7 @@ package rules
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
@@ -10,16 +11,16 @@ import (
 
 // Config says which rules are loaded and how they are set up.
 type Config struct {
-	Sources    []string // "crs", files, globs, directories; in load order
-	Packs      []string // the project's own packs of rules
-	Setup      []string // SecActions that set CRS variables, for the place before CRS reads them
-	Engine     []string // directives that set the engine up
-	Exclusions []string // directives that remove rules
-	Directives string   // SecLang text for the end
-	Strict     bool     // a directive that cannot be used refuses the rule set
-	CacheSize  int64    // bytes for remembered verdicts, 0 remembers none
-	Gate       bool     // the engine only judges transactions that the gate cannot prove to be clean
-	Profile    bool     // where the time goes is kept, for Set.Profile; it costs some time itself
+	Sources    []string     // "crs", files, globs, directories; in load order
+	Packs      []string     // the project's own packs of rules
+	Setup      []Assignment // values of CRS variables
+	Engine     []string     // directives that set the engine up
+	Exclusions []string     // directives that remove rules
+	Directives string       // SecLang text for the end
+	Strict     bool         // a directive that cannot be used refuses the rule set
+	CacheSize  int64        // bytes for remembered verdicts, 0 remembers none
+	Gate       bool         // the engine only judges transactions that the gate cannot prove to be clean
+	Profile    bool         // where the time goes is kept, for Set.Profile; it costs some time itself
 }
 
 // Properties are the settings of a rule set in the order in which help lists them.
@@ -57,16 +58,12 @@ func ReadConfig(r *setting.Reader) Config {
 		Gate:       r.Bool("gate"),
 		CacheSize:  r.Size("cache_size"),
 	}
-	embedded := false
-	for _, source := range c.Sources {
-		embedded = embedded || source == embeddedCRS
-	}
 	for _, s := range crsSettings {
-		if action := s.read(r, embedded); action != "" {
-			c.Setup = append(c.Setup, action)
+		if assignment, given := s.read(r); given {
+			c.Setup = append(c.Setup, assignment)
 		}
 	}
-	checkParanoia(r, embedded)
+	checkParanoia(r, slices.Contains(c.Sources, embeddedCRS))
 	for _, s := range engineSettings {
 		if directive := s.read(r); directive != "" {
 			c.Engine = append(c.Engine, directive)

@@ -17,7 +17,7 @@ type crsSetting struct {
 	low      int    // smallest number; numbers only
 	high     int    // largest number; 0 for text
 	list     wrapping
-	def      string
+	def      string // of CRS itself, which sets it where nothing else has
 	help     string
 }
 
@@ -34,7 +34,7 @@ var (
 const maxNumber = 1 << 30
 
 // settingIDs is the first id of the rules that properties make. It is not the id of the rule in crs-setup.conf that sets
-// the same variable: that one stays, sets other variables too, and is overruled because the property's comes later.
+// the same variable: that one stays, and sets other variables too.
 const settingIDs = 7_000_000
 
 var crsSettings = []crsSetting{
@@ -74,14 +74,13 @@ func (s crsSetting) describe() []setting.Property {
 	return all
 }
 
-// read returns the SecAction that sets the variable, "" when nothing is to be set. A default is only
-// written for the embedded CRS: a user's own crs-setup.conf keeps its values unless a property overrules them.
-func (s crsSetting) read(r *setting.Reader, withDefaults bool) string {
+// read returns what the property assigns; nothing is assigned when it is not given, so that defaults stay those of the rules.
+func (s crsSetting) read(r *setting.Reader) (a Assignment, given bool) {
 	if s.older != "" && r.Given(s.older) && !r.Given(s.property) {
 		s.property = s.older
 	}
-	if !r.Given(s.property) && (!withDefaults || s.def == "") {
-		return ""
+	if !r.Given(s.property) {
+		return a, false
 	}
 	value := r.Text(s.property)
 	switch {
@@ -89,11 +88,11 @@ func (s crsSetting) read(r *setting.Reader, withDefaults bool) string {
 		value = fmt.Sprint(r.Int(s.property, s.low, s.high))
 	case strings.ContainsAny(value, "'\"\\%\n"):
 		r.Problem(s.property, fmt.Errorf("malformed list %q (want words separated by blanks, without quotes, backslashes and %%)", value))
-		return ""
+		return a, false
 	default:
 		value = s.list.wrap(value)
 	}
-	return fmt.Sprintf(`SecAction "id:%d,phase:1,pass,t:none,nolog,setvar:'tx.%s=%s'"`, settingIDs+s.ruleID-900000, s.variable, value)
+	return Assignment{settingIDs + s.ruleID - 900000, s.variable, value}, true
 }
 
 func (w wrapping) wrap(list string) string {
@@ -107,7 +106,7 @@ func (w wrapping) wrap(list string) string {
 
 // checkParanoia refuses levels with which CRS has every request alert (rule 901500): those of the rules that run have to hold those of the
 // rules that count.
-func checkParanoia(r *setting.Reader, withDefaults bool) {
+func checkParanoia(r *setting.Reader, embedded bool) {
 	level := func(property, older string) (int, bool) {
 		for _, name := range []string{property, older} {
 			if r.Given(name) {
@@ -115,7 +114,7 @@ func checkParanoia(r *setting.Reader, withDefaults bool) {
 				return n, err == nil // another problem tells
 			}
 		}
-		return 1, withDefaults
+		return 1, embedded // the default of CRS
 	}
 	blocking, known := level("blocking_paranoia", "paranoia")
 	detection, given := level("detection_paranoia", "executing_paranoia")

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,11 +20,11 @@ type crsVersion struct {
 var crsSignature = regexp.MustCompile(`OWASP_CRS/((\d+)\.[\w.-]+)`)
 
 // settleCRS recognizes the Core Rule Set among the rules: it says what an older one means, and refuses two at once. It
-// returns the rows of settings under the names of variables that this version reads.
-func (p *program) settleCRS(settings []string) []string {
+// returns the assignments of properties under the names of variables that this version reads.
+func (p *program) settleCRS(setup []Assignment) []Assignment {
 	versions := p.crsVersions()
 	if len(versions) == 0 {
-		return settings
+		return setup
 	}
 	first := versions[0]
 	p.crs3 = first.major == 3
@@ -38,11 +39,12 @@ func (p *program) settleCRS(settings []string) []string {
 			"current one)", first.place, first.text))
 	}
 	if !p.crs3 {
-		return settings
+		return setup
 	}
-	renamed := make([]string, len(settings))
-	for i, row := range settings {
-		renamed[i] = crs3Names.Replace(row)
+	renamed := slices.Clone(setup)
+	for i := range renamed {
+		variable := crs3Names.Replace("tx." + renamed[i].Variable)
+		renamed[i].Variable = strings.TrimPrefix(variable, "tx.")
 	}
 	return renamed
 }

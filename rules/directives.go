@@ -62,6 +62,7 @@ var leftOut = map[string]string{
 	"secrequestbodyinmemorylimit":    "bodies are held in memory only",
 	"secruleinheritance":             "there is one set of rules, and nothing to inherit from",
 	"secruleperftime":                "no timing by rule",
+	"secrxprefilter":                 "the prefilter of this project takes its place",
 	"secsensorid":                    noAudit,
 	"secserversignature":             "responses are not changed",
 	"secstatusengine":                "nothing is reported to other hosts",
@@ -114,6 +115,7 @@ func (p *program) settle() {
 	for i := range all {
 		p.settleRule(&all[i])
 	}
+	p.settleDatasets(all)
 	p.settleIDs(all)
 	p.settleReferences(all)
 	p.replace(all)

@@ -33,10 +33,10 @@ func (p *program) addDirectory(dir string) {
 		p.fail(fmt.Errorf("directory %q: %w", dir, err))
 	case main == "":
 		for _, file := range ordered(dir) {
-			p.addFile(file, r, place{})
+			p.addSourceFile(file, r)
 		}
 	default:
-		p.addFile(main, r, place{})
+		p.addSourceFile(main, r)
 		for _, file := range files {
 			if !r.loaded[realPath(file)] {
 				p.warnings = append(p.warnings, fmt.Sprintf("%s: not loaded: %s does not include it", file, main))

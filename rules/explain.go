@@ -29,6 +29,7 @@ type Matched struct {
 	ID            int
 	Message, Data string
 	Tags          []string
+	Logged        bool // ModSecurity would write it to its log
 }
 
 // Variable is one value that rules can read.
@@ -87,8 +88,9 @@ func (s *Set) explain(x *Explanation, e *engine, tx types.Transaction) {
 	texts := s.texts()
 	for _, m := range tx.MatchedRules() {
 		id := m.Rule().ID()
-		x.Matched = append(x.Matched, Matched{id, strings.Clone(m.Message()), strings.Clone(m.Data()), m.Rule().Tags()})
-		if info := e.table.infos[id]; info != nil && info.isDetection() {
+		info := e.table.infos[id]
+		x.Matched = append(x.Matched, Matched{id, strings.Clone(m.Message()), strings.Clone(m.Data()), m.Rule().Tags(), info != nil && info.logs})
+		if info != nil && info.isDetection() {
 			x.Reasons = append(x.Reasons, newReason(texts[id], m.MatchedDatas()))
 		}
 	}

@@ -37,7 +37,7 @@ func (p *program) addGlob(pattern string) {
 		p.fail(fmt.Errorf("glob %q matches no file", pattern))
 	}
 	for _, file := range files {
-		p.addFile(file, &reading{root: filepath.Dir(file), loaded: map[string]bool{}}, place{})
+		p.addSourceFile(file, &reading{root: filepath.Dir(file), loaded: map[string]bool{}})
 	}
 }
 
@@ -51,8 +51,15 @@ func (p *program) addPath(name string) {
 	case info.IsDir():
 		p.addDirectory(name)
 	default:
-		p.addFile(name, &reading{root: filepath.Dir(name), loaded: map[string]bool{}}, place{})
+		p.addSourceFile(name, &reading{root: filepath.Dir(name), loaded: map[string]bool{}})
 	}
+}
+
+// addSourceFile adds a file that a source names, with what it includes. That of a plugin is set aside.
+func (p *program) addSourceFile(file string, r *reading) {
+	from := len(p.directives)
+	p.addFile(file, r, place{})
+	p.setAside(file, from)
 }
 
 // addFile adds a file and what it includes.

@@ -246,7 +246,7 @@ func newMatch(info *RuleInfo, m types.MatchedRule) Match {
 		match.values = len(all)
 	}
 	if match.Message == "" {
-		match.Message = fmt.Sprintf("Rule %d matched", info.ID)
+		match.Message = info.wording()
 	}
 	match.conceal()
 	return match

@@ -55,6 +55,9 @@ func (s *Set) texts() map[int]string {
 
 func newLoaded(info *RuleInfo, r *seclang.Rule) Loaded {
 	message, _ := r.Action("msg")
+	if message == "" && info.isDetection() {
+		message = info.wording()
+	}
 	return Loaded{RuleInfo: info, Message: message, Text: r.Name + " " + r.Args, Detection: info.isDetection()}
 }
 

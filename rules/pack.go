@@ -3,7 +3,6 @@ package rules
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
@@ -41,12 +40,11 @@ const (
 
 // addPacks puts packs where their scores count: before the rules with which CRS sums scores up, or before rules of their own where
 // there is no CRS.
-func (p *program) addPacks(names []string, settings []string) {
+func (p *program) addPacks(names []string) {
 	alone := len(names) > 0 && p.ruleBetween(firstBlocking, lastBlocking) < 0
 	if alone { // in front of the user's rules, which may set something else
 		p.insert(p.engineDirectives(), packFile(packs.ScoringSetup), p.packText(packs.ScoringSetup))
 	}
-	p.insertBefore(901000, 901999, "settings", strings.Join(settings, "\n"))
 	for _, name := range names {
 		p.insertBefore(firstBlocking, lastBlocking, packFile(name), p.packText(name))
 	}

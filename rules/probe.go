@@ -107,7 +107,7 @@ func probeText(u *unit, datasets string) string {
 
 func usesDataset(u *unit) bool {
 	for i := range u.rules {
-		if strings.HasSuffix(strings.ToLower(u.rules[i].Operator.Name), "fromdataset") {
+		if isOfDataset(u.rules[i].Operator.Name) {
 			return true
 		}
 	}

@@ -55,17 +55,36 @@ func (refs *references) settle(u *unit) {
 	switch {
 	case len(words) == 0:
 	case isRemoval && by == "id":
-		refs.byID(u, "SecRuleRemoveById", words, "")
+		refs.byID(u, "SecRuleRemoveById", words, nil)
 	case isRemoval:
-		refs.byText(u, by, "SecRuleRemoveById", words[0], "")
-	case isUpdate && update == "id" && len(words) > 1:
-		refs.byID(u, "SecRuleUpdateTargetById", words[:len(words)-1], words[len(words)-1])
-	case isUpdate && len(words) == 2:
-		refs.byText(u, update, "SecRuleUpdateTargetById", words[0], words[1])
-	case isUpdate:
+		refs.byText(u, by, "SecRuleRemoveById", words[0], nil)
+	case isUpdate && (len(words) < 2 || update != "id" && len(words) > 2):
 		refs.program.reject(u, fmt.Errorf("%d arguments (want the rules and the targets)", len(words)))
+	case isUpdate:
+		refs.updateTargets(u, update, words)
 	case d.Is("SecRuleUpdateActionById") && len(words) > 1:
-		refs.byID(u, "SecRuleUpdateActionById", words[:len(words)-1], seclang.CompleteSetvars(withoutGaps(words[len(words)-1])))
+		actions := seclang.CompleteSetvars(withoutGaps(words[len(words)-1]))
+		refs.byID(u, "SecRuleUpdateActionById", words[:len(words)-1], []string{actions})
+	}
+}
+
+// updateTargets writes one directive for each target: Coraza takes a comma for a part of a name.
+func (refs *references) updateTargets(u *unit, by string, words []string) {
+	last := len(words) - 1
+	targets := seclang.SplitTargets(words[last])
+	for i, target := range targets {
+		if err := checkUpdatedTarget(target); err != nil {
+			refs.program.reject(u, err)
+			return
+		}
+		if strings.HasPrefix(target, "!") {
+			targets[i] = ignoringCase(target)
+		}
+	}
+	if by == "id" {
+		refs.byID(u, "SecRuleUpdateTargetById", words[:last], targets)
+	} else {
+		refs.byText(u, by, "SecRuleUpdateTargetById", words[0], targets)
 	}
 }
 
@@ -78,8 +97,8 @@ func withoutGaps(actions string) string {
 	return strings.Join(parts, ",")
 }
 
-// byID writes one directive for each id or range of ids that names a rule.
-func (refs *references) byID(u *unit, directive string, words []string, argument string) {
+// byID writes one directive for each id or range of ids that names a rule, and for each argument.
+func (refs *references) byID(u *unit, directive string, words, arguments []string) {
 	var lines []string
 	d := u.directives[0]
 	for _, part := range strings.FieldsFunc(strings.Join(words, " "), func(c rune) bool { return c == ' ' || c == ',' }) {
@@ -96,8 +115,8 @@ func (refs *references) byID(u *unit, directive string, words []string, argument
 		if low == high {
 			part = strconv.Itoa(low)
 		}
-		lines = append(lines, reference(directive, part, argument))
-		if argument == "" {
+		lines = append(lines, directivesFor(directive, part, arguments)...)
+		if arguments == nil {
 			refs.before = slices.DeleteFunc(refs.before, func(k known) bool { return low <= k.id && k.id <= high })
 		}
 	}
@@ -106,7 +125,7 @@ func (refs *references) byID(u *unit, directive string, words []string, argument
 
 // byText writes one directive for all rules that have a tag or a message, which is a regular expression when no rule has it
 // as it is written.
-func (refs *references) byText(u *unit, by, directive, wanted, argument string) {
+func (refs *references) byText(u *unit, by, directive, wanted string, arguments []string) {
 	ids := refs.having(by, func(text string) bool { return text == wanted })
 	if ids == nil {
 		if expression, err := regexp.Compile(wanted); err == nil {
@@ -117,11 +136,11 @@ func (refs *references) byText(u *unit, by, directive, wanted, argument string) 
 		refs.program.leave(u, fmt.Sprintf("no rule before it has this %s: %q", by, wanted))
 		return
 	}
-	lines := make([]string, len(ids))
-	for i, id := range ids {
-		lines[i] = reference(directive, strconv.Itoa(id), argument)
+	var lines []string
+	for _, id := range ids {
+		lines = append(lines, directivesFor(directive, strconv.Itoa(id), arguments)...)
 	}
-	if argument == "" {
+	if arguments == nil {
 		refs.before = slices.DeleteFunc(refs.before, func(k known) bool { return slices.Contains(ids, k.id) })
 	}
 	u.setLines(lines)
@@ -148,11 +167,15 @@ func (refs *references) warn(d *seclang.Directive, part string, low, high int) {
 	refs.program.warnings = append(refs.program.warnings, fmt.Sprintf("%s: %s has no effect: %s", d.Place(), d.Name, why))
 }
 
-func reference(directive, ids, argument string) string {
-	if argument == "" {
-		return directive + " " + ids
+// directivesFor writes a directive for rules, once for each argument, or without one.
+func directivesFor(directive, ids string, arguments []string) (lines []string) {
+	if arguments == nil {
+		return []string{directive + " " + ids}
 	}
-	return directive + " " + ids + ` "` + argument + `"`
+	for _, argument := range arguments {
+		lines = append(lines, directive+" "+ids+` "`+argument+`"`)
+	}
+	return lines
 }
 
 // setLines puts other directives in the place of the unit's, for the same line of the same file.
@@ -166,13 +189,19 @@ func (u *unit) setLines(lines []string) {
 
 // idRange reads an id, or a range of ids such as 942100-942199.
 func idRange(part string) (low, high int, err error) {
+	low, high, err = numberRange(part)
+	if err != nil || low < 1 || high < low {
+		return 0, 0, fmt.Errorf("malformed rule %q (want an id or a range of ids such as 942100-942199)", part)
+	}
+	return low, high, nil
+}
+
+// numberRange reads a number, or two with a dash between them.
+func numberRange(part string) (low, high int, err error) {
 	first, last, isRange := strings.Cut(part, "-")
 	low, err = strconv.Atoi(first)
 	if high = low; err == nil && isRange {
 		high, err = strconv.Atoi(last)
 	}
-	if err != nil || low < 1 || high < low {
-		return 0, 0, fmt.Errorf("malformed rule %q (want an id or a range of ids such as 942100-942199)", part)
-	}
-	return low, high, nil
+	return low, high, err
 }

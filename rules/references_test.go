@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -53,6 +54,133 @@ SecRule ARGS:a "@contains x" "id:13,phase:2,deny,severity:2,tag:'other'"
 	}
 	_, err := Open(config(t, setting.Map{"directives": "SecRuleRemoveById x-y"}))
 	require.ErrorContains(t, err, `directives:1: SecRuleRemoveById: malformed rule "x-y" (want an id or a range of ids such as 942100-942199)`)
+}
+
+func TestListsOfTargets(t *testing.T) {
+	const rules = `SecRule ARGS|REQUEST_COOKIES "@contains x" "id:11,phase:2,deny,severity:2,msg:'First, and only',tag:'attack-one'"
+SecRule ARGS "@contains x" "id:12,phase:2,deny,severity:2,msg:'Second',tag:'attack-two'"
+`
+	ctl := func(action string) string {
+		return `SecAction "id:1,phase:1,pass,nolog,` + action + `"`
+	}
+	for directive, c := range map[string]struct {
+		silent string // arguments at which rule 11 no longer looks
+		other  string // and rule 12
+	}{
+		`SecRuleUpdateTargetById 11 "!ARGS:k,!ARGS:l"`:                                              {"k l", ""},
+		`SecRuleUpdateTargetById 11 !ARGS:k,!ARGS:l`:                                                {"k l", ""},
+		`SecRuleUpdateTargetById 11 '!ARGS:k,!ARGS:l'`:                                              {"k l", ""},
+		`SecRuleUpdateTargetById 11 "!ARGS:k|!ARGS:l"`:                                              {"k l", ""},
+		`SecRuleUpdateTargetById 11 "!ARGS:k, !ARGS:l"`:                                             {"k l", ""},
+		`SecRuleUpdateTargetById 11 "!ARGS:k | !ARGS:l,!ARGS:m"`:                                    {"k l m", ""},
+		`SecRuleUpdateTargetById 11-12 "!ARGS:/^k{1,2}$/,!ARGS:l"`:                                  {"k l", "k l"},
+		`SecRuleUpdateTargetById 11,12 "!ARGS:k,!ARGS:l"`:                                           {"k l", "k l"},
+		`SecRuleUpdateTargetById 11 "!ARGS:'/^(k|l)$/',!ARGS:m"`:                                    {"k l m", ""},
+		`SecRuleUpdateTargetById 11 "!args:K,!Args:L"`:                                              {"k l", ""},
+		`SecRuleUpdateTargetById 11 "!ARGS:k,!REQUEST_HEADERS:a/b,!ARGS:l"`:                         {"k l", ""},
+		`SecRuleUpdateTargetByTag attack-one "!ARGS:k,!ARGS:l"`:                                     {"k l", ""},
+		`SecRuleUpdateTargetByTag "^attack-" "!ARGS:k|!ARGS:l"`:                                     {"k l", "k l"},
+		`SecRuleUpdateTargetByMsg "First, and only" "!ARGS:k,!ARGS:l"`:                              {"k l", ""},
+		ctl(`ctl:ruleRemoveTargetById=11;ARGS:k,ctl:ruleRemoveTargetById=11;ARGS:l`):                {"k l", ""},
+		ctl(`ctl:ruleRemoveTargetById=11;ARGS:k|ARGS:l`):                                            {"k l", ""},
+		ctl(`ctl:'ruleRemoveTargetById=11;ARGS:k,ARGS:l'`):                                          {"k l", ""},
+		ctl(`ctl:'ruleRemoveTargetById=11,12;ARGS:k, ARGS:l'`):                                      {"k l", "k l"},
+		ctl(`ctl:ruleRemoveTargetById=11-12;ARGS:k|ARGS:l`):                                         {"k l", "k l"},
+		ctl(`ctl:'ruleRemoveTargetById=11;ARGS:/^k{1,2}$/,ARGS:l'`):                                 {"k l", ""},
+		ctl(`ctl:ruleRemoveTargetByTag=attack-one;ARGS:k|ARGS:l`):                                   {"k l", ""},
+		ctl(`ctl:'ruleRemoveTargetByMsg=First, and only;ARGS:k,ARGS:l'`):                            {"k l", ""},
+		ctl(`ctl:ruleRemoveTargetById=11;ARGS|REQUEST_COOKIES`):                                     {"k l m", ""},
+		ctl(`ctl:'ruleRemoveById=11,12'`):                                                           {"k l m", "k l m"},
+		ctl(`ctl:'ruleRemoveById=11 12'`):                                                           {"k l m", "k l m"},
+		ctl(`ctl:ruleRemoveById=11-12`):                                                             {"k l m", "k l m"},
+		`SecRule ARGS:k,ARGS:l "@rx ." "id:1,phase:1,pass,nolog,ctl:ruleRemoveById=11"`:             {"k l", ""},
+		`SecRule "ARGS:k, ARGS:l" "@rx ." "id:1,phase:1,pass,nolog,ctl:ruleRemoveById=11"`:          {"k l", ""},
+		`SecRule ARGS:'/^(k|l)$/',ARGS:n "@rx ." "id:1,phase:1,pass,nolog,ctl:ruleRemoveById=11"`:   {"k l", ""},
+		`SecRule ARGS,!ARGS:m "@rx ." "id:1,phase:1,pass,nolog,ctl:ruleRemoveById=11"`:              {"k l", ""},
+		`SecRule ARGS:/^[k,l]$/ "@rx ." "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=11;ARGS"`: {"k l", ""},
+	} {
+		dir := t.TempDir()
+		write(t, dir, map[string]string{"a.conf": rules})
+		settings := setting.Map{"rules": dir, "rule_packs": "off", "directives": directive}
+		for _, gate := range []string{"on", "off"} {
+			settings["gate"] = gate
+			set := open(t, settings)
+			require.Empty(t, set.Warnings(), directive)
+			for _, name := range []string{"k", "l", "m"} {
+				transaction := sample()
+				transaction.URI = "/?" + name + "=x"
+				v, err := set.Inspect(transaction)
+				require.NoError(t, err)
+				var want []int
+				if !strings.Contains(c.silent, name) {
+					want = append(want, 11)
+				}
+				if !strings.Contains(c.other, name) {
+					want = append(want, 12)
+				}
+				require.Equal(t, want, ids(v), "%s: argument %s", directive, name)
+			}
+		}
+	}
+}
+
+func TestExclusionsFindNamesInAnyCase(t *testing.T) {
+	const rules = `SecRule ARGS|REQUEST_COOKIES|REQUEST_HEADERS|XML:/* "@contains attack" "id:11,phase:2,deny,msg:'one'"` + "\n"
+	for directive, silent := range map[string]bool{
+		`SecRuleUpdateTargetById 11 "!ARGS:/^userName$/"`:                                                      true,
+		`SecRuleUpdateTargetById 11 "!ARGS:/^user[A-Z]/"`:                                                      true,
+		`SecRuleUpdateTargetById 11 "!ARGS:'/^(userName|x)$/'"`:                                                true,
+		`SecRuleUpdateTargetById 11 "!ARGS:/(?i)^USERNAME$/"`:                                                  true,
+		`SecRuleUpdateTargetById 11 "!ARGS:/^username$/"`:                                                      true,
+		`SecRuleUpdateTargetById 11 "!ARGS:userName"`:                                                          true,
+		`SecRuleUpdateTargetById 11 "!ARGS:x,!ARGS:/^userNam[A-Ze]$/"`:                                         true,
+		`SecRuleUpdateTargetById 11 "!ARGS:/^UserKey$/"`:                                                       false,
+		`SecRuleUpdateTargetById 11 "!XML://UserName"`:                                                         false,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=11;ARGS:/^userName$/"`:                    true,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=11;ARGS:/^UserKey$/"`:                     false,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetByMsg=one;ARGS:/^user\w+N/|ARGS:/^userName$/"`: true,
+	} {
+		for _, gate := range []string{"on", "off"} {
+			set := open(t, setting.Map{"rules": ownFile(t, rules), "rule_packs": "off", "directives": directive, "gate": gate})
+			transaction := sample()
+			transaction.URI = "/?userName=attack"
+			v, err := set.Inspect(transaction)
+			require.NoError(t, err)
+			require.Equal(t, silent, len(v.Matches) == 0, "%s, gate %s", directive, gate)
+		}
+	}
+}
+
+func TestTargetsThatNothingMeansAreReportedWithTheirPlace(t *testing.T) {
+	for directive, want := range map[string]string{
+		`SecRuleUpdateTargetById 942100 "!ARGS:k,l"`: `SecRuleUpdateTargetById: unknown variable "l" of the target "l" ` +
+			`(commas and bars separate targets; a key that has them is written as an expression)`,
+		`SecRuleUpdateTargetById 942100 "!ARGS:k,"`:                                         `SecRuleUpdateTargetById: unknown variable "" of the target ""`,
+		`SecRuleUpdateTargetById 942100 !ARGS:k, !ARGS:l`:                                   `SecRuleUpdateTargetById: malformed rule "!ARGS:k"`,
+		`SecRuleUpdateTargetById 942100 ARGS "ARGS:k"`:                                      `SecRuleUpdateTargetById: malformed rule "ARGS"`,
+		`SecRuleUpdateTargetById 942100`:                                                    `SecRuleUpdateTargetById: 1 arguments`,
+		`SecRuleUpdateTargetById 942100 "!ARG:k"`:                                           `unknown variable "ARG" of the target "!ARG:k"`,
+		`SecRuleUpdateTargetById 942100 "!REQUEST_URI:k"`:                                   `malformed target "!REQUEST_URI:k" (REQUEST_URI has no keys)`,
+		`SecRuleUpdateTargetByTag attack-sqli "!ARGS:k,nothing"`:                            `unknown variable "nothing"`,
+		`SecRuleUpdateTargetByTag attack-sqli !ARGS:k !ARGS:l`:                              `3 arguments (want the rules and the targets)`,
+		`SecRuleUpdateTargetByMsg "a b" "!ARGS:k;!ARGS:l|x"`:                                `unknown variable "x"`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;ARGS:k,ARGS:l"`: `rule 1: invalid action`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;ARGS:k|l"`:      `rule 1: ctl:ruleRemoveTargetById=942100;ARGS:k|l: unknown variable "l"`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;!ARGS:k"`:       `malformed target "!ARGS:k" (want a variable such as ARGS:q)`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100"`:               `no target (want one behind a semicolon, such as 942100;ARGS:q)`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=sqli;ARGS:k"`:          `malformed rule "sqli" (want an id or a range`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetByTag=attack-sqli;ARG:k"`:   `unknown variable "ARG"`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveById=sqli"`:                       `malformed rule "sqli"`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveById="`:                           `no rule (want an id`,
+		`SecRule ARGS:k,l "@rx x" "id:1,phase:1,pass,nolog"`:                                `rule 1: unknown variable L`,
+	} {
+		_, err := Open(config(t, setting.Map{"directives": "# comment\n" + directive}))
+		require.ErrorContains(t, err, "directives:2: ", directive)
+		require.ErrorContains(t, err, want, directive)
+		report := Check(config(t, setting.Map{"directives": directive, "rules_strict": "off"}))
+		require.Empty(t, report.Refused, directive)
+		require.Contains(t, strings.Join(report.Broken, "\n"), want, directive)
+	}
 }
 
 func TestSpellingOfOperatorsIsForgiven(t *testing.T) {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"path"
 	"strconv"
 	"strings"
@@ -22,9 +23,11 @@ const defaultPhase = 2
 // newRuleTable reads what the text says of the rules, and from the compiled rules what directives that update rules can change.
 func newRuleTable(p *program, compiled *corazalink.WAF) *ruleTable {
 	t := &ruleTable{infos: map[int]*RuleInfo{}, blocking: map[int]bool{}}
-	var starter *RuleInfo // of the chain that the next rule continues
+	quiet := map[int]bool{} // whether rules of a phase log nothing unless they say so
+	var starter *RuleInfo   // of the chain that the next rule continues
 	for _, d := range p.directives {
 		if !isRule(&d) {
+			t.readLogging(&d, quiet)
 			continue
 		}
 		r, err := seclang.ParseRule(d)
@@ -33,8 +36,9 @@ func newRuleTable(p *program, compiled *corazalink.WAF) *ruleTable {
 		}
 		if starter == nil {
 			starter = t.add(&r)
+			starter.quiet = isQuiet(r.Actions, quiet[phaseOf(r.Actions)])
 		}
-		starter.chain = append(starter.chain, test{r.Operator.Name, r.Operator.Argument})
+		starter.chain = append(starter.chain, test{r.Operator.Name, writtenArgument(&r.Operator)})
 		if !r.Chained() {
 			starter = nil
 		}
@@ -43,6 +47,37 @@ func newRuleTable(p *program, compiled *corazalink.WAF) *ruleTable {
 		t.update(&compiled.Rules[i])
 	}
 	return t
+}
+
+// readLogging takes over what a directive other than a rule says of logging: that of the rules of a phase, or of rules by their ids.
+func (t *ruleTable) readLogging(d *seclang.Directive, quiet map[int]bool) {
+	words := d.Words()
+	switch {
+	case len(words) == 0:
+	case d.Is("SecDefaultAction"):
+		actions := seclang.ParseActions(words[0])
+		quiet[phaseOf(actions)] = isQuiet(actions, false)
+	case d.Is("SecRuleUpdateActionById"):
+		low, high, err := idRange(words[0])
+		if err != nil {
+			return
+		}
+		for id, info := range t.infos {
+			if low <= id && id <= high {
+				info.quiet = isQuiet(seclang.ParseActions(words[len(words)-1]), info.quiet)
+			}
+		}
+	}
+}
+
+// isQuiet reports whether actions keep a rule from logging; without any that says so, what held before does.
+func isQuiet(actions []seclang.Action, before bool) bool {
+	for _, a := range actions {
+		if a.Name == "log" || a.Name == "nolog" {
+			before = a.Name == "nolog"
+		}
+	}
+	return before
 }
 
 // update takes over what a compiled rule is.
@@ -54,7 +89,8 @@ func (t *ruleTable) update(r *corazalink.Rule) {
 	info.Phase, info.Severity, info.Tags = r.Phase, r.Severity, r.Tags
 	t.blocking[r.ID] = blocks(r.Disruptive())
 	hasSeverity := r.Severity != types.RuleSeverityUnset
-	tells := r.Log && len(r.Links) > 0 && r.Links[0].Message != ""
+	info.logs = r.Log || !info.quiet // a rule that says nothing of it logs, as in ModSecurity; Coraza wants the action
+	tells := info.logs && len(r.Links) > 0 && r.Links[0].Message != ""
 	info.detects = !isOfCRS(r.ID) && (hasSeverity || t.blocking[r.ID] || tells)
 	switch {
 	case hasSeverity:
@@ -81,6 +117,9 @@ func (t *ruleTable) add(r *seclang.Rule) *RuleInfo {
 // isDetection reports whether a rule says something of the traffic: it has a severity, blocks, or logs a message, and does not only set
 // things up or sum up. One without a severity counts as critical when it blocks, else as a notice.
 func (t *RuleInfo) isDetection() bool { return t.detects }
+
+// wording returns what is said of matches of a rule that has no message.
+func (t *RuleInfo) wording() string { return fmt.Sprintf("Rule %d matched", t.ID) }
 
 // isOfCRS reports whether a rule is one with which the Core Rule Set sets things up or sums up.
 func isOfCRS(id int) bool {

@@ -13,26 +13,26 @@ import (
 
 // yieldToOwnRules settles which rule counts where a file brings one that the base configuration has too: modsecurity.conf
 // usually brings the rules that choose body processors. The same rule counts once; another under the same id takes its
-// place.
+// place. The embedded crs-setup.conf yields to one in front of it.
 func (p *program) yieldToOwnRules(all []unit) {
-	base := map[int]*unit{}
+	base, own := map[int]*unit{}, map[int]bool{}
 	for i := range all {
 		u := &all[i]
 		id := u.id()
 		if len(u.directives) == 0 || id == 0 {
 			continue
 		}
-		if u.directives[0].File == engineFile {
+		switch earlier, found := base[id]; {
+		case u.directives[0].File == engineFile:
 			base[id] = u
-			continue
-		}
-		own, found := base[id]
-		switch {
+		case u.directives[0].File == setupFile && own[id]:
+			u.directives = nil
 		case !found:
-		case sameTest(own, u):
+			own[id] = true
+		case sameTest(earlier, u):
 			u.directives = nil
 		default:
-			own.directives = nil
+			earlier.directives = nil
 			delete(base, id)
 		}
 	}
@@ -45,7 +45,7 @@ func sameTest(a, b *unit) bool {
 	})
 }
 
-// settleDefaults lets one SecDefaultAction count for each phase, as ModSecurity 3 does.
+// settleDefaults lets one SecDefaultAction count for each phase, as ModSecurity 3 does. Those of the embedded crs-setup.conf yield to others.
 func (p *program) settleDefaults(all []unit) {
 	first := map[int]*seclang.Directive{}
 	for i := range all {
@@ -62,7 +62,7 @@ func (p *program) settleDefaults(all []unit) {
 		case !found:
 			d := u.directives[0]
 			first[phase] = &d
-		case earlier.Args == u.directives[0].Args:
+		case earlier.Args == u.directives[0].Args, u.directives[0].File == setupFile:
 			u.directives = nil
 		default:
 			p.reject(u, fmt.Errorf("phase %d has another one at %s", phase, earlier.Place()))
@@ -79,6 +79,7 @@ func (p *program) settleRule(u *unit) {
 		p.settleTargets(u, i)
 		p.settleOperator(u, i)
 		p.settleActions(u, i)
+		p.settleControls(u, i)
 	}
 }
 

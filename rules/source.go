@@ -24,6 +24,9 @@ const embeddedCRS = "crs"
 // engineFile is the file name of the base configuration, which no user's file has.
 const engineFile = "engine.conf"
 
+// setupFile is the file name of the embedded crs-setup.conf.
+const setupFile = "@crs-setup.conf.example"
+
 //go:embed engine.conf
 var engineText string
 
@@ -33,6 +36,7 @@ type program struct {
 	data       map[string][]byte   // content of data files by the name under which Coraza asks for them
 	read       map[string]readFile // by file name
 	files      files
+	plugins    pluginParts // until they are placed
 
 	warnings []string    // what was left out and does no harm
 	problems []error     // what refuses the rule set
@@ -59,7 +63,9 @@ func readProgram(c Config) *program {
 	for _, source := range c.Sources {
 		p.addSource(source)
 	}
-	p.addPacks(c.Packs, p.settleCRS(c.Setup))
+	p.placePlugins()
+	p.addSetup(p.settleCRS(c.Setup))
+	p.addPacks(c.Packs)
 	p.addText("properties", strings.Join(c.Engine, "\n"))
 	p.addText("exclude_rules", strings.Join(c.Exclusions, "\n"))
 	p.addText("directives", c.Directives)
@@ -95,7 +101,7 @@ func (p *program) addEmbeddedCRS() {
 		p.fail(fmt.Errorf("embedded rule set: no files found (%w)", err))
 	}
 	slices.Sort(files)
-	for _, file := range append([]string{"@crs-setup.conf.example"}, files...) {
+	for _, file := range append([]string{setupFile}, files...) {
 		text, err := fs.ReadFile(coreruleset.FS, file)
 		if err != nil {
 			p.fail(fmt.Errorf("embedded rule set: %w", err))

@@ -48,6 +48,8 @@ type RuleInfo struct {
 	Tags     []string
 	chain    []test
 	detects  bool
+	quiet    bool // the text keeps it from logging
+	logs     bool
 }
 
 // test is the operator of one rule of a chain.

@@ -163,7 +163,7 @@ func testFile(f *filter.Filter, file string) ([]testResult, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read tests: %w", err)
 	}
-	tests, err := ftw.Parse(text)
+	tests, err := ftw.Parse(file, text)
 	if err != nil {
 		return nil, fmt.Errorf("read tests: %s: %w", file, err)
 	}
@@ -248,11 +248,14 @@ func matchedText(x *filter.Explanation) string {
 	return "matched: " + strings.Trim(fmt.Sprint(ids), "[]")
 }
 
-// logText writes what matched as ModSecurity's error log has it, for the patterns of tests.
+// logText writes what matched as ModSecurity's error log has it, for the patterns of tests: rules with nolog have no line there.
 func logText(x *filter.Explanation) string {
 	var b strings.Builder
 	for i := range x.Rules.Matched {
 		m := &x.Rules.Matched[i]
+		if !m.Logged {
+			continue
+		}
 		data := strings.NewReplacer("\r", `\r`, "\n", `\n`).Replace(m.Data)
 		fmt.Fprintf(&b, "[id \"%d\"] [msg \"%s\"] [data \"%s\"]", m.ID, m.Message, data)
 		for _, tag := range m.Tags {

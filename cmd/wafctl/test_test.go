@@ -37,6 +37,32 @@ func TestRuleTestsOfOneFilePass(t *testing.T) {
 	require.Equal(t, result{out: "1 test: 1 passed, 0 failed, 0 skipped\n"}, got)
 }
 
+func TestPatternsOfRuleTestsSeeWhatIsLogged(t *testing.T) {
+	dir := t.TempDir()
+	rules := filepath.Join(dir, "own.conf")
+	require.NoError(t, os.WriteFile(rules, []byte(`SecAction "id:1,phase:1,pass,nolog,msg:'quiet'"
+SecRule ARGS:a "@streq x" "id:2,phase:2,deny,log,msg:'loud'"
+SecRule ARGS:a "@streq x" "id:3,phase:2,deny,nolog,msg:'quiet, and a detection'"
+`), 0o600))
+	for name, c := range map[string]struct {
+		uri, log, failure string
+	}{
+		"nothing is logged":          {"/", `no_match_regex: '\[id "\d+"\]'`, ""},
+		"a rule is":                  {"/?a=x", `match_regex: '\[id "2"\] \[msg "loud"\]'`, ""},
+		"and that is no clean log":   {"/?a=x", `no_match_regex: '\[id "\d+"\]'`, `the log matches "\\[id \"\\d+\"\\]"`},
+		"rules with nolog are quiet": {"/?a=x", `match_regex: '\[id "3"\]'`, `the log does not match`},
+	} {
+		file := filepath.Join(dir, "100.yaml")
+		require.NoError(t, os.WriteFile(file, []byte("{tests: [{stages: [{input: {uri: '"+c.uri+"'}, output: {log: {"+c.log+"}}}]}]}"), 0o600))
+		got := wafctl(nil, nil, "test", "--rules", rules, "--rule-packs", "off", file)
+		if c.failure == "" {
+			require.Equal(t, result{out: "1 test: 1 passed, 0 failed, 0 skipped\n"}, got, name)
+		} else {
+			require.Contains(t, got.out, c.failure, name)
+		}
+	}
+}
+
 func TestFaultsOfRuleTestsAreTold(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -47,7 +73,7 @@ func TestFaultsOfRuleTestsAreTold(t *testing.T) {
 	got := wafctl(nil, nil, "test", byRules, dir)
 	require.Equal(t, exitError, got.code)
 	for _, want := range []string{
-		"read tests: " + dir + "/broken.yaml: ", "read tests: " + dir + "/other.yaml: no rule_id in it (want FTW YAML)",
+		"read tests: " + dir + "/broken.yaml: ", "read tests: " + dir + "/other.yaml: no tests in it (want FTW YAML)",
 		"read tests: " + dir + `/wire.yaml: test 1: encoded request: `,
 	} {
 		require.Contains(t, got.err, want)

@@ -7,12 +7,10 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -28,10 +26,11 @@ func newTune(c *console, args []string) *cobra.Command {
 		Use:   "tune [flags] FILE…|-",
 		Short: "Propose exclusions from records that are known to be clean",
 		Long: `Evaluate records that are known to be clean, and propose the narrowest exclusions with which none of them alerts: a
-rule stops looking at one target, such as one argument. Only where that does not help the whole rule is excluded.
-The exclusions are tried before they are printed.
+rule stops looking at one target, such as one argument. Keys that differ in indexes of arrays only become one target.
+Only where that does not help the whole rule is excluded. The exclusions are tried before they are printed.
 
-Exclusions let attacks through, too. Read each one, and prefer a fix where a record looks wrong.
+Exclusions let attacks through, too. Read each one, and prefer a fix where a record looks wrong. Records that look like
+attacks themselves are listed first.
 
 The exit code is 0 when nothing alerts, 1 when exclusions are proposed, and 2 on errors.`,
 		Example: `  wafctl tune clean.ndjson.gz
@@ -87,8 +86,12 @@ func (t *tuning) run(ctx context.Context, names []string, output string) error {
 	if err != nil {
 		return err
 	}
+	attacks := suspects(t.alerts)
+	for i := range exclusions {
+		exclusions[i].attacks = attacksOf(attacks, exclusions[i].rule)
+	}
 	result := tuned{records: t.filter.Counts().Records, alerts: len(t.alerts), remaining: len(remaining), exclusions: exclusions,
-		before: t.settings["exclude_rules"], settings: settingsOf(exclusions, t.filter.Rules())}
+		attacks: attacks, before: t.settings["exclude_rules"], settings: settingsOf(exclusions, t.filter.Rules())}
 	if err := result.write(t.console, output); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func (t *tuning) run(ctx context.Context, names []string, output string) error {
 }
 
 // collect keeps what matched in a record that alerts.
-func (t *tuning) collect(_ string, r *checked) error {
+func (t *tuning) collect(file string, r *checked) error {
 	if r.err != nil || r.Kind != filter.Alert {
 		return nil
 	}
@@ -111,6 +114,8 @@ func (t *tuning) collect(_ string, r *checked) error {
 	if err != nil {
 		return err
 	}
+	a.place = fmt.Sprintf("%s:%d", file, r.line)
+	a.client, a.request = r.Alert.ClientIP, r.Alert.Method+" "+cut(r.Alert.URI, suspectWidth)
 	t.bytes += len(r.event)
 	t.alerts = append(t.alerts, a)
 	return nil
@@ -119,6 +124,10 @@ func (t *tuning) collect(_ string, r *checked) error {
 // exclusions finds targets that rules must not look at, and for the alerts that remain with them rules to leave out. It also
 // returns the events that still alert with all of them.
 func (t *tuning) exclusions() (found []exclusion, remaining [][]byte, err error) {
+	known := arraysIn(t.alerts)
+	for i := range t.alerts {
+		t.alerts[i].name(known)
+	}
 	found = choose(t.alerts)
 	if remaining, err = t.remaining(found); err != nil || len(remaining) == 0 {
 		return found, remaining, err
@@ -186,17 +195,22 @@ func (t *tuning) open(exclusions []exclusion) (*filter.Filter, error) {
 // falseAlert is an alert of a record that is known to be clean.
 type falseAlert struct {
 	event   []byte
+	place   string // file and line
+	client  string
+	request string
 	matches []falseMatch
 	limits  [2]int // scores from which a request and a response alert; 0 when any match does
 }
 
 // falseMatch is one rule that matched in it.
 type falseMatch struct {
-	rule     int
-	message  string
-	response bool
-	score    int
-	targets  []string // that matched; "" is the whole rule
+	rule      int
+	kind      string // of attack that the rule finds, "" when it does not say
+	message   string
+	response  bool
+	score     int
+	variables []variable
+	targets   []string // the variables that matched as targets, "" is the whole rule
 }
 
 func newFalseAlert(f *filter.Filter, event []byte, anyMatch bool) (falseAlert, error) {
@@ -213,18 +227,30 @@ func newFalseAlert(f *filter.Filter, event []byte, anyMatch bool) (falseAlert, e
 	}
 	for i := range x.Rules.Verdict.Matches {
 		m := &x.Rules.Verdict.Matches[i]
-		match := falseMatch{rule: m.Rule.ID, message: x.Match(i).Message, response: m.Rule.Phase > 2, score: scoreOf(m.Severity())}
+		match := falseMatch{rule: m.Rule.ID, kind: m.Rule.Category(), message: x.Match(i).Message, response: m.Rule.Phase > 2, score: scoreOf(m.Severity())}
 		for _, v := range x.Rules.Reasons[i].Values {
 			if v.Link != 0 {
 				continue // exclusions take targets from the first rule of a chain
 			}
-			if target := targetOf(v.Name, v.Key, x.Text(v.Key)); !slices.Contains(match.targets, target) {
-				match.targets = append(match.targets, target)
+			if one := (variable{v.Name, v.Key, x.Text(v.Key)}); !slices.Contains(match.variables, one) {
+				match.variables = append(match.variables, one)
 			}
 		}
 		a.matches = append(a.matches, match)
 	}
 	return a, nil
+}
+
+// name writes what matched as targets.
+func (a *falseAlert) name(known arrays) {
+	for i := range a.matches {
+		m := &a.matches[i]
+		for _, v := range m.variables {
+			if target := known.target(v); !slices.Contains(m.targets, target) {
+				m.targets = append(m.targets, target)
+			}
+		}
+	}
 }
 
 // scoreOf returns what CRS adds to the anomaly score for a match of a severity, unless its setup says otherwise.
@@ -289,6 +315,7 @@ type exclusion struct {
 	message string
 	alerts  int // of the records, in which the rule matched there
 	removes int // alerts that come back without this exclusion
+	attacks int // records that look like attacks, in which the rule matched
 }
 
 // directive returns the exclusion as SecLang.
@@ -390,39 +417,3 @@ func describe(alerts []falseAlert, p place) exclusion {
 	}
 	return x
 }
-
-// targetOf writes a variable as a target. Keys that SecLang would misread are written as patterns of exactly that key, and those
-// with secrets as patterns with anything in their place. The clean key is the one without them.
-func targetOf(name, key, clean string) string {
-	switch {
-	case name == "XML", name == "REQUEST_XML", name == "RESPONSE_XML":
-		return name + ":/*"
-	case key == "":
-		return name
-	case clean == key && strings.Trim(key, plainKey) == "":
-		return name + ":" + key
-	case clean == key:
-		return name + ":/^" + patternOf(key) + "$/"
-	}
-	parts := strings.Split(clean, redact.Placeholder)
-	for i := range parts {
-		parts[i] = patternOf(parts[i])
-	}
-	return name + ":/^" + strings.Join(parts, ".+") + "$/"
-}
-
-// patternOf returns an expression that matches a key and nothing else.
-func patternOf(key string) string {
-	var b strings.Builder
-	for i := range len(key) {
-		if strings.IndexByte(plainKey, key[i]) >= 0 && key[i] != '.' {
-			b.WriteByte(key[i])
-		} else {
-			fmt.Fprintf(&b, `\x%02x`, key[i])
-		}
-	}
-	return b.String()
-}
-
-// plainKey are the bytes that mean nothing in a target's key.
-const plainKey = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-."

@@ -21,6 +21,7 @@ type tuned struct {
 	alerts     int // before
 	remaining  int // with the exclusions
 	exclusions []exclusion
+	attacks    []suspect
 	before     string                   // exclude_rules as it is set
 	settings   map[int]setting.Property // by rule: what says which values are no violation of it
 }
@@ -43,6 +44,10 @@ func settingsOf(exclusions []exclusion, loaded []rules.Loaded) map[int]setting.P
 
 func (t *tuned) write(c *console, output string) error {
 	to := lineWriter(c)
+	if n := len(t.attacks); n > 0 && output != "table" {
+		c.say(fmt.Sprintf("warning: attacks are likely in %s, first %s: %s (--output table lists more)",
+			count(n, "record"), t.attacks[0].place, t.attacks[0].why))
+	}
 	switch output {
 	case "json":
 		if err := t.json(to); err != nil {
@@ -68,12 +73,13 @@ type jsonExclusion struct {
 	Directive string `json:"directive"`
 	Property  string `json:"property"`          // part of exclude_rules
 	Setting   string `json:"setting,omitempty"` // property that fits better
+	Attacks   int    `json:"attacks,omitempty"` // records that look like attacks, in which the rule matched
 }
 
 func (t *tuned) json(to *bufio.Writer) error {
 	encoder := jsoniter.NewEncoder(to)
 	for _, x := range t.exclusions {
-		if err := encoder.Encode(jsonExclusion{x.rule, x.target, mend(x.message), x.alerts, x.removes, x.directive(), x.property(), t.settings[x.rule].Name}); err != nil {
+		if err := encoder.Encode(jsonExclusion{x.rule, x.target, mend(x.message), x.alerts, x.removes, x.directive(), x.property(), t.settings[x.rule].Name, x.attacks}); err != nil {
 			return err
 		}
 	}
@@ -83,7 +89,11 @@ func (t *tuned) json(to *bufio.Writer) error {
 // seclang writes a rule file. A message is only a comment there, and must stay one.
 func (t *tuned) seclang(to *bufio.Writer) {
 	for _, x := range t.exclusions {
-		fmt.Fprintf(to, "# %s: %s of clean records\n%s\n", strings.TrimRight(printable(x.message), `\`), count(x.alerts, "alert"), x.directive())
+		fmt.Fprintf(to, "# %s: %s of clean records\n", strings.TrimRight(printable(x.message), `\`), count(x.alerts, "alert"))
+		if x.attacks > 0 {
+			fmt.Fprintf(to, "# Look first: the rule matched in %s with signs of an attack\n", count(x.attacks, "record"))
+		}
+		fmt.Fprintln(to, x.directive())
 	}
 }
 
@@ -94,6 +104,7 @@ func (t *tuned) table(c *console, to *bufio.Writer) {
 		return
 	}
 	fmt.Fprintf(to, " → %s with %s\n\n", grouped(t.remaining), count(len(t.exclusions), "exclusion"))
+	t.warnOfAttacks(c, to)
 	g := newGrid(c, to, column{title: "REMOVES", width: 7, right: true}, column{title: "ALERTS", width: 6, right: true, spare: 1},
 		column{title: "RULE", width: ruleWidth}, column{title: "TARGET", width: 40, least: 20}, column{title: "MESSAGE"})
 	g.title()
@@ -101,6 +112,9 @@ func (t *tuned) table(c *console, to *bufio.Writer) {
 		target := x.target
 		if target == "" {
 			target = "the whole rule"
+		}
+		if x.attacks > 0 {
+			target = "! " + target
 		}
 		g.row(cell{text: grouped(x.removes)}, cell{text: grouped(x.alerts)}, cell{text: strconv.Itoa(x.rule)}, cell{text: target}, cell{text: x.message})
 	}

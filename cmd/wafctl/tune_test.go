@@ -46,7 +46,7 @@ func TestTuneProposesWhatRemovesTheAlerts(t *testing.T) {
 	require.True(t, lines.Scan())
 	var first jsonExclusion
 	require.NoError(t, json.Unmarshal(lines.Bytes(), &first))
-	require.Equal(t, jsonExclusion{100, "ARGS:q", "SQL", 3, 3, `SecRuleUpdateTargetById 100 "!ARGS:q"`, "100:ARGS:q", ""}, first)
+	require.Equal(t, jsonExclusion{100, "ARGS:q", "SQL", 3, 3, `SecRuleUpdateTargetById 100 "!ARGS:q"`, "100:ARGS:q", "", 0}, first)
 }
 
 func TestTuneHasNothingToSayOfCleanRecords(t *testing.T) {
@@ -74,9 +74,11 @@ func TestTargetsAreWrittenSoThatSecLangReadsThem(t *testing.T) {
 	for want, v := range map[string][2]string{
 		"REQUEST_URI":            {"REQUEST_URI", ""},
 		"ARGS:a.b_c-1":           {"ARGS", "a.b_c-1"},
-		`ARGS:/^a\x2eb\x22$/`:    {"ARGS", `a.b"`},
+		`ARGS:/^a\.b\x22$/`:      {"ARGS", `a.b"`},
 		`ARGS:/^\xc3\xa4\x20$/`:  {"ARGS", "ä "},
 		`ARGS:/^\x2fx\x2f\x0a$/`: {"ARGS", "/x/\n"},
+		`ARGS:/(?i)^A\x5b\x5d$/`: {"ARGS", "A[]"},
+		"ARGS:Abc":               {"ARGS", "Abc"},
 		"XML:/*":                 {"XML", "/*"},
 	} {
 		require.Equal(t, want, targetOf(v[0], v[1], v[1]))

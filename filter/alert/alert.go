@@ -154,6 +154,11 @@ func (a *Alert) Categories() []string {
 	return a.each(func(r *rules.RuleInfo) []string { return []string{r.Category()} })
 }
 
+// tags returns the tags of the rules, each once.
+func (a *Alert) tags() []string {
+	return a.each(func(r *rules.RuleInfo) []string { return r.Tags })
+}
+
 // each collects what rules say, each text once and in the order of the matches.
 func (a *Alert) each(say func(*rules.RuleInfo) []string) (all []string) {
 	seen := map[string]bool{"": true}

@@ -89,6 +89,7 @@ func (a *Alert) cefRequest(line *cefLine, m *rules.Match) {
 	line.add("request", a.URI, 1023)
 	line.add("msg", m.Wording(), 1023)
 	line.labeled("cs6", m.Data, "Matched Data")
+	line.labeled("flexString2", strings.Join(a.tags(), ","), "Tags")
 	line.add("requestClientApplication", a.UserAgent, 1023)
 	line.add("requestContext", a.Referer, 2048)
 }

@@ -28,6 +28,7 @@ func (a *Alert) appendECS(dst []byte, payload bool) []byte {
 	a.ecsOrigin(d)
 	d.object("waf", func() {
 		a.findings(d)
+		d.texts("tags", a.tags())
 		d.list("rules", len(a.Matches), func(i int) { a.rule(d, i) })
 		if payload {
 			d.text("req_header", a.RequestHead)

@@ -32,6 +32,7 @@ func (a *Alert) appendGELF(dst []byte, payload bool) []byte {
 	d.text("_rule_ids", strings.Join(a.ruleIDs(), ","))
 	d.text("_rule_category", m.Rule.Category())
 	d.text("_categories", strings.Join(a.Categories(), ","))
+	d.text("_tags", strings.Join(a.tags(), ","))
 	d.text("_techniques", strings.Join(a.techniques(), ","))
 	d.text("_matched", m.Wording())
 	d.text("_outcome", string(a.Outcome))

@@ -42,6 +42,7 @@ func (a *Alert) appendOCSF(dst []byte, payload bool) []byte {
 	a.ocsfResource(d)
 	d.object("unmapped", func() {
 		a.findings(d)
+		d.texts("tags", a.tags())
 		if payload {
 			d.text("req_body", a.RequestBody)
 			d.text("rsp_body", a.ReplyBody)

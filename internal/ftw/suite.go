@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"text/template"
@@ -63,7 +66,7 @@ func Read() ([]Test, error) {
 		if err != nil {
 			return nil, fmt.Errorf("regression suite: %w", err)
 		}
-		found, err := Parse(text)
+		found, err := Parse(file, text)
 		if err != nil {
 			return nil, fmt.Errorf("regression suite: %s: %w", file, err)
 		}
@@ -85,13 +88,15 @@ type document struct {
 }
 
 type input struct {
-	Headers  yaml.Node // a map; its order is that of the header lines
+	Headers  yaml.Node                      // a map; its order is that of the header lines
+	Ordered  []struct{ Name, Value string } `yaml:"ordered_headers"`
 	Method   *string
 	URI      *string
 	Version  *string
 	Data     *string
 	Encoded  string `yaml:"encoded_request"`
 	Complete *bool  `yaml:"autocomplete_headers"`
+	Magic    *bool  `yaml:"stop_magic"` // its older name, with the opposite meaning
 }
 
 type output struct {
@@ -101,10 +106,30 @@ type output struct {
 		Pattern    string `yaml:"match_regex"`
 		NotPattern string `yaml:"no_match_regex"`
 	}
+	Contains    string `yaml:"log_contains"`    // older name of match_regex
+	NotContains string `yaml:"no_log_contains"` // older name of no_match_regex
 }
 
-// Parse reads the tests of one file in FTW YAML.
-func Parse(text []byte) ([]Test, error) {
+// pattern returns the expression that the log must match. As for go-ftw, its older name counts where nothing else is stated.
+func (out *output) pattern() string {
+	if out.Log.Expect == nil && out.Log.Pattern == "" {
+		return out.Contains
+	}
+	return out.Log.Pattern
+}
+
+func (out *output) notPattern() string {
+	if out.Log.NoExpect == nil && out.Log.NotPattern == "" {
+		return out.NotContains
+	}
+	return out.Log.NotPattern
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+// Parse reads the tests of one file in FTW YAML. As for go-ftw, a file without the id of its rule has it in its name, and tests without an id
+// are counted.
+func Parse(name string, text []byte) ([]Test, error) {
 	var root yaml.Node
 	if err := yaml.Unmarshal(text, &root); err != nil {
 		return nil, err
@@ -116,11 +141,19 @@ func Parse(text []byte) ([]Test, error) {
 	if err := root.Decode(&d); err != nil {
 		return nil, err
 	}
+	if d.RuleID == "" && len(d.Tests) == 0 {
+		return nil, errors.New("no tests in it (want FTW YAML)")
+	}
 	if d.RuleID == "" {
-		return nil, errors.New("no rule_id in it (want FTW YAML)")
+		if d.RuleID = number.FindString(path.Base(filepath.ToSlash(name))); d.RuleID == "" {
+			return nil, errors.New("no rule_id in it, and no number in its name (want FTW YAML)")
+		}
 	}
 	found := make([]Test, len(d.Tests))
 	for i, t := range d.Tests {
+		if t.TestID == "" || t.TestID == "0" {
+			t.TestID = strconv.Itoa(i + 1)
+		}
 		found[i].ID = d.RuleID + "-" + t.TestID
 		for _, s := range t.Stages {
 			request, err := s.Input.request()
@@ -130,7 +163,7 @@ func Parse(text []byte) ([]Test, error) {
 			found[i].Stages = append(found[i].Stages, Stage{
 				Request: request, Response: request.reflect(),
 				Expect: s.Output.Log.Expect, NoExpect: s.Output.Log.NoExpect,
-				Pattern: s.Output.Log.Pattern, NotPattern: s.Output.Log.NotPattern,
+				Pattern: s.Output.pattern(), NotPattern: s.Output.notPattern(),
 			})
 		}
 	}
@@ -151,14 +184,24 @@ func (in *input) request() (Request, error) {
 		return r, nil
 	}
 	r := Request{Method: or(in.Method, "GET"), URI: or(in.URI, "/"), Version: or(in.Version, "HTTP/1.1")}
-	for i := 0; i+1 < len(in.Headers.Content); i += 2 {
+	for _, h := range in.Ordered {
+		r.Headers = append(r.Headers, Header{h.Name, h.Value})
+	}
+	for i := 0; in.Ordered == nil && i+1 < len(in.Headers.Content); i += 2 {
 		r.Headers = append(r.Headers, Header{in.Headers.Content[i].Value, in.Headers.Content[i+1].Value})
 	}
 	var err error
 	if r.Body, err = expand(or(in.Data, "")); err != nil {
 		return Request{}, err
 	}
-	r.complete(in.Complete == nil || *in.Complete)
+	switch {
+	case in.Complete != nil:
+		r.complete(*in.Complete)
+	case in.Magic != nil:
+		r.complete(!*in.Magic)
+	default:
+		r.complete(true)
+	}
 	return r, nil
 }
 

@@ -20,6 +20,17 @@ func (r *Rule) WithOperator(name string) Directive {
 	return r.withArgs(targets + ` "` + written + `"` + rest)
 }
 
+// WithArgument returns the directive with another argument for its operator, which is named.
+func (r *Rule) WithArgument(argument string) Directive {
+	targets, rest, _ := strings.Cut(r.Args, " ")
+	operator, rest, err := cutQuoted(strings.TrimLeft(rest, " "))
+	if err != nil {
+		return r.Directive
+	}
+	name, _, _ := strings.Cut(operator, " ")
+	return r.withArgs(targets + ` "` + name + " " + argument + `"` + rest)
+}
+
 // WithoutActions returns the directive without the actions that drop picks.
 func (r *Rule) WithoutActions(drop func(Action) bool) Directive {
 	return r.withActions(func(list string) string {
@@ -30,6 +41,42 @@ func (r *Rule) WithoutActions(drop func(Action) bool) Directive {
 			}
 		}
 		return strings.Join(kept, ",")
+	})
+}
+
+// WithExpanded returns the directive with other actions in the place of those for which expand has values: one for each value.
+func (r *Rule) WithExpanded(expand func(Action) (values []string)) Directive {
+	return r.withActions(func(list string) string {
+		var written []string
+		for _, part := range splitActions(list) {
+			a := parseAction(part)
+			values := expand(a)
+			if len(values) == 0 {
+				written = append(written, part)
+			}
+			for _, value := range values {
+				written = append(written, a.Name+":'"+value+"'")
+			}
+		}
+		return strings.Join(written, ",")
+	})
+}
+
+// WithVariable returns the directive with another value in each setvar that assigns a variable such as tx.name, or removes it. What adds to
+// the variable stays.
+func (r *Rule) WithVariable(name, value string) Directive {
+	return r.withActions(func(list string) string {
+		parts := splitActions(list)
+		for i, part := range parts {
+			a := parseAction(part)
+			written, assigned, _ := strings.Cut(a.Value, "=")
+			written = strings.TrimPrefix(strings.TrimSpace(written), "!")
+			if a.Name != "setvar" || !strings.EqualFold(written, name) || strings.HasPrefix(assigned, "+") || strings.HasPrefix(assigned, "-") {
+				continue
+			}
+			parts[i] = "setvar:'" + name + "=" + value + "'"
+		}
+		return strings.Join(parts, ",")
 	})
 }
 

@@ -3,8 +3,8 @@ package seclang
 import "strings"
 
 // canonical returns the arguments of a directive in the one spelling that Coraza reads: words separated by blanks, operator
-// and actions in double quotes, targets without quotes. ModSecurity and Apache also separate with tabs, quote with single
-// quotes or not at all, and quote targets. Arguments that have no such form come back as they are, for the parser to
+// and actions in double quotes, targets without quotes and with bars between them. ModSecurity and Apache also separate with tabs, quote with
+// single quotes or not at all, quote targets, and put commas between them. Arguments that have no such form come back as they are, for the parser to
 // complain about.
 func canonical(name, args string) string {
 	switch strings.ToLower(name) {
@@ -35,10 +35,7 @@ func canonicalRule(args string) string {
 	if !complete {
 		return args
 	}
-	written := targets.text
-	if targets.quote != 0 {
-		written = withoutBlanks(written)
-	}
+	written := strings.Join(SplitTargets(targets.text), "|")
 	return strings.TrimSpace(written + " " + operator.inDoubleQuotes() + " " + actions)
 }
 
@@ -52,15 +49,6 @@ func canonicalText(s string) (text string, complete bool) {
 	}
 	w, rest, complete := cutWord(s)
 	return w.inDoubleQuotes(), complete && rest == ""
-}
-
-// withoutBlanks removes the blanks around the bars of a list of targets.
-func withoutBlanks(targets string) string {
-	parts := strings.Split(targets, "|")
-	for i := range parts {
-		parts[i] = strings.TrimSpace(parts[i])
-	}
-	return strings.Join(parts, "|")
 }
 
 // word is one argument of a directive.
