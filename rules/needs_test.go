@@ -30,8 +30,16 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 		943110:  PartHostName,
 		943120:  PartReferer,
 		954130:  PartStatus,
+		7100260: PartRequest,
+		7110520: PartRequest,
+		7110521: PartRequest,
+		7110530: PartRequest,
+		7110531: PartRequest,
 		7110600: PartRequest,
 		7110601: PartRequest,
+		7110800: PartRequest,
+		7110810: PartRequest,
+		7110910: PartRequest,
 	}
 	got := map[int]Parts{}
 	for _, l := range open(t, nil).LeftOut(AllParts) {
