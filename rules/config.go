@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/presets"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -12,6 +13,7 @@ import (
 type Config struct {
 	Sources    []string // "crs", files, globs, directories; in load order
 	Packs      []string // the project's own packs of rules
+	Preset     string   // SecLang text for the place before CRS begins, "" without a preset
 	Setup      []string // SecActions that set CRS variables, for the place before CRS reads them
 	Engine     []string // directives that set the engine up
 	Exclusions []string // directives that remove rules
@@ -27,6 +29,8 @@ func Properties() []setting.Property {
 	table := []setting.Property{
 		{Name: "rules", Default: "crs", Help: "crs (the embedded OWASP Core Rule Set) and/or files, globs or directories of " +
 			"SecLang, in order, comma separated"},
+		{Name: "preset", Default: "off", Values: []string{"off", "api"}, Help: "api sets CRS up for REST, GraphQL and RPC: methods, media types, " +
+			"and rules that take them for attacks"},
 	}
 	for _, s := range crsSettings {
 		table = append(table, s.describe()...)
@@ -57,12 +61,16 @@ func ReadConfig(r *setting.Reader) Config {
 		Gate:       r.Bool("gate"),
 		CacheSize:  r.Size("cache_size"),
 	}
+	preset := r.Word("preset")
+	if preset == "api" {
+		c.Preset = presets.API
+	}
 	embedded := false
 	for _, source := range c.Sources {
 		embedded = embedded || source == embeddedCRS
 	}
 	for _, s := range crsSettings {
-		if action := s.read(r, embedded); action != "" {
+		if action := s.read(r, embedded, presets.Settings[preset][s.property]); action != "" {
 			c.Setup = append(c.Setup, action)
 		}
 	}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -75,15 +76,19 @@ func (s crsSetting) describe() []setting.Property {
 }
 
 // read returns the SecAction that sets the variable, "" when nothing is to be set. A default is only
-// written for the embedded CRS: a user's own crs-setup.conf keeps its values unless a property overrules them.
-func (s crsSetting) read(r *setting.Reader, withDefaults bool) string {
+// written for the embedded CRS: a user's own crs-setup.conf keeps its values unless a property overrules them, or a preset, which
+// has the value in place of a property that is not given.
+func (s crsSetting) read(r *setting.Reader, withDefaults bool, preset string) string {
 	if s.older != "" && r.Given(s.older) && !r.Given(s.property) {
 		s.property = s.older
 	}
-	if !r.Given(s.property) && (!withDefaults || s.def == "") {
+	value := r.Text(s.property)
+	if !r.Given(s.property) {
+		value = cmp.Or(preset, value)
+	}
+	if !r.Given(s.property) && preset == "" && (!withDefaults || s.def == "") {
 		return ""
 	}
-	value := r.Text(s.property)
 	switch {
 	case s.high > 0:
 		value = fmt.Sprint(r.Int(s.property, s.low, s.high))

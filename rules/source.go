@@ -60,6 +60,7 @@ func readProgram(c Config) *program {
 		p.addSource(source)
 	}
 	p.addPacks(c.Packs, p.settleCRS(c.Setup))
+	p.insertBefore(901000, 901999, "@presets/api.conf", c.Preset)
 	p.addText("properties", strings.Join(c.Engine, "\n"))
 	p.addText("exclude_rules", strings.Join(c.Exclusions, "\n"))
 	p.addText("directives", c.Directives)

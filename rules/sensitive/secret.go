@@ -95,7 +95,7 @@ var publicValue = regexp.MustCompile(`^(?:pk_(?:live|test)_|sk_test_|AIza|phc_|p
 // name once more.
 func isUserinfo(text string, start, end int) bool {
 	name, password, _ := strings.Cut(text[start:end], ":")
-	if IsPlaceholder(password) || IsExample(text, start) || strings.EqualFold(name, password) {
+	if IsPlaceholder(password) || strings.EqualFold(name, password) || IsExample(text, start) || isCode(text, start) {
 		return false
 	}
 	for _, word := range commonPasswords {
@@ -110,7 +110,7 @@ func isUserinfo(text string, start, end int) bool {
 var commonPasswords = []string{
 	"password", "passwd", "pass", "pwd", "pw", "passw0rd", "p4ssw0rd", "p@ssw0rd", "p%40ssw0rd", "mypassword", "my-password", "my_password", "token", "mytoken", "secret",
 	"mysecret", "my-secret", "api_key", "apikey", "key", "user", "username", "test", "testing", "foo", "bar", "baz", "abc", "abc123", "1234", "12345",
-	"123456", "access_token", "accesstoken", "x-oauth-basic", "oauth2", "credentials", "pass123", "password1", "password123", "hunter2", "xxx", "...",
+	"123456", "access_token", "accesstoken", "x-oauth-basic", "oauth2", "credentials", "tiger", "pass123", "password1", "password123", "hunter2", "xxx", "...",
 }
 
 // commandPrompt is a line of a terminal on which somebody asks who they are.

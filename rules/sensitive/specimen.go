@@ -88,7 +88,7 @@ func IsExample(text string, start int) bool {
 var codeElements = []string{"pre", "code", "samp", "kbd", "tt", "textarea"}
 
 // codeReach is how far in front of a value, in bytes, the element that holds it begins at most.
-const codeReach = 4096
+const codeReach = 32 << 10
 
 // isCode reports whether a value stands in an element of HTML that holds source text, or in a code block of Markdown.
 func isCode(text string, start int) bool {
