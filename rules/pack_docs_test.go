@@ -161,8 +161,13 @@ more, named in the tables below:
 **What they do not say.** Card numbers count when they are written in groups, when a word such as card stands in front of them, or when
 a list has several; a bare number of 16 digits can be anything. Ids that are digits only need a word for them in front.
 
-The rules are quiet on clean traffic: a test runs them over 20,000 generated records of a web shop, REST and GraphQL services,
-health checks, uploads, Prometheus and the control traffic of Kubernetes, and fails from one alert in 1,000 records on.
+**How quiet they are.** `+"`make recorded RECORDED=10000`"+` records what no generator wrote, and fails from one alert in 2,000 records on:
+headless Chromium and GNU Wget over the pages of Debian's documentation packages that are installed, clients of the web (curl, Python,
+Node.js, Perl, Git, npm, pip), tools of operators (docker, kubectl, skopeo, python-jenkins, and libraries for Docker, Kubernetes, GitLab,
+GitHub, Elasticsearch, etcd, Consul, Vault and Stripe), and webhooks. On 12,180 such records, with 25 packages of documentation, the
+packs raise no alert. With bodies cut as probes cut them or not, another test runs them over 20,000 generated records of a web shop, REST
+and GraphQL services, health checks, uploads, Prometheus and the control traffic of Kubernetes. A third holds
+[legitimate traffic](../rules/packs/legitimate.yaml) that provokes single rules.
 
 The files are [rules/packs](../rules/packs), each rule with tests that alert and tests that do not. This page is written by a test.
 `

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -64,7 +65,7 @@ The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors, 
 				e := explainer{console: c, filter: w, to: lineWriter(c), asJSON: output == "json", line: line}
 				return e.explain(cmd.Context(), names)
 			}
-			var to findings = newTable(c, len(names) > 1)
+			var to findings = newTable(c, len(names) > 1, f.Get("preset") != "" && !strings.EqualFold(f.Get("preset"), "off"))
 			if output == "json" {
 				to = newJSONLines(c, len(names) > 1)
 			}

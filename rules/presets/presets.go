@@ -11,6 +11,9 @@ import (
 //go:embed api.conf
 var API string
 
+// QuietedByAPI are the rules of CRS that the preset api keeps from taking such traffic for an attack or violation.
+var QuietedByAPI = []int{911100, 920270, 920420, 921150, 932235, 942190, 942290, 942550}
+
 // Settings are the properties of each preset, for those that a configuration does not have.
 var Settings = map[string]map[string]string{
 	"api": {

@@ -3,7 +3,7 @@ package sensitive
 import "strings"
 
 // fieldsReach is how far in front of a value, in bytes, its fields are looked for.
-const fieldsReach = 8192
+const fieldsReach = 4096
 
 // enclosingFields calls a function with the names of the fields in which a value of JSON, or of an object in JavaScript, stands: first
 // its own, then those of the objects and lists around it, "" for one without a name. It ends with the first for which the function
@@ -30,9 +30,12 @@ func enclosingFields(text string, at int, visit func(name string, list bool) boo
 	}
 }
 
+// objectReach is how far from a value, in bytes, its object is looked at.
+const objectReach = 1024
+
 // object returns the text of the object in which a value stands, as far as it is there; "" when it stands in none.
 func object(text string, at int) string {
-	least, most := max(0, at-fieldsReach), min(len(text), at+fieldsReach)
+	least, most := max(0, at-objectReach), min(len(text), at+objectReach)
 	start, depth := -1, 0
 	for i := at - 1; i >= least && start < 0; i-- {
 		switch text[i] {

@@ -88,15 +88,18 @@ func IsExample(text string, start int) bool {
 var codeElements = []string{"pre", "code", "samp", "kbd", "tt", "textarea"}
 
 // codeReach is how far in front of a value, in bytes, the element that holds it begins at most.
-const codeReach = 32 << 10
+const codeReach = 16 << 10
 
 // isCode reports whether a value stands in an element of HTML that holds source text, or in a code block of Markdown.
 func isCode(text string, start int) bool {
 	before := text[max(0, start-codeReach):start]
-	for _, name := range codeElements {
-		open := strings.LastIndex(before, "<"+name)
-		if open >= 0 && open > strings.LastIndex(before, "</"+name) {
-			return true
+	for at := strings.LastIndexByte(before, '<'); at >= 0; at = strings.LastIndexByte(before[:at], '<') {
+		name, closes := strings.CutPrefix(before[at+1:], "/")
+		for _, element := range codeElements {
+			rest, is := strings.CutPrefix(name, element)
+			if is && (rest == "" || !isAlphanumeric(rest[0])) {
+				return !closes
+			}
 		}
 	}
 	return strings.Count(before, "```")%2 == 1
