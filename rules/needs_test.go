@@ -38,7 +38,9 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 		7110600: PartRequest,
 		7110601: PartRequest,
 		7110800: PartRequest,
+		7110801: PartRequest,
 		7110810: PartRequest,
+		7110811: PartRequest,
 		7110910: PartRequest,
 	}
 	got := map[int]Parts{}

@@ -161,7 +161,7 @@ more, named in the tables below:
 **What they do not say.** Card numbers count when they are written in groups, when a word such as card stands in front of them, or when
 a list has several; a bare number of 16 digits can be anything. Ids that are digits only need a word for them in front.
 
-**How quiet they are.** `+"`make recorded RECORDED=10000`"+` records what no generator wrote, and fails from one alert in 2,000 records on:
+**How quiet they are.** ` + "`make recorded RECORDED=10000`" + ` records what no generator wrote, and fails from one alert in 2,000 records on:
 headless Chromium and GNU Wget over the pages of Debian's documentation packages that are installed, clients of the web (curl, Python,
 Node.js, Perl, Git, npm, pip), tools of operators (docker, kubectl, skopeo, python-jenkins, and libraries for Docker, Kubernetes, GitLab,
 GitHub, Elasticsearch, etcd, Consul, Vault and Stripe), and webhooks. On 12,180 such records, with 25 packages of documentation, the

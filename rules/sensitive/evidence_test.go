@@ -147,6 +147,17 @@ func TestPasswordsAreToldFromLabelsAndExamples(t *testing.T) {
 	}
 }
 
+func TestKeysInSignedFormsAreNoSecrets(t *testing.T) {
+	for text, want := range map[string]bool{
+		`{"AccessKeyId":"«AKIAQ2W3E4R5T6Y7U8I9»"}`:                                            true,
+		`{"fields":{"AWSAccessKeyId":"«AKIAQ2W3E4R5T6Y7U8I9»","policy":"x","signature":"y"}}`: false,
+		`{"policy":"x","signature":"y","nested":{"key":"«AKIAQ2W3E4R5T6Y7U8I9»"}}`:            true,
+		`{"key":"«AKIAIOSFODNN7EXAMPLE»"}`:                                                    false,
+	} {
+		require.Equal(t, want, accepts(isToken, text), text)
+	}
+}
+
 func TestOutputBehindAPromptIsALog(t *testing.T) {
 	for text, want := range map[string]bool{
 		"«uid=0(root) gid=0(root)»":                            true,
@@ -155,6 +166,7 @@ func TestOutputBehindAPromptIsALog(t *testing.T) {
 		"root@web:~# id\n«uid=0(root) gid=0(root)»":            false,
 		"+ sudo -u app id\n«uid=9(app) gid=9(app)»":            false,
 		"&gt; <b>id</b><br>«uid=0(root) gid=0(root)»":          false,
+		"##[group]Run id\n«uid=1001(runner) gid=127(docker)»":  false,
 		"$ identify x\n«uid=0(root) gid=0(root)»":              true,
 		"$ id\n" + strings.Repeat("x", 200) + "«uid=0(root) »": true,
 	} {

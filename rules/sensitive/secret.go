@@ -18,7 +18,13 @@ var Secrets = map[string]Accept{
 
 // isToken accepts keys and tokens that no documentation invents and no example holds.
 func isToken(text string, start, end int) bool {
-	return !IsPlaceholder(text[start:end]) && !IsExample(text, start)
+	return !IsPlaceholder(text[start:end]) && !IsExample(text, start) && !isSigned(text, start)
+}
+
+// isSigned reports whether a value stands in the fields of a signed form: these name the account that has signed, and hold no secret.
+func isSigned(text string, start int) bool {
+	fields := strings.ToLower(object(text, start))
+	return strings.Contains(fields, `"policy"`) && strings.Contains(fields, `signature"`)
 }
 
 // isPasswordField accepts passwords in the fields of records: those of a named account or service. Labels, rules for passwords and the
@@ -110,11 +116,11 @@ func isUserinfo(text string, start, end int) bool {
 var commonPasswords = []string{
 	"password", "passwd", "pass", "pwd", "pw", "passw0rd", "p4ssw0rd", "p@ssw0rd", "p%40ssw0rd", "mypassword", "my-password", "my_password", "token", "mytoken", "secret",
 	"mysecret", "my-secret", "api_key", "apikey", "key", "user", "username", "test", "testing", "foo", "bar", "baz", "abc", "abc123", "1234", "12345",
-	"123456", "access_token", "accesstoken", "x-oauth-basic", "oauth2", "credentials", "tiger", "pass123", "password1", "password123", "hunter2", "xxx", "...",
+	"123456", "access_token", "accesstoken", "x-oauth-basic", "oauth2", "credentials", "tiger", "pass123", "pass1234", "dbpass", "dbpassword", "userpass", "mypass", "postgres", "root", "guest", "admin", "qwerty", "letmein", "password1", "password123", "hunter2", "xxx", "...",
 }
 
 // commandPrompt is a line of a terminal on which somebody asks who they are.
-var commandPrompt = regexp.MustCompile(`(?:[$#%>+❯]|&gt;)\s*(?:</?\w[^>]*>\s*)*(?:sudo\s+(?:-\S+\s+)*(?:\w+\s+)?)?id\b`)
+var commandPrompt = regexp.MustCompile(`(?:[$#%>+❯]|&gt;|\b(?i:run)\s)\s*(?:</?\w[^>]*>\s*)*(?:sudo\s+(?:-\S+\s+)*(?:\w+\s+)?)?id\b`)
 
 // promptReach is how far in front of the output of a command, in bytes, its prompt begins at most.
 const promptReach = 160
