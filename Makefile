@@ -11,6 +11,7 @@ OUT           := build/out
 FUZZTIME      ?= 10s
 BENCHTIME     ?= 1s
 EQUALITY      ?= 1000000
+RECORDED      ?= 2000
 BENCH         ?= .
 BENCH_RUNS    ?= 5
 BENCH_RECORDS ?= 200
@@ -26,7 +27,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw equality lint tools generate bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run clean help
+.PHONY: build test ftw recorded equality lint tools generate bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -40,6 +41,9 @@ test: ## everything that needs no Fluent Bit
 
 ftw: ## the Core Rule Set's regression suite through the filter, all of it
 	FTW=all $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestCoreRuleSetSuite ./internal/ftw
+
+recorded: ## false alerts of the packs on recorded traffic: Chromium and Wget over RECORDED=2000 pages of Debian's *-doc packages, clients, tools, webhooks
+	RECORDED=$(RECORDED) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestPacksAreQuietOnRecordedTraffic ./rules
 
 equality: ## every layer and every verdict against plain Coraza: rules, variables, random rules and sequences, EQUALITY=1000000 mutations
 	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v \

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/presets"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -13,6 +14,7 @@ import (
 type Config struct {
 	Sources    []string     // "crs", files, globs, directories; in load order
 	Packs      []string     // the project's own packs of rules
+	Preset     string       // SecLang text for the place before CRS begins, "" without a preset
 	Setup      []Assignment // values of CRS variables
 	Engine     []string     // directives that set the engine up
 	Exclusions []string     // directives that remove rules
@@ -28,6 +30,8 @@ func Properties() []setting.Property {
 	table := []setting.Property{
 		{Name: "rules", Default: "crs", Help: "crs (the embedded OWASP Core Rule Set) and/or files, globs or directories of " +
 			"SecLang, in order, comma separated"},
+		{Name: "preset", Default: "off", Values: []string{"off", "api"}, Help: "api sets CRS up for REST, GraphQL and RPC: methods, media types, " +
+			"and rules that take them for attacks"},
 	}
 	for _, s := range crsSettings {
 		table = append(table, s.describe()...)
@@ -58,8 +62,12 @@ func ReadConfig(r *setting.Reader) Config {
 		Gate:       r.Bool("gate"),
 		CacheSize:  r.Size("cache_size"),
 	}
+	preset := r.Word("preset")
+	if preset == "api" {
+		c.Preset = presets.API
+	}
 	for _, s := range crsSettings {
-		if assignment, given := s.read(r); given {
+		if assignment, given := s.read(r, presets.Settings[preset][s.property]); given {
 			c.Setup = append(c.Setup, assignment)
 		}
 	}

@@ -74,15 +74,18 @@ func (s crsSetting) describe() []setting.Property {
 	return all
 }
 
-// read returns what the property assigns; nothing is assigned when it is not given, so that defaults stay those of the rules.
-func (s crsSetting) read(r *setting.Reader) (a Assignment, given bool) {
+// read returns what the property assigns, or a preset in place of a property that is not given. Otherwise nothing is assigned, so that
+// defaults stay those of the rules.
+func (s crsSetting) read(r *setting.Reader, preset string) (a Assignment, given bool) {
 	if s.older != "" && r.Given(s.older) && !r.Given(s.property) {
 		s.property = s.older
 	}
-	if !r.Given(s.property) {
-		return a, false
-	}
 	value := r.Text(s.property)
+	if !r.Given(s.property) {
+		if value = preset; preset == "" {
+			return a, false
+		}
+	}
 	switch {
 	case s.high > 0:
 		value = fmt.Sprint(r.Int(s.property, s.low, s.high))

@@ -179,7 +179,7 @@ func TestGateAsksAllRulesOfAValue(t *testing.T) {
 		{header: "X-A", value: "other"}, {header: "X-B", value: "other", want: []int{105}},
 		{body: "a=quiet"}, {body: "a=body", want: []int{106}}, {body: "a=logged", want: []int{107}},
 		{uri: "/?a=111222333", want: []int{108}}, {uri: "/?a=111222334"},
-		{uri: "/?c=4111111111111111"}, {uri: "/?c=411111111111111", want: []int{109}}, {uri: "/?c=1", want: []int{109}},
+		{uri: "/?c=4526018159083012"}, {uri: "/?c=411111111111111", want: []int{109}}, {uri: "/?c=1", want: []int{109}},
 		{method: "PUT"}, {method: "PUT", header: "X-A", want: []int{110}}, {header: "X-A"}, {method: "PUT"},
 	} {
 		tx := sample()

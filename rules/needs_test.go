@@ -30,8 +30,18 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 		943110:  PartHostName,
 		943120:  PartReferer,
 		954130:  PartStatus,
+		7100260: PartRequest | PartTarget,
+		7110520: PartRequest | PartTarget,
+		7110521: PartRequest | PartTarget,
+		7110530: PartRequest | PartTarget,
+		7110531: PartRequest | PartTarget,
 		7110600: PartRequest | PartTarget,
 		7110601: PartRequest | PartTarget,
+		7110800: PartRequest | PartTarget,
+		7110801: PartRequest | PartTarget,
+		7110810: PartRequest | PartTarget,
+		7110811: PartRequest | PartTarget,
+		7110910: PartRequest | PartTarget,
 	}
 	got := map[int]Parts{}
 	for _, l := range open(t, nil).LeftOut(AllParts) {

@@ -2,7 +2,9 @@ package rules
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -11,6 +13,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // ownOperators are the operators that Coraza lacks: those with which ModSecurity checks digits, and ours for the packs. All look
@@ -22,10 +25,13 @@ var ownOperators = map[string]func(argument string) (sensitive.Finder, error){
 	"verifyCPF":  checked(isNationalID("br", "")),
 	"verifySVNR": checked(isNationalID("at", "")),
 
-	"cardNumber":     newCardFinder,
-	"nationalID":     newNationalIDFinder,
-	"distinctEmails": counting(sensitive.Emails),
-	"distinctPhones": counting(sensitive.Phones),
+	"cardNumber":    newCardFinder,
+	"nationalID":    newNationalIDFinder,
+	"emailDump":     counting(sensitive.EmailDump),
+	"phoneDump":     counting(sensitive.PhoneDump),
+	"secret":        newSecretFinder,
+	"strayToken":    newTokenFinder,
+	"commandOutput": accepted(sensitive.Unprompted),
 }
 
 func init() {
@@ -56,8 +62,13 @@ func (find finderOperator) Evaluate(tx plugintypes.TransactionState, value strin
 	return true
 }
 
-// checked makes finders of what an expression finds and a check accepts; the first group of the expression is what is checked.
+// checked makes finders of what an expression finds and a check accepts; the first group of the expression with a value is what is checked.
 func checked(accept func(string) bool) func(string) (sensitive.Finder, error) {
+	return accepted(func(text string, start, end int) bool { return accept(text[start:end]) })
+}
+
+// accepted is checked for checks that look at the text around as well.
+func accepted(accept sensitive.Accept) func(string) (sensitive.Finder, error) {
 	return func(argument string) (sensitive.Finder, error) {
 		expression, err := regexp.Compile(argument)
 		if err != nil {
@@ -65,16 +76,23 @@ func checked(accept func(string) bool) func(string) (sensitive.Finder, error) {
 		}
 		return func(text string) (start, end int) {
 			for _, at := range expression.FindAllStringSubmatchIndex(text, -1) {
-				if len(at) >= 4 && at[2] >= 0 {
-					at = at[2:]
-				}
-				if accept(text[at[0]:at[1]]) {
-					return at[0], at[1]
+				if start, end = firstGroup(at); accept(text, start, end) {
+					return start, end
 				}
 			}
 			return -1, -1
 		}, nil
 	}
+}
+
+// firstGroup returns where the first group with a value starts and ends, and the whole match without one.
+func firstGroup(at []int) (start, end int) {
+	for i := 2; i < len(at); i += 2 {
+		if at[i] >= 0 {
+			return at[i], at[i+1]
+		}
+	}
+	return at[0], at[1]
 }
 
 // isNationalID accepts texts whose digits are an id of a country, written in a layout of single digits or, without one, as they
@@ -123,7 +141,27 @@ func newNationalIDFinder(argument string) (sensitive.Finder, error) {
 	if expression == "" {
 		return find, nil
 	}
-	return checked(func(text string) bool { start, _ := find(text); return start >= 0 })(expression)
+	return accepted(func(text string, start, end int) bool {
+		at, _ := find(text[start:end])
+		return at >= 0 && !sensitive.IsExample(text, start)
+	})(expression)
+}
+
+// newSecretFinder reads a kind of secret and an expression that finds texts that may be one.
+func newSecretFinder(argument string) (sensitive.Finder, error) {
+	kind, expression, _ := strings.Cut(argument, " ")
+	accept, known := sensitive.Secrets[kind]
+	if !known || expression == "" {
+		return nil, fmt.Errorf("unknown argument %q (want %s, and an expression)", argument, setting.Choice(slices.Sorted(maps.Keys(sensitive.Secrets))))
+	}
+	return accepted(accept)(expression)
+}
+
+func newTokenFinder(argument string) (sensitive.Finder, error) {
+	if argument != "" {
+		return nil, fmt.Errorf("unknown argument %q (want none)", argument)
+	}
+	return sensitive.StrayToken, nil
 }
 
 // counting makes finders that take the least number of findings.
@@ -146,13 +184,19 @@ func needsOf(operator, argument string) (n gate.Needs, ok bool) {
 		switch {
 		case strings.HasPrefix(name, "verify"):
 			n.Expression = argument
+		case name == "strayToken":
+			n.Expression = sensitive.WebToken
+		case name == "commandOutput":
+			n.Expression = argument
+		case name == "secret":
+			_, n.Expression, _ = strings.Cut(argument, " ")
 		case name == "nationalID":
 			var country string
 			country, n.Expression, _ = strings.Cut(argument, " ")
 			n.Digits = sensitive.NationalDigits(country)
 		case name == "cardNumber":
 			n.Digits = sensitive.CardDigits
-		case name == "distinctPhones":
+		case name == "phoneDump":
 			n.Digits = sensitive.PhoneDigits
 		}
 		return n, true

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestDocumentationListsTheRulesOfThePacks(t *testing.T) {
 	for _, name := range packs.Names {
 		settings := ownOnly(t)
 		settings["rule_packs"] = name
-		table, n := packTable(open(t, settings))
+		table, n := packTable(open(t, settings), evidence(t, name))
 		total += n
 		fmt.Fprintf(&tables, "\n## %s: %d rules\n\n%s", name, n, table)
 	}
@@ -36,10 +37,38 @@ func TestDocumentationListsTheRulesOfThePacks(t *testing.T) {
 
 var techniqueTag = regexp.MustCompile(`^attack\.(T\d{4})(?:\.(\d{3}))?$`)
 
+var packRuleID = regexp.MustCompile(`"id:(\d+),`)
+
+// evidence returns the comment above each rule of a pack, which says what the rule needs to match. A rule without one shares that of the
+// rule before.
+func evidence(t *testing.T, pack string) map[int]string {
+	t.Helper()
+	text, err := packs.Text(pack)
+	require.NoError(t, err)
+	comments, comment, open := map[int]string{}, "", false
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		if words, is := strings.CutPrefix(line, "# "); is && !strings.HasPrefix(words, "---") {
+			if !open {
+				comment = ""
+			}
+			comment, open = strings.TrimSpace(comment+" "+words), true
+			continue
+		}
+		open = false
+		if m := packRuleID.FindStringSubmatch(line); m != nil {
+			id, err := strconv.Atoi(m[1])
+			require.NoError(t, err)
+			comments[id] = comment
+		}
+	}
+	return comments
+}
+
 // packTable lists the rules of a pack.
-func packTable(set *Set) (string, int) {
+func packTable(set *Set, evidence map[int]string) (string, int) {
 	var b strings.Builder
-	b.WriteString("| rule | what it finds | where | severity | alerts alone | technique | more |\n|---|---|---|---|---|---|---|\n")
+	b.WriteString("| rule | what it finds | evidence it needs | where | severity | alerts alone | technique | more |\n|---|---|---|---|---|---|---|---|\n")
 	n := 0
 	for _, rule := range set.List() {
 		if !isPackRule(rule) {
@@ -50,8 +79,8 @@ func packTable(set *Set) (string, int) {
 		if rule.Phase >= 3 {
 			where, alone = "response", rule.Severity.Int() <= 3
 		}
-		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s |\n", rule.ID, rule.Message, where, rule.Severity, yes(alone), techniques(rule.Tags),
-			referenceLinks(rule.Tags))
+		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s | %s |\n", rule.ID, rule.Message, evidence[rule.ID], where, rule.Severity, yes(alone),
+			techniques(rule.Tags), referenceLinks(rule.Tags))
 	}
 	return b.String(), n
 }
@@ -115,12 +144,30 @@ REQUEST_BODY or RESPONSE_BODY.
 **What leaves with an alert.** What a rule with the tag ` + "`masked`" + ` finds is masked: ` + "`4111********1111`" + `. Of rules with the tag
 ` + "`excerpt`" + ` the alert has what was found, not the body around it. Bodies themselves are in an alert only with ` + "`include_payload`" + `.
 
-**What they do not say.** Tools that administrators use are told from controllers and SDKs by their agent, which anyone can
-write as they like. Card numbers count when they are written in groups, when a word such as card stands in front of them, or when
+**What counts as evidence.** No rule rests on a text that documentation, a translation or an operator could write as well. Each needs
+more, named in the tables below:
+
+- *who asks, and from where*: the tools of operators count as such when they name themselves and come from a private address
+  (helm, Argo CD, GitLab runners, clients of Docker, python-jenkins, rabbitmqadmin, Spring Boot Admin and others), and so does a browser
+  on a page of the same product. Anyone can write an agent as they like: what takes over a host, starts a shell or decrypts secrets
+  therefore alerts whoever asks;
+- *credentials*: consoles that are open to everyone are asked without any, or with those that come with the product;
+- *with what result*: output of commands and dumps count in responses that are no static page, a page being HTML, CSS or JavaScript
+  that was asked for without arguments;
+- *what value*: card numbers that providers publish for tests, keys with EXAMPLE in them, passwords such as changeme, tokens for
+  anonymous visitors, public keys, and whatever stands in a field or behind a word for examples, are none;
+- *how many*: one record of a person is not a dump. Contacts count as rows of a table, in records with private data, or by the hundred.
+
+**What they do not say.** Card numbers count when they are written in groups, when a word such as card stands in front of them, or when
 a list has several; a bare number of 16 digits can be anything. Ids that are digits only need a word for them in front.
 
-The rules are quiet on clean traffic: a test runs them over 20,000 generated records of a web shop, REST and GraphQL services,
-health checks, uploads, Prometheus and the control traffic of Kubernetes, and fails from one alert in 1,000 records on.
+**How quiet they are.** ` + "`make recorded RECORDED=10000`" + ` records what no generator wrote, and fails from one alert in 2,000 records on:
+headless Chromium and GNU Wget over the pages of Debian's documentation packages that are installed, clients of the web (curl, Python,
+Node.js, Perl, Git, npm, pip), tools of operators (docker, kubectl, skopeo, python-jenkins, and libraries for Docker, Kubernetes, GitLab,
+GitHub, Elasticsearch, etcd, Consul, Vault and Stripe), and webhooks. On 12,180 such records, with 25 packages of documentation, the
+packs raise no alert. With bodies cut as probes cut them or not, another test runs them over 20,000 generated records of a web shop, REST
+and GraphQL services, health checks, uploads, Prometheus and the control traffic of Kubernetes. A third holds
+[legitimate traffic](../rules/packs/legitimate.yaml) that provokes single rules.
 
 The files are [rules/packs](../rules/packs), each rule with tests that alert and tests that do not. This page is written by a test.
 `

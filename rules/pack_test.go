@@ -269,18 +269,18 @@ func TestWhatRulesFindIsMaskedInTheirMatches(t *testing.T) {
 				require.Contains(t, m.Data, "*", "%d", id)
 				require.Equal(t, m.Data, m.Value)
 				require.LessOrEqual(t, len(m.Data), 40)
-				for _, secret := range []string{"4111111111111111", "11010519491231002X", "hunter", "s3cr3t", expand("{{36}}"), "user1@example.com"} {
+				for _, secret := range []string{"4526018159083012", "11010519491231002X", "hunter", "s3cr3t", expand("{{36}}"), "user1@example.com"} {
 					require.NotContains(t, told, secret, "%d", id)
 				}
 			}
 		}
 	}
-	c := packCase{Request: "GET /a", Response: "200 application/json\n\n{\"card\":\"4111111111111111\"," + strings.Repeat(" ", 5000) + "\"x\":1}"}
+	c := packCase{Request: "GET /a", Response: "200 application/json\n\n{\"card\":\"4526018159083012\"," + strings.Repeat(" ", 5000) + "\"x\":1}"}
 	v := inspected(t, set, &c)
 	last := v.Matches[len(v.Matches)-1]
 	require.Equal(t, 7110101, last.Rule.ID)
 	require.Equal(t, "RESPONSE_BODY", last.Variable)
-	require.Equal(t, "Matched \"Operator `CardNumber' with parameter `labeled' against variable `RESPONSE_BODY' (Value: `4111********1111' )",
+	require.Equal(t, "Matched \"Operator `CardNumber' with parameter `labeled' against variable `RESPONSE_BODY' (Value: `4526********3012' )",
 		last.Wording())
 	require.Contains(t, v.Scores, Score{"sensitive_data", 4})
 }

@@ -66,6 +66,7 @@ func readProgram(c Config) *program {
 	p.placePlugins()
 	p.addSetup(p.settleCRS(c.Setup))
 	p.addPacks(c.Packs)
+	p.insertBefore(901000, 901999, "@presets/api.conf", c.Preset)
 	p.addText("properties", strings.Join(c.Engine, "\n"))
 	p.addText("exclude_rules", strings.Join(c.Exclusions, "\n"))
 	p.addText("directives", c.Directives)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -68,7 +69,7 @@ and when there are records but none is an HTTP transaction, so that nothing was 
 				e := explainer{console: c, filter: w, to: lineWriter(c), asJSON: output == "json", line: line}
 				return e.explain(cmd.Context(), names)
 			}
-			var to findings = newTable(c, len(names) > 1)
+			var to findings = newTable(c, len(names) > 1, f.Get("preset") != "" && !strings.EqualFold(f.Get("preset"), "off"))
 			if output == "json" {
 				to = newJSONLines(c, len(names) > 1)
 			}

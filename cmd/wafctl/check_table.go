@@ -10,6 +10,7 @@ import (
 	"strconv"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/presets"
 )
 
 // table writes one line an alert, and a summary.
@@ -17,6 +18,7 @@ type table struct {
 	*grid
 	to       *bufio.Writer
 	withFile bool
+	preset   bool // the rules have a preset
 	titled   bool
 	broken   int
 	rules    map[int]*ruleCount
@@ -29,8 +31,8 @@ type ruleCount struct {
 	message    string
 }
 
-func newTable(c *console, withFile bool) *table {
-	t := &table{to: lineWriter(c), withFile: withFile, rules: map[int]*ruleCount{}}
+func newTable(c *console, withFile, preset bool) *table {
+	t := &table{to: lineWriter(c), withFile: withFile, preset: preset, rules: map[int]*ruleCount{}}
 	where := column{title: "LINE", width: 7, right: true}
 	if withFile {
 		where = column{title: "FILE:LINE", width: 24, least: 12, tail: true}
@@ -127,5 +129,23 @@ func (t *table) end(counts filter.Counts) error {
 	for _, r := range top[:min(len(top), maxTopRules)] {
 		summary.row(cell{text: grouped(r.alerts) + " ×"}, cell{text: strconv.Itoa(r.id)}, severityCell(r.severity), cell{text: r.message})
 	}
+	if hint := t.hint(top, counts.Alerts); hint != "" {
+		fmt.Fprintf(t.to, "\n%s\n", hint)
+	}
 	return t.to.Flush()
+}
+
+// fewestForHint is how many alerts there are at least before one rule is said to cause most of them.
+const fewestForHint = 10
+
+// hint names the rule that causes more than half of the alerts, if one does, with what helps where the traffic is legitimate.
+func (t *table) hint(top []*ruleCount, alerts uint64) string {
+	if alerts < fewestForHint || 2*uint64(top[0].alerts) <= alerts {
+		return ""
+	}
+	help := "wafctl tune proposes exclusions"
+	if !t.preset && slices.Contains(presets.QuietedByAPI, top[0].id) {
+		help = "--preset api fits REST, GraphQL and RPC services, and " + help
+	}
+	return fmt.Sprintf("Rule %d causes %s of %s alerts. If that traffic is legitimate: %s.", top[0].id, grouped(top[0].alerts), grouped(alerts), help)
 }

@@ -319,3 +319,35 @@ SecRule ARGS|ARGS_NAMES|REQUEST_HEADERS|REQUEST_COOKIES_NAMES|REQUEST_URI|REQUES
 		})
 	}
 }
+
+func TestCheckNamesTheRuleThatCausesMostAlerts(t *testing.T) {
+	line := func(method, query string, n int) string {
+		return strings.Repeat(`{"SRC_IP":"10.1.2.3","METHOD":"`+method+`","URL":"/v1/orders?`+query+`","DOMAIN":"api.example","AGENT":"x","L7_PROTOCOL":"http"}`+"\n", n)
+	}
+	const attack = "a=../../etc/passwd"
+	for name, c := range map[string]struct {
+		in   string
+		args []string
+		want string
+	}{
+		"most, with a preset for it": {in: line("DELETE", "", 9) + line("GET", attack, 8),
+			want: "Rule 911100 causes 9 of 17 alerts. If that traffic is legitimate: --preset api fits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
+		"most, without a preset for it": {in: line("GET", attack, 10),
+			want: "Rule 932160 causes 10 of 10 alerts. If that traffic is legitimate: wafctl tune proposes exclusions.\n"},
+		"most, in spite of the preset": {in: line("TRACK", "", 12), args: []string{"--preset", "api"},
+			want: "Rule 911100 causes 12 of 12 alerts. If that traffic is legitimate: wafctl tune proposes exclusions.\n"},
+		"half":           {in: line("DELETE", "", 8) + line("GET", attack, 8)},
+		"too few":        {in: line("DELETE", "", 9)},
+		"none any more":  {in: line("DELETE", "", 12), args: []string{"--preset", "api"}},
+		"nothing at all": {in: clean + "\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := wafctl(strings.NewReader(c.in), nil, append(append([]string{"check"}, c.args...), "-")...)
+			_, hint, _ := strings.Cut(r.out, "\nRule ")
+			if hint != "" {
+				hint = "Rule " + hint
+			}
+			require.Equal(t, c.want, hint, r.out+r.err)
+		})
+	}
+}

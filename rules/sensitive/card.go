@@ -16,7 +16,9 @@ const CardDigits = shortestCard
 // LabeledCard finds the number of a payment card that is written in groups, or that a word such as card stands in front
 // of: what is hardly ever another number.
 func LabeledCard(text string) (start, end int) {
-	return findCard(text, func(start, end int) bool { return isGrouped(text[start:end]) || hasCardLabel(text, start) })
+	return findCard(text, func(start, end int) bool {
+		return (isGrouped(text[start:end]) || hasCardLabel(text, start)) && !IsExample(text, start)
+	})
 }
 
 // BareCard finds any number that could be that of a payment card. One in ten numbers of that length with the first digits
@@ -92,7 +94,7 @@ func isGrouped(s string) bool {
 	return false
 }
 
-// isCard reports whether the digits are the number of a card: a known range of issuers, its length, and the check digit.
+// isCard reports whether the digits are the number of a card: a known range of issuers, its length, the check digit, and no specimen.
 func (d *number) isCard() bool {
 	two, three, four, six := d.value(0, 2), d.value(0, 3), d.value(0, 4), d.value(0, 6)
 	known := false
@@ -114,17 +116,43 @@ func (d *number) isCard() bool {
 	case 2200 <= four && four <= 2204, 508500 <= six && six <= 508999, 606985 <= six && six <= 607984: // Mir, RuPay
 		known = d.n == 16
 	}
-	return known && !d.repeats() && d.luhn()
+	return known && d.luhn() && !d.isSpecimen()
 }
 
-// repeats reports whether the number is a placeholder: after the issuer's digits it is one digit over and over.
-func (d *number) repeats() bool {
-	for i := 7; i < d.n-1; i++ {
-		if d.digit[i] != d.digit[6] {
-			return false
+// isSpecimen reports whether nobody pays with the number: one of those that payment providers publish for tests, or one that was made
+// up, with hardly any different digits, one digit over and over, or digits that count up. One in a few hundred numbers of real cards
+// looks like that.
+func (d *number) isSpecimen() bool {
+	var seen [10]bool
+	different, equal, rising := 0, 1, 1
+	for i, digit := range d.digit[:d.n] {
+		if !seen[digit] {
+			seen[digit] = true
+			different++
+		}
+		if i > 0 {
+			equal, rising = grow(equal, digit == d.digit[i-1]), grow(rising, digit == d.digit[i-1]+1)
+		}
+		if equal >= 5 || rising >= 6 {
+			return true
 		}
 	}
-	return d.digit[6] == 0
+	return different <= 4 || d.value(0, 5) == 40000 || testCards[d.value(0, d.n)]
+}
+
+// testCards are numbers that payment providers publish for tests, and the usual ones of documentation, besides those that show by their
+// digits.
+var testCards = map[int]bool{
+	2222410740360010: true, 2223000048410010: true, 2223000148400010: true, 2223520443560010: true, 2303779999000275: true,
+	2720994326581252: true, 3056930009020004: true, 30569309025904: true, 3566000020000410: true, 3566002020360505: true,
+	3569990010095841: true, 36004244846408: true, 36070500001020: true, 36227206271667: true, 371144371144376: true, 371263462726550: true,
+	371449635398431: true, 374245455400126: true, 378282246310005: true, 378734493671000: true, 38555565010005: true, 4001919257537193: true,
+	4007702835532454: true, 4012000033330026: true, 4024007134364842: true, 4137894711755904: true, 4263982640269299: true,
+	4485275742308327: true, 4508034508034509: true, 4532015112830366: true, 4532759734545858: true, 4539148803436467: true,
+	4716461583322103: true, 4761739001010010: true, 4895142232120006: true, 4917484589897107: true, 4988438843884305: true,
+	5019555544445555: true, 5100290029002909: true, 5200828282828210: true, 5409889944179029: true, 5413330089020011: true,
+	5425233430109903: true, 5555341244441115: true, 6011000990139424: true, 6011000991543426: true, 6011514433546201: true,
+	60115564485789458: true, 6011988461284820: true, 6250941006528599: true, 6759649826438453: true, 8171999927660000: true,
 }
 
 // How far in front of a number, in bytes, a word can stand that says what it is, and one that says what it is a part of.
@@ -163,9 +191,10 @@ func hasCardLabel(text string, start int) bool {
 	return containsFold(label, partLabels) && containsFold(text[max(0, start-contextReach):start], cardLabels)
 }
 
-// containsFold reports whether a text of at most contextReach bytes has one of some words in lower case.
+// containsFold reports whether the last contextReach bytes of a text have one of some words in lower case.
 func containsFold(s string, words []string) bool {
 	var lowered [contextReach]byte
+	s = s[max(0, len(s)-contextReach):]
 	for i := range len(s) {
 		c := s[i]
 		if 'A' <= c && c <= 'Z' {
@@ -173,7 +202,10 @@ func containsFold(s string, words []string) bool {
 		}
 		lowered[i] = c
 	}
-	text := lowered[:len(s)]
+	return containsAny(lowered[:len(s)], words)
+}
+
+func containsAny(text []byte, words []string) bool {
 	for _, w := range words {
 		if bytes.Contains(text, []byte(w)) {
 			return true

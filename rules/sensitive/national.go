@@ -68,7 +68,8 @@ func (c country) find(text string) (start, end int) {
 			last--
 		}
 		n := last - start
-		if n >= c.least && n <= c.most && standsAlone(text, start, last) && !isDecimal(text, start, last) && c.check(text[start:last]) {
+		if n >= c.least && n <= c.most && standsAlone(text, start, last) && !isDecimal(text, start, last) && c.check(text[start:last]) &&
+			!IsExample(text, start) {
 			return start, last
 		}
 	}
@@ -112,7 +113,8 @@ func american(s string) bool {
 	}
 	d, ok := read(s, 9)
 	area, group, serial := d.value(0, 3), d.value(3, 5), d.value(5, 9)
-	placeholder := area == 123 && group == 45 && serial == 6789 || area == 78 && group == 5 && serial == 1120
+	placeholder := area == 123 && group == 45 && serial == 6789 || area == 78 && group == 5 && serial == 1120 ||
+		area == 219 && group == 9 && serial == 9999 || area == 457 && group == 55 && serial == 5462 // known from advertisements
 	return ok && area != 0 && area != 666 && area < 900 && group != 0 && serial != 0 && !placeholder
 }
 

@@ -19,45 +19,45 @@ func found(find Finder, text string) string {
 
 func TestLabeledCardsAreFound(t *testing.T) {
 	for text, want := range map[string]string{
-		`{"card":"4111111111111111"}`:                                     "4111111111111111",
-		`{"card":{"holder":"A","number":"5555555555554444"}}`:             "5555555555554444",
-		`{"pan":"378282246310005"}`:                                       "378282246310005",
-		"card_number=4012888888881881&x=1":                                "4012888888881881",
-		"Your Visa 4111 1111 1111 1111, thank you":                        "4111 1111 1111 1111",
-		"4111-1111-1111-1111":                                             "4111-1111-1111-1111",
-		"3782 822463 10005":                                               "3782 822463 10005",
-		"<CardNumber>6011111111111117</CardNumber>":                       "6011111111111117",
-		"卡号:6212262201023557228":                                          "6212262201023557228",
-		"order 4111111111111112 paid with card 4111111111111111":          "4111111111111111",
-		`{"n":"4111111111111111"}`:                                        "",
-		`{"card":"4111111111111112"}`:                                     "",
+		`{"card":"4526018159083012"}`:                                     "4526018159083012",
+		`{"card":{"holder":"A","number":"5382199351819096"}}`:             "5382199351819096",
+		`{"pan":"371948757491189"}`:                                       "371948757491189",
+		"card_number=4661318609139090&x=1":                                "4661318609139090",
+		"Your Visa 4526 0181 5908 3012, thank you":                        "4526 0181 5908 3012",
+		"4526-0181-5908-3012":                                             "4526-0181-5908-3012",
+		"3719 487574 91189":                                               "3719 487574 91189",
+		"<CardNumber>6011625276018957</CardNumber>":                       "6011625276018957",
+		"卡号:6212559797114710495":                                          "6212559797114710495",
+		"order 4526018159083013 paid with card 4526018159083012":          "4526018159083012",
+		`{"n":"4526018159083012"}`:                                        "",
+		`{"card":"4526018159083013"}`:                                     "",
 		`{"card":"0000000000000000"}`:                                     "",
 		`{"card":"4000000000000000"}`:                                     "",
-		`{"card":"x4111111111111111"}`:                                    "",
-		`{"card":"4111111111111111a"}`:                                    "",
-		`{"card":"41111111111111110"}`:                                    "",
-		`{"card":"1.4111111111111111"}`:                                   "",
-		`{"card":"**** 1111","tracking":"4111111111111111"}`:              "",
-		`{"payment":{"method":"card"},"order":"4111111111111111"}`:        "",
-		"gift card order no. 4111111111111111":                            "",
+		`{"card":"x4526018159083012"}`:                                    "",
+		`{"card":"4526018159083012a"}`:                                    "",
+		`{"card":"45260181590830120"}`:                                    "",
+		`{"card":"1.4526018159083012"}`:                                   "",
+		`{"card":"**** 1111","tracking":"4526018159083012"}`:              "",
+		`{"payment":{"method":"card"},"order":"4526018159083012"}`:        "",
+		"gift card order no. 4526018159083012":                            "",
 		"4111 1111 1111 111":                                              "",
 		"4111  1111 1111 1111":                                            "",
 		"1234 5678 9012 3456":                                             "",
 		strings.Repeat("4", 5000):                                         "",
 		strings.Repeat("4111 ", 5000):                                     "",
-		strings.Repeat("x", 3000) + " 4111 1111 1111 1111 " + "and more.": "4111 1111 1111 1111",
+		strings.Repeat("x", 3000) + " 4526 0181 5908 3012 " + "and more.": "4526 0181 5908 3012",
 	} {
 		require.Equal(t, want, found(LabeledCard, text), "%.80s", text)
 	}
-	require.Equal(t, "4111111111111111", found(BareCard, `{"n":"4111111111111111"}`))
-	require.Empty(t, found(BareCard, `{"n":"4111111111111112"}`))
+	require.Equal(t, "4526018159083012", found(BareCard, `{"n":"4526018159083012"}`))
+	require.Empty(t, found(BareCard, `{"n":"4526018159083013"}`))
 }
 
 func TestListsOfCardsAreToldFromListsOfNumbers(t *testing.T) {
-	cards := "4111111111111111,a\n5555555555554444,b\n4012888888881881,c\n"
+	cards := "4526018159083012,a\n5382199351819096,b\n4661318609139090,c\n"
 	require.NotEmpty(t, found(CardList(3), cards))
 	require.Empty(t, found(CardList(4), cards))
-	require.Empty(t, found(CardList(3), strings.Repeat("4111111111111111,a\n", 3)), "one card is no list")
+	require.Empty(t, found(CardList(3), strings.Repeat("4526018159083012,a\n", 3)), "one card is no list")
 	random := rand.New(rand.NewPCG(1, 2))
 	for range 200 {
 		var b strings.Builder
@@ -162,9 +162,9 @@ func TestContactsAreCountedOnce(t *testing.T) {
 }
 
 func TestModSecurityChecks(t *testing.T) {
-	require.True(t, Luhn("4111 1111 1111 1111"))
+	require.True(t, Luhn("4526 0181 5908 3012"))
 	require.True(t, Luhn("30569309025904"))
-	require.False(t, Luhn("4111111111111112"))
+	require.False(t, Luhn("4526018159083013"))
 	require.False(t, Luhn("0000000000000000"))
 	require.False(t, Luhn("79927398713"), "too short for a card")
 	require.False(t, Luhn(strings.Repeat("1", 40)))
@@ -172,7 +172,7 @@ func TestModSecurityChecks(t *testing.T) {
 
 func TestMaskHidesTheMiddle(t *testing.T) {
 	for text, want := range map[string]string{
-		"": "", "abc": "***", "hunter2": "*******", "12345678Z": "12*******", "4111111111111111": "4111********1111",
+		"": "", "abc": "***", "hunter2": "*******", "12345678Z": "12*******", "4526018159083012": "4526********3012",
 		"AKIAIOSFODNN7EXAMPLE": "AKIA************MPLE", "密码密码密码密码密码密码密码密码": "密码密码********密码密码",
 		strings.Repeat("k", 500): "kkkk************kkkk",
 	} {
@@ -181,7 +181,7 @@ func TestMaskHidesTheMiddle(t *testing.T) {
 }
 
 func TestFindersAllocateNothing(t *testing.T) {
-	text := strings.Repeat(`{"id":"8f0e","card":"4111111111111112","mail":"a@example.com","phone":"+49 170 1234567","n":123456789012345678},`, 20)
+	text := strings.Repeat(`{"id":"8f0e","card":"4526018159083013","mail":"a@example.com","phone":"+49 170 1234567","n":123456789012345678},`, 20)
 	finders := []Finder{LabeledCard, BareCard, CardList(3), Emails(10), Phones(10)}
 	for _, code := range Countries() {
 		find, _ := NationalID(code)
@@ -272,7 +272,7 @@ func TestFindingsHaveDigitsInARow(t *testing.T) {
 		}
 		checkAll(string(text))
 	}
-	for _, text := range []string{"4111 1111 1111 1111", "+49 (30) 1234-567", "212.555.0123", "(212) 555-0123"} {
+	for _, text := range []string{"4526 0181 5908 3012", "+49 (30) 1234-567", "212.555.0123", "(212) 555-0123"} {
 		checkAll(text)
 	}
 	for _, name := range append(Countries(), "card", "labeled card", "list of cards", "phone") {
