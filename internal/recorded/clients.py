@@ -155,7 +155,7 @@ def vault_tool():
 
 def stripe_tool():
     import stripe
-    stripe.api_key, stripe.api_base, stripe.max_network_retries = "sk_test_0a1b2c3d4e5f60718293a4b5", URL, 0
+    stripe.api_key, stripe.api_base, stripe.max_network_retries = "test-0a1b2c3d4e5f60718293a4b5", URL, 0
     for call in (lambda: stripe.PaymentMethod.create(type="card", card={"number": "4242424242424242", "exp_month": 12, "exp_year": 2030, "cvc": "314"}),
                  lambda: stripe.Customer.create(email="ana@example.com", name="Ana"), lambda: stripe.Charge.list(limit=3)):
         attempt(call)
