@@ -38,6 +38,9 @@ func PlainOf(start []byte) Plain {
 // LastColumns returns the columns that lines behind a text have, when those before it had some others.
 func LastColumns(text []byte, before *accesslog.Columns) *accesslog.Columns {
 	directive := []byte("#Fields:")
+	if !bytes.Contains(text, directive) { // which is fast, as finding the last one is not
+		return before
+	}
 	for end := len(text); ; {
 		at := bytes.LastIndex(text[:end], directive)
 		if at < 0 {
