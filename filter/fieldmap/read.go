@@ -128,7 +128,7 @@ func (v *Values) takeRequestLine(a *action, text string) {
 	if !ok || !isRequest(trimLeft(method), target, version) {
 		return
 	}
-	v.set(Method, trimLeft(method), a.rank)
+	v.set(Method, method, a.rank)
 	v.takeTarget(a, target)
 	if v.noVersion = !hasVersion; hasVersion {
 		v.set(Version, version, a.rank)

@@ -48,7 +48,7 @@ func TestTargetsAreReadInEveryForm(t *testing.T) {
 		"a version in lower case":           {nginx + `"request_method":"GET","request_uri":"/","server_protocol":"http/1.0"}`, "GET / HTTP/1.0 "},
 		"a method that nginx takes for one": {nginx + `"request":"- /a HTTP/1.1"}`, "- /a HTTP/1.1 "},
 		"the same, in a key":                {nginx + `"request_method":"-","request_uri":"/a"}`, "- /a HTTP/1.1 "},
-		"a blank before the method":         {nginx + `"request":" GET /a HTTP/1.1"}`, "GET /a HTTP/1.1 "},
+		"a blank before the method":         {nginx + `"request":" GET /a HTTP/1.1"}`, " GET /a HTTP/1.1 "},
 	} {
 		got, _ := requestOf(t, one.json)
 		require.Equal(t, one.want, got, name)

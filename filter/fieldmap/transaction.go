@@ -26,7 +26,7 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 	if !hasLine {
 		v.requestParts(t)
 	}
-	if !hasLine && !isRequest(t.Method, t.URI, v.Get(Version)) {
+	if !hasLine && !isRequest(trimLeft(t.Method), t.URI, v.Get(Version)) {
 		return v.otherLog(t)
 	}
 	t.ServerName = serverName(t)
