@@ -28,17 +28,14 @@ func readAddress(text string, alwaysPort bool) (ip, port string) {
 		return hostOrAddress(text[:at]), portNumber(text[at+1:])
 	}
 	port = portNumber(text[at+1:])
-	if head, isAddress := plainAddress(text[:at]); isAddress && port != "" && (alwaysPort || !isIPv6(text)) {
+	head, isHead := plainAddress(text[:at])
+	if isHead = isHead && port != ""; isHead && alwaysPort {
 		return head, port
 	}
-	ip, _ = plainAddress(text)
-	return ip, ""
-}
-
-// isIPv6 reports whether a text is an address of version 6. It allocates where it is not.
-func isIPv6(text string) bool {
-	_, err := netip.ParseAddr(text)
-	return err == nil
+	if ip, isWhole := plainAddress(text); isWhole || !isHead {
+		return ip, ""
+	}
+	return head, port
 }
 
 // hostOrAddress returns an address or the name of a host, "" for anything else and for what stands for neither: unknown and

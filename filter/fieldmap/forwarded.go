@@ -167,8 +167,8 @@ func (v *Values) takeAddress(a *action, text string, alwaysPort bool) {
 }
 
 // finishPort chooses the port of an address. Where the keys of both come in pairs, only the other half of the pair counts.
-func (v *Values) finishPort(address, port Field, own string) {
-	switch {
+func (v *Values) finishPort(address, port Field) {
+	switch own := v.ownPorts[side(address)]; {
 	case own != "":
 		v.texts[port] = own
 		v.given |= 1 << port

@@ -150,8 +150,7 @@ const authority = ":authority"
 var standardMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
 
 // isRequest reports whether a method and a target are those of a request: a method is a token (RFC 9110, section 9.1), and text
-// that was no request may look like one. Servers log a dash for a
-// method that they have not read; then there is no path either.
+// that was no request may look like one. Servers log a dash for a method that they have not read; then there is no path either.
 func isRequest(method, target, version string) bool {
 	if slices.Contains(standardMethods, method) {
 		return target != ""

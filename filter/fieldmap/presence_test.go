@@ -84,3 +84,16 @@ func TestWhatIsNoStatusIsUnknown(t *testing.T) {
 		require.NotZero(t, tx.Unknown&rules.PartStatus, status)
 	}
 }
+
+func TestLongListsTakeMemoryInProportion(t *testing.T) {
+	arguments, actions := strings.Repeat("&q=1", 3000), strings.Repeat(`,"log"`, 3000)
+	for name, json := range map[string]string{
+		"a query beside a gateway's arguments": `{"properties":{"clientIP":"192.0.2.1","httpMethod":"GET","requestUri":"/s","requestQuery":"SERVER-STATUS=200` + arguments + `"}}`,
+		"actions":                              `{"ClientRequestMethod":"GET","ClientRequestURI":"/","ClientIP":"192.0.2.1","SecurityActions":["block"` + actions + `]}`,
+	} {
+		_, v := read(t, open(t, "auto"), json)
+		require.Less(t, v.Size(), 10*len(json), name)
+	}
+	_, v := read(t, open(t, "auto"), `{"ClientRequestMethod":"GET","ClientRequestURI":"/","ClientIP":"192.0.2.1","SecurityActions":["log","block"]}`)
+	require.Equal(t, "log,block", v.Get(Action))
+}

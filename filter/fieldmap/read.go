@@ -71,24 +71,39 @@ func (v *Values) take(a *action, suffix string, value []byte) {
 	case asHeader, asResponseHeader, asArgument:
 		v.takeSlot(a, value)
 	default:
-		if text, ok := v.text(a, value); ok {
+		var (
+			text string
+			ok   bool
+		)
+		if a.field == Action && a.reading == asField {
+			text, ok = v.allTexts(a, value)
+		} else {
+			text, ok = v.text(a, value)
+		}
+		if ok {
 			v.takeText(a, text)
-			if a.field == Action && a.reading == asField {
-				v.takeMore(a, value)
-			}
 		}
 	}
 }
 
-// takeMore adds the further values of a list of which all count.
-func (v *Values) takeMore(a *action, value []byte) {
+// allTexts is text for a list of which all values count: it has commas between them.
+func (v *Values) allTexts(a *action, value []byte) (text string, ok bool) {
 	items, isArray := record.ReadArray(value)
-	for more := isArray && items.Next(); more && items.Next(); {
-		if text, ok := v.text(a, items.Value); ok && v.ranks[a.field] == a.rank {
-			have := v.texts[a.field]
-			v.texts[a.field] = onScratch(&v.scratch, func(dst []byte) []byte { return append(append(append(dst, have...), ','), text...) })
-		}
+	if !isArray {
+		return v.text(a, value)
 	}
+	return onScratch(&v.scratch, func(dst []byte) []byte {
+		start := len(dst)
+		for items.Next() {
+			if one, isText := record.Text(items.Value); isText {
+				if len(dst) > start {
+					dst = append(dst, ',')
+				}
+				dst = append(dst, one...)
+			}
+		}
+		return dst
+	}), true
 }
 
 // takeText stores a text for the fields of a target.

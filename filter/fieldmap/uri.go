@@ -86,8 +86,8 @@ const redacted = "REDACTED"
 
 // finish puts together what a source logs in parts, and makes each text one that means the same whatever the source.
 func (v *Values) finish() {
-	v.finishPort(ClientIP, ClientPort, v.ownPorts[side(ClientIP)])
-	v.finishPort(ServerIP, ServerPort, v.ownPorts[side(ServerIP)])
+	v.finishPort(ClientIP, ClientPort)
+	v.finishPort(ServerIP, ServerPort)
 	if v.texts[Version] != "" {
 		v.texts[Version] = v.httpVersion(v.texts[Version])
 	} else if v.pseudo.seen {
@@ -204,17 +204,21 @@ func isEscaped(target string) bool { return strings.IndexByte(target, '?') >= 0 
 // dropOwnArguments takes out of a query what the source has added to it; then it is not known what the client has sent. A client can
 // send such arguments too: those with a value that could be an attack stay.
 func (v *Values) dropOwnArguments() {
-	rest, dropped := "", false
-	for argument := range strings.SplitSeq(strings.TrimPrefix(v.texts[query], "?"), "&") {
-		if v.isOwnArgument(argument) {
-			dropped = true
-		} else if rest == "" {
-			rest = argument
-		} else {
-			before := rest
-			rest = onScratch(&v.scratch, func(dst []byte) []byte { return append(append(append(dst, before...), '&'), argument...) })
+	dropped := false
+	rest := onScratch(&v.scratch, func(dst []byte) []byte {
+		start := len(dst)
+		for argument := range strings.SplitSeq(strings.TrimPrefix(v.texts[query], "?"), "&") {
+			if v.isOwnArgument(argument) {
+				dropped = true
+				continue
+			}
+			if len(dst) > start {
+				dst = append(dst, '&')
+			}
+			dst = append(dst, argument...)
 		}
-	}
+		return dst
+	})
 	if dropped {
 		v.texts[query] = rest
 		v.lost |= rules.PartQuery
