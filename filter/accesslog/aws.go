@@ -85,7 +85,7 @@ func (w *writer) awsRequest(t *tokens, names []string) bool {
 // awsCut takes what there is of the request: a version is added, so that the target is read as one.
 func (w *writer) awsCut(request string) bool {
 	method, target, found := strings.Cut(request, " ")
-	if !found || !isToken(method) {
+	if !found || !IsToken(method) {
 		return false
 	}
 	target, _, _ = strings.Cut(target, " ")

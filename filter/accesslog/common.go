@@ -141,7 +141,7 @@ func isForwarding(token string) bool {
 // cutRequest adds method and target of a request line that does not end. It reports false when not even the method is whole.
 func (w *writer) cutRequest(request, methodKey, targetKey string) bool {
 	method, target, found := strings.Cut(request, " ")
-	if !found || !isToken(method) {
+	if !found || !IsToken(method) {
 		return false
 	}
 	target, _, _ = strings.Cut(target, " ")

@@ -153,8 +153,8 @@ func startsWithDate(s string) bool {
 	return len(s) > len(time.DateOnly) && s[4] == '-' && s[7] == '-' && isNumber(s[:4])
 }
 
-// isToken reports whether a text can be a method of RFC 9110.
-func isToken(s string) bool {
+// IsToken reports whether a text is a token of RFC 9110, as methods and names of headers are.
+func IsToken(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
 			return false

@@ -164,7 +164,7 @@ var w3cChecks = map[string]func(string) bool{
 	"time":      inLayout(time.TimeOnly),
 	"c-ip":      orDash(isAddress),
 	"s-ip":      orDash(isAddress),
-	"cs-method": orDash(isToken),
+	"cs-method": orDash(IsToken),
 	"sc-status": orDash(isNumber),
 	"s-port":    orDash(isNumber),
 	"c-port":    orDash(isNumber),

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 )
 
 const (
@@ -55,7 +57,7 @@ func (d *definition) read(settings *yaml.Node) {
 	d.eachPair(settings, func(key, value *yaml.Node) {
 		switch key.Value {
 		case "name":
-			if d.m.Name = d.text(value); !isToken(d.m.Name) {
+			if d.m.Name = d.text(value); !accesslog.IsToken(d.m.Name) {
 				d.fail(value, "malformed name %q (want letters, digits, - _ and .)", d.m.Name)
 			}
 		case "title":
@@ -264,7 +266,7 @@ func (d *definition) headersOption(key, name, option *yaml.Node, a *action) {
 			return
 		}
 		a.names = d.texts(option)
-		if i := slices.IndexFunc(a.names, func(n string) bool { return !isToken(n) }); i >= 0 {
+		if i := slices.IndexFunc(a.names, func(n string) bool { return !accesslog.IsToken(n) }); i >= 0 {
 			d.fail(option, "malformed header name %q", a.names[i])
 		}
 	}

@@ -3,6 +3,7 @@ package fieldmap
 import (
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -104,12 +105,12 @@ func (h *head) requestLine() (method, target, version string, ok bool) {
 	}
 	line, _ := h.line()
 	if method, target, version, ok = requestLine(line); ok && (hasVersion(version) || isHTTP(target) || isRequest(method, target, version)) {
-		h.unread = !isToken(trimLeft(method)) || !isNumbered(version) || strings.IndexByte(line, '\r') >= 0
+		h.unread = !accesslog.IsToken(trimLeft(method)) || !isNumbered(version) || strings.IndexByte(line, '\r') >= 0
 		return method, target, version, true
 	}
 	for lines := 1; lines < maxHeadLines && h.rest != ""; lines++ {
 		line, _ = h.line()
-		if method, target, version, ok = requestLine(line); ok && hasVersion(version) && isToken(method) {
+		if method, target, version, ok = requestLine(line); ok && hasVersion(version) && accesslog.IsToken(method) {
 			h.unread = true
 			return method, target, version, true
 		}

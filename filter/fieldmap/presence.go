@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -155,7 +156,7 @@ func isRequest(method, target, version string) bool {
 	if slices.Contains(standardMethods, method) {
 		return target != ""
 	}
-	if target == "" || !isToken(method) {
+	if target == "" || !accesslog.IsToken(method) {
 		return false
 	}
 	if method == "-" { // nginx takes it for a method

@@ -3,6 +3,8 @@ package fieldmap
 import (
 	"fmt"
 	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 )
 
 // reading says how a value becomes what a target wants.
@@ -92,23 +94,13 @@ func targetNamed(name string) (t target, own string, err error) {
 		case !found:
 		case rest == "*":
 			return target{reading: n.many}, "", nil
-		case rest == "" || n.one != asArgument && !isToken(rest):
+		case rest == "" || n.one != asArgument && !accesslog.IsToken(rest):
 			return t, "", fmt.Errorf("malformed target %q (want %sNAME or %s*)", name, n.prefix, n.prefix)
 		default:
 			return target{reading: n.one}, rest, nil
 		}
 	}
 	return t, "", fmt.Errorf("unknown target %q (want %s)", name, targetNames)
-}
-
-// isToken reports whether a text can be the name of a header.
-func isToken(s string) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, s[i]) >= 0 {
-			return false
-		}
-	}
-	return s != ""
 }
 
 // Target is what a field map can fill, for people.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unsafe"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -90,7 +91,7 @@ func (v *Values) multipart(body string) string {
 	line, rest, _ := strings.Cut(body[len("--"):], "\n")
 	boundary := strings.TrimSuffix(line, "\r")
 	const longest = 70 // RFC 2046
-	if boundary == "" || len(boundary) > longest || !isToken(boundary) || !strings.Contains(rest, ":") ||
+	if boundary == "" || len(boundary) > longest || !accesslog.IsToken(boundary) || !strings.Contains(rest, ":") ||
 		strings.TrimSpace(epilogue(rest, boundary)) != "" {
 		return ""
 	}
