@@ -136,8 +136,8 @@ func (v *Values) takeText(a *action, text string) {
 // of HTTP/0.9; only a key of its own tells.
 func (v *Values) takeRequestLine(a *action, text string) {
 	method, target, version, ok := requestLine(text)
-	hasVersion := strings.HasSuffix(trimRight(text), version) && isWholeVersion(version)
-	if ok && !hasVersion {
+	isWhole := strings.HasSuffix(trimRight(text), version) && isWholeVersion(version)
+	if ok && !isWhole {
 		target = cutTarget(text, method)
 	}
 	if !ok || !isRequest(trimLeft(method), target, version) {
@@ -145,7 +145,7 @@ func (v *Values) takeRequestLine(a *action, text string) {
 	}
 	v.set(Method, method, a.rank)
 	v.takeTarget(a, target)
-	if v.noVersion = !hasVersion; hasVersion {
+	if v.noVersion = !isWhole; isWhole {
 		v.set(Version, version, a.rank)
 	}
 }
