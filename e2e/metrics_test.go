@@ -52,7 +52,7 @@ func TestMetricsOfAllInstancesAreOnOnePageAndInARecord(t *testing.T) {
 			`waf_records_total{kind="output",name="waf.0",result="alert"} 1`,
 			`waf_delivered_total{destination="file://` + p.dir + `/delivered",kind="output",name="waf.0"} 1`,
 			`waf_flushes_waiting{kind="output",name="waf.0"} 0`,
-			`waf_alert_rules_total{kind="filter",name="waf.0",rule_id="932160"} 1`,
+			`waf_alert_rules_total{kind="filter",message="Remote Command Execution: Unix Shell Code Found",name="waf.0",rule_id="932160"} 1`,
 		} {
 			p.wait(line, func() bool { return strings.Contains(text(), line+"\n") })
 		}

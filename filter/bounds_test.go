@@ -27,9 +27,9 @@ func longRecord() []byte {
 func TestAlertsOfEveryFormatKeepTheBoundsOfDestinations(t *testing.T) {
 	holdRules(t)
 	var flat map[string]string
-	require.NoError(t, json.Unmarshal([]byte(emitted(t, setting.Map{"emit_tag": "alert", "inspect_budget": "off"}, longRecord())[0]), &flat))
+	require.NoError(t, json.Unmarshal([]byte(emitted(t, setting.Map{"emit_tag": "alert", "alert_name": "worst", "inspect_budget": "off"}, longRecord())[0]), &flat))
 	for _, format := range alert.Formats() {
-		settings := setting.Map{"emit_tag": "alert", "emit_format": format, "inspect_budget": "off"}
+		settings := setting.Map{"emit_tag": "alert", "emit_format": format, "alert_name": "worst", "inspect_budget": "off"}
 		text := emitted(t, settings, longRecord())[0]
 		for _, limit := range []int{1024, 2048, 8096, 65507} {
 			short, shortened := delivery.Shorten([]byte(text), limit)

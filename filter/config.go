@@ -24,6 +24,7 @@ type config struct {
 	alertKey        string // key of the map added to a matching record, "" adds nothing
 	emitTag         *tagTemplate
 	emitFormat      alert.Format
+	alertName       alert.Naming
 	emitLimit       int64
 	includePayload  bool
 	alertsOnly      bool   // clean HTTP records are dropped
@@ -58,6 +59,9 @@ func Properties() []setting.Property {
 		setting.Property{Name: "alert_on", Default: "score", Values: []string{"score", "match"},
 			Help: "score alerts when the anomaly threshold is reached, match on any detection rule"},
 		setting.Property{Name: "alert_key", Default: "waf", Help: "key of the map added to a matching record; off adds nothing"},
+		setting.Property{Name: "alert_name", Default: string(alert.ByFormat), Values: alert.Namings(),
+			Help: "the rule that names an alert: worst is the most severe one, of the category with the highest score; last is the one " +
+				"that matched last; auto is last in the format msa, and worst elsewhere"},
 		setting.Property{Name: "emit_tag", Help: "when set, an alert is emitted under this tag; $TAG and $TAG[n] expand; " +
 			"the original continues"},
 		setting.Property{Name: "emit_format", Default: string(alert.MSA), Values: alert.Formats(),
@@ -91,6 +95,7 @@ func readConfig(r *setting.Reader) config {
 		proxies:        ReadProxies(r),
 		onMatch:        r.Word("alert_on") == "match",
 		alertKey:       r.Text("alert_key"),
+		alertName:      alert.Naming(r.Word("alert_name")),
 		emitFormat:     alert.Format(r.Word("emit_format")),
 		emitLimit:      r.Size("emit_limit"),
 		includePayload: r.Bool("include_payload"),

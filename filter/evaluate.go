@@ -45,6 +45,7 @@ type item struct {
 	partial rules.Partial  // parts that rules did not see everything of, also where there is no verdict
 	marked  bool           // came with the key of alerts
 	emit    *Emit          // alert for the emit tag
+	outcome alert.Outcome  // of an alert
 	summary *Summary       // of an alert, for Check
 	message string         // of the last rule that matched in what does not alert, for Check
 	pending pending        // of a waiting item
@@ -230,13 +231,15 @@ func (f *Filter) writeKnown(it *item, s *scratch, d *demand) {
 func (f *Filter) pass(it *item, s *scratch, d *demand, verdict *rules.Verdict) {
 	it.kind, it.verdict, it.partial = Clean, verdict, verdict.Partial
 	if d.note != nil && len(verdict.Matches) > 0 && s.values.Transaction(&s.transaction) {
-		d.note(it, it.view(s, verdict))
+		d.note(it, f.view(it, s, verdict))
 	}
 }
 
 // view returns a view of the item's transaction, which is valid as long as the scratch is not used again.
-func (it *item) view(s *scratch, verdict *rules.Verdict) *alert.View {
-	return &alert.View{Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name()}
+func (f *Filter) view(it *item, s *scratch, verdict *rules.Verdict) *alert.View {
+	return &alert.View{
+		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(), Naming: f.config.alertName,
+	}
 }
 
 // decide takes a verdict on the transaction, and has an alert written.
@@ -246,7 +249,9 @@ func (f *Filter) decide(it *item, s *scratch, d *demand, verdict *rules.Verdict)
 		return
 	}
 	it.kind, it.verdict, it.partial = Alert, verdict, verdict.Partial
-	d.write(it, it.view(s, verdict))
+	view := f.view(it, s, verdict)
+	it.outcome, _ = view.Outcome()
+	d.write(it, view)
 }
 
 // recovered, deferred, makes an item whose evaluation panics one that passes without a verdict.
@@ -387,7 +392,7 @@ func (f *Filter) countKinds(b *batch) {
 			f.counts.partial.Add(1)
 		}
 		if it.kind == Alert {
-			f.meter.alert(it.verdict)
+			f.meter.alert(it.verdict, it.outcome)
 		}
 	}
 	f.meter.addWays(&ways)

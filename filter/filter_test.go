@@ -119,7 +119,7 @@ func TestEnrichedRecordKeepsAllItsOtherBytes(t *testing.T) {
 
 	waf := body(t, out.Data)["waf"].(map[string]any)
 	require.Equal(t, true, waf["alert"])
-	require.Equal(t, "932160", waf["rule_id"])
+	require.Equal(t, "930120", waf["rule_id"])
 	require.Equal(t, []any{"920350", "930100", "930110", "930120", "932160"}, waf["rule_ids"])
 	require.Equal(t, "CRITICAL", strings.ToUpper(waf["severity"].(string)))
 	require.EqualValues(t, 2, waf["severity_number"])
@@ -271,7 +271,7 @@ func TestCheckFindsWhatEachRecordIs(t *testing.T) {
 	require.Len(t, found, 4)
 	require.Equal(t, []Kind{Alert, Clean, NotHTTP, Broken},
 		[]Kind{found[0].Kind, found[1].Kind, found[2].Kind, found[3].Kind})
-	require.Equal(t, 932160, found[0].Alert.Rule.Rule.ID)
+	require.Equal(t, 930120, found[0].Alert.Rule.Rule.ID)
 	told := found[0].Alert.Told
 	require.Equal(t, []any{2, "2024-05-30 07:16:48.917", "403", "blocked"}, []any{told.Severity, told.Begin, told.Status, string(told.Outcome)})
 	found[0].Alert.Rule, found[0].Alert.Told = nil, nil

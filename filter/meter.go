@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -16,7 +17,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// meter measures what a filter does, besides the kinds of records. What it does for a record takes no lock and no memory.
+// meter measures what a filter does, besides the kinds of records. What it does for a clean record takes no lock and no memory.
 type meter struct {
 	instance   *metrics.Instance
 	page       *metrics.Page // nil without metrics_listen
@@ -24,9 +25,9 @@ type meter struct {
 	times      [rules.Judged + 1]prometheus.Histogram
 	candidates atomic.Uint64
 	score      prometheus.Histogram
-	severities [8]atomic.Uint64 // of alerts, in syslog's numbers
-	categories tally
-	ruleIDs    tally
+	alerts     tally // by severity and outcome
+	categories tally // by name and outcome
+	alertRules tally // by id and text
 
 	border atomic.Pointer[func() int64] // counts panics outside the filter
 
@@ -136,21 +137,29 @@ func (f *Filter) recallTimed(s *scratch, d *demand) (*rules.Verdict, rules.Key) 
 	return verdict, key
 }
 
+// longestLabel bounds the text of a rule as a label, in bytes.
+const longestLabel = 200
+
+// labelText returns a text as Prometheus takes it.
+func labelText(text string) string {
+	return strings.ToValidUTF8(text[:min(len(text), longestLabel)], "")
+}
+
 // alert counts an alert.
-func (m *meter) alert(v *rules.Verdict) {
+func (m *meter) alert(v *rules.Verdict, outcome alert.Outcome) {
 	view := alert.View{Verdict: v}
-	m.severities[min(max(view.Severity(), 0), len(m.severities)-1)].Add(1)
+	m.alerts.add(labels{rules.SeverityName(min(max(view.Severity(), 0), 7)), string(outcome)})
 	m.score.Observe(float64(v.Score()))
 	matches := v.Matches
 	for i := range matches {
-		m.ruleIDs.add(matches[i].Rule.ID)
+		m.alertRules.add(labels{strconv.Itoa(matches[i].Rule.ID), labelText(matches[i].Rule.Message)})
 		category := matches[i].Rule.Category()
 		again := false
 		for j := 0; j < i && !again; j++ {
 			again = matches[j].Rule.Category() == category
 		}
 		if !again {
-			m.categories.add(cmp.Or(category, beyond))
+			m.categories.add(labels{cmp.Or(category, beyond), string(outcome)})
 		}
 	}
 }
@@ -245,13 +254,9 @@ func (c collector) collectRecords(to chan<- prometheus.Metric) {
 
 func (c collector) collectAlerts(to chan<- prometheus.Metric) {
 	m := &c.f.meter
-	for number := range m.severities {
-		if n := m.severities[number].Load(); n > 0 {
-			metrics.Alerts.Send(to, float64(n), rules.SeverityName(number))
-		}
+	for family, counts := range map[*metrics.Family]*tally{metrics.Alerts: &m.alerts, metrics.Categories: &m.categories, metrics.AlertRules: &m.alertRules} {
+		counts.each(func(l labels, n uint64) { family.Send(to, float64(n), l[:]...) })
 	}
-	metrics.Categories.SendAll(to, m.categories.all())
-	metrics.AlertRules.SendAll(to, m.ruleIDs.all())
 }
 
 func (c collector) collectReloads(to chan<- prometheus.Metric) {

@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -99,8 +100,8 @@ func TestPageOfMetricsTellsWhatHappened(t *testing.T) {
 	for name, want := range map[string]float64{
 		"waf_records_total{clean}": 3, "waf_records_total{alert}": 3, "waf_records_total{not_http}": 1,
 		"waf_records_total{broken}": 1, "waf_records_total{skipped}": 1,
-		"waf_alerts_total{critical}": 3, "waf_alert_categories_total{lfi}": 3, "waf_alert_categories_total{sqli}": 3,
-		"waf_alert_rules_total{942100}": 3, "waf_alert_rules_total{930120}": 3, "waf_alert_score": 3,
+		"waf_alerts_total{attempted,critical}": 3, "waf_alert_categories_total{lfi,attempted}": 3, "waf_alert_categories_total{sqli,attempted}": 3,
+		"waf_alert_rules_total{SQL Injection Attack Detected via libinjection,942100}": 3, "waf_alert_rules_total{OS File Access Attempt,930120}": 3, "waf_alert_score": 3,
 		"waf_inspections_total{cache}": 4, "waf_inspections_total{full}": 1, "waf_inspections_total{gate}": 1,
 		"waf_inspection_seconds{full}": 1, "waf_inspection_seconds{gate}": 1,
 		"waf_late_records_total": 0, "waf_emits_total{taken}": 3, "waf_emits_total{failed}": 1, "waf_panics_total": 3,
@@ -158,7 +159,7 @@ func TestAccountingHoldsAtAnyMoment(t *testing.T) {
 	require.Equal(t, 2.0*threads*chunks, ways)
 	require.Equal(t, values["waf_inspections_total{gate}"], values["waf_inspection_seconds{gate}"])
 	require.Equal(t, values["waf_inspections_total{full}"], values["waf_inspection_seconds{full}"])
-	require.Equal(t, values["waf_records_total{alert}"], values["waf_alerts_total{critical}"])
+	require.Equal(t, values["waf_records_total{alert}"], values["waf_alerts_total{attempted,critical}"])
 }
 
 // ownFile writes a file of rules.
@@ -264,13 +265,14 @@ func TestMetricsAreEmittedAsARecord(t *testing.T) {
 func TestTallyCountsABoundedNumberOfKeys(t *testing.T) {
 	var counted tally
 	for i := range maxTallied + 5 {
-		counted.add(i)
-		counted.add(0)
+		counted.add(labels{strconv.Itoa(i), "a"})
+		counted.add(labels{"0", "a"})
 	}
-	all := counted.all()
+	all := map[labels]uint64{}
+	counted.each(func(l labels, n uint64) { all[l] = n })
 	require.Len(t, all, maxTallied+1)
-	require.EqualValues(t, maxTallied+6, all["0"])
-	require.EqualValues(t, 5, all[beyond])
+	require.EqualValues(t, maxTallied+6, all[labels{"0", "a"}])
+	require.EqualValues(t, 5, all[labels{beyond}])
 }
 
 // docs/metrics.md has a row for each metric, in the order of the table: | `name` | type | labels | meaning |.

@@ -70,7 +70,7 @@ func TestOutputDeliversCopiesOfRecords(t *testing.T) {
 	got := lines(t, file)
 	require.Len(t, got, 1)
 	require.Equal(t, "/?t=../../etc/passwd", got[0]["URL"])
-	require.Equal(t, "932160", got[0]["verdict"].(map[string]any)["rule_id"])
+	require.Equal(t, "930120", got[0]["verdict"].(map[string]any)["rule_id"])
 }
 
 func TestOutputGivesADestinationThatWasDownWhatItHasNotTaken(t *testing.T) {

@@ -1,15 +1,17 @@
 package filter
 
 import (
-	"fmt"
 	"sync"
 	"sync/atomic"
 )
 
-// tally counts by keys that are not known beforehand, a bounded number of them. Its zero value is ready for use, from any
-// goroutine, without a lock once a key is known.
+// labels are the values of a metric's two labels.
+type labels [2]string
+
+// tally counts by labels that are not known beforehand, a bounded number of them. Its zero value is ready for use, from any
+// goroutine, without a lock once the labels are known.
 type tally struct {
-	counts sync.Map // of *atomic.Uint64
+	counts sync.Map // *atomic.Uint64 by labels
 	keys   atomic.Int64
 	others atomic.Uint64
 }
@@ -17,10 +19,10 @@ type tally struct {
 // maxTallied bounds the keys of a tally: each is a time series in every database that keeps metrics.
 const maxTallied = 1000
 
-// beyond is the key under which a tally counts the keys that it has no place for.
+// beyond is the first label of what a tally has no place for.
 const beyond = "other"
 
-func (t *tally) add(key any) {
+func (t *tally) add(key labels) {
 	count, known := t.counts.Load(key)
 	if !known {
 		if t.keys.Load() >= maxTallied {
@@ -34,14 +36,13 @@ func (t *tally) add(key any) {
 	count.(*atomic.Uint64).Add(1)
 }
 
-func (t *tally) all() map[string]uint64 {
-	all := map[string]uint64{}
+// each calls use with every count, in no order.
+func (t *tally) each(use func(labels, uint64)) {
 	t.counts.Range(func(key, count any) bool {
-		all[fmt.Sprint(key)] = count.(*atomic.Uint64).Load()
+		use(key.(labels), count.(*atomic.Uint64).Load())
 		return true
 	})
 	if n := t.others.Load(); n > 0 {
-		all[beyond] += n
+		use(labels{beyond}, n)
 	}
-	return all
 }

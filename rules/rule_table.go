@@ -88,9 +88,12 @@ func (t *ruleTable) update(r *corazalink.Rule) {
 	}
 	info.Phase, info.Severity, info.Tags = r.Phase, r.Severity, r.Tags
 	t.blocking[r.ID] = blocks(r.Disruptive())
+	if len(r.Links) > 0 {
+		info.Message = r.Links[0].Message
+	}
 	hasSeverity := r.Severity != types.RuleSeverityUnset
 	info.logs = r.Log || !info.quiet // a rule that says nothing of it logs, as in ModSecurity; Coraza wants the action
-	tells := info.logs && len(r.Links) > 0 && r.Links[0].Message != ""
+	tells := info.logs && info.Message != ""
 	info.detects = !isOfCRS(r.ID) && (hasSeverity || t.blocking[r.ID] || tells)
 	switch {
 	case hasSeverity:

@@ -41,6 +41,7 @@ type RuleInfo struct {
 	Line     int
 	Phase    int
 	Severity types.RuleSeverity
+	Message  string // msg, its variables as they are written
 	Version  string
 	Revision string
 	Maturity string

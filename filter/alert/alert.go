@@ -62,6 +62,8 @@ type Alert struct {
 	Repeats *Repeats // of an alert that stands for several
 	Notice  bool     // it tells of alerts that were not sent; there is no transaction
 
+	naming Naming
+	worst  int         // place of the worst match
 	notice rules.Match // stands for the rule of a notice
 }
 
@@ -76,7 +78,7 @@ func New(v *View, secrets *redact.Pass) *Alert {
 	t, fields := v.Transaction, v.Values
 	a := &Alert{
 		UID: v.uid(), Time: time.Unix(v.Event.Time.Seconds, v.Event.Time.Nanoseconds), RuleSet: v.RuleSet,
-		Matches: make([]rules.Match, len(v.Verdict.Matches)), Severity: mostSevere(v.Verdict.Matches),
+		Matches: make([]rules.Match, len(v.Verdict.Matches)), Severity: v.Severity(), naming: v.Naming, worst: worst(v.Verdict),
 		Score: v.Verdict.Score(), Scores: v.Verdict.Scores, Inspected: v.inspected(), Truncated: t.Truncated(),
 		Partial: v.Verdict.Partial.Names(), HTTP: t.Unknown&rules.PartRequest == 0, Method: secrets.Text(t.Method), Protocol: t.Protocol, Status: v.status(),
 		ClientIP: fields.Get(fieldmap.ClientIP), ClientPort: fields.Get(fieldmap.ClientPort),
@@ -89,7 +91,7 @@ func New(v *View, secrets *redact.Pass) *Alert {
 	}
 	a.Forward, a.Forwarded = fields.Forwarded(t)
 	a.Forward = secrets.Text(a.Forward)
-	a.Outcome, a.Reason = outcomeOf(v)
+	a.Outcome, a.Reason = v.Outcome()
 	for i := range a.Matches {
 		a.Matches[i] = CleanMatch(&v.Verdict.Matches[i], secrets)
 	}
@@ -141,12 +143,20 @@ func (v *View) status() string {
 	return strconv.Itoa(v.Transaction.ResponseStatus)
 }
 
-// Rule returns the match that names the alert; that of a notice has no rule.
-func (a *Alert) Rule() *rules.Match {
-	if a.Notice {
+// Rule returns the match that names the alert, but for the format of ModSecurity for Anylog; that of a notice has no rule.
+func (a *Alert) Rule() *rules.Match { return a.ruleIn("") }
+
+// ruleIn returns the match that names the alert in a format.
+func (a *Alert) ruleIn(format Format) *rules.Match {
+	switch n := len(a.Matches); {
+	case a.Notice:
 		return &a.notice
+	case n == 0:
+		return &unnamed
+	case a.naming.in(format) == Last:
+		return &a.Matches[n-1]
 	}
-	return naming(a.Matches)
+	return &a.Matches[a.worst]
 }
 
 // Categories returns the kinds of attacks that the rules have found, each once.

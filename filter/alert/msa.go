@@ -11,7 +11,7 @@ const msaEngine = "modsecurity"
 // appendMSA appends the flat alert of ModSecurity for Anylog: all values are texts, the order is fixed, and the four payload
 // fields come when they are asked for. What it does not know comes last, where there is something to say.
 func (a *Alert) appendMSA(dst []byte, payload bool) []byte {
-	m := a.Rule()
+	m := a.ruleIn(MSA)
 	d := newDocument(dst)
 	d.always("rule_id", strconv.Itoa(m.Rule.ID))
 	d.always("alert_engine", msaEngine)
@@ -31,7 +31,7 @@ func (a *Alert) appendMSA(dst []byte, payload bool) []byte {
 	d.always("method", a.Method)
 	d.always("msg", m.Message)
 	d.always("matched", m.Wording())
-	d.always("severity", strconv.Itoa(m.Severity()))
+	d.always("severity", strconv.Itoa(a.Severity))
 	if payload {
 		d.always("req_header", a.RequestHead)
 		d.always("req_body", a.RequestBody)

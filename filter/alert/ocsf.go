@@ -99,13 +99,24 @@ func (a *Alert) ocsfFinding(d *document) {
 	d.text("desc", m.Wording())
 	d.texts("types", a.Categories())
 	d.object("analytic", func() { a.ocsfAnalytic(d, m) })
-	d.list("related_analytics", max(0, len(a.Matches)-1), func(i int) { a.ocsfAnalytic(d, &a.Matches[i]) })
+	related := a.others(m)
+	d.list("related_analytics", len(related), func(i int) { a.ocsfAnalytic(d, related[i]) })
 	a.ocsfAttacks(d)
 	first, last := a.Time, a.Time
 	if a.Repeats != nil {
 		first, last = a.Repeats.First, a.Repeats.Last
 	}
 	times(d, first, last)
+}
+
+// others returns all matches but one.
+func (a *Alert) others(but *rules.Match) (all []*rules.Match) {
+	for i := range a.Matches {
+		if m := &a.Matches[i]; m != but {
+			all = append(all, m)
+		}
+	}
+	return all
 }
 
 func times(d *document, first, last time.Time) {

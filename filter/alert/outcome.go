@@ -19,6 +19,9 @@ const (
 	LikelySucceeded Outcome = "likely succeeded" // the application has answered, and its answer gives something away
 )
 
+// Outcomes returns all outcomes.
+func Outcomes() []Outcome { return []Outcome{Blocked, Attempted, LikelySucceeded} }
+
 // refusals are the statuses with which devices refuse requests, whatever else is in the answer: forbidden, not acceptable, too
 // many requests, and nginx's closed connection.
 var refusals = []int{403, 406, 429, 444}

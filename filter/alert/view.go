@@ -20,30 +20,33 @@ type View struct {
 	Transaction *rules.Transaction
 	Verdict     *rules.Verdict
 	RuleSet     string // name and version of the rules
+	Naming      Naming
+
+	outcome Outcome // "" until it was asked for
+	reason  string
 }
 
-// Rule returns the match that names the alert: that of the last detection rule, as ModSecurity for Anylog does. A verdict
-// that blocks without a detection rule has an empty one.
-func (v *View) Rule() *rules.Match { return naming(v.Verdict.Matches) }
-
-func naming(matches []rules.Match) *rules.Match {
-	if n := len(matches); n > 0 {
-		return &matches[n-1]
+// Rule returns the match that names the alert. A verdict that blocks without a detection rule has an empty one.
+func (v *View) Rule() *rules.Match {
+	matches := v.Verdict.Matches
+	switch {
+	case len(matches) == 0:
+		return &unnamed
+	case v.Naming == Last:
+		return &matches[len(matches)-1]
 	}
-	return &unnamed
+	return &matches[worst(v.Verdict)]
 }
-
-var unnamed = rules.Match{Rule: &rules.RuleInfo{Severity: 2}, Message: "Blocked without a detection rule"}
 
 // Severity returns the severity of the most severe match in syslog's and ModSecurity's numbers.
-func (v *View) Severity() int { return mostSevere(v.Verdict.Matches) }
+func (v *View) Severity() int { return severityOf(v.Verdict) }
 
-func mostSevere(matches []rules.Match) int {
-	most := naming(matches).Severity()
-	for i := range matches {
-		most = min(most, matches[i].Severity())
+// Outcome returns what has become of the attack, and why it is thought so.
+func (v *View) Outcome() (outcome Outcome, reason string) {
+	if v.outcome == "" {
+		v.outcome, v.reason = outcomeOf(v)
 	}
-	return most
+	return v.outcome, v.reason
 }
 
 // inspected lists the parts of the transaction that the rules saw; of a record that is none of HTTP those are its fields.

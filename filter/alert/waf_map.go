@@ -3,6 +3,8 @@ package alert
 import (
 	"strconv"
 	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // AppendMap appends the map that the filter adds to a record.
@@ -13,8 +15,8 @@ func (a *Alert) AppendMap(dst []byte) []byte {
 	d.always("rule_id", strconv.Itoa(m.Rule.ID))
 	d.alwaysTexts("rule_ids", a.ruleIDs())
 	d.always("msg", m.Message)
-	d.always("severity", m.Rule.Severity.String())
-	d.number("severity_number", int64(m.Severity()))
+	d.always("severity", rules.SeverityName(a.Severity))
+	d.number("severity_number", int64(a.Severity))
 	d.texts("categories", a.Categories())
 	d.always("outcome", string(a.Outcome))
 	d.always("reason", a.Reason)

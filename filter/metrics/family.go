@@ -21,15 +21,18 @@ type Family struct {
 // histogram marks families whose type has no ValueType.
 const histogram = prometheus.UntypedValue
 
+// ruleText is the label that holds the text of a rule.
+const ruleText = "message"
+
 // The metrics of one instance. Counters count since the instance was started.
 var (
 	Records      = counter("waf_records_total", "Records by what became of them; their sum is what came in.", "result")
 	Late         = counter("waf_late_records_total", "Records among the skipped that were not inspected, for lack of time (inspect_budget) or of room in the queue (mode async).")
 	Partial      = counter("waf_partial_records_total", "Records of which rules did not see everything, because a limit was reached or text in a head was not read.")
 	FieldMaps    = counter("waf_field_map_records_total", "Records by the field map that read them; none fits a record that is not understood.", "map")
-	Alerts       = counter("waf_alerts_total", "Alerts by the severity of their most severe rule.", "severity")
-	Categories   = counter("waf_alert_categories_total", "Alerts by category of attack; one with rules of several categories counts in each.", "category")
-	AlertRules   = counter("waf_alert_rules_total", "Alerts by the detection rules that matched; rules beyond the first 1,000 that did count as other.", "rule_id")
+	Alerts       = counter("waf_alerts_total", "Alerts by the severity of their most severe rule, and by what became of the attack.", "severity", "outcome")
+	Categories   = counter("waf_alert_categories_total", "Alerts by category of attack; one with rules of several categories counts in each.", "category", "outcome")
+	AlertRules   = counter("waf_alert_rules_total", "Alerts by the detection rules that matched, with their text; rules beyond the first 1,000 that did count as other.", "rule_id", ruleText)
 	AlertScore   = distribution("waf_alert_score", "Anomaly scores of alerts, request and response together.")
 	Inspections  = counter("waf_inspections_total", "Verdicts by how they were found: remembered (cache), proven clean (gate), by running rules (full).", "path")
 	InspectTime  = distribution("waf_inspection_seconds", "Time for finding a verdict; of path cache every 64th is timed, and full is the run of the engine.", "path")

@@ -15,8 +15,8 @@ var processMetrics = []string{
 	BuildInfo.Name, "process_resident_memory_bytes", "process_cpu_seconds_total", "go_memstats_heap_alloc_bytes", "go_goroutines",
 }
 
-// AppendRecord appends the metrics of the instance as a msgpack map: metrics by name, with a map by label where they have one,
-// so that {"waf_records_total": {"clean": 10, "alert": 1}, …}. Of histograms it tells count, sum, and estimates of quantiles. An
+// AppendRecord appends the metrics of the instance as a msgpack map: metrics by name, with a map by each label that they have,
+// so that {"waf_records_total": {"clean": 10, "alert": 1}, "waf_alerts_total": {"critical": {"blocked": 1}}, …}. Of histograms it tells count, sum, and estimates of quantiles. An
 // info metric, which is always 1, is the map of its labels.
 func (i *Instance) AppendRecord(dst []byte) ([]byte, error) {
 	families, err := i.registry.Gather()
@@ -46,24 +46,71 @@ func (i *Instance) AppendRecord(dst []byte) ([]byte, error) {
 
 func appendFamily(dst []byte, f *dto.MetricFamily) []byte {
 	first := f.Metric[0]
-	switch labels := own(first); {
-	case strings.HasSuffix(f.GetName(), "_info"):
+	if strings.HasSuffix(f.GetName(), "_info") {
+		labels := own(first)
 		dst = msgp.AppendMapHeader(dst, uint32(len(labels)))
 		for _, l := range labels {
 			dst = msgp.AppendString(msgp.AppendString(dst, l.GetName()), l.GetValue())
 		}
 		return dst
-	case len(labels) == 0:
-		return appendValue(dst, first)
 	}
-	dst = msgp.AppendMapHeader(dst, uint32(len(f.Metric)))
-	for _, m := range f.Metric {
-		dst = appendValue(msgp.AppendString(dst, own(m)[0].GetValue()), m)
+	return appendByLabel(dst, f.Metric, keysOf(f.GetName()))
+}
+
+// keysOf returns the labels of a family that are keys in a record, in the order of its maps. The text of a rule goes without saying:
+// its id stands beside it.
+func keysOf(name string) []string {
+	for _, f := range Families {
+		if f.Name == name {
+			return slices.DeleteFunc(slices.Clone(f.Labels), func(label string) bool { return label == ruleText })
+		}
+	}
+	return nil
+}
+
+// appendByLabel appends a map of metrics by the first of their labels, of maps by the next where there are more.
+func appendByLabel(dst []byte, all []*dto.Metric, labels []string) []byte {
+	if len(labels) == 0 {
+		return appendValue(dst, sumOf(all))
+	}
+	var values []string
+	groups := map[string][]*dto.Metric{}
+	for _, m := range all {
+		value := labelOf(m, labels[0])
+		if groups[value] == nil {
+			values = append(values, value)
+		}
+		groups[value] = append(groups[value], m)
+	}
+	dst = msgp.AppendMapHeader(dst, uint32(len(values)))
+	for _, value := range values {
+		dst = appendByLabel(msgp.AppendString(dst, value), groups[value], labels[1:])
 	}
 	return dst
 }
 
-// own returns the labels of a metric besides those that tell instances apart. Only info metrics have more than one.
+// sumOf returns metrics that a record tells not apart as one: a rule's text may have changed. Only counters come in several.
+func sumOf(all []*dto.Metric) *dto.Metric {
+	if len(all) == 1 {
+		return all[0]
+	}
+	sum := 0.0
+	for _, m := range all {
+		sum += m.GetCounter().GetValue()
+	}
+	return &dto.Metric{Counter: &dto.Counter{Value: &sum}}
+}
+
+func labelOf(m *dto.Metric, name string) string {
+	for _, l := range m.Label {
+		if l.GetName() == name {
+			return l.GetValue()
+		}
+	}
+	return ""
+}
+
+// own returns the labels of a metric besides the ones that tell instances apart.
 func own(m *dto.Metric) (labels []*dto.LabelPair) {
 	for _, l := range m.Label {
 		if l.GetName() != "kind" && l.GetName() != "name" {
