@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,43 +54,93 @@ func at(m any, keys ...string) any {
 	return m
 }
 
-// logs returns a log of each format that needs no header line, with a clean request and an attack in it.
-func logs(t *testing.T) map[string]string {
+// fileRecipes are the recipes for log files: what their path is, and the logs that they read, by title in package accesslog.
+var fileRecipes = map[string]struct {
+	path   string
+	titles []string
+}{
+	"nginx.yaml":      {"/var/log/nginx/access.log", []string{"plain line, nginx combined"}},
+	"nginx-json.yaml": {"/var/log/nginx/access.json", []string{"nginx, JSON"}},
+	"apache.yaml":     {"/var/log/apache2/*access.log", []string{"plain line, Apache vhost_combined", "plain line, Apache common"}},
+	"traefik.yaml":    {"/var/log/traefik/access.log", []string{"Traefik, headers kept", "plain line, nginx combined"}},
+	"haproxy.yaml":    {"/var/log/haproxy.log", []string{"plain line, HAProxy, Host, User-Agent and Referer captured"}},
+	"envoy.yaml":      {"/var/log/envoy/access.log", []string{"Envoy, Istio", "Envoy Gateway", "plain line, Envoy", "plain line, Istio"}},
+	"aws-alb.yaml":    {"/var/log/alb/*.log", []string{"plain line, AWS ALB"}},
+}
+
+// otherRecipes are the recipes with a test of their own.
+var otherRecipes = []string{"kubernetes-ingress.yaml", "opentelemetry.yaml", "syslog.yaml"}
+
+func TestEveryRecipeIsTried(t *testing.T) {
+	files, err := os.ReadDir(filepath.Join(root, "conf", "logs"))
+	require.NoError(t, err)
+	require.Len(t, files, len(fileRecipes)+len(otherRecipes))
+	for _, f := range files {
+		_, found := fileRecipes[f.Name()]
+		require.True(t, found || slices.Contains(otherRecipes, f.Name()), f.Name())
+	}
+}
+
+// logOf returns a log with a clean request and an attack in it, as a program writes it.
+func logOf(t *testing.T, title string) (text string) {
 	t.Helper()
-	all := map[string]string{}
+	for _, r := range []*accesslog.Request{accesslog.Browser("GET", "/"), attackOf()} {
+		text += lineOf(t, title, r) + "\n"
+	}
+	return text
+}
+
+func lineOf(t *testing.T, title string, r *accesslog.Request) string {
+	t.Helper()
 	for _, l := range accesslog.Lines() {
-		if l.Directive == "" {
-			all[l.Title] = l.Write(accesslog.Browser("GET", "/")) + "\n" + l.Write(attackOf()) + "\n"
+		if l.Title == title {
+			return l.Write(r)
 		}
 	}
 	for _, s := range accesslog.Sources() {
-		switch s.Title {
-		case "nginx, JSON", "Envoy, Istio", "Traefik, headers kept", "Caddy", "ingress-nginx, JSON", "Envoy Gateway", "Kong Gateway", "AWS ALB":
-			for _, r := range []*accesslog.Request{accesslog.Browser("GET", "/"), attackOf()} {
-				line, err := json.Marshal(s.Record(r))
-				require.NoError(t, err)
-				all[s.Title] += string(line) + "\n"
-			}
+		if s.Title == title {
+			line, err := json.Marshal(s.Record(r))
+			require.NoError(t, err)
+			return string(line)
 		}
 	}
-	require.Greater(t, len(all), 10)
-	return all
+	require.FailNow(t, "no log", title)
+	return ""
 }
 
-func TestAccessLogsOfEveryFormatAlert(t *testing.T) {
+func TestLogFilesAlert(t *testing.T) {
+	for name, r := range fileRecipes {
+		t.Run(name, func(t *testing.T) {
+			onEach(t, func(t *testing.T, f fluentBit) {
+				dir := t.TempDir()
+				file := func(i int) string { return filepath.Join(dir, fmt.Sprintf("%d.access", i)) }
+				for i := range r.titles {
+					require.NoError(t, os.WriteFile(file(i), nil, 0o644)) // tail looks for new files once a minute
+				}
+				p := f.run(t, dir, "-e", plugin(), "-c", recipe(t, dir, name, r.path, filepath.Join(dir, "*.access")))
+				p.waitReady(1)
+				for i, title := range r.titles {
+					require.NoError(t, os.WriteFile(file(i), []byte(logOf(t, title)), 0o644))
+				}
+				for _, alert := range p.records("alerts.ndjson", len(r.titles)) {
+					requireAlert(t, alert)
+				}
+				p.stop()
+			})
+		})
+	}
+}
+
+func TestSyslogMessagesAlert(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
-		dir := t.TempDir()
-		all := logs(t)
-		file := func(title string) string { return filepath.Join(dir, strings.ReplaceAll(title, " ", "-")+".access") }
-		for title := range all {
-			require.NoError(t, os.WriteFile(file(title), nil, 0o644)) // tail looks for new files once a minute
-		}
-		p := f.run(t, dir, "-e", plugin(), "-c", recipe(t, dir, "access-log.yaml", "/var/log/nginx/access.log", filepath.Join(dir, "*.access")))
+		dir, port := t.TempDir(), loopback.Port(t)
+		p := f.run(t, dir, "-e", plugin(), "-c", recipe(t, dir, "syslog.yaml", "5140", fmt.Sprint(port)))
 		p.waitReady(1)
-		for title, text := range all {
-			require.NoError(t, os.WriteFile(file(title), []byte(text), 0o644))
-		}
-		for _, alert := range p.records("alerts.ndjson", len(all)) {
+		haproxy := lineOf(t, "plain line, HAProxy, Host, User-Agent and Referer captured", attackOf())
+		nginx := "<190>May 30 07:16:48 web1 nginx: " + lineOf(t, "plain line, nginx combined", attackOf())
+		json := "<190>1 2024-05-30T07:16:48.917Z web1 nginx - - - " + lineOf(t, "nginx, JSON", attackOf())
+		sendUDP(t, port, []byte(haproxy), []byte(nginx), []byte(json))
+		for _, alert := range p.records("alerts.ndjson", 3) {
 			requireAlert(t, alert)
 		}
 		p.stop()

@@ -1,6 +1,6 @@
 // Package accesslog reads the plain lines that web servers, proxies and load balancers write of requests: the common and combined
-// formats of Apache and nginx with or without a virtual host, HAProxy's HTTP log, AWS load balancers, and the W3C extended format
-// of IIS and CloudFront.
+// formats of Apache and nginx with or without a virtual host, HAProxy's HTTP log, the text formats of Envoy and Istio, AWS load
+// balancers, and the W3C extended format of IIS and CloudFront.
 //
 // A line gives a record whose keys the built-in field maps know; its values keep the escapes of the log, which the map undoes.
 // Reading is strict, because a part taken for another would hide what it holds: a line that does not follow its format up to the
@@ -22,6 +22,7 @@ const (
 	None      Format = iota // no request, or not known
 	Common                  // common and combined, with what servers add in front and behind
 	HAProxy                 // HTTP log
+	Envoy                   // default text format, and Istio's
 	AWS                     // application and classic load balancers
 	W3C                     // extended format
 	Directive               // a line of the extended format that starts with #, and is no request
@@ -70,6 +71,8 @@ func (w *writer) line(line string, columns *Columns) Format {
 		if w.w3cDefault(line) {
 			return W3C
 		}
+	case w.envoy(line):
+		return Envoy
 	case w.common(line):
 		return Common
 	case w.haproxy(line):

@@ -194,6 +194,49 @@ func TestPartsOfHAProxyLines(t *testing.T) {
 	}
 }
 
+func TestPartsOfEnvoyLines(t *testing.T) {
+	const (
+		date  = "[2024-05-30T07:16:48.917Z] "
+		envoy = `204 - 154 0 226 100 "10.0.35.28" "curl/8" "cc21d9b0" "shop.example" "tcp://10.0.2.1:80"`
+		istio = ` 10.1.2.3:80 outbound|80||shop.svc 10.1.2.9:1 10.1.2.3:443 [2001:db8::7]:33317 shop.example default`
+	)
+	for name, c := range map[string]struct {
+		line string
+		want map[string]string
+		cut  bool
+	}{
+		"default":              {date + `"POST /a HTTP/2" ` + envoy, map[string]string{"start_time": "2024-05-30T07:16:48.917Z", "method": "POST", "path": "/a", "protocol": "HTTP/2", "response_code": "204", "x_forwarded_for": "10.0.35.28", "user_agent": "curl/8", "authority": "shop.example"}, false},
+		"more behind":          {date + `"POST /a HTTP/2" ` + envoy + ` x y`, map[string]string{"user_agent": "curl/8"}, false},
+		"malformed":            {date + `"- - HTTP/1.1" 400 DPE 0 11 0 - "-" "-" "-" "-" "-"`, map[string]string{"method": "-", "path": "-", "response_code": "400"}, false},
+		"no response":          {date + `"GET /a HTTP/1.1" 0 DC 0 0 9 - "-" "-" "-" "shop" "-"`, map[string]string{"response_code": "0"}, false},
+		"Istio":                {date + `"GET /a HTTP/1.1" 503 UF,URX upstream_reset_before_response_started{connection_failure,x_y} - "TLS error: \"x\"" 0 91 4 - "-" "curl/8" "1" "shop" "10.1.2.3:80" inbound|80|| 10.1.2.9:1 10.1.2.3:443 [2001:db8::7]:33317 - default`, map[string]string{"response_code": "503", "user_agent": "curl/8", "downstream_local_address": "10.1.2.3:443", "downstream_remote_address": "[2001:db8::7]:33317"}, false},
+		"quotes in the agent":  {date + `"GET /a HTTP/1.1" 200 - 0 0 1 1 "-" "x" "<script>" "cc" "shop" "-"`, map[string]string{"x_forwarded_for": "-", "user_agent": `x" "<script>`, "authority": "shop"}, false},
+		"quotes in the target": {date + `"GET /"a"?b="c HTTP/1.1" ` + envoy, map[string]string{"path": `/"a"?b="c`, "protocol": "HTTP/1.1"}, false},
+		"spaces in the target": {date + `"GET /a b HTTP/2" ` + envoy, map[string]string{"path": "/a b"}, false},
+		"a target like a line": {date + `"GET /a HTTP/2" 200 - 0 0 1 1 "-" "x" "y" "z" "w HTTP/2" ` + envoy, map[string]string{"path": "/a", "user_agent": `x" "y" "z" "w HTTP/2" 204 - 154 0 226 100 "10.0.35.28" "curl/8`}, false},
+		"cut in the target":    {date + `"GET /a?b=`, map[string]string{"method": "GET", "path": "/a?b="}, true},
+		"cut behind it":        {date + `"GET /a HTTP/1.1"`, map[string]string{"path": "/a"}, true},
+		"cut in the status":    {date + `"GET /a HTTP/1.1" 20`, map[string]string{"path": "/a"}, true},
+		"cut in the agent":     {date + `"GET /a HTTP/1.1" 200 - 0 0 1 1 "-" "curl`, map[string]string{"response_code": "200"}, true},
+		"other fields":         {date + `"GET /a HTTP/1.1" 200 - x y`, map[string]string{"response_code": "200"}, true},
+		"in a container's log": {"2024-05-30T07:16:48.917000000Z stdout F " + date + `"GET /a HTTP/1.1" ` + envoy + istio[13:], map[string]string{"path": "/a"}, false},
+	} {
+		have, reading := fields(t, c.line, nil)
+		require.Equal(t, Reading{Envoy, c.cut}, reading, name)
+		for key, want := range c.want {
+			require.Equal(t, want, have[key], name)
+		}
+	}
+	for _, line := range []string{
+		date + "info envoy main all dependencies initialized", "[2024-05-30 07:16:48.917][1][info][main] \"GET /a HTTP/1.1\" 200",
+		date + `"- - -" 0 UF,URX 0 0 4 - "-" "-" "-" "-" "10.1.2.3:80"`[:9] + "x",
+	} {
+		have, reading := fields(t, line, nil)
+		require.Nil(t, have, line)
+		require.Equal(t, Reading{}, reading, line)
+	}
+}
+
 func TestPartsOfLinesOfLoadBalancers(t *testing.T) {
 	const start = `2024-05-30T07:16:48.917Z app/shop/x 192.0.2.1:33317 - -1 -1 -1 502 - 431 512 `
 	for name, c := range map[string]struct {

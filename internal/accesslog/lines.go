@@ -23,6 +23,8 @@ func Lines() []Line {
 		{"access-log", "plain line, Apache vhost_combined", named, apacheVhostLine, ""},
 		{"access-log", "plain line, Apache common", []Part{URI}, apacheCommonLine, ""},
 		{"haproxy", "plain line, HAProxy, Host, User-Agent and Referer captured", named, haproxyLine, ""},
+		{"envoy", "plain line, Envoy", []Part{URI, UserAgent}, envoyLine, ""},
+		{"envoy", "plain line, Istio", []Part{URI, UserAgent}, istioLine, ""},
 		{"aws-alb", "plain line, AWS ALB", []Part{URI, UserAgent}, albLine, ""},
 		{"iis", "plain line, IIS", named, iisLine, iisDirective},
 		{"cloudfront", "plain line, CloudFront", []Part{URI, UserAgent, Referer, Cookie}, cloudFrontLine, cloudFrontDirective},
@@ -55,6 +57,24 @@ func haproxyLine(r *Request) string {
 	captured := haproxy(r)["captured_request_headers"].(string)
 	return fmt.Sprintf(`<134>May 30 07:16:48 lb1 haproxy[14389]: %s:%d [30/May/2024:07:16:48.655] www~ shop/web1 10/0/30/69/109 %d 512 - - `+
 		`---- 1/1/1/1/0 0/0 {%s} {text/html} "%s"`, clientIP, clientPort, r.Status, captured, haproxyEscaped(r.line(), `"#`))
+}
+
+// envoyStart is what Envoy's and Istio's lines begin with. Header values have no escapes.
+func envoyStart(r *Request) string {
+	return fmt.Sprintf(`[%s] "%s %s %s" %d -`, timeISO, r.Method, r.Target, trimVersion(r.Protocol), r.Status)
+}
+
+// envoyEnd is sizes, durations and texts; the proxy appends the client to the forwarding list.
+func envoyEnd(r *Request, forwarded string) string {
+	return fmt.Sprintf(`%d 512 4 3 "%s" "%s" "0e1fd7d1-29f4-4a0e-9d3b-6b2f3c1c7d8a" "%s" "10.1.2.3:8080"`,
+		len(r.Body), forwarded, orDash(r.Header("User-Agent")), orDash(r.Header("Host")))
+}
+
+func envoyLine(r *Request) string { return envoyStart(r) + " " + envoyEnd(r, clientIP) }
+
+func istioLine(r *Request) string {
+	return fmt.Sprintf(`%s via_upstream - "-" %s outbound|8080||shop.default.svc.cluster.local 10.1.2.9:41234 %s:%d %s:%d outbound_.8080_._.shop default`,
+		envoyStart(r), envoyEnd(r, "-"), serverIP, serverPort, clientIP, clientPort)
 }
 
 func albLine(r *Request) string {
