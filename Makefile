@@ -61,7 +61,7 @@ tools: ## golangci-lint in the pinned version
 	@$(GOLANGCI) version --short 2>/dev/null | grep -qx $(GOLANGCI_WANT) || \
 		$(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v$(GOLANGCI_WANT)
 
-generate: ## what is written from other files: the plugin's tables of properties, those of the README and the configuration page, examples of pages
+generate: ## what is written from other files: the plugin's tables of properties, the configuration page, examples of pages
 	$(GO) test -tags $(TAGS) -run TestConfigMap ./plugin -update
 	$(GO) test -tags $(TAGS) -run 'Current|Pages' ./cmd/wafctl -update
 	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run 'TheSampleIsAnAlert|SampleBecomesTheAlert' ./filter

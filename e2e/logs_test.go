@@ -147,29 +147,45 @@ func TestSyslogMessagesAlert(t *testing.T) {
 	})
 }
 
+// ingressPod is the pod of the ingress controller.
+const ingressPod = "web-ingress-7d9c"
+
+// containerLog makes the log of a container on a node whose metadata is known without an API server. Changes are those of the
+// pipeline.
+func containerLog(t *testing.T, dir string) (file string, changes []string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "shop_"+ingressPod+".meta"),
+		[]byte(`{"metadata":{"name":"`+ingressPod+`","namespace":"shop","uid":"u-1"},"spec":{"nodeName":"node-1"}}`), 0o644))
+	logs := filepath.Join(dir, "containers")
+	require.NoError(t, os.Mkdir(logs, 0o755))
+	file = filepath.Join(logs, ingressPod+"_shop_controller-"+strings.Repeat("0", 64)+".log")
+	require.NoError(t, os.WriteFile(file, nil, 0o644)) // tail looks for new files once a minute
+	return file, []string{
+		"/var/log/containers/", logs + "/", "merge_log: false", "merge_log: false\n      kube_meta_preload_cache_dir: " + dir +
+			"\n      kube_tag_prefix: kube." + strings.ReplaceAll(strings.TrimPrefix(logs, "/"), "/", ".") + ".",
+	}
+}
+
+// containerLines are a clean request and an attack as a container runtime writes them.
+func containerLines(t *testing.T) (text string) {
+	t.Helper()
+	for line := range strings.Lines(logOf(t, "plain line, nginx combined")) {
+		text += "2024-05-30T07:16:48.917000000Z stdout F " + line
+	}
+	return text
+}
+
 func TestIngressLogsAlertWithTheirPod(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		dir := t.TempDir()
-		const pod = "web-ingress-7d9c"
-		require.NoError(t, os.WriteFile(filepath.Join(dir, "shop_"+pod+".meta"), []byte(`{"metadata":{"name":"`+pod+`","namespace":"shop","uid":"u-1"},"spec":{"nodeName":"node-1"}}`), 0o644))
-		logs := filepath.Join(dir, "containers")
-		require.NoError(t, os.Mkdir(logs, 0o755))
-		file := filepath.Join(logs, pod+"_shop_controller-"+strings.Repeat("0", 64)+".log")
-		require.NoError(t, os.WriteFile(file, nil, 0o644)) // tail looks for new files once a minute
-		p := f.run(t, dir, "-e", plugin(), "-c", recipe(t, dir, "kubernetes-ingress.yaml",
-			"/var/log/containers/", logs+"/", "merge_log: false", "merge_log: false\n      kube_meta_preload_cache_dir: "+dir+"\n      kube_tag_prefix: kube."+
-				strings.ReplaceAll(strings.TrimPrefix(logs, "/"), "/", ".")+"."))
+		file, changes := containerLog(t, dir)
+		p := f.run(t, dir, "-e", plugin(), "-c", recipe(t, dir, "kubernetes-ingress.yaml", changes...))
 		p.waitReady(1)
-		text := ""
-		for _, r := range []*accesslog.Request{accesslog.Browser("GET", "/"), attackOf()} {
-			line := accesslog.Lines()[0].Write(r)
-			text += "2024-05-30T07:16:48.917000000Z stdout F " + line + "\n"
-		}
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		require.NoError(t, os.WriteFile(file, []byte(containerLines(t)), 0o644))
 		a := p.records("alerts.ndjson", 1)[0]
 		p.stop()
 		requireAlert(t, a)
-		require.Equal(t, []any{"shop", pod}, []any{at(a, "orchestrator", "namespace"), at(a, "orchestrator", "resource", "name")})
+		require.Equal(t, []any{"shop", ingressPod}, []any{at(a, "orchestrator", "namespace"), at(a, "orchestrator", "resource", "name")})
 	})
 }
 

@@ -71,9 +71,11 @@ func (p *plan) measure() error {
 // set-ups that are compared.
 var (
 	inUDP    = setup{name: "in_udp", input: "udp"}
+	udpMany  = setup{name: "in_udp, 2 workers", input: "udp", more: "\n      workers: 2"} // from Fluent Bit 5.1 on
 	nano     = setup{name: "nano", input: "nano"}
 	nanoOff  = setup{name: "nano, threaded off", input: "nano", more: "\n      threaded: off"}
 	udpWAF   = setup{name: "in_udp + waf", input: "udp", filter: true}
+	manyWAF  = setup{name: "in_udp, 2 workers + waf", input: "udp", filter: true, more: udpMany.more}
 	nanoWAF  = setup{name: "nano + waf", input: "nano", filter: true}
 	nanoGELF = setup{name: "nano", input: "nano"}
 )
@@ -82,8 +84,8 @@ var (
 func (p *plan) rates() error {
 	fmt.Println("Rates, datagrams a second")
 	fmt.Println()
-	fmt.Println("| size | in_udp loses from | nano loses from | nano at 4 times in_udp's | threaded off | nano + waf at 2 times | in_udp + waf at 2 times |")
-	fmt.Println("|---|---|---|---|---|---|---|")
+	fmt.Println("| size | in_udp loses from | with 2 workers | nano loses from | nano at 4 times in_udp's | threaded off | nano + waf at 2 times | in_udp + waf at 2 times | with 2 workers |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
 	for _, size := range p.sizes {
 		traffic, err := repeated(size)
 		if err != nil {
@@ -93,15 +95,19 @@ func (p *plan) rates() error {
 		if err != nil {
 			return err
 		}
+		many, err := p.onset(udpMany, traffic, onset)
+		if err != nil {
+			return err
+		}
 		own, err := p.onset(nano, traffic, 2*onset)
 		if err != nil {
 			return err
 		}
-		line := fmt.Sprintf("| %s | %s | %s |", kilo(size), grouped(onset), grouped(own))
+		line := fmt.Sprintf("| %s | %s | %s | %s |", kilo(size), grouped(onset), grouped(many), grouped(own))
 		for _, s := range []struct {
 			setup
 			times int
-		}{{nano, 4}, {nanoOff, 4}, {nanoWAF, 2}, {udpWAF, 2}} {
+		}{{nano, 4}, {nanoOff, 4}, {nanoWAF, 2}, {udpWAF, 2}, {manyWAF, 2}} {
 			r, err := p.median(s.setup, traffic, onset*s.times)
 			if err != nil {
 				return err
@@ -141,8 +147,8 @@ func (p *plan) onset(s setup, t *traffic, rate int) (int, error) {
 func (p *plan) cost() error {
 	fmt.Println("CPU time of Fluent Bit by record, at a rate that loses nothing, in microseconds")
 	fmt.Println()
-	fmt.Println("| size | rate | in_udp | nano | nano, threaded off | in_udp + waf | nano + waf |")
-	fmt.Println("|---|---|---|---|---|---|---|")
+	fmt.Println("| size | rate | in_udp | with 2 workers | nano | nano, threaded off | in_udp + waf | with 2 workers | nano + waf |")
+	fmt.Println("|---|---|---|---|---|---|---|---|---|")
 	for _, size := range p.sizes {
 		rate := 30_000_000 / (size + 3_000) // that all set-ups take
 		traffic, err := repeated(size)
@@ -150,7 +156,7 @@ func (p *plan) cost() error {
 			return err
 		}
 		line := fmt.Sprintf("| %s | %s |", kilo(size), grouped(rate))
-		results, err := p.alternate([]setup{inUDP, nano, nanoOff, udpWAF, nanoWAF}, traffic, rate)
+		results, err := p.alternate([]setup{inUDP, udpMany, nano, nanoOff, udpWAF, manyWAF, nanoWAF}, traffic, rate)
 		if err != nil {
 			return err
 		}
@@ -199,8 +205,8 @@ const burst = 100_000
 
 func (p *plan) bursts() error {
 	fmt.Printf("Bursts of %s datagrams, as fast as the sender can\n\n", grouped(burst))
-	fmt.Println("| size | in_udp | nano | nano, queue_limit 512M | the same, receive_buffer 64M |")
-	fmt.Println("|---|---|---|---|---|")
+	fmt.Println("| size | in_udp | with 2 workers | nano | nano, queue_limit 512M | the same, receive_buffer 64M |")
+	fmt.Println("|---|---|---|---|---|---|")
 	patient := setup{name: "nano, queue_limit 512M", input: "nano", more: "\n      queue_limit: 512M"}
 	large := setup{name: "nano, queue_limit 512M, receive_buffer 64M", input: "nano", more: patient.more + "\n      receive_buffer: 64M"}
 	for _, size := range []int{1_000, 4_000} {
@@ -209,7 +215,7 @@ func (p *plan) bursts() error {
 			return err
 		}
 		traffic.total = burst
-		results, err := p.alternate([]setup{inUDP, nano, patient, large}, traffic, 0)
+		results, err := p.alternate([]setup{inUDP, udpMany, nano, patient, large}, traffic, 0)
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -118,14 +119,32 @@ func chunks(message []byte, parts int) (all [][]byte) {
 	return all
 }
 
+// senders is how many sockets send in turn: the kernel shares datagrams between listeners of one port by their sender.
+const senders = 16
+
+// dial opens the sockets of all senders.
+func dial(port int) (all []*ipv4.PacketConn, err error) {
+	for range senders {
+		conn, err := net.Dial("udp4", fmt.Sprintf("127.0.0.1:%d", port))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ipv4.NewPacketConn(conn.(net.PacketConn)))
+	}
+	return all, nil
+}
+
 // send sends messages evenly over time, or as fast as it can when the rate is 0, and returns how many it has sent.
 func (t *traffic) send(port, rate int, length time.Duration) (sent int, err error) {
-	conn, err := net.Dial("udp4", fmt.Sprintf("127.0.0.1:%d", port))
+	to, err := dial(port)
 	if err != nil {
 		return 0, err
 	}
-	defer conn.Close()
-	to := ipv4.NewPacketConn(conn.(net.PacketConn))
+	defer func() {
+		for _, one := range to {
+			err = errors.Join(err, one.Close())
+		}
+	}()
 	total := t.total
 	if total == 0 {
 		total = int(float64(rate) * length.Seconds())
@@ -154,7 +173,7 @@ func (t *traffic) send(port, rate int, length time.Duration) (sent int, err erro
 			sent++
 		}
 		for left := batch; len(left) > 0; {
-			n, err := to.WriteBatch(left, 0)
+			n, err := to[sent/sendTogether%len(to)].WriteBatch(left, 0)
 			if err != nil {
 				return sent, fmt.Errorf("send: %w", err)
 			}

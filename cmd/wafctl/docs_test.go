@@ -128,7 +128,7 @@ func TestExamplesOfPagesAreReal(t *testing.T) {
 	pages, err := filepath.Glob(filepath.Join(docs, "*.md"))
 	require.NoError(t, err)
 	ran := 0
-	for _, path := range pages {
+	for _, path := range append(pages, readme) {
 		content, err := os.ReadFile(path)
 		require.NoError(t, err)
 		text := consoleBlock.ReplaceAllStringFunc(string(content), func(block string) string {

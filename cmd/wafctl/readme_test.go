@@ -3,22 +3,17 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 const readme = "../../README.md"
 
-// crsDetails are the properties that README keeps in a table of their own.
+// crsDetails are the properties that the configuration page keeps in a table of their own.
 var crsDetails = []string{
 	"detection_paranoia", "enforce_bodyproc_urlencoded", "reporting_level", "restricted_extensions", "restricted_headers_basic",
 	"restricted_headers_extended", "allowed_request_content_type_charset", "max_num_args", "arg_name_length", "arg_length",
@@ -28,16 +23,7 @@ var crsDetails = []string{
 }
 
 func TestReadmeIsCurrent(t *testing.T) {
-	parts := map[string]string{"waf": wafMap(t), "msa": flatAlert(t)}
-	for name, detail := range map[string]bool{"properties": false, "crs": true} {
-		parts[name] = propertyTable(slices.DeleteFunc(filter.Properties(), func(p setting.Property) bool {
-			return slices.Contains(crsDetails, p.Name) != detail
-		}))
-	}
-	parts["output"] = propertyTable(slices.DeleteFunc(filter.OutputProperties(), func(p setting.Property) bool {
-		return slices.ContainsFunc(filter.Properties(), func(q setting.Property) bool { return p.Name == q.Name })
-	}))
-	requireCurrent(t, readme, parts)
+	requireCurrent(t, readme, map[string]string{"msa": flatAlert(t)})
 }
 
 // requireCurrent compares the generated parts of a page with what they should be, or writes them.
@@ -61,20 +47,6 @@ func requireCurrent(t *testing.T, path string, parts map[string]string) {
 	}
 }
 
-func propertyTable(properties []setting.Property) string {
-	var b strings.Builder
-	b.WriteString("\n| property | default | meaning |\n|---|---|---|\n")
-	escape := strings.NewReplacer("|", `\|`, "<", "&lt;")
-	for _, p := range properties {
-		value := p.Default
-		if value != "" {
-			value = "`" + value + "`"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", p.Name, value, escape.Replace(p.Help))
-	}
-	return b.String() + "\n"
-}
-
 func runSample(t *testing.T, args ...string) []byte {
 	t.Helper()
 	got := wafctl(strings.NewReader(nanoSample(t)), nil, append([]string{"run", "--listen", "-"}, args...)...)
@@ -94,14 +66,6 @@ func jsonBlock(t *testing.T, text []byte) string {
 
 // list is a list of texts or numbers that json.Indent has written over several lines.
 var list = regexp.MustCompile(`\[\n[^\[\]{}]*\]`)
-
-func wafMap(t *testing.T) string {
-	var record struct {
-		WAF json.RawMessage `json:"waf"`
-	}
-	require.NoError(t, json.Unmarshal(runSample(t, "--output", "stdout", "--alert-to", "off"), &record))
-	return jsonBlock(t, record.WAF)
-}
 
 func flatAlert(t *testing.T) string {
 	return jsonBlock(t, runSample(t, "--include-payload", "off"))
