@@ -125,12 +125,20 @@ type inputs struct {
 	console *console
 	names   []string
 	alerts  int
-	http    int // records that are HTTP transactions
-	strange int // records that are none
-	broken  int // lines that are no records
-	unread  int // inputs that could not be read to their end
+	http    int          // records that are HTTP transactions
+	strange int          // records that are none
+	broken  int          // lines that are no records
+	unread  int          // inputs that could not be read to their end
+	blind   []blindInput // inputs of which nothing was inspected
 
 	progress *progress
+}
+
+// blindInput is an input that has records, none of them an HTTP transaction.
+type blindInput struct {
+	name    string
+	records int
+	looks   string // of the first record
 }
 
 func check(ctx context.Context, c *console, f *filter.Filter, names []string, to findings) error {
@@ -196,6 +204,7 @@ func (in *inputs) one(ctx context.Context, e *evaluation, name string, do func(f
 		return fmt.Errorf("read records: %s: %w", from.name, err)
 	}
 	if n := in.strange - strange; n > 0 && in.http == http {
+		in.blind = append(in.blind, blindInput{from.name, n, looks})
 		in.tellStrange(from.name, name, n, looks)
 	}
 	return nil

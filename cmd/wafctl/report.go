@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/report"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -27,10 +28,11 @@ func newReport(c *console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [flags] FILE…|-",
 		Short: "Write a page with charts about the alerts in files",
-		Long: `Evaluate records as check does, and write one HTML page about what alerts: alerts over time, severities, outcomes, the
-rules that matched, who attacked whom, and sample alerts. The page is one file without scripts: it needs no network and
-can be mailed or kept. Credentials, cookies, tokens and the like are taken out, unless --redact is off. Files may be
-compressed with gzip or zstd; - is the standard input. Files of any size take the same memory, and the page stays small.
+		Long: `Evaluate records as check does, and write one HTML page about what alerts: alerts over time, each attacker with what it
+asked for and how far it got, outcomes, severities, the rules that matched, who attacked whom, and sample alerts. The page
+is one file without scripts: it needs no network and can be mailed or archived. Credentials, cookies, tokens and the like
+are redacted, unless --redact is off. Files may be compressed with gzip or zstd; - is the standard input. Files of any
+size take the same memory, and the page stays small.
 
 The exit code is 0 when the page is written, and 2 on errors: when a line of a JSON file is not JSON, and when there are
 records but none is an HTTP transaction. No page is written, and one that is there stays, when a file cannot be read.`,
@@ -52,7 +54,7 @@ records but none is an HTTP transaction. No page is written, and one that is the
 			if in.unread > 0 {
 				return err // a page of the rest would take the place of a whole one
 			}
-			return errors.Join(r.write(output, r.head(names, &f, in.broken)), err, in.inspected())
+			return errors.Join(r.write(output, r.head(&in, &f)), err, in.inspected())
 		},
 	}
 	strict(cmd)
@@ -73,6 +75,8 @@ type reporting struct {
 	console *console
 	filter  *filter.Filter
 	digest  *report.Digest
+
+	succeeded int // alerts whose attack likely succeeded
 }
 
 func (r *reporting) add(file string, found *checked) error {
@@ -83,13 +87,19 @@ func (r *reporting) add(file string, found *checked) error {
 	named := told.Rule()
 	a := report.Alert{
 		Source: told.ClientIP, Destination: cmp.Or(told.ServerIP, told.ServerName), Method: told.Method, Host: told.ServerName, URI: told.URI,
-		Outcome: string(told.Outcome), Reason: told.Reason, Severity: told.Severity, Score: told.Score, Matched: matched(named),
-		Place: fmt.Sprintf("%s:%d", file, found.line), Rule: reportRule(named),
+		UserAgent: told.UserAgent, Outcome: told.Outcome, Reason: told.Reason, Severity: told.Severity, Score: told.Score,
+		Matched: matched(named), Place: fmt.Sprintf("%s:%d", file, found.line), Rule: reportRule(named),
+	}
+	if len(told.Forwarded) > 0 {
+		a.Forwarded = told.Forward
 	}
 	a.Time, _ = logtime.Parse(told.Begin, nil) // the page says how many have none
 	a.Status, _ = strconv.Atoi(told.Status)    // 0 is not known
 	for i := range told.Matches {
 		a.Rules = append(a.Rules, reportRule(&told.Matches[i]))
+	}
+	if told.Outcome == alert.LikelySucceeded {
+		r.succeeded++
 	}
 	r.digest.Add(&a)
 	return nil
@@ -104,16 +114,19 @@ func matched(m *rules.Match) string {
 }
 
 func reportRule(m *rules.Match) report.Rule {
-	return report.Rule{ID: m.Rule.ID, Severity: m.Severity(), Message: m.Message, Class: m.Rule.Category()}
+	return report.Rule{ID: m.Rule.ID, Severity: m.Severity(), Message: m.Message, Category: m.Rule.Category()}
 }
 
-func (r *reporting) head(names []string, f *flags, unreadable int) report.Head {
-	counts := r.filter.Counts()
+func (r *reporting) head(in *inputs, f *flags) report.Head {
+	counts, unreadable := r.filter.Counts(), uint64(in.broken)
 	head := report.Head{
-		Records: counts.Records + uint64(unreadable), NotHTTP: counts.NotHTTP, Broken: counts.Broken + counts.Skipped + uint64(unreadable),
+		Records: counts.Records + unreadable, NotHTTP: counts.NotHTTP, Broken: counts.Broken + counts.Skipped + unreadable,
 		RuleSet: r.filter.RuleSet(), Made: time.Now(), MadeBy: "wafctl " + filter.Version,
 	}
-	for _, name := range names {
+	for _, b := range in.blind {
+		head.Blind = append(head.Blind, report.Blind{File: b.name, Records: b.records, Looks: b.looks})
+	}
+	for _, name := range in.names {
 		if name == "-" {
 			name = stdinName
 		}
@@ -142,7 +155,19 @@ func (r *reporting) write(path string, head report.Head) error {
 	if err := os.WriteFile(path, page.Bytes(), 0o640); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	_, err := fmt.Fprintf(r.console.out, "%s: %s in %s, %d kB\n", printable(path), count(r.filter.Counts().Alerts, "alert"),
-		count(head.Records, "record"), (page.Len()+999)/1000)
+	_, err := fmt.Fprintf(r.console.out, "%s: %s in %s, %d kB\n", printable(path), r.summary(&head), count(head.Records, "record"),
+		(page.Len()+999)/1000)
 	return err
+}
+
+// summary writes in a few words what is on the page.
+func (r *reporting) summary(head *report.Head) string {
+	text := count(r.filter.Counts().Alerts, "alert")
+	switch {
+	case head.HTTP() <= 0:
+		return "nothing was inspected"
+	case r.succeeded > 0:
+		text += " (" + grouped(r.succeeded) + " likely succeeded)"
+	}
+	return text
 }

@@ -21,7 +21,7 @@ func TestReportIsAPageAboutTheAlerts(t *testing.T) {
 	require.NoError(t, err)
 	page := string(text)
 	for _, want := range []string{
-		"<h1>2 alerts</h1>", "2024-05-30 07:16:48 to 2024-05-30 07:20:00", "1 more are not HTTP", "<code>exclude_rules 920350</code>",
+		"<h1>2 alerts</h1>", "2024-05-30 07:16:48 to 2024-05-30 07:20:00 UTC", "1 more not HTTP", "<code>exclude_rules 920350</code>",
 		"932160", "Remote Command Execution: Unix Shell Code Found", "192.168.1.105", "GET /?t=../../etc/passwd", "ARGS:t: ../../etc/passwd", "standard input:1",
 		"GET /?q=&lt;script&gt;alert(1)&lt;/script&gt;", "&lt;img src=x&gt;", "4xx",
 		"blocked: the request was refused with status 403",
@@ -40,8 +40,26 @@ func TestReportGoesToTheStandardOutput(t *testing.T) {
 	require.Equal(t, exitError, got.code, "a line is no record")
 	require.True(t, strings.HasPrefix(got.out, "<!DOCTYPE html>\n"))
 	require.True(t, strings.HasSuffix(got.out, "</html>\n"))
-	require.Contains(t, got.out, "Nothing alerts")
+	require.Contains(t, got.out, "<h1>No alerts</h1>")
 	require.Contains(t, got.err, "1 line could not be read")
+}
+
+func TestReportShowsThatNothingWasInspected(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.html")
+	got := wafctl(strings.NewReader(`{"query":"a","answer":"b"}`+"\n"), nil, "report", "-o", path, "-")
+	require.Equal(t, exitError, got.code)
+	require.Contains(t, got.out, "report.html: nothing was inspected in 1 record, ")
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "<h1>Nothing was inspected</h1>")
+	require.Contains(t, string(text), "no HTTP transaction in 1 record. The first one has the keys query, answer.")
+}
+
+func TestReportCountsWhatLikelySucceeded(t *testing.T) {
+	leak := `{"METHOD":"GET","URL":"/?f=../../etc/passwd","SRC_IP":"192.0.2.9","RETCODE":"200","RSP_HEADER":"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n","RSP_BODY":"root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin","L7_PROTOCOL":"http"}`
+	got := wafctl(strings.NewReader(leak), nil, "report", "-o", filepath.Join(t.TempDir(), "report.html"), "-")
+	require.Equal(t, exitClean, got.code, got.err)
+	require.Contains(t, got.out, "1 alert (1 likely succeeded) in 1 record")
 }
 
 func TestReportHasNoSecrets(t *testing.T) {

@@ -3,9 +3,12 @@
 package report
 
 import (
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf8"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
@@ -13,12 +16,14 @@ import (
 type Alert struct {
 	Time        time.Time // of the transaction, zero when it is not known
 	Source      string    // who asked
+	Forwarded   string    // for whom a proxy asked, as the request says it
 	Destination string    // who was asked
 	Method      string
 	Host        string
 	URI         string
+	UserAgent   string
 	Status      int // of the response, 0 when it is not known
-	Outcome     string
+	Outcome     alert.Outcome
 	Reason      string // for the outcome
 	Severity    int    // of the most severe match, in syslog's numbers
 	Score       int
@@ -33,7 +38,23 @@ type Rule struct {
 	ID       int
 	Severity int
 	Message  string
-	Class    string // of attacks, for instance sqli
+	Category string // of attacks, for instance sqli
+}
+
+// categories returns the categories of the rules that matched, each once.
+func (a *Alert) categories() (all []string) {
+	for i := range a.Rules {
+		if c := shown(a.Rules[i].Category, maxName); c != "" && !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// path returns what was asked for, without a query.
+func (a *Alert) path() string {
+	path, _, _ := strings.Cut(a.URI, "?")
+	return path
 }
 
 // Severities are the names of syslog's numbers.

@@ -6,16 +6,18 @@ import (
 	"math"
 	"slices"
 	"strconv"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 )
 
 // bar is one line of a list with a bar.
 type bar struct {
-	Name     string // of a rule its id
-	Text     string
-	Severity string // "" when it has none
-	Count    int
-	Share    string
-	Length   float64 // of the bar, 0 to 100
+	Name   string // of a rule its id
+	Text   string
+	Kind   string // for its style: a severity or an outcome, "" when it is plain
+	Count  int
+	Share  string
+	Length float64 // of the bar, 0 to 100
 }
 
 // shareChart shows how alerts divide into a few kinds.
@@ -62,17 +64,33 @@ func (d *Digest) shareCharts() []shareChart {
 	}
 	severities.Bars = barsOf(counts, d.alerts)
 	for i := range severities.Bars {
-		severities.Bars[i].Severity = severities.Bars[i].Name
+		severities.Bars[i].Kind = severities.Bars[i].Name
 	}
 	charts := []shareChart{
+		d.outcomeChart(),
 		severities,
-		d.shareChart("Outcome", "what became of the attacks, as far as the records tell", &d.outcomes),
+		d.shareChart("Category", "of the matched rules; an alert may have several", &d.categories),
 		d.shareChart("Response", "status of the responses", &d.statuses),
-		d.shareChart("Attack class", "by the tags of the matched rules; an alert may have several", &d.classes),
 	}
-	return slices.DeleteFunc(charts, func(c shareChart) bool { // a chart of nothing but "not known" tells nothing
+	return slices.DeleteFunc(charts, func(c shareChart) bool { // a chart of nothing but "not known" is of no use
 		return len(c.Bars) == 0 || len(c.Bars) == 1 && c.Bars[0].Name == unknown
 	})
+}
+
+// outcomeChart shows what became of the attacks, the worst first.
+func (d *Digest) outcomeChart() shareChart {
+	c := d.shareChart("Outcome", "what became of the attacks, as far as the records show", &d.outcomes)
+	place := func(b bar) int {
+		if i := slices.Index(outcomes, alert.Outcome(b.Name)); i >= 0 {
+			return i
+		}
+		return len(outcomes)
+	}
+	slices.SortStableFunc(c.Bars, func(a, b bar) int { return cmp.Compare(place(a), place(b)) })
+	for i := range c.Bars {
+		c.Bars[i].Kind = badge(alert.Outcome(c.Bars[i].Name)).Kind
+	}
+	return c
 }
 
 const maxShares = 8
@@ -94,7 +112,7 @@ func (d *Digest) ruleBars() (bars []bar, others int) {
 	top := d.topRules(topRules)
 	for _, r := range top {
 		bars = append(bars, bar{
-			Name: strconv.Itoa(r.ID), Text: r.Message, Severity: Severities[level(r.Severity)], Count: r.Alerts,
+			Name: strconv.Itoa(r.ID), Text: r.Message, Kind: Severities[level(r.Severity)], Count: r.Alerts,
 			Share: share(r.Alerts, d.alerts), Length: length(r.Alerts, top[0].Alerts),
 		})
 	}

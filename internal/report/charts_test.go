@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 )
 
 func TestMatrixShowsThePairsWithMostAlerts(t *testing.T) {
@@ -53,11 +55,33 @@ func TestSamplesAreOfAsManyRulesAsPossible(t *testing.T) {
 			d.Add(&Alert{Rule: Rule{ID: 1 + i}, Rules: []Rule{{ID: 1 + i}}})
 		}
 	}
-	picked := d.pickSamples(shownAlerts)
+	picked := d.samples.pick(shownAlerts, d.alertsOf)
 	require.Len(t, picked, shownAlerts)
 	for i, s := range picked {
 		require.Equal(t, 1+i%30, s.RuleID)
 	}
+}
+
+func TestSamplesBeginWithWhatLikelySucceeded(t *testing.T) {
+	d := NewDigest()
+	for rule := 1; rule <= 2; rule++ {
+		for i := range 9 {
+			a := attack(i)
+			a.Rule.ID = rule
+			if rule == 2 && i >= 7 {
+				a.Outcome = alert.LikelySucceeded
+			}
+			d.Add(a)
+		}
+	}
+	var got []string
+	for _, s := range d.samples.pick(shownAlerts, d.alertsOf) {
+		got = append(got, fmt.Sprint(s.RuleID, " ", s.Outcome.Text, " ", s.Place))
+	}
+	require.Equal(t, []string{
+		"2 likely succeeded a.ndjson:7", "2 likely succeeded a.ndjson:8",
+		"1 blocked a.ndjson:0", "1 blocked a.ndjson:1", "2 blocked a.ndjson:0", "1 blocked a.ndjson:2",
+	}, got)
 }
 
 func TestSharesAreReadable(t *testing.T) {

@@ -8,6 +8,8 @@ import (
 	"html/template"
 	"io"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 )
 
 // Head is what the page says besides the alerts.
@@ -16,11 +18,22 @@ type Head struct {
 	NotHTTP  uint64
 	Broken   uint64 // could not be read or inspected
 	Files    []string
+	Blind    []Blind // the files of which nothing was inspected
 	RuleSet  string
 	Settings []string // that differ from the defaults: name, blank, value
 	Made     time.Time
 	MadeBy   string // the program and its version
 }
+
+// Blind is a file of which nothing was inspected, because no record is an HTTP transaction.
+type Blind struct {
+	File    string
+	Records int
+	Looks   string // of its first record: has the keys a, b
+}
+
+// HTTP returns how many records are HTTP transactions.
+func (h *Head) HTTP() int { return int(h.Records - h.NotHTTP - h.Broken) }
 
 var (
 	//go:embed page.html
@@ -29,7 +42,7 @@ var (
 	pageCSS string
 
 	pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-		"number": Number[int], "share": share, "date": func(t time.Time) string { return t.UTC().Format(time.DateTime) },
+		"number": Number[int], "plural": plural, "share": share, "name": nameOf, "date": func(t time.Time) string { return t.UTC().Format(time.DateTime) },
 	}).Parse(pageHTML))
 )
 
@@ -56,11 +69,11 @@ type page struct {
 	Policy             string
 	Style              template.CSS
 	Title              string
-	From, To           string
-	Alerts, Clean      int
+	Alerts             int
 	MoreFiles          int
 	Tiles              []tile
 	Timeline           timelineChart
+	Attackers          attackerList
 	Shares             []shareChart
 	Rules              []bar
 	OtherRules         int
@@ -73,31 +86,18 @@ type page struct {
 }
 
 // tile is one figure at the top of the page.
-type tile struct{ Label, Value, Note string }
+type tile struct{ Label, Value, Note, Kind string }
 
 // Write writes the page about all alerts that were added.
 func (d *Digest) Write(to io.Writer, head Head) error {
 	p := page{
-		Head: head, Policy: policy(), Style: template.CSS(pageCSS), //nolint:gosec // the style is the program's own
-		Alerts: d.alerts, Clean: int(head.Records-head.NotHTTP-head.Broken) - d.alerts,
-		Timeline: d.timelineChart(), Shares: d.shareCharts(), Matrix: d.matrix(),
-		Samples: d.pickSamples(shownAlerts), Untimed: d.timeline.undone,
+		Head: head.fit(), Policy: policy(), Style: template.CSS(pageCSS), //nolint:gosec // the style is the program's own
+		Alerts: d.alerts, Timeline: d.timelineChart(), Attackers: d.attackers.list(), Shares: d.shareCharts(), Matrix: d.matrix(),
+		Samples: d.samples.pick(shownAlerts, d.alertsOf), Untimed: d.timeline.undone,
 		TooManyNames: d.sources.full() || d.destinations.full(), MaxNames: maxNames, MaxPairs: maxPairs,
+		MoreFiles: max(0, len(head.Files)-shownFiles),
 	}
-	p.Title = "Web attacks: " + Number(d.alerts) + " alerts in " + Number(int(head.Records)) + " records"
-	p.MoreFiles = max(0, len(head.Files)-shownFiles)
-	p.Files = nil
-	for _, name := range head.Files[:len(head.Files)-p.MoreFiles] {
-		p.Files = append(p.Files, shown(name, maxText))
-	}
-	p.Settings = nil
-	for _, s := range head.Settings {
-		p.Settings = append(p.Settings, shown(s, maxText))
-	}
-	p.RuleSet = shown(head.RuleSet, maxText)
-	if !d.first.IsZero() {
-		p.From, p.To = d.first.UTC().Format(time.DateTime), d.last.UTC().Format(time.DateTime)
-	}
+	p.Title = d.title(&head)
 	p.Rules, p.OtherRules = d.ruleBars()
 	p.Rankings = []rankingChart{newRankingChart("Sources", &d.sources, d.alerts), newRankingChart("Destinations", &d.destinations, d.alerts)}
 	p.Tiles = d.tiles(&p)
@@ -107,32 +107,63 @@ func (d *Digest) Write(to io.Writer, head Head) error {
 	return nil
 }
 
+// fit returns a head whose texts can be shown, with as many files as the page shows.
+func (h *Head) fit() Head {
+	fit := *h
+	fit.Files, fit.Settings, fit.Blind = nil, nil, nil
+	for _, name := range h.Files[:min(len(h.Files), shownFiles)] {
+		fit.Files = append(fit.Files, shown(name, maxText))
+	}
+	for _, s := range h.Settings {
+		fit.Settings = append(fit.Settings, shown(s, maxText))
+	}
+	for _, b := range h.Blind[:min(len(h.Blind), shownFiles)] {
+		fit.Blind = append(fit.Blind, Blind{shown(b.File, maxText), b.Records, shown(b.Looks, maxDetail)})
+	}
+	fit.RuleSet = shown(h.RuleSet, maxText)
+	return fit
+}
+
+func (d *Digest) title(h *Head) string {
+	switch {
+	case h.HTTP() <= 0:
+		return "Nothing was inspected"
+	case d.alerts == 0:
+		return "No alerts"
+	}
+	return plural(d.alerts, "alert")
+}
+
 func (d *Digest) tiles(p *page) []tile {
-	http := p.Alerts + p.Clean
-	worst := "none"
-	for i, n := range d.severities {
-		if n > 0 {
-			worst = Severities[i]
-			break
-		}
+	http := p.HTTP()
+	succeeded := tile{Label: "Likely succeeded", Value: Number(d.outcomes.counts[string(alert.LikelySucceeded)]), Note: "of the alerts"}
+	if succeeded.Value != "0" {
+		succeeded.Kind = succeededKind
+		succeeded.Note = "from " + plural(d.attackers.succeeded(), "source")
+	}
+	worst, times := d.worst()
+	others := "all records"
+	if n := int(p.NotHTTP); n > 0 {
+		others = Number(n) + " more not HTTP"
 	}
 	return []tile{
-		{"Alerts", Number(p.Alerts), share(p.Alerts, http) + " of the HTTP records"},
-		{"HTTP records", Number(http), fmt.Sprintf("%s more are not HTTP", Number(int(p.NotHTTP)))},
-		{"Worst severity", worst, Number(d.atWorst()) + " times"},
-		{"Rules that matched", Number(len(d.rules)), "in alerts"},
-		{"Sources", atLeast(&d.sources), "that alerts name"},
-		{"Destinations", atLeast(&d.destinations), "that alerts name"},
+		{Label: "Alerts", Value: Number(p.Alerts), Note: share(p.Alerts, http) + " of the HTTP records"},
+		succeeded,
+		{Label: "Worst severity", Value: worst, Note: "in " + plural(times, "alert")},
+		{Label: "HTTP records", Value: Number(http), Note: others},
+		{Label: "Sources", Value: atLeast(&d.sources), Note: "named in alerts"},
+		{Label: "Destinations", Value: atLeast(&d.destinations), Note: "named in alerts"},
 	}
 }
 
-func (d *Digest) atWorst() int {
-	for _, n := range d.severities {
+// worst returns the worst severity and how many alerts have it.
+func (d *Digest) worst() (name string, alerts int) {
+	for i, n := range d.severities {
 		if n > 0 {
-			return n
+			return Severities[i], n
 		}
 	}
-	return 0
+	return "none", 0
 }
 
 func atLeast(r *ranking) string {

@@ -73,15 +73,22 @@ func isAttack(i, of1000 uint64) bool {
 	return dice.Float64() < chance
 }
 
-// campaign returns attack number i as one of few that attack few: some sources and destinations come often, and where an attack
-// is refused the status tells.
+// leaked is the response to attacks that ask for /etc/passwd and succeed.
+const leaked = "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin\n"
+
+// campaign returns attack number i as one of few that attack few: some sources and destinations come often, where an attack is
+// refused the status shows it, and few succeed.
 func campaign(i uint64) corpus.Record {
 	dice := rand.New(rand.NewPCG(i, 1)) //nolint:gosec // equal numbers have to give equal records
 	r := corpus.Attack(i)
 	source, destination := dice.ExpFloat64()*4, dice.ExpFloat64()*3
 	r.SrcIP = fmt.Sprintf("198.51.100.%d", 10+int(source))
 	r.DstIP = fmt.Sprintf("10.0.%d.10", int(destination+source/3))
-	if status := []int{200, 200, 403, 403, 404, 500}[dice.IntN(6)]; status != r.Status {
+	status := []int{200, 200, 403, 403, 404, 500}[dice.IntN(6)]
+	if i%48 == 16 {
+		status, r.ResponseBody = 200, leaked
+	}
+	if status != r.Status {
 		r.ResponseHead = strings.Replace(r.ResponseHead, fmt.Sprintf(" %d ", r.Status), fmt.Sprintf(" %d ", status), 1)
 		r.Status = status
 	}
