@@ -80,10 +80,11 @@ and when there are records but none is an HTTP transaction, so that nothing was 
 	strict(cmd)
 	f.add(cmd.Flags(), checkFlags)
 	cmd.Flags().BoolVar(&explain, "explain", false, "explain each record")
-	cmd.Flags().IntVar(&line, "line", 0, "explain only the record in this `line`")
+	cmd.Flags().IntVar(&line, "line", 0, "with --explain only the record in line `NUMBER`")
 	cmd.Flags().BoolVar(&full, "full", false, "with --explain print rules and values in full, however long they are")
 	cmd.Flags().BoolVar(&profile, "profile", false, "tell where the time goes, rule by rule, instead of what alerts")
 	cmd.Flags().BoolVar(&all, "all", false, "with --profile list all rules")
+	c.codeOnly(cmd)
 	f.addJudging(cmd.Flags())
 	return cmd
 }
