@@ -23,6 +23,7 @@ func newCheck(c *console, args []string) *cobra.Command {
 	var (
 		f       flags
 		explain bool
+		full    bool
 		line    int
 		profile bool
 		all     bool
@@ -34,8 +35,8 @@ func newCheck(c *console, args []string) *cobra.Command {
 lines of an access log: common and combined format, with or without a virtual host, W3C (IIS, CloudFront), AWS load
 balancers, HAProxy. It may be compressed with gzip or zstd; - is the standard input. Files of any size take the same memory.
 
-With --explain each record is explained instead: every variable as the rules see it, each matched rule with its text
-and what its transformations made of the value, and the scores.
+With --explain each record is explained instead: the scores, each matched rule with its text and what its
+transformations made of the value, and every variable as the rules see it. --full prints long rules and values in full.
 
 With --profile the rules are timed: how long each took in all its runs, and how often the gate spared it.
 
@@ -58,7 +59,7 @@ and when there are records but none is an HTTP transaction, so that nothing was 
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.usage(cmd, args, settings.Err(), err, wantFiles(names), wantMode(line, all, explain, profile)); err != nil {
+			if err := f.usage(cmd, args, settings.Err(), err, wantFiles(names), wantMode(line, all, full, explain, profile)); err != nil {
 				return err
 			}
 			if profile {
@@ -66,7 +67,7 @@ and when there are records but none is an HTTP transaction, so that nothing was 
 				return p.run(cmd.Context(), names)
 			}
 			if explain {
-				e := explainer{console: c, filter: w, to: lineWriter(c), asJSON: output == "json", line: line}
+				e := explainer{console: c, filter: w, to: lineWriter(c), asJSON: output == "json", full: full, line: line}
 				return e.explain(cmd.Context(), names)
 			}
 			var to findings = newTable(c, len(names) > 1, f.Get("preset") != "" && !strings.EqualFold(f.Get("preset"), "off"))
@@ -79,21 +80,26 @@ and when there are records but none is an HTTP transaction, so that nothing was 
 	strict(cmd)
 	f.add(cmd.Flags(), checkFlags)
 	cmd.Flags().BoolVar(&explain, "explain", false, "explain each record")
-	cmd.Flags().IntVar(&line, "line", 0, "explain only the record in this `line`")
+	cmd.Flags().IntVar(&line, "line", 0, "with --explain only the record in line `NUMBER`")
+	cmd.Flags().BoolVar(&full, "full", false, "with --explain print rules and values in full, however long they are")
 	cmd.Flags().BoolVar(&profile, "profile", false, "tell where the time goes, rule by rule, instead of what alerts")
 	cmd.Flags().BoolVar(&all, "all", false, "with --profile list all rules")
+	c.codeOnly(cmd)
 	f.addJudging(cmd.Flags())
 	return cmd
 }
 
 // wantMode refuses flags that do not go together.
-func wantMode(line int, all, explain, profile bool) error {
+func wantMode(line int, all, full, explain, profile bool) error {
 	problem := func(flag, text string) error {
 		return &setting.Problem{Noun: "flag", Name: flag, Err: errors.New(text)}
 	}
 	var problems []error
 	if line < 0 || line > 0 && !explain {
 		problems = append(problems, problem("line", "goes with --explain (want the number of a line, from 1)"))
+	}
+	if full && !explain {
+		problems = append(problems, problem("full", "goes with --explain"))
 	}
 	if all && !profile {
 		problems = append(problems, problem("all", "goes with --profile"))

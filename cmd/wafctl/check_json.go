@@ -3,10 +3,13 @@ package main
 import (
 	"bufio"
 	"strconv"
+	"time"
 
 	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // jsonLines writes one JSON object a record.
@@ -25,6 +28,10 @@ type jsonRecord struct {
 	RuleIDs []string `json:"rule_ids"`
 	Score   int      `json:"score"`
 	Message string   `json:"msg"`
+
+	Severity string `json:"severity,omitempty"` // of an alert, as the next one
+	Time     string `json:"time,omitempty"`     // RFC 3339, where the record says it
+
 	Partial []string `json:"partial,omitempty"` // parts of which rules did not see everything
 	Error   string   `json:"error,omitempty"`
 }
@@ -52,6 +59,12 @@ func (j *jsonLines) record(file string, r *checked) error {
 			line.RuleIDs = append(line.RuleIDs, strconv.Itoa(m.Rule.ID))
 		}
 		line.Message = mend(r.Message)
+	}
+	if r.err == nil && r.Kind == filter.Alert {
+		line.Severity = rules.SeverityName(r.Alert.Told.Severity)
+		if at, known := logtime.Parse(r.Alert.Told.Begin, nil); known {
+			line.Time = at.Format(time.RFC3339Nano)
+		}
 	}
 	return j.encoder.Encode(&line)
 }

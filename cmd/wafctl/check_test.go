@@ -222,10 +222,10 @@ func TestSeveralFilesAreNamed(t *testing.T) {
 	}
 	a, b := filepath.Join(dir, "a"), filepath.Join(dir, "b\x1b")
 	got := wafctl(nil, nil, "check", a, b)
-	require.Contains(t, got.out, a+":2  CRITICAL")
-	require.Contains(t, got.out, filepath.Join(dir, `b\x1b`)+":1  CRITICAL")
+	require.Contains(t, got.out, a+":2  -  ")
+	require.Contains(t, got.out, filepath.Join(dir, `b\x1b`)+":1  -  ")
 	narrow := wafctl(nil, func(c *console) { c.width = 100 }, "check", a, b)
-	require.Regexp(t, `(?m)^….*/a:2  930120`, narrow.out, "the number of the line is not cut")
+	require.Regexp(t, `(?m)^….*/a:2  -  +CRITICAL`, narrow.out, "the number of the line is not cut")
 	got = wafctl(nil, nil, "check", "--output", "json", a, b)
 	require.Contains(t, got.out, `{"file":"`+a+`","line":2,"http":true,"alert":true`)
 }
@@ -275,7 +275,7 @@ func TestLongLinesAreToldAndLeftOut(t *testing.T) {
 	got := wafctl(strings.NewReader(clean+"\n"+long+attack), nil, "check", "-")
 	require.Equal(t, exitError, got.code)
 	require.Contains(t, got.err, "wafctl: standard input:2: longer than 16 MiB\n")
-	require.Contains(t, got.out, "      3  CRITICAL")
+	require.Contains(t, got.out, "      3  -  ")
 }
 
 // secretive has a secret in every part that a command prints, and controls of the direction of text.
@@ -325,6 +325,12 @@ func TestCheckNamesTheRuleThatCausesMostAlerts(t *testing.T) {
 		return strings.Repeat(`{"SRC_IP":"10.1.2.3","METHOD":"`+method+`","URL":"/v1/orders?`+query+`","DOMAIN":"api.example","AGENT":"x","L7_PROTOCOL":"http"}`+"\n", n)
 	}
 	const attack = "a=../../etc/passwd"
+	clients := func(n int) (all string) {
+		for i := range n {
+			all += strings.ReplaceAll(line("DELETE", "", 2), "10.1.2.3", fmt.Sprintf("10.1.2.%d", 10+i))
+		}
+		return all
+	}
 	for name, c := range map[string]struct {
 		in   string
 		args []string
@@ -336,6 +342,15 @@ func TestCheckNamesTheRuleThatCausesMostAlerts(t *testing.T) {
 			want: "Rule 930120 causes 10 of 10 alerts. If that traffic is legitimate: wafctl tune proposes exclusions.\n"},
 		"most, in spite of the preset": {in: line("TRACK", "", 12), args: []string{"--preset", "api"},
 			want: "Rule 911100 causes 12 of 12 alerts. If that traffic is legitimate: wafctl tune proposes exclusions.\n"},
+		"for all clients": {in: clients(5),
+			want: "Rule 911100 causes 10 of 10 alerts, for all 5 clients that alert: that looks like a false alarm; " +
+				"--preset api fits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
+		"for most clients": {in: clients(6) + line("GET", attack, 4),
+			want: "Rule 911100 causes 12 of 16 alerts, for 6 of 7 clients that alert: that looks like a false alarm; " +
+				"--preset api fits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
+		"for few clients": {in: clients(4) + clients(4),
+			want: "Rule 911100 causes 16 of 16 alerts. If that traffic is legitimate: " +
+				"--preset api fits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
 		"half":           {in: line("DELETE", "", 8) + line("GET", attack, 8)},
 		"too few":        {in: line("DELETE", "", 9)},
 		"none any more":  {in: line("DELETE", "", 12), args: []string{"--preset", "api"}},

@@ -72,6 +72,7 @@ The exit code is 0 when nothing differs, 1 when something does, and 2 on errors.
 	strict(cmd)
 	cmd.Flags().StringArrayVar(&with, "with", nil, "set a property for the second evaluation: `PROPERTY=VALUE`")
 	f.add(cmd.Flags(), compareFlags)
+	c.codeOnly(cmd)
 	f.addJudging(cmd.Flags())
 	return cmd
 }
@@ -91,7 +92,7 @@ func (f *flags) with(changes []string) (setting.Map, error) {
 		case !isPair:
 			problems = append(problems, fmt.Errorf("malformed change %q (want PROPERTY=VALUE)", change))
 		case !known:
-			problems = append(problems, fmt.Errorf("unknown property %q (the flags below \"Rules and alerts\" in the help are allowed)", name))
+			problems = append(problems, fmt.Errorf("unknown property %q (the flags under \"Rules and alerts\" in --help --all are allowed)", name))
 		}
 		changed[name] = value
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/schollz/progressbar/v3"
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
@@ -20,6 +21,7 @@ type console struct {
 	color    bool // out may be colored
 	barWidth int  // of the terminal that err is, in columns; 0 when it is none and shows no progress
 	barDelay time.Duration
+	quiet    bool // only problems are written
 
 	mu  sync.Mutex // held while something is written to err, or to out where that is a terminal
 	bar *progressbar.ProgressBar
@@ -113,6 +115,33 @@ func (c *console) say(line string) {
 	io.WriteString(c.err, "wafctl: "+printable(line)+"\n") //nolint:errcheck // there is no one else to tell
 }
 
+// note is say for what is no problem.
+func (c *console) note(line string) {
+	if !c.quiet {
+		c.say(line)
+	}
+}
+
+// quietFlag gives a command the flag --quiet. Its notes and its progress are then not shown.
+func (c *console) quietFlag(cmd *cobra.Command, help string) {
+	cmd.Flags().BoolVarP(&c.quiet, "quiet", "q", false, help)
+	cmd.PreRun = func(*cobra.Command, []string) {
+		if c.quiet {
+			c.barWidth = 0
+		}
+	}
+}
+
+// codeOnly gives a command whose exit code says everything the flag --quiet, with which it prints nothing but problems.
+func (c *console) codeOnly(cmd *cobra.Command) {
+	c.quietFlag(cmd, "print nothing but problems: the exit code says the rest")
+	cmd.PreRun = func(*cobra.Command, []string) {
+		if c.quiet {
+			c.out, c.width, c.barWidth = io.Discard, 0, 0
+		}
+	}
+}
+
 // log writes what the filter has to say; lines of the level info only when they are wanted.
 func (c *console) log(info bool) filter.Logger {
 	return func(level filter.Level, line string) {
@@ -122,7 +151,7 @@ func (c *console) log(info bool) filter.Logger {
 		case level == filter.LevelWarn:
 			c.say("warning: " + line)
 		case level == filter.LevelInfo && info:
-			c.say(line)
+			c.note(line)
 		}
 	}
 }

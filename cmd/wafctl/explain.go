@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,8 @@ type explainer struct {
 	filter  *filter.Filter
 	to      *bufio.Writer
 	asJSON  bool
-	line    int // the only one to explain, 0 for all
+	full    bool // rules and values are not shortened
+	line    int  // the only one to explain, 0 for all
 	decoder intake.Decoder
 
 	alerts, broken int
@@ -153,10 +155,9 @@ func (e *explainer) text(place string, x *filter.Explanation) {
 		e.title("%s: not HTTP, says the field map %s", place, x.FieldMap)
 	default:
 		e.title("%s: %s, read with the field map %s", place, outcome(x), x.FieldMap)
-		e.transaction(x.Transaction)
-		e.variables(x)
-		e.rules(x)
 		e.sums(x.Rules)
+		e.rules(x)
+		e.variables(x)
 	}
 	fmt.Fprintln(e.to)
 }
@@ -189,14 +190,26 @@ const (
 	maxItemName = 44
 )
 
+// longest is the width to which a line is cut where there is no terminal.
+const longest = 120
+
+// cut returns the printable form of a text that begins in a column, cut so that it stays on its line.
+func (e *explainer) cut(column int, text string) string {
+	if e.full {
+		return printable(text)
+	}
+	return cut(printable(text), max(cmp.Or(e.console.width, longest)-column, lastWidth))
+}
+
 // item writes a name and its value, indented, the value as long as it is.
 func (e *explainer) item(name, value string) {
 	fmt.Fprintf(e.to, "  %-*s  %s\n", minItemName, printable(name), printable(value))
 }
 
-func (e *explainer) transaction(t *rules.Transaction) {
+// unlogged lists the parts of the transaction for which rules have no variables.
+func (e *explainer) unlogged(t *rules.Transaction) {
 	if t.Unknown != 0 {
-		e.item("not logged, so not judged", t.Unknown.String())
+		e.item("not logged", t.Unknown.String())
 	}
 	for _, cut := range []struct {
 		what string
@@ -217,6 +230,9 @@ func (e *explainer) variables(x *filter.Explanation) {
 		notes bool
 	}{{"Variables", false}, {"Variables that rules have set", true}} {
 		e.section(part.title)
+		if !part.notes {
+			e.unlogged(x.Transaction)
+		}
 		width := minItemName
 		for i := range all {
 			if v := &all[i]; (v.Name == "TX") == part.notes {
@@ -225,7 +241,7 @@ func (e *explainer) variables(x *filter.Explanation) {
 		}
 		for i := range all {
 			if v := &all[i]; (v.Name == "TX") == part.notes {
-				fmt.Fprintf(e.to, "  %s  %s\n", runewidth.FillRight(label(v), width), printable(x.Value(v.Label(), v.Value)))
+				fmt.Fprintf(e.to, "  %s  %s\n", runewidth.FillRight(label(v), width), e.cut(width+4, x.Value(v.Label(), v.Value)))
 			}
 		}
 	}
@@ -242,29 +258,32 @@ func (e *explainer) rules(x *filter.Explanation) {
 		fmt.Fprintf(e.to, "  %d  %s  %s\n", m.Rule.ID, e.console.paint(severity.color, severity.text), printable(m.Message))
 		fmt.Fprintf(e.to, "    %s\n", e.console.paint(dim, printable(fmt.Sprintf("%s:%d, phase %d", m.Rule.File, m.Rule.Line, m.Rule.Phase))))
 		if m.Data != "" {
-			fmt.Fprintf(e.to, "    %s\n", printable(m.Data))
+			fmt.Fprintf(e.to, "    %s\n", e.cut(4, m.Data))
 		}
 		e.reason(x, &x.Rules.Reasons[i])
 	}
 }
 
+// valueColumn is where the values of transformations stand.
+const valueColumn = 32
+
 func (e *explainer) reason(x *filter.Explanation, r *rules.Reason) {
 	for line := range strings.SplitSeq(r.Text, "\n") {
-		fmt.Fprintf(e.to, "    %s\n", e.console.paint(cyan, printable(line)))
+		fmt.Fprintf(e.to, "    %s\n", e.console.paint(cyan, e.cut(4, line)))
 	}
 	for i := range r.Values {
 		v := &r.Values[i]
-		fmt.Fprintf(e.to, "    %s = %s\n", printable(x.Text(v.Label())), printable(x.Value(v.Label(), v.Value)))
+		fmt.Fprintf(e.to, "    %s\n", e.cut(4, x.Text(v.Label())+" = "+x.Value(v.Label(), v.Value)))
 		steps := x.Rules.Steps(r, v)
 		for i, s := range steps {
-			how, value := "as it came", printable(x.Value(v.Label(), s.Value))
+			how, value := "as it came", e.cut(valueColumn, x.Value(v.Label(), s.Value))
 			if i > 0 {
 				how = "t:" + s.Transformation
 				if s.Value == steps[i-1].Value {
 					value = e.console.paint(dim, "unchanged")
 				}
 			}
-			fmt.Fprintf(e.to, "      %-24s  %s\n", how, value)
+			fmt.Fprintf(e.to, "      %-*s  %s\n", valueColumn-8, how, value)
 		}
 	}
 }

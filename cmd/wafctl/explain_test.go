@@ -58,6 +58,20 @@ func TestExplanationOfTheCoreRuleSet(t *testing.T) {
 	require.Contains(t, got.out, "33, alerts from 5\n")
 }
 
+func TestExplanationsShortenLongLinesUnlessFull(t *testing.T) {
+	long := strings.Replace(encoded, "p=1", "p="+strings.Repeat("x", 300), 1)
+	for _, width := range []int{0, 80} {
+		set := func(c *console) { c.width = width }
+		got := wafctl(strings.NewReader(long), set, "check", "--explain", byRules, "-")
+		require.NotContains(t, got.out, strings.Repeat("x", 120))
+		require.Contains(t, got.out, "xxx…\n")
+		got = wafctl(strings.NewReader(long), set, "check", "--explain", "--full", byRules, "-")
+		require.Contains(t, got.out, "ARGS:p                            "+strings.Repeat("x", 300)+"\n")
+		require.NotContains(t, got.out, "…")
+	}
+	require.Contains(t, wafctl(nil, nil, "check", "--full", "-").err, "--full: goes with --explain")
+}
+
 func TestLineGoesWithExplain(t *testing.T) {
 	require.Contains(t, wafctl(nil, nil, "check", "--line", "2", "-").err, "--line: goes with --explain")
 	got := wafctl(strings.NewReader(clean), nil, "check", "--explain", "--line", "2", byRules, "-")

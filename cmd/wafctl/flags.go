@@ -30,7 +30,7 @@ func (f *flags) add(to *pflag.FlagSet, table []setting.Property) {
 	}
 	to.SortFlags = false
 	for _, p := range table {
-		to.Var(&flagValue{f, p}, strings.ReplaceAll(p.Name, "_", "-"), p.Help)
+		to.Var(&flagValue{f, p}, strings.ReplaceAll(p.Name, "_", "-"), flagHelp(p))
 	}
 }
 
@@ -79,16 +79,7 @@ func (v *flagValue) Set(text string) error {
 func (v *flagValue) String() string { return v.property.Default }
 
 // Type returns what help prints as the value.
-func (v *flagValue) Type() string {
-	if len(v.property.Values) > 0 {
-		return strings.Join(v.property.Values, "|")
-	}
-	switch v.property.Default {
-	case "on", "off":
-		return "on|off"
-	}
-	return "value"
-}
+func (v *flagValue) Type() string { return metavar(v.property) }
 
 func flagName(setting string) string { return "--" + strings.ReplaceAll(setting, "_", "-") }
 

@@ -47,6 +47,7 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 		Args:                       knownCommand,
 		SuggestionsMinimumDistance: 2,
 
+		Version:       versions(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -62,7 +63,9 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 	root.SetIn(c.in)
 	root.SetOut(c.out)
 	root.SetErr(c.err)
-	root.SetHelpFunc(c.help)
+	root.SetVersionTemplate("{{.Version}}")
+	root.Flags().BoolP("version", "v", false, "print the versions of wafctl, the engine and the embedded rules")
+	root.SetHelpFunc(c.helpOf(args))
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, add := range []func(*console, []string) *cobra.Command{
@@ -70,6 +73,11 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 	} {
 		root.AddCommand(add(c, args))
 	}
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		strict(help) // for --all
+	}
+	completeValues(root)
 	return root
 }
 

@@ -53,7 +53,7 @@ func flatten(err error) []string {
 	case errors.As(err, &problem) && problem.Error() == err.Error():
 		var all []string
 		for _, line := range flatten(problem.Err) {
-			all = append(all, flagName(problem.Name)+": "+line)
+			all = append(all, flagName(problem.Name)+": "+asFlags(line))
 		}
 		return all
 	}

@@ -60,6 +60,7 @@ records but none is an HTTP transaction. No page is written, and one that is the
 	strict(cmd)
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVarP(&output, "output", "o", "report.html", "write the page to `FILE`; - is the standard output")
+	c.quietFlag(cmd, "print nothing but problems")
 	f.addJudging(cmd.Flags())
 	for _, name := range redacting {
 		cmd.Flags().Lookup(flagName(name)[2:]).Hidden = false
@@ -154,6 +155,9 @@ func (r *reporting) write(path string, head report.Head) error {
 	}
 	if err := os.WriteFile(path, page.Bytes(), 0o640); err != nil {
 		return fmt.Errorf("write report: %w", err)
+	}
+	if r.console.quiet {
+		return nil
 	}
 	_, err := fmt.Fprintf(r.console.out, "%s: %s in %s, %d kB\n", printable(path), r.summary(&head), count(head.Records, "record"),
 		(page.Len()+999)/1000)

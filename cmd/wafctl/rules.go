@@ -96,6 +96,7 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 	cmd.MarkFlagsMutuallyExclusive("check", "gate", "diff")
 	cmd.Flags().BoolVar(&all, "all", false, "list rules that set things up or sum up scores, too; with --field-map those with nothing to look at")
 	f.add(cmd.Flags(), rulesFlags)
+	c.codeOnly(cmd)
 	f.addJudging(cmd.Flags())
 	return cmd
 }

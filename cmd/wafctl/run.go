@@ -58,6 +58,7 @@ the end of the standard input when that is the only source, what was received is
 	}
 	strict(cmd)
 	f.add(cmd.Flags(), runFlags)
+	c.quietFlag(cmd, "log warnings and errors only")
 	f.add(cmd.Flags(), receive.Properties())
 	f.add(cmd.Flags(), filter.Properties())
 	return cmd
@@ -208,7 +209,7 @@ func (r *collector) greet() {
 	if len(destinations) == 0 {
 		destinations = []string{"nowhere"}
 	}
-	r.console.say("listening on " + strings.Join(r.intakes.places(), ", ") + "; alerts go to " + strings.Join(destinations, ", "))
+	r.console.note("listening on " + strings.Join(r.intakes.places(), ", ") + "; alerts go to " + strings.Join(destinations, ", "))
 }
 
 // process runs what arrives through the filter until nothing more comes. When records cannot be written it asks for the end,
@@ -287,15 +288,15 @@ func messages(emits []filter.Emit) []delivery.Message {
 // finish waits for the destinations and prints the totals. The error tells of alerts that were not delivered.
 func (r *collector) finish() error {
 	c := r.filter.Counts()
-	r.console.say(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", r.intakes.summary(), count(c.Alerts, "alert"), grouped(c.Clean),
+	r.console.note(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", r.intakes.summary(), count(c.Alerts, "alert"), grouped(c.Clean),
 		grouped(c.NotHTTP), grouped(c.Broken)))
 	if c.Suppressed > 0 {
-		r.console.say(count(c.Suppressed, "alert") + " suppressed by flood control, told in " + count(c.Summaries, "more alert"))
+		r.console.note(count(c.Suppressed, "alert") + " suppressed by flood control, told in " + count(c.Summaries, "more alert"))
 	}
 	var problems []error
 	for _, o := range r.outboxes {
 		taken, lost := o.close()
-		r.console.say(count(taken, "alert") + " delivered to " + o.destination)
+		r.console.note(count(taken, "alert") + " delivered to " + o.destination)
 		if lost > 0 {
 			problems = append(problems, fmt.Errorf("%s not delivered to %s", count(lost, "alert"), o.destination))
 		}

@@ -61,6 +61,7 @@ The exit code is 0 when all tests pass, 1 when one fails, and 2 on errors.`,
 	strict(cmd)
 	cmd.Flags().StringVar(&junit, "junit", "", "write the results as JUnit XML to `FILE`, for CI")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "name passed and skipped tests, too")
+	c.codeOnly(cmd)
 	f.addJudging(cmd.Flags())
 	cmd.Flags().Lookup("field-map").Hidden = true
 	return cmd

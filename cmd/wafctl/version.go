@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 
@@ -20,14 +21,19 @@ func newVersion(c *console, args []string) *cobra.Command {
 			if err := f.usage(cmd, args); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(c.out, "wafctl %s\nCoraza %s\nOWASP CRS %s\n%s %s/%s\n", filter.Version,
-				moduleVersion("github.com/corazawaf/coraza/v3"), moduleVersion("github.com/corazawaf/coraza-coreruleset/v4"),
-				runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			_, err := io.WriteString(c.out, versions())
 			return err
 		},
 	}
 	strict(cmd)
 	return cmd
+}
+
+// versions are those of wafctl, the engine, the embedded rules and Go, a line each.
+func versions() string {
+	return fmt.Sprintf("wafctl %s\nCoraza %s\nOWASP CRS %s\n%s %s/%s\n", filter.Version,
+		moduleVersion("github.com/corazawaf/coraza/v3"), moduleVersion("github.com/corazawaf/coraza-coreruleset/v4"),
+		runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 // moduleVersion returns the version of a module that this program is built from.
