@@ -64,7 +64,11 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 	return output.FLB_OK
 }
 
-func sinkOf(handle unsafe.Pointer) *sink { return output.FLBPluginGetContext(handle).(*sink) }
+// sinkOf returns the sink of a handle, nil for one that was never opened.
+func sinkOf(handle unsafe.Pointer) *sink {
+	s, _ := output.FLBPluginGetContext(handle).(*sink)
+	return s
+}
 
 //export wafOutputLoop
 func wafOutputLoop(handle unsafe.Pointer) *C.struct_waf_loop { return sinkOf(handle).loop }
@@ -109,11 +113,15 @@ func (s *sink) flush(chunk []byte, tag string) (answer int) {
 	return output.FLB_OK
 }
 
-// wafOutputClose ends an output. A delivery that is under way is given up; its chunk was not confirmed to the host.
+// wafOutputClose ends an output. A delivery that is under way is given up; its chunk was not confirmed to the host. A host that
+// only checks its configuration (--dry-run) closes outputs that it has not opened.
 //
 //export wafOutputClose
 func wafOutputClose(handle unsafe.Pointer) {
 	s := sinkOf(handle)
+	if s == nil {
+		return
+	}
 	defer closed()
 	defer s.recovered("exit", func() {})
 	s.end()
