@@ -13,6 +13,7 @@ import (
 	"github.com/fluent/fluent-bit-go/output"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 )
 
 // sink is one output waf of a pipeline. fluent-bit-go keeps it for as long as the process lives, so it holds nothing once it
@@ -34,6 +35,7 @@ func (p outputProperties) Get(name string) string { return output.FLBPluginConfi
 
 //export wafOutputRegister
 func wafOutputRegister(def unsafe.Pointer) C.int {
+	advisor.prepare()
 	return C.int(output.FLBPluginRegister(def, "waf", "Detect web attacks in HTTP records and deliver the alerts"))
 }
 
@@ -48,6 +50,7 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 	s := &sink{guard: guard{log: logger("output", name)}, loop: loop}
 	s.turns.caught, s.turns.failed = s.caught("flush"), output.FLB_RETRY
 	defer s.recovered("start", func() { answer = output.FLB_ERROR })
+	advisor.opened(fluentbit.Output, s.log)
 	defer beginLoading()()
 	o, err := filter.NewOutput("output "+name, outputProperties{start}, s.log, os.Stdout)
 	if err != nil {

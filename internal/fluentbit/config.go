@@ -129,6 +129,13 @@ func (c *Config) file(path string, depth int) error {
 	if depth == 0 {
 		return fmt.Errorf("read %s: files include each other more than %d levels deep", path, maxIncludes)
 	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return fmt.Errorf("read configuration: %w", err)
+	}
+	if !info.Mode().IsRegular() { // what is read from a pipe, Fluent Bit would not find there again
+		return fmt.Errorf("read configuration: %s is not a regular file", path)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("read configuration: %w", err)

@@ -102,6 +102,13 @@ func TestBrokenConfigurationsNameTheirPlace(t *testing.T) {
 	}
 }
 
+func TestOnlyRegularFilesAreRead(t *testing.T) {
+	for path, want := range map[string]string{"/dev/null": "is not a regular file", t.TempDir(): "is not a regular file", "/nowhere.conf": "no such file"} {
+		_, err := Read(path)
+		require.ErrorContains(t, err, want)
+	}
+}
+
 func TestMatch(t *testing.T) {
 	for _, c := range []struct {
 		key, pattern, tag string
