@@ -293,6 +293,33 @@ func TestUnknownPropertyRefusesTheStart(t *testing.T) {
 	})
 }
 
+func TestTheLastLineExplainsAMisusedProperty(t *testing.T) {
+	for _, c := range []struct{ kind, property, want string }{
+		{"filter", "blocking_paranoai: 2", "unknown; did you mean blocking_paranoia?"},
+		{"filter", "exclude_rules: [942100, 942110]", "write one text: '942100,942110'"},
+		{"filter", "alert_to: stdout", "property alert_to: belongs to the output waf"},
+		{"output", "emit_tag: alert", "property emit_tag: belongs to the filter waf"},
+		{"output", "alertto: stdout", "unknown; did you mean alert_to?"},
+	} {
+		t.Run(c.kind+" "+c.property, func(t *testing.T) {
+			onEach(t, func(t *testing.T, f fluentBit) {
+				section := "\n    - name: waf\n      match: '*'\n      " + c.property + "\n"
+				yaml := withUDP(loopback.Port(t), section, toFile("'*'", "all"))
+				if c.kind == "output" {
+					yaml = withUDP(loopback.Port(t), " []", section)
+				}
+				p := f.launch(t, t.TempDir(), yaml, "-e", plugin())
+				require.Error(t, p.end())
+				require.Contains(t, p.log(), c.want)
+				if strings.Contains(p.log(), "The following properties are allowed") || strings.Contains(p.log(), "is set 2 times") {
+					lines := strings.Split(strings.TrimSpace(p.log()), "\n")
+					require.Contains(t, lines[len(lines)-1], c.want, "the line stands below the list of the host")
+				}
+			})
+		})
+	}
+}
+
 func TestDaemonModeIsRefused(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		dir := t.TempDir()

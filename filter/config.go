@@ -151,12 +151,7 @@ const (
 )
 
 func readFlood(r *setting.Reader) (s flood.Settings) {
-	if text := strings.ToLower(r.Text("flood_window")); text != "off" && text != "0" {
-		var err error
-		if s.Window, err = time.ParseDuration(text); err != nil || s.Window < time.Second || s.Window > longestWindow {
-			r.Problem("flood_window", fmt.Errorf("malformed time %q (want off, or 1s to 24h)", text))
-		}
-	}
+	s.Window = r.Duration("flood_window", time.Second, longestWindow)
 	if text := strings.ToLower(r.Text("alert_limit")); text != "off" {
 		s.Limit = r.Int("alert_limit", 0, highestLimit)
 	}

@@ -54,13 +54,16 @@ type Filter struct {
 
 // New returns a filter, or all problems of its configuration as one error.
 func New(get setting.Getter, log Logger) (*Filter, error) {
-	return NewNamed("", get, log)
+	reader := setting.NewReader(get, Properties())
+	return open("", reader, readConfig(reader), log)
 }
 
 // NewNamed is New for a host that may end a filter and start it again with another configuration. Where the rules are broken
-// and a filter of the same name has had good ones in this process, these stay in use, and the log says so.
+// and a filter of the same name has had good ones in this process, these stay in use, and the log says so. Properties of the output
+// are problems.
 func NewNamed(name string, get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
+	refuseMisplaced(get, reader, false)
 	return open(name, reader, readConfig(reader), log)
 }
 

@@ -255,7 +255,7 @@ func TestAllProblemsOfAConfigurationAreReported(t *testing.T) {
 		`property alert_on: unknown value "everything" (want score or match)`,
 		`property emit_limit: malformed size "ten"`,
 		`property keep: unknown value "none" (want all or alerts)`,
-		`property blocking_paranoia: malformed number "5" (want 1 to 4)`,
+		`property blocking_paranoia: 5 is out of range (1 to 4)`,
 		`property exclude_rules: malformed rule "x"`,
 		`property field_map: field map "missing.key" (want auto, nano, gelf, `,
 		`property emit_tag: tag "$TAG" has no text of its own`,

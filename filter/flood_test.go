@@ -102,8 +102,8 @@ func TestWithoutFloodControlEveryAlertGoesOut(t *testing.T) {
 
 func TestFloodControlRefusesWhatItCannotDo(t *testing.T) {
 	_, err := New(setting.Map{"flood_window": "50ms", "alert_limit": "-1"}, discard)
-	require.ErrorContains(t, err, `property flood_window: malformed time "50ms" (want off, or 1s to 24h)`)
-	require.ErrorContains(t, err, `property alert_limit: malformed number "-1" (want 0 to 1000000)`)
+	require.ErrorContains(t, err, `property flood_window: 50ms is out of range (1s to 24h, or off)`)
+	require.ErrorContains(t, err, `property alert_limit: -1 is out of range (0 to 1000000)`)
 }
 
 func TestWhatIsInNoSummaryIsSaidAtTheEnd(t *testing.T) {

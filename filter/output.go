@@ -52,15 +52,38 @@ func OutputProperties() []setting.Property {
 	return append(shared, onlyOutput...)
 }
 
+// Misplaced returns the properties that Fluent Bit must let through to the filter, or to the output, although they belong to the
+// other one: it would answer an unknown name with the list of all known ones, and NewNamed and NewOutput explain where they belong.
+func Misplaced(inOutput bool) (all []setting.Property) {
+	table, owner := slices.Clone(onlyOutput), "output"
+	if inOutput {
+		table = slices.DeleteFunc(Properties(), func(p setting.Property) bool { return !slices.Contains(onlyFilter, p.Name) })
+		owner = "filter"
+	}
+	for _, p := range table {
+		all = append(all, setting.Property{Name: p.Name, Help: "a property of the " + owner + " waf: an error here"})
+	}
+	return all
+}
+
+// refuseMisplaced reports properties that are set and belong elsewhere.
+func refuseMisplaced(get setting.Getter, reader *setting.Reader, inOutput bool) {
+	why := errors.New("belongs to the output waf (name: waf under outputs), not to the filter")
+	if inOutput {
+		why = errors.New("belongs to the filter waf (name: waf under filters), not to the output")
+	}
+	for _, p := range Misplaced(inOutput) {
+		if strings.TrimSpace(get.Get(p.Name)) != "" {
+			reader.Problem(p.Name, why)
+		}
+	}
+}
+
 // NewOutput returns an output, or all problems of its configuration as one error. Its name is as in NewNamed, and may be empty.
 // The destination stdout writes to stdout.
 func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*Output, error) {
 	reader := setting.NewReader(get, append(Properties(), onlyOutput...))
-	for _, name := range onlyFilter {
-		if reader.Given(name) {
-			reader.Problem(name, errors.New("is for the filter, not for the output"))
-		}
-	}
+	refuseMisplaced(get, reader, true)
 	c := readConfig(reader)
 	c.budget = 0 // an output does not hold the pipeline up
 	o := &Output{log: log}

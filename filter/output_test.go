@@ -139,7 +139,7 @@ func TestOutputBelievesVerdictsOnlyWhenToldTo(t *testing.T) {
 func TestOutputRefusesWhatIsForTheFilter(t *testing.T) {
 	_, err := NewOutput("", setting.Map{"keep": "alerts", "emit_tag": "x", "trust_verdicts": "maybe"}, discard, os.Stdout)
 	for _, problem := range []string{
-		"property keep: is for the filter", "property emit_tag: is for the filter",
+		"property keep: belongs to the filter waf", "property emit_tag: belongs to the filter waf",
 		"property trust_verdicts: malformed switch", "property alert_to: no destination (want ",
 	} {
 		require.ErrorContains(t, err, problem)

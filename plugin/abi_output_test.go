@@ -108,7 +108,7 @@ func TestOutputRefusesBadSettingsWithAllProblems(t *testing.T) {
 		h.do("register", "0")
 		require.Equal(t, "0", h.output(0, "waf.0", "alert_to", "carrier-pigeon://roof", "alert_on", "never", "emit_tag", "x"))
 		log := strings.Join(h.log, "\n")
-		for _, text := range []string{"alert_to", "carrier-pigeon", "alert_on", "emit_tag: is for the filter"} {
+		for _, text := range []string{"alert_to", "carrier-pigeon", "alert_on", "emit_tag: belongs to the filter waf"} {
 			require.Contains(t, log, text)
 		}
 	})

@@ -70,7 +70,7 @@ func processed(t *testing.T, properties setting.Map, chunk []byte, tag string) f
 func TestHostReadsAllPropertiesInItsLayoutOfTheConfigMap(t *testing.T) {
 	for _, v := range []variant{plain, old, sanitized} {
 		t.Run(v.name, func(t *testing.T) {
-			require.Equal(t, listed(filter.Properties()), strings.Fields(start(t, v).do("map")))
+			require.Equal(t, listed(append(filter.Properties(), filter.Misplaced(false)...)), strings.Fields(start(t, v).do("map")))
 		})
 	}
 }
@@ -78,7 +78,7 @@ func TestHostReadsAllPropertiesInItsLayoutOfTheConfigMap(t *testing.T) {
 func TestHostThatTakesOneGetsAConfigMapOfTheOutput(t *testing.T) {
 	h := start(t, plain)
 	h.do("register", "0")
-	require.Equal(t, listed(filter.OutputProperties()), strings.Fields(h.do("output-map")))
+	require.Equal(t, listed(append(filter.OutputProperties(), filter.Misplaced(true)...)), strings.Fields(h.do("output-map")))
 }
 
 // listed is what the host prints of a config map.

@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 )
 
 // instance is one filter or processor waf of a pipeline. The host knows it by a cgo.Handle.
@@ -50,6 +51,7 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 	i := &instance{guard: guard{log: logger("filter", name)}}
 	defer i.recovered("start", func() { handle = 0 })
 
+	advisor.opened(fluentbit.Filter, i.log)
 	defer beginLoading()()
 	f, err := filter.NewNamed("filter "+name, filterProperties{ins}, i.log)
 	if err != nil {

@@ -140,6 +140,9 @@ void *waf_filter_config_map(void);
 void *waf_output_config_map(void);
 void *waf_input_config_map(void);
 
+/* advice.c: what the process prints when it ends, after all that the host has logged; NULL and "" for nothing. */
+void waf_advise(const char *lines);
+
 /* signals.c: keeps what Go needs of the process's signal handlers, which the host sets again. Cheap enough for every chunk. */
 void waf_keep_signals(void);
 

@@ -17,6 +17,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -73,6 +74,7 @@ func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
 		handle = 0
 		s.abort()
 	})
+	advisor.opened(fluentbit.Input, s.log)
 	r := setting.NewReader(inputProperties{start}, receive.InputProperties())
 	settings := receive.ReadInput(r)
 	if err := r.Err(); err != nil {

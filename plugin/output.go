@@ -13,6 +13,7 @@ import (
 	"github.com/fluent/fluent-bit-go/output"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 )
 
 // sink is one output waf of a pipeline. fluent-bit-go keeps it for as long as the process lives, so it holds nothing once it
@@ -34,6 +35,7 @@ func (p outputProperties) Get(name string) string { return output.FLBPluginConfi
 
 //export wafOutputRegister
 func wafOutputRegister(def unsafe.Pointer) C.int {
+	advisor.prepare()
 	return C.int(output.FLBPluginRegister(def, "waf", "Detect web attacks in HTTP records and deliver the alerts"))
 }
 
@@ -48,6 +50,7 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 	s := &sink{guard: guard{log: logger("output", name)}, loop: loop}
 	s.turns.caught, s.turns.failed = s.caught("flush"), output.FLB_RETRY
 	defer s.recovered("start", func() { answer = output.FLB_ERROR })
+	advisor.opened(fluentbit.Output, s.log)
 	defer beginLoading()()
 	o, err := filter.NewOutput("output "+name, outputProperties{start}, s.log, os.Stdout)
 	if err != nil {
@@ -64,7 +67,11 @@ func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int)
 	return output.FLB_OK
 }
 
-func sinkOf(handle unsafe.Pointer) *sink { return output.FLBPluginGetContext(handle).(*sink) }
+// sinkOf returns the sink of a handle, nil for one that was never opened.
+func sinkOf(handle unsafe.Pointer) *sink {
+	s, _ := output.FLBPluginGetContext(handle).(*sink)
+	return s
+}
 
 //export wafOutputLoop
 func wafOutputLoop(handle unsafe.Pointer) *C.struct_waf_loop { return sinkOf(handle).loop }
@@ -109,11 +116,15 @@ func (s *sink) flush(chunk []byte, tag string) (answer int) {
 	return output.FLB_OK
 }
 
-// wafOutputClose ends an output. A delivery that is under way is given up; its chunk was not confirmed to the host.
+// wafOutputClose ends an output. A delivery that is under way is given up; its chunk was not confirmed to the host. A host that
+// only checks its configuration (--dry-run) closes outputs that it has not opened.
 //
 //export wafOutputClose
 func wafOutputClose(handle unsafe.Pointer) {
 	s := sinkOf(handle)
+	if s == nil {
+		return
+	}
 	defer closed()
 	defer s.recovered("exit", func() {})
 	s.end()

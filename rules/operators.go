@@ -5,7 +5,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins"
@@ -167,9 +166,9 @@ func newTokenFinder(argument string) (sensitive.Finder, error) {
 // counting makes finders that take the least number of findings.
 func counting(finder func(least int) sensitive.Finder) func(string) (sensitive.Finder, error) {
 	return func(argument string) (sensitive.Finder, error) {
-		least, err := strconv.Atoi(argument)
-		if err != nil || least < 1 || least > sensitive.MaxDistinct {
-			return nil, fmt.Errorf("malformed number %q (want 1 to %d)", argument, sensitive.MaxDistinct)
+		least, err := setting.ParseInt(argument, 1, sensitive.MaxDistinct)
+		if err != nil {
+			return nil, err
 		}
 		return finder(least), nil
 	}

@@ -34,7 +34,7 @@ func TestCompareRefusesWhatItCannotChange(t *testing.T) {
 		"--with: missing (want PROPERTY=VALUE)":                                             {"-"},
 		"--with: malformed change \"paranoia\" (want PROPERTY=VALUE)":                       {"--with", "paranoia", "-"},
 		"--with: unknown property \"paranoja\"":                                             {"--with", "paranoja=2", "-"},
-		"with --with: --blocking-paranoia: malformed number \"9\" (want 1 to 4)":            {"--with", "blocking_paranoia=9", "-"},
+		"with --with: --blocking-paranoia: 9 is out of range (1 to 4)":                      {"--with", "blocking_paranoia=9", "-"},
 		"wafctl: no file (want one or more, or - for standard input)\n\"wafctl compare --h": {"--with", "alert_on=match"},
 	} {
 		got := wafctl(strings.NewReader(clean), nil, append([]string{"compare", byRules}, args...)...)

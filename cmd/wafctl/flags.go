@@ -135,32 +135,7 @@ func unknownFlags(known *pflag.FlagSet, args []string) (unknown []string) {
 
 // nearestFlag returns the flag that a mistyped one probably stands for, "" when none is close.
 func nearestFlag(known *pflag.FlagSet, name string) string {
-	best, bestDistance := "", 4
-	known.VisitAll(func(flag *pflag.Flag) {
-		if d := distance("--"+flag.Name, name); d < bestDistance {
-			best, bestDistance = "--"+flag.Name, d
-		}
-	})
-	return best
-}
-
-// distance returns how many characters must be typed, removed or changed to get from one word to the other.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
+	var names []string
+	known.VisitAll(func(flag *pflag.Flag) { names = append(names, "--"+flag.Name) })
+	return setting.Nearest(name, names)
 }

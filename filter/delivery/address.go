@@ -164,11 +164,16 @@ func (a *address) readOptions(query string) {
 func (a *address) Duration(name string, low, high time.Duration) time.Duration {
 	v := a.Text(name)
 	d, err := time.ParseDuration(v)
-	if err != nil || d < low || d > high {
-		a.Problem(name, fmt.Errorf("malformed time %q (want %s to %s)", v, low, high))
-		return high
+	limits := setting.Time(low) + " to " + setting.Time(high)
+	switch {
+	case err != nil:
+		a.Problem(name, fmt.Errorf("malformed time %q (want %s)", v, limits))
+	case d < low, d > high:
+		a.Problem(name, setting.OutOfRange(v, limits))
+	default:
+		return d
 	}
-	return d
+	return high
 }
 
 // Bytes returns a size from low to high.
@@ -179,7 +184,7 @@ func (a *address) Bytes(name string, low, high int) int {
 		return high
 	}
 	if n < int64(low) || n > int64(high) {
-		a.Problem(name, fmt.Errorf("size %q out of bounds (want %d to %d bytes)", a.Text(name), low, high))
+		a.Problem(name, setting.OutOfRange(a.Text(name), fmt.Sprintf("%d to %d bytes", low, high)))
 		return high
 	}
 	return int(n)

@@ -453,8 +453,8 @@ func TestSettingsAreReadWithAllTheirProblems(t *testing.T) {
 		"invalid": "eat", "source_rate": "-1", "receive_buffer": "much"})
 	for _, text := range []string{
 		"time_zone: unknown time zone Mars/Base (want UTC, Local, +08:00 or", `allow: malformed network "everyone"`,
-		`sockets: malformed number "0" (want auto or 1 to 64)`, "queue_limit: too small: 1024 bytes", `when_full: unknown value "panic"`,
-		`invalid: unknown value "eat"`, `source_rate: malformed number "-1"`, `receive_buffer: malformed size "much"`,
+		`sockets: 0 is out of range (1 to 64)`, "queue_limit: 1K is out of range (at least 1M)", `when_full: unknown value "panic"`,
+		`invalid: unknown value "eat"`, "source_rate: -1 is out of range (0 to 1073741824)", `receive_buffer: malformed size "much"`,
 	} {
 		require.ErrorContains(t, err, text)
 	}

@@ -133,7 +133,7 @@ func ReadSettings(r *setting.Reader) Settings {
 		s.Allow = append(s.Allow, network)
 	}
 	if s.QueueLimit < DefaultBatch {
-		r.Problem("queue_limit", fmt.Errorf("too small: %d bytes (want at least 1M)", s.QueueLimit))
+		r.Problem("queue_limit", setting.OutOfRange(r.Text("queue_limit"), "at least 1M"))
 	}
 	return s
 }
@@ -152,10 +152,10 @@ func readSockets(text string) (int, error) {
 		return min(runtime.NumCPU(), maxAutomaticSockets), nil
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil || n < 1 || n > maxSockets {
+	if err != nil {
 		return 1, fmt.Errorf("malformed number %q (want auto or 1 to %d)", text, maxSockets)
 	}
-	return n, nil
+	return setting.ParseInt(strconv.Itoa(n), 1, maxSockets)
 }
 
 func readNetwork(text string) (netip.Prefix, error) {

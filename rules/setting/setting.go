@@ -117,12 +117,29 @@ func (r *Reader) Int(name string, low, high int) int {
 	if v == "" {
 		return 0
 	}
-	n, err := strconv.Atoi(v)
-	if err != nil || n < low || n > high {
-		r.Problem(name, fmt.Errorf("malformed number %q (want %d to %d)", v, low, high))
-		return low
+	n, err := ParseInt(v, low, high)
+	if err != nil {
+		r.Problem(name, err)
 	}
 	return n
+}
+
+// ParseInt reads a whole number from low to high. With an error it returns low.
+func ParseInt(text string, low, high int) (int, error) {
+	n, err := strconv.Atoi(text)
+	limits := fmt.Sprintf("%d to %d", low, high)
+	switch {
+	case err != nil && !errors.Is(err, strconv.ErrRange):
+		return low, fmt.Errorf("malformed number %q (want %s)", text, limits)
+	case err != nil, n < low, n > high:
+		return low, OutOfRange(text, limits)
+	}
+	return n, nil
+}
+
+// OutOfRange is the error for a well-formed value that the limits do not allow.
+func OutOfRange(value, limits string) error {
+	return fmt.Errorf("%s is out of range (%s)", value, limits)
 }
 
 // Size returns a number of bytes written as Fluent Bit does: 512, 64K, 10M, 1G (powers of 1,024; a B behind is allowed).
@@ -154,15 +171,32 @@ func (r *Reader) Duration(name string, low, high time.Duration) time.Duration {
 	if seconds, plain := strconv.ParseUint(v, 10, 31); plain == nil {
 		d, err = time.Duration(seconds)*time.Second, nil
 	}
-	if err != nil || d < low || d > high {
-		limits := fmt.Sprintf("at least %s", low)
-		if high < math.MaxInt64 {
-			limits = fmt.Sprintf("%s to %s", low, high)
-		}
-		r.Problem(name, fmt.Errorf("malformed interval %q (want off, or a time such as 10s or 5m of %s)", v, limits))
-		return 0
+	limits := "at least " + Time(low)
+	if high < math.MaxInt64 {
+		limits = Time(low) + " to " + Time(high)
 	}
-	return d
+	switch {
+	case err != nil:
+		err = fmt.Errorf("malformed time %q (want off, or a time such as 10s or 5m, %s)", v, limits)
+	case d < low, d > high:
+		err = OutOfRange(v, limits+", or off")
+	default:
+		return d
+	}
+	r.Problem(name, err)
+	return 0
+}
+
+// Time writes a time as users do: 10m, not 10m0s.
+func Time(d time.Duration) string {
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
 }
 
 // List returns the comma separated parts of a value without surrounding blanks and empty parts.
