@@ -22,7 +22,7 @@ var ofFluentBit = []setting.Property{
 	{Name: "log_level", Help: "log level of the instance", Values: []string{"off", "error", "warn", "info", "debug", "trace"}},
 }
 
-// TestSchemaOfTheChartIsCurrent keeps what the chart takes as properties what the code has: a misspelt one fails the installation.
+// TestSchemaOfTheChartIsCurrent keeps what the chart takes as properties what the code has: a misspelled one fails the installation.
 func TestSchemaOfTheChartIsCurrent(t *testing.T) {
 	content, err := os.ReadFile(chartSchema)
 	require.NoError(t, err)

@@ -152,7 +152,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"fieldMaps.own\\.txt=x":              "invalid propertyName 'own.txt'",
 		"goMemoryLimit=1G":                   "at '/goMemoryLimit'",
 		"mode=sidecar":                       "at '/mode': value must be one of 'nano', 'logs', 'gateway'",
-		"properties.blocking_paranoa=2":      "at '/properties': additional properties 'blocking_paranoa' not allowed",
+		"properties.blocking_level=2":        "at '/properties': additional properties 'blocking_level' not allowed",
 		"properties.alert_to=stdout":         "at '/properties': additional properties 'alert_to' not allowed",
 		"properties.emit_format=esc":         "at '/properties/emit_format': value must be one of 'msa', 'record', 'ecs'",
 		"properties.keep=alerts":             "at '/properties': additional properties 'keep' not allowed",
