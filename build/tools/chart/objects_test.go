@@ -6,15 +6,24 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	monitoring "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/strvals"
 	apps "k8s.io/api/apps/v1"
+	autoscaling "k8s.io/api/autoscaling/v2"
 	core "k8s.io/api/core/v1"
 	network "k8s.io/api/networking/v1"
+	disruption "k8s.io/api/policy/v1"
+	rbac "k8s.io/api/rbac/v1"
 	meta "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -113,9 +122,7 @@ func checkObjects(t *testing.T, objects []runtime.Object) {
 	for _, object := range objects {
 		checkMeta(t, object, kinds)
 	}
-	set := one[*apps.DaemonSet](t, objects)
-	require.NotNil(t, set)
-	pod := &set.Spec.Template
+	pod, selector := workload(t, objects)
 	checkReferences(t, &pod.Spec, kinds)
 	checkPorts(t, &pod.Spec)
 
@@ -123,7 +130,19 @@ func checkObjects(t *testing.T, objects []runtime.Object) {
 		s, err := meta.LabelSelectorAsSelector(selector)
 		return err == nil && !s.Empty() && s.Matches(labels.Set(pod.Labels))
 	}
-	assert.True(t, selects(set.Spec.Selector), "the DaemonSet selects its own pods")
+	assert.True(t, selects(selector), "the workload selects its own pods")
+	checkServices(t, objects, pod)
+	if b := one[*disruption.PodDisruptionBudget](t, objects); b != nil {
+		assert.True(t, selects(b.Spec.Selector), "the PodDisruptionBudget is about the pods")
+	}
+	if a := one[*autoscaling.HorizontalPodAutoscaler](t, objects); a != nil {
+		assert.True(t, kinds[a.Spec.ScaleTargetRef.Kind+"/"+a.Spec.ScaleTargetRef.Name], "the autoscaler is about the Deployment")
+		assert.Nil(t, one[*apps.Deployment](t, objects).Spec.Replicas, "an upgrade does not undo what the autoscaler has done")
+	}
+	if b := one[*rbac.ClusterRoleBinding](t, objects); b != nil {
+		assert.True(t, kinds["ClusterRole/"+b.RoleRef.Name])
+		assert.Equal(t, []rbac.Subject{{Kind: "ServiceAccount", Name: pod.Spec.ServiceAccountName, Namespace: release}}, b.Subjects)
+	}
 	if p := one[*network.NetworkPolicy](t, objects); p != nil {
 		assert.True(t, selects(&p.Spec.PodSelector), "the NetworkPolicy is about the pods")
 		assert.ElementsMatch(t, []network.PolicyType{"Ingress", "Egress"}, p.Spec.PolicyTypes)
@@ -139,6 +158,37 @@ func checkObjects(t *testing.T, objects []runtime.Object) {
 	}
 }
 
+// workload returns the pods of the chart's only DaemonSet or Deployment, and what selects them.
+func workload(t *testing.T, objects []runtime.Object) (*core.PodTemplateSpec, *meta.LabelSelector) {
+	t.Helper()
+	set, deployment := one[*apps.DaemonSet](t, objects), one[*apps.Deployment](t, objects)
+	require.NotEqual(t, set == nil, deployment == nil, "one of both")
+	if set != nil {
+		return &set.Spec.Template, set.Spec.Selector
+	}
+	return &deployment.Spec.Template, deployment.Spec.Selector
+}
+
+// checkServices checks that services lead to ports of the pods, and that nothing takes the pod of the test for one of them.
+func checkServices(t *testing.T, objects []runtime.Object, pod *core.PodTemplateSpec) {
+	t.Helper()
+	test := one[*core.Pod](t, objects)
+	for _, object := range objects {
+		service, ok := object.(*core.Service)
+		if !ok {
+			continue
+		}
+		selector := labels.SelectorFromSet(service.Spec.Selector)
+		assert.True(t, selector.Matches(labels.Set(pod.Labels)), service.Name)
+		if test != nil {
+			assert.False(t, selector.Matches(labels.Set(test.Labels)), service.Name)
+		}
+		for _, port := range service.Spec.Ports {
+			assert.True(t, hasPort(&pod.Spec, port.TargetPort.String()), port.Name)
+		}
+	}
+}
+
 func checkMeta(t *testing.T, object runtime.Object, kinds map[string]bool) {
 	t.Helper()
 	o := object.(meta.Object)
@@ -146,7 +196,9 @@ func checkMeta(t *testing.T, object runtime.Object, kinds map[string]bool) {
 	assert.False(t, kinds[id], "%s twice", id)
 	kinds[id] = true
 	assert.Empty(t, validation.IsDNS1123Label(o.GetName()), id)
-	if _, isNamespace := object.(*core.Namespace); !isNamespace {
+	switch object.(type) {
+	case *core.Namespace, *rbac.ClusterRole, *rbac.ClusterRoleBinding:
+	default:
 		assert.Equal(t, release, o.GetNamespace(), id)
 	}
 	for key, value := range o.GetLabels() {
@@ -155,32 +207,40 @@ func checkMeta(t *testing.T, object runtime.Object, kinds map[string]bool) {
 	}
 }
 
+// notOfTheChart are ConfigMaps that values of ci/ refer to.
+var notOfTheChart = []string{"pipelines"}
+
 // checkReferences checks that what the pod mounts is a volume of it, and that what volumes name is in the chart, secrets apart.
 func checkReferences(t *testing.T, pod *core.PodSpec, kinds map[string]bool) {
 	t.Helper()
 	volumes := map[string]bool{}
 	for _, v := range pod.Volumes {
 		volumes[v.Name] = true
-		if v.ConfigMap != nil {
+		if v.ConfigMap != nil && !slices.Contains(notOfTheChart, v.ConfigMap.Name) {
 			assert.True(t, kinds["ConfigMap/"+v.ConfigMap.Name], v.ConfigMap.Name)
 		}
 	}
-	for _, container := range pod.Containers {
+	mounted := map[string]bool{}
+	for _, container := range slices.Concat(pod.InitContainers, pod.Containers) {
 		for _, mount := range container.VolumeMounts {
 			assert.True(t, volumes[mount.Name], mount.Name)
-			assert.True(t, mount.ReadOnly, mount.Name)
-			delete(volumes, mount.Name)
+			mounted[mount.Name] = true
 		}
 	}
-	assert.Empty(t, volumes, "volumes that nobody mounts")
+	assert.Equal(t, volumes, mounted, "volumes that nobody mounts")
+	for _, mount := range pod.Containers[0].VolumeMounts {
+		assert.Equal(t, mount.Name != "positions", mount.ReadOnly, "what Fluent Bit writes: %s", mount.Name)
+	}
 }
 
 func checkPorts(t *testing.T, pod *core.PodSpec) {
 	t.Helper()
 	c := pod.Containers[0]
-	require.Len(t, pod.Containers, 1)
+	names := map[string]bool{}
 	for _, port := range c.Ports {
 		assert.Empty(t, validation.IsValidPortName(port.Name))
+		assert.False(t, names[port.Name], "%s twice", port.Name)
+		names[port.Name] = true
 		if pod.HostNetwork {
 			assert.Equal(t, port.ContainerPort, port.HostPort, "Kubernetes refuses other ports in the host's network")
 		}
@@ -211,18 +271,47 @@ func TestPodsHaveNoRightsButTheirPort(t *testing.T) {
 		"listen.hostPort=15155": {"hostPort"},
 		"listen.hostPort=0":     nil,
 		"hostNetwork=true":      {"host namespaces", "hostPort"},
+		"mode=logs":             {"restricted volume types", "runAsNonRoot != true", "runAsUser=0"},
+		"mode=gateway":          nil,
 	} {
 		t.Run(set, func(t *testing.T) {
-			pod := one[*apps.DaemonSet](t, decode(t, mustTemplate(t, "--set", set))).Spec.Template
-			assert.False(t, *pod.Spec.AutomountServiceAccountToken, "no key to the cluster")
-			var reasons []string
-			for _, result := range evaluator.EvaluatePod(restricted, &pod.ObjectMeta, &pod.Spec) {
-				if !result.Allowed {
-					reasons = append(reasons, result.ForbiddenReason)
-				}
-			}
-			assert.ElementsMatch(t, want, reasons)
+			objects := decode(t, mustTemplate(t, "--set", set))
+			pod, _ := workload(t, objects)
+			assert.Equal(t, set == "mode=logs", *pod.Spec.AutomountServiceAccountToken, "a key to the cluster")
+			assert.ElementsMatch(t, want, refusals(evaluator, restricted, &pod.ObjectMeta, &pod.Spec))
+			test := one[*core.Pod](t, objects)
+			assert.Empty(t, refusals(evaluator, restricted, &test.ObjectMeta, &test.Spec))
 		})
+	}
+}
+
+func refusals(evaluator policy.Evaluator, level api.LevelVersion, about *meta.ObjectMeta, pod *core.PodSpec) (reasons []string) {
+	for _, result := range evaluator.EvaluatePod(level, about, pod) {
+		if !result.Allowed {
+			reasons = append(reasons, result.ForbiddenReason)
+		}
+	}
+	return reasons
+}
+
+// TestNotesNameTheLabelWhereItIsNeeded renders what Helm prints after an installation.
+func TestNotesNameTheLabelWhereItIsNeeded(t *testing.T) {
+	loaded, err := loader.Load(chartDir)
+	require.NoError(t, err)
+	for set, want := range map[string]string{
+		"mode=nano": "use ports of the node", "mode=logs": "use folders of the node", "mode=gateway": "", "listen.hostPort=0": "",
+	} {
+		values, err := strvals.Parse(set)
+		require.NoError(t, err)
+		all, err := chartutil.ToRenderValues(loaded, values, chartutil.ReleaseOptions{Name: release, Namespace: release}, nil)
+		require.NoError(t, err)
+		files, err := engine.Render(loaded, all)
+		require.NoError(t, err)
+		notes := files["fluent-bit-waf/templates/NOTES.txt"]
+		require.Contains(t, notes, "Alerts go to stdout.")
+		const label = "kubectl label namespace fluent-bit-waf pod-security.kubernetes.io/enforce=privileged"
+		assert.Equal(t, want != "", strings.Contains(notes, label), notes)
+		assert.Contains(t, notes, want)
 	}
 }
 
@@ -272,6 +361,40 @@ func TestMetricsAreServedWhenSomebodyAsks(t *testing.T) {
 		assert.Equal(t, want, strings.Contains(pipeline(t, objects), "metrics_listen: 0.0.0.0:2021\n"), set)
 		asked := one[*network.NetworkPolicy](t, objects).Spec.Ingress[1].Ports
 		assert.Equal(t, want, len(asked) == 2 && asked[1].Port.IntValue() == 2021, set)
+	}
+}
+
+// TestPropertiesKeepTheirSpelling: YAML makes booleans of the words on and off, and Helm floating-point numbers of all numbers.
+func TestPropertiesKeepTheirSpelling(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "values.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(`
+properties: {rule_packs: off, modsec_req_body_limit: 13107200, anomaly_inbound: 7, alert_key: "off"}
+outputProperties: {retry_limit: 10}
+inputProperties: {queue_limit: 67108864}
+destinations: {gelf: [{host: graylog.example, options: {max: 1048576}}]}
+`), 0o600))
+	text := pipeline(t, decode(t, mustTemplate(t, "--values", file)))
+	for _, want := range []string{
+		`rule_packs: "off"`, `modsec_req_body_limit: "13107200"`, `anomaly_inbound: "7"`, `alert_key: "off"`, `retry_limit: "10"`,
+		`queue_limit: "67108864"`, "gelf+udp://graylog.example:12201?max=1048576",
+	} {
+		assert.Contains(t, text, want)
+	}
+}
+
+func TestLogsOfTheOwnPodsAreNotRead(t *testing.T) {
+	text := pipeline(t, decode(t, mustTemplate(t, "--set", "mode=logs,logs.exclude=/var/log/containers/x-*.log")))
+	assert.Contains(t, text, "exclude_path: /var/log/containers/fluent-bit-waf-*_fluent-bit-waf_*.log,/var/log/containers/x-*.log\n")
+	assert.Contains(t, text, "emit_format: ecs\n")
+	assert.Contains(t, pipeline(t, decode(t, mustTemplate(t, "--set", "mode=logs,properties.emit_format=cef"))), "emit_format: cef\n")
+}
+
+func TestSpreadConstraintsAreAboutThePods(t *testing.T) {
+	for values, want := range map[string]map[string]string{
+		"gateway": {"app.kubernetes.io/name": release, "app.kubernetes.io/instance": release}, "extras": {"app": "own"},
+	} {
+		pod, _ := workload(t, decode(t, mustTemplate(t, "--values", chartDir+"/ci/"+values+"-values.yaml")))
+		assert.Equal(t, want, pod.Spec.TopologySpreadConstraints[0].LabelSelector.MatchLabels, values)
 	}
 }
 

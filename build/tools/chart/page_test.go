@@ -1,6 +1,7 @@
 package chart
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -9,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestExamplesOfThePageRender renders the chart with each example of values on the page, and with all of them together.
+// TestExamplesOfThePageRender renders the chart with each example of values on the page, and with all of them together that are for any mode.
 func TestExamplesOfThePageRender(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/kubernetes.md")
 	require.NoError(t, err)
@@ -21,7 +22,9 @@ func TestExamplesOfThePageRender(t *testing.T) {
 		require.NoError(t, os.WriteFile(file, example[1], 0o600))
 		values := []string{"--values", file}
 		checkObjects(t, decode(t, mustTemplate(t, values...)))
-		all = append(all, values...)
+		if !bytes.HasPrefix(example[1], []byte("mode:")) {
+			all = append(all, values...)
+		}
 	}
 	checkObjects(t, decode(t, mustTemplate(t, all...)))
 }

@@ -17,6 +17,12 @@ app.kubernetes.io/name: {{ include "waf.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
+{{- /* Labels of the test's pod, which no selector of the chart's other objects matches. */ -}}
+{{- define "waf.testSelector" -}}
+app.kubernetes.io/name: {{ include "waf.name" . | trunc 58 | trimSuffix "-" }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
 {{- define "waf.labels" -}}
 {{ include "waf.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
@@ -49,6 +55,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "waf.rulesDir" -}}/etc/fluent-bit-waf/rules{{- end -}}
 {{- define "waf.fieldMapsDir" -}}/etc/fluent-bit-waf/field-maps{{- end -}}
 {{- define "waf.tlsDir" -}}/etc/fluent-bit-waf/tls{{- end -}}
+{{- define "waf.positionsDir" -}}/var/lib/fluent-bit-waf{{- end -}}
 
 {{- /* Port of a syslog or GELF destination: dict "kind" and "to". */ -}}
 {{- define "waf.port" -}}
@@ -64,8 +71,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $options = append $options (printf "%s=%s/%s" $name (include "waf.tlsDir" $) .) -}}
 {{- end -}}
 {{- end -}}
-{{- range $name, $value := .to.options -}}
-{{- $options = append $options (printf "%s=%s" $name (toString $value | replace "%" "%25" | replace "&" "%26" | replace "," "%2C")) -}}
+{{- range $name, $value := include "waf.texts" .to.options | fromYaml -}}
+{{- $options = append $options (printf "%s=%s" $name ($value | replace "%" "%25" | replace "&" "%26" | replace "," "%2C")) -}}
 {{- end -}}
 {{- printf "%s+%s://%s:%s" .kind (default "udp" .to.protocol) (required (printf "destinations.%s needs a host" .kind) .to.host) (include "waf.port" .) -}}
 {{- with $options }}?{{ join "&" . }}{{ end -}}
@@ -85,9 +92,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- join "," (default (list "stdout") $all) -}}
 {{- end -}}
 
+{{- /* Properties as text: Helm reads the words on and off as booleans, and numbers as floating point. */ -}}
+{{- define "waf.texts" -}}
+{{- $texts := dict -}}
+{{- range $name, $value := . -}}
+{{- if kindIs "bool" $value -}}
+{{- $value = ternary "on" "off" $value -}}
+{{- else if not (kindIs "string" $value) -}}
+{{- $value = toJson $value -}}
+{{- end -}}
+{{- $_ := set $texts $name $value -}}
+{{- end -}}
+{{- toYaml $texts -}}
+{{- end -}}
+
 {{- /* Properties of the plugin as a map: those that follow from other values, and above them .Values.properties. */ -}}
 {{- define "waf.properties" -}}
 {{- $properties := dict -}}
+{{- if eq .Values.mode "logs" }}{{ $_ := set $properties "emit_format" "ecs" }}{{ end -}}
 {{- if .Values.rules -}}
 {{- $_ := set $properties "rules" (printf "%s%s" (ternary "crs," "" .Values.coreRuleSet) (include "waf.rulesDir" .)) -}}
 {{- end -}}
@@ -96,6 +118,43 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- range $name, $_ := .Values.fieldMaps }}{{ $maps = append $maps (printf "%s/%s" (include "waf.fieldMapsDir" $) $name) }}{{ end -}}
 {{- $_ := set $properties "field_map" (printf "%s,auto" (join "," $maps)) -}}
 {{- end -}}
-{{- range $name, $value := .Values.properties }}{{ $_ := set $properties $name (toString $value) }}{{ end -}}
-{{- toYaml $properties -}}
+{{- toYaml (mergeOverwrite $properties (include "waf.texts" .Values.properties | fromYaml)) -}}
+{{- end -}}
+
+{{- /* What of the node the pods use, which Pod Security does not let everybody: "ports", "folders" or nothing. */ -}}
+{{- define "waf.ofNode" -}}
+{{- if eq .Values.mode "logs" }}folders
+{{- else if or .Values.hostNetwork (and (eq .Values.mode "nano") (gt (int .Values.listen.hostPort) 0)) }}ports
+{{- end -}}
+{{- end -}}
+
+{{- define "waf.configMap" -}}
+{{- default (printf "%s-pipeline" (include "waf.fullname" .)) .Values.existingConfigMap -}}
+{{- end -}}
+
+{{- /* Ports at which records arrive, as ports of a container, under the key "ports". A name that is taken gets a number. */ -}}
+{{- define "waf.recordPorts" -}}
+{{- $ports := list -}}
+{{- if eq .Values.mode "nano" -}}
+{{- $ports = append $ports (dict "name" "records" "containerPort" .Values.listen.port "protocol" "UDP" "hostPort" .Values.listen.hostPort) -}}
+{{- else if eq .Values.mode "gateway" -}}
+{{- $names := dict "http" true "metrics" true -}}
+{{- range $i, $input := .Values.gateway.inputs -}}
+{{- $name := $input.name | replace "_" "-" | trunc 15 | trimSuffix "-" -}}
+{{- if hasKey $names $name }}{{ $name = printf "%s-%d" ($name | trunc 12 | trimSuffix "-") $i }}{{ end -}}
+{{- $_ := set $names $name true -}}
+{{- $ports = append $ports (dict "name" $name "containerPort" $input.port "protocol" (default "TCP" $input.protocol)) -}}
+{{- end -}}
+{{- end -}}
+{{- range .Values.extraPorts }}{{ $ports = append $ports . }}{{ end -}}
+{{- with $ports }}{{ toYaml (dict "ports" .) }}{{ end -}}
+{{- end -}}
+
+{{- /* All ports of the container, in the same form. */ -}}
+{{- define "waf.ports" -}}
+{{- $ports := list -}}
+{{- range (include "waf.recordPorts" . | fromYaml).ports }}{{ $ports = append $ports . }}{{ end -}}
+{{- $ports = append $ports (dict "name" "http" "containerPort" .Values.http.port) -}}
+{{- if include "waf.hasMetrics" . }}{{ $ports = append $ports (dict "name" "metrics" "containerPort" .Values.metrics.port) }}{{ end -}}
+{{- toYaml (dict "ports" $ports) -}}
 {{- end -}}

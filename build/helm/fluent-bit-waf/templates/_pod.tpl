@@ -1,0 +1,180 @@
+{{- /* The template of the pods, the same for DaemonSet and Deployment. */ -}}
+{{- define "waf.pod" -}}
+metadata:
+  labels:
+    {{- include "waf.labels" . | nindent 4 }}
+    {{- with .Values.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  annotations:
+    # Pods are replaced when pipeline, rules or field maps change.
+    checksum/config: {{ include (print $.Template.BasePath "/configmap.yaml") . | sha256sum }}
+    {{- with .Values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  serviceAccountName: {{ include "waf.serviceAccount" . }}
+  automountServiceAccountToken: {{ eq .Values.mode "logs" }}
+  enableServiceLinks: false
+  {{- with .Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- if .Values.hostNetwork }}
+  hostNetwork: true
+  dnsPolicy: ClusterFirstWithHostNet
+  {{- end }}
+  {{- with .Values.dnsConfig }}
+  dnsConfig:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  terminationGracePeriodSeconds: {{ .Values.terminationGracePeriodSeconds }}
+  securityContext:
+    {{- toYaml (ternary .Values.logs.podSecurityContext .Values.podSecurityContext (eq .Values.mode "logs")) | nindent 4 }}
+  {{- with .Values.initContainers }}
+  initContainers:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  containers:
+    {{- include "waf.container" . | nindent 4 }}
+    {{- with .Values.extraContainers }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  volumes:
+    {{- include "waf.volumes" . | nindent 4 }}
+  {{- with .Values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with .Values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- $selector := dict "labelSelector" (dict "matchLabels" (include "waf.selector" $ | fromYaml)) }}
+    {{- range . }}
+    - {{- toYaml (hasKey . "labelSelector" | ternary . (merge (deepCopy .) $selector)) | nindent 6 }}
+    {{- end }}
+  {{- end }}
+{{- end -}}
+
+{{- define "waf.container" -}}
+- name: fluent-bit
+  image: {{ include "waf.image" . }}
+  imagePullPolicy: {{ .Values.image.pullPolicy }}
+  args:
+    - -e
+    - /usr/lib/fluent-bit-waf/out_waf.so
+    {{- if ne .Values.mode "logs" }}
+    - -e
+    - /usr/lib/fluent-bit-waf/in_nano.so
+    {{- end }}
+    - -c
+    - /etc/fluent-bit-waf/pipeline/pipeline.yaml
+  securityContext:
+    {{- toYaml .Values.securityContext | nindent 4 }}
+  env:
+    - name: GOMEMLIMIT
+      value: {{ .Values.goMemoryLimit | quote }}
+    {{- with .Values.env }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .Values.envFrom }}
+  envFrom:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  ports:
+    {{- range (include "waf.ports" . | fromYaml).ports }}
+    - name: {{ .name }}
+      containerPort: {{ .containerPort }}
+      protocol: {{ default "TCP" .protocol }}
+      {{- if $.Values.hostNetwork }}
+      hostPort: {{ .containerPort }}
+      {{- else if .hostPort }}
+      hostPort: {{ .hostPort }}
+      {{- end }}
+    {{- end }}
+  startupProbe:
+    {{- toYaml .Values.startupProbe | nindent 4 }}
+  livenessProbe:
+    {{- toYaml .Values.livenessProbe | nindent 4 }}
+  readinessProbe:
+    {{- toYaml .Values.readinessProbe | nindent 4 }}
+  {{- with .Values.lifecycle }}
+  lifecycle:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  resources:
+    {{- toYaml .Values.resources | nindent 4 }}
+  volumeMounts:
+    - name: pipeline
+      mountPath: /etc/fluent-bit-waf/pipeline
+      readOnly: true
+    {{- if .Values.rules }}
+    - name: rules
+      mountPath: {{ include "waf.rulesDir" . }}
+      readOnly: true
+    {{- end }}
+    {{- if .Values.fieldMaps }}
+    - name: field-maps
+      mountPath: {{ include "waf.fieldMapsDir" . }}
+      readOnly: true
+    {{- end }}
+    {{- if .Values.tls.secret }}
+    - name: tls
+      mountPath: {{ include "waf.tlsDir" . }}
+      readOnly: true
+    {{- end }}
+    {{- if eq .Values.mode "logs" }}
+    - name: logs
+      mountPath: /var/log
+      readOnly: true
+    - name: positions
+      mountPath: {{ include "waf.positionsDir" . }}
+    {{- end }}
+    {{- with .Values.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end -}}
+
+{{- define "waf.volumes" -}}
+- name: pipeline
+  configMap:
+    name: {{ include "waf.configMap" . }}
+{{- if .Values.rules }}
+- name: rules
+  configMap:
+    name: {{ include "waf.fullname" . }}-rules
+{{- end }}
+{{- if .Values.fieldMaps }}
+- name: field-maps
+  configMap:
+    name: {{ include "waf.fullname" . }}-field-maps
+{{- end }}
+{{- with .Values.tls.secret }}
+- name: tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- if eq .Values.mode "logs" }}
+- name: logs
+  hostPath:
+    path: /var/log
+- name: positions
+  hostPath:
+    path: {{ .Values.logs.positions }}
+    type: DirectoryOrCreate
+{{- end }}
+{{- with .Values.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
