@@ -96,6 +96,7 @@ func TestHelpShowsWhatKindOfValueAFlagTakes(t *testing.T) {
 			}
 		})
 	}
+	t.Chdir(t.TempDir()) // one of the flags names a file to write
 	refused := wafctl(strings.NewReader(""), nil, wrong...).err
 	commands()["run"].Flags().VisitAll(func(flag *pflag.Flag) {
 		require.Equal(t, flag.Value.Type() == onOff, strings.Contains(refused, "--"+flag.Name+": malformed switch"), flag.Name)

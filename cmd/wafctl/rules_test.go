@@ -92,33 +92,3 @@ func TestDifferencesOfRulesAreTold(t *testing.T) {
 	require.Equal(t, exitError, got.code)
 	require.Contains(t, got.err, `missing: --rules: unknown source "missing"`)
 }
-<<<<<<< HEAD
-=======
-
-func TestVersionNamesEngineAndRules(t *testing.T) {
-	got := wafctl(nil, nil, "version")
-	require.Equal(t, exitClean, got.code)
-	require.Regexp(t, `^wafctl \S+\nCoraza \S.*\nOWASP CRS \S.*\ngo1\S+ \w+/\w+\n$`, got.out)
-}
-
-func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, command := range []string{"", "run", "check", "report", "rules", "map", "compare", "tune", "test", "install", "version"} {
-		got := wafctl(nil, nil, strings.Fields(command+" --help")...)
-		require.Equal(t, exitClean, got.code)
-		require.Empty(t, got.err)
-		own, shared, _ := strings.Cut(got.out, "\nRules and alerts")
-		golden(t, "help-"+command+".txt", own)
-		if command == "run" {
-			require.Contains(t, shared, "syslog+udp://HOST")
-		}
-		if command == "" || command == "map" || command == "install" || command == "version" {
-			continue
-		}
-		for _, p := range filter.Properties() {
-			hidden := command != "run" && slices.Contains(writing, p.Name) &&
-				!(command == "report" && slices.Contains(redacting, p.Name)) || command == "test" && p.Name == "field_map"
-			require.Equal(t, !hidden, strings.Contains(shared, "      "+flagName(p.Name)+" "), p.Name)
-		}
-	}
-}
->>>>>>> w-chart
