@@ -27,7 +27,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw recorded equality lint tools generate bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run clean help
+.PHONY: build test ftw recorded equality lint tools generate bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -120,6 +120,9 @@ e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluen
 run: build ## the pipeline on UDP 127.0.0.1:15155, with one sample replayed; ONCE=1 ends after its alert
 	$(GO) build -o build/work/demo ./build/demo
 	@build/work/demo $(if $(ONCE),-once)
+
+screenshots: build ## docs/images, from what wafctl prints; takes chromium, jq, aha and pngquant
+	build/screenshots.sh build/out/wafctl
 
 clean: ## build outputs
 	rm -rf build/out build/work
