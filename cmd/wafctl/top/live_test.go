@@ -174,11 +174,11 @@ func TestKeys(t *testing.T) {
 
 func TestASourceThatFailsLaterIsAskedAgain(t *testing.T) {
 	m, source := terminal(80, 24)
-	source.fail = errors.New("read metrics: connection refused")
+	source.fail = fmt.Errorf("read metrics: %w", errors.New("connection refused"))
 	_, cmd := m.Update(m.read())
 	require.NotNil(t, cmd)
 	require.NoError(t, m.err)
-	require.Contains(t, m.shown(), "no answer since 09:00:03: read metrics: connection refused\n")
+	require.Contains(t, m.shown(), "no answer since 09:00:03: connection refused\n")
 	require.Contains(t, m.shown(), "203.0.113.20", "what was read stays")
 	source.fail = nil
 	m.Update(m.read())

@@ -77,13 +77,21 @@ func (m *live) take(msg got) tea.Cmd {
 		m.err = msg.err
 		return tea.Quit
 	case msg.err != nil:
-		m.screen.problem = shown(msg.err.Error())
+		m.screen.problem = shown(cause(msg.err).Error())
 	default:
 		m.screen.problem = ""
 		m.last = msg.reading
 		m.history.add(msg.reading)
 	}
 	return m.wait()
+}
+
+// cause returns what an error came from, for a line that has not much room.
+func cause(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err
 }
 
 func (m *live) press(key string) tea.Cmd {
