@@ -27,6 +27,7 @@ var essential = map[string]string{
 	"compare": "with output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound alert-on preset",
 	"tune":    "output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound preset allowed-methods trusted-proxies",
 	"install": "from",
+	"top":     "once interval from field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound trusted-proxies",
 	"test":    "verbose junit rules rule-packs exclude-rules blocking-paranoia detection-paranoia anomaly-inbound alert-on directives",
 }
 
