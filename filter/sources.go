@@ -64,12 +64,17 @@ func (f *Filter) CompareRules(other *Filter) rules.Difference {
 // LeftOut returns the detection rules that do not run for records of a field map, even when these have all keys, and those that
 // have nothing to look at in them.
 func (f *Filter) LeftOut(m *fieldmap.Map) (left []rules.LeftOut, idle []rules.Loaded) {
-	left = f.set().LeftOut(m.Unknown())
+	return f.LeftOutWithout(m.Unknown(), m.Absent())
+}
+
+// LeftOutWithout is LeftOut for records of which some parts are unknown, and some in none of them.
+func (f *Filter) LeftOutWithout(unknown, absent rules.Parts) (left []rules.LeftOut, idle []rules.Loaded) {
+	left = f.set().LeftOut(unknown)
 	isLeft := map[int]bool{}
 	for _, l := range left {
 		isLeft[l.ID] = true
 	}
-	for _, l := range f.set().Idle(m.Absent()) {
+	for _, l := range f.set().Idle(absent) {
 		if !isLeft[l.ID] {
 			idle = append(idle, l)
 		}
