@@ -1,15 +1,27 @@
 # What makes and checks packages, images and manifests; the Makefile includes it. The tools are those of build/tools/go.mod.
 
 ARCHES   ?= $(shell $(GO) env GOHOSTARCH)
+REGISTRY ?= ghcr.io/fluent-bit-waf
 PACKAGES := build/out/packages
+NOTES    := build/out/release-notes.md
 
-.PHONY: ship package packagecheck dockercheck deploytest manifests workflows sbom vulncheck
+.PHONY: ship package packagecheck notes images pushchart dockercheck deploytest manifests workflows sbom vulncheck
 
-ship: deploytest workflows dockercheck packagecheck sbom vulncheck ## check everything that is shipped: chart, images, packages, workflows
+ship: deploytest workflows dockercheck packagecheck notes sbom vulncheck ## build and check everything of a release but images: packages, chart, SBOMs, checksums, notes
 
-package: ## Debian packages, tarballs, what is inside them and checksums, in build/out/packages (ARCHES="amd64 arm64")
+package: ## deb, rpm, tarballs, the chart, what is inside them and checksums, in build/out/packages (ARCHES="amd64 arm64")
 	rm -rf $(PACKAGES)
 	build/package/package.sh $(PACKAGES) $(ARCHES)
+
+notes: ## the notes of the release VERSION from CHANGELOG.md, in build/out/release-notes.md
+	@mkdir -p $(dir $(NOTES))
+	build/package/notes.sh >$(NOTES)
+
+images: ## both images with docker buildx (ARCHES="amd64 arm64"); PUSH=1 pushes them to REGISTRY=ghcr.io/fluent-bit-waf
+	VERSION=$(VERSION) PUSH=$(PUSH) build/docker/images.sh $(REGISTRY) $(ARCHES)
+
+pushchart: ## the packaged chart to oci://REGISTRY/charts
+	$$($(GO) -C build/tools tool -n helm) push $(PACKAGES)/fluent-bit-waf-*.tgz oci://$(REGISTRY)/charts
 
 packagecheck: package ## install, use and remove the packages below a temporary root
 	build/package/check.sh $(PACKAGES)

@@ -32,7 +32,7 @@ cc=$(compiler)
 command -v "$cc" >/dev/null || { echo "stage: no compiler $cc (Debian: gcc-aarch64-linux-gnu, gcc-x86-64-linux-gnu)" >&2 && exit 1; }
 lib=$stage/usr/lib/fluent-bit-waf
 doc=$stage/usr/share/doc/fluent-bit-waf
-mkdir -p "$lib" "$stage/usr/bin" "$stage/etc/fluent-bit-waf" "$doc"
+mkdir -p "$lib" "$stage/usr/bin" "$stage/etc/fluent-bit-waf/logs" "$doc"
 
 # As in the Makefile: Go's build cache does not know that the plugin includes these files.
 CGO_CPPFLAGS=-DWAF_PROPERTIES=$(cat plugin/*.inc | cksum | cut -d' ' -f1)
@@ -47,6 +47,7 @@ CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -tags "$tags" -trimpath -buildvcs
     -o "$stage/usr/bin/wafctl" ./cmd/wafctl
 
 cp conf/*.yaml conf/*.conf "$stage/etc/fluent-bit-waf/"
+cp conf/logs/*.yaml "$stage/etc/fluent-bit-waf/logs/"
 mkdir -p "$stage/usr/lib/systemd/system" "$stage/etc/default"
 cp build/package/wafctl.service "$stage/usr/lib/systemd/system/"
 cp build/package/wafctl.default "$stage/etc/default/wafctl"

@@ -2,7 +2,8 @@
 # Tries what build/package/package.sh has made: build/package/check.sh DIRECTORY
 #
 # Installs, uses, removes and purges the package of this machine's architecture, below a temporary root, and inspects those of the
-# others. As another user than root the package is unpacked only.
+# others. As another user than root the package is unpacked only. The package for Red Hat systems has to have the same files, and is tried
+# where there is rpm.
 set -eu
 
 fail() {
@@ -44,7 +45,28 @@ inspect() {
     tar -tzf "$out"/fluent-bit-waf_*_linux_"$arch".tar.gz | grep -v '/$' | sort >"$work/tar.list"
     cmp -s "$work/deb.list" "$work/tar.list" || fail "package and tarball of $arch have other files"
     grep -q '"bomFormat": "CycloneDX"' "$out"/fluent-bit-waf_*_linux_"$arch".cdx.json || fail "no list of what is inside for $arch"
+    inspect_rpm "$arch" "$libc"
     echo "check: $arch: glibc $libc, $(wc -l <"$work/deb.list") files, $(wc -c <"$deb") bytes"
+}
+
+# The package for Red Hat systems asks for the same glibc, keeps the same configuration, and has the same files, byte for byte.
+inspect_rpm() {
+    machine=$(echo "$1" | sed 's/amd64/x86_64/; s/arm64/aarch64/')
+    rpm=$(ls "$out"/fluent-bit-waf-*."$machine".rpm) || fail "no package for Red Hat systems for $1"
+    if ! command -v rpm >/dev/null; then
+        echo "check: no rpm: $rpm was not inspected"
+        return
+    fi
+    rpm --checksig --nosignature "$rpm" >/dev/null || fail "$rpm is damaged"
+    [ "$(rpm -qp --qf '%{ARCH} %{LICENSE}' "$rpm")" = "$machine Apache-2.0" ] || fail "$rpm: architecture or license"
+    rpm -qp --requires "$rpm" | grep -qxF "libc.so.6(GLIBC_$2)(64bit)" || fail "$rpm does not ask for glibc $2"
+    dpkg-deb --info "$out"/*_"$1".deb conffiles | sort >"$work/deb.conf"
+    rpm -qp --configfiles "$rpm" | sort | cmp -s - "$work/deb.conf" || fail "$rpm keeps another configuration than the package for Debian"
+    # Path, size, time, SHA-256, mode …; of a directory the digest is zeros, of a link it is nothing.
+    rpm -qp --dump "$rpm" | awk '$4 ~ /[1-9a-f]/ { print $4 "  ." $1 }' | sort >"$work/rpm.sums"
+    (cd "$work/$1" && find . -type f -exec sha256sum {} +) | sort | cmp -s - "$work/rpm.sums" || fail "$rpm has other files than the package for Debian"
+    [ "$(rpm -qp --qf '[%{FILENAMES} %{FILELINKTOS}\n]' "$rpm" | awk 'NF == 2')" = "/usr/lib/fluent-bit-waf/flb-filter_waf.so out_waf.so" ] ||
+        fail "$rpm has other links"
 }
 
 # Another architecture's wafctl says of the sample, byte for byte, what this one's says; emulated, where there is an emulator.
@@ -127,6 +149,36 @@ install_and_remove() {
     echo "check: installed, used, removed and purged"
 }
 
+in_red_hat() { rpm --root "$work/red-hat" "$@" 2>"$work/rpm"; }
+
+# Debian's rpm wants to be asked twice; dependencies are those of another system.
+install_rpm() {
+    foreign=""
+    rpm --help | grep -q -- --force-debian && foreign=--force-debian
+    in_red_hat --initdb || fail "rpm: $(cat "$work/rpm")"
+    # shellcheck disable=SC2086 # a flag or none
+    in_red_hat -i --nodeps $foreign "$1" || fail "install: $(cat "$work/rpm")"
+    use "$work/red-hat"
+    echo '# changed here' >>"$work/red-hat/etc/fluent-bit-waf/nano-syslog.yaml"
+    # shellcheck disable=SC2086 # a flag or none
+    in_red_hat -U --nodeps --replacepkgs $foreign "$1" || fail "install again: $(cat "$work/rpm")"
+    grep -q '# changed here' "$work/red-hat/etc/fluent-bit-waf/nano-syslog.yaml" || fail "an upgrade overwrites the configuration"
+    in_red_hat -e --nodeps fluent-bit-waf || fail "remove: $(cat "$work/rpm")"
+    left=$(find "$work/red-hat/usr" "$work/red-hat/etc" ! -type d ! -path '*/rpm/*' -print)
+    [ "$left" = "$work/red-hat/etc/fluent-bit-waf/nano-syslog.yaml.rpmsave" ] || fail "removing leaves $left"
+    echo "check: installed, used and removed with rpm"
+}
+
+# The chart has this version, and renders.
+chart() {
+    version=$(dpkg-deb --field "$1" Version | tr '~' -)
+    helm=$(go -C "$root/build/tools" tool -n helm)
+    "$helm" show chart "$out/fluent-bit-waf-$version.tgz" | grep -qx "appVersion: $version" || fail "the chart is not of version $version"
+    "$helm" template waf "$out/fluent-bit-waf-$version.tgz" --kube-version 1.33.0 | grep -qF "image: ghcr.io/fluent-bit-waf/fluent-bit-waf:$version" ||
+        fail "the chart runs another image"
+    echo "check: the chart of $version renders"
+}
+
 (cd "$out" && sha256sum --quiet -c SHA256SUMS) || fail "checksums"
 for deb in "$out"/*.deb; do
     inspect "$deb"
@@ -135,7 +187,13 @@ compare
 deb=$(ls "$out"/*_"$here".deb)
 if [ "$(id -u)" = 0 ]; then
     install_and_remove "$deb"
+    if command -v rpm >/dev/null; then
+        install_rpm "$(ls "$out"/*."$(uname -m)".rpm)"
+    else
+        echo "check: no rpm: the package for Red Hat systems was not installed"
+    fi
 else
     use "$work/$here"
     echo "check: NOT ROOT: unpacked and used, not installed"
 fi
+chart "$deb"

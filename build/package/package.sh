@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes what a release has: build/package/package.sh DIRECTORY [ARCHITECTURE...]
 #
-# For each architecture (default: this machine's) a Debian package and a tarball of the same files, with a list of what is inside
-# (CycloneDX), and for all of them checksums. VERSION is the version, v1.2.3 or 1.2.3; without it one is made of the commit.
+# For each architecture (default: this machine's) packages for Debian and Red Hat systems and a tarball of the same files, with a list of what is inside
+# (CycloneDX); the chart; and checksums of all of them. VERSION is the version, v1.2.3 or 1.2.3; without it one is made of the commit.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -15,9 +15,9 @@ cd "$root"
 commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 VERSION=${VERSION:-$(git describe --tags --exact-match --match 'v*' 2>/dev/null || echo "0.0.0-dev+$commit")}
 VERSION=${VERSION#v}
-# Debian sorts 1.0.0~rc.1 before 1.0.0; a dash would begin a revision.
-DEB_VERSION=$(echo "$VERSION" | tr - '~')
-export VERSION DEB_VERSION
+# dpkg and rpm sort 1.0.0~rc.1 before 1.0.0; a dash would begin a revision.
+PACKAGE_VERSION=$(echo "$VERSION" | tr - '~')
+export VERSION PACKAGE_VERSION
 # The same commit makes the same files.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || echo 0)}
 export SOURCE_DATE_EPOCH
@@ -25,6 +25,7 @@ export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 nfpm=$(go -C build/tools tool -n nfpm)
+helm=$(go -C build/tools tool -n helm)
 go -C build/tools build -o "$work/" ./man
 CGO_ENABLED=0 go build -tags "$(sed -n 's/^TAGS *:= *//p' Makefile)" -trimpath -buildvcs=false -o "$work/wafctl" ./cmd/wafctl
 
@@ -46,9 +47,8 @@ papers() {
         'Files: *
 Copyright: 2026 the authors of fluent-bit-waf
 License: Apache-2.0
- The text is in /usr/share/common-licenses/Apache-2.0. What is built in is listed in sbom.cdx.json; the texts of its licenses
+ The text is in the file LICENSE. What is built in is listed in sbom.cdx.json; the texts of its licenses
  are in the folder licenses.' >"$doc/copyright"
-    rm "$doc/LICENSE"
 }
 
 for ARCH in "$@"; do
@@ -62,10 +62,12 @@ for ARCH in "$@"; do
     export LIBC
     find "$STAGE/usr/share" -type f -exec chmod 644 {} +
     find "$STAGE" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
-    "$nfpm" package --config build/package/nfpm.yaml --packager deb --target "$out/fluent-bit-waf_${DEB_VERSION}_$ARCH.deb"
+    "$nfpm" package --config build/package/nfpm.yaml --packager deb --target "$out/fluent-bit-waf_${PACKAGE_VERSION}_$ARCH.deb"
+    "$nfpm" package --config build/package/nfpm.yaml --packager rpm --target "$out/"
     tar --directory "$STAGE" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -cf - usr etc |
         gzip -9n >"$out/fluent-bit-waf_${VERSION}_linux_$ARCH.tar.gz"
     cp "$STAGE/usr/share/doc/fluent-bit-waf/sbom.cdx.json" "$out/fluent-bit-waf_${VERSION}_linux_$ARCH.cdx.json"
 done
+"$helm" package build/helm/fluent-bit-waf --version "$VERSION" --app-version "$VERSION" --destination "$out"
 (cd "$out" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum) >"$work/SHA256SUMS"
 mv "$work/SHA256SUMS" "$out/"
