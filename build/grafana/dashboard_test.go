@@ -235,6 +235,40 @@ func TestQueriesNameMetricsThatExist(t *testing.T) {
 	}
 }
 
+var (
+	selected  = regexp.MustCompile(`\b(waf_[a-z_]+?)(?:_bucket|_sum|_count)?\{([^}]*)\}`)
+	matcher   = regexp.MustCompile(`(\w+)(?:=|!=|=~|!~)"`)
+	grouping  = regexp.MustCompile(`by \(([^)]*)\)`)
+	inLegend  = regexp.MustCompile(`\{\{(\w+)\}\}`)
+	ofScraped = []string{"job", "instance", "kind", "name", "le"} // labels that all metrics have, and buckets
+)
+
+// TestQueriesNameLabelsThatExist finds labels that no metric of a query has: such a query is no error, and shows nothing.
+func TestQueriesNameLabelsThatExist(t *testing.T) {
+	for _, p := range dashboards(t)["metrics.json"].Panels {
+		for _, q := range p.Targets {
+			known := slices.Clone(ofScraped)
+			for _, found := range selected.FindAllStringSubmatch(q.Expr, -1) {
+				i := slices.IndexFunc(metrics.Families, func(f *metrics.Family) bool { return f.Name == found[1] })
+				require.GreaterOrEqual(t, i, 0, found[1])
+				labels := append(slices.Clone(ofScraped), metrics.Families[i].Labels...)
+				for _, m := range matcher.FindAllStringSubmatch(found[2], -1) {
+					require.Contains(t, labels, m[1], "%s: %s", p.Title, q.Expr)
+				}
+				known = append(known, labels...)
+			}
+			for _, found := range grouping.FindAllStringSubmatch(q.Expr, -1) {
+				for _, label := range strings.Split(found[1], ",") {
+					require.Contains(t, known, strings.TrimSpace(label), "%s: %s", p.Title, q.Expr)
+				}
+			}
+			for _, found := range inLegend.FindAllStringSubmatch(q.LegendFormat, -1) {
+				require.Contains(t, known, found[1], "legend of %q", p.Title)
+			}
+		}
+	}
+}
+
 // Every metric is worth a look somewhere.
 func TestTheDashboardShowsEveryMetric(t *testing.T) {
 	text, err := os.ReadFile("metrics.json")
