@@ -56,7 +56,7 @@ func TestEveryVariableHasAPropertyOrAReason(t *testing.T) {
 func TestEveryFlagOfModSecurityForAnylogHasACounterpart(t *testing.T) {
 	bin, err := tools()
 	require.NoError(t, err)
-	help, err := exec.Command(bin+"/wafctl", "run", "--help").Output()
+	help, err := exec.Command(bin+"/wafctl", "run", "--help", "--all").Output()
 	require.NoError(t, err)
 	page := read(t, "migrate-from-msa.md")
 	for _, flag := range strings.Split("alcrtspku", "") {

@@ -84,15 +84,18 @@ type watching struct {
 	atEnd    bool
 }
 
+// live reports whether the terminal is drawn on, so that nothing else may write to it.
+func (w *watching) live() bool { return !w.once && w.console.width > 0 && os.Getenv("TERM") != "dumb" }
+
 // show shows a source as the console can.
 func (w *watching) show(ctx context.Context, source top.Source) error {
 	switch {
+	case w.live():
+		return top.Live(ctx, source, w.interval)
 	case w.once:
 		return top.Once(ctx, w.console.out, source, w.console.width)
-	case w.console.width == 0 || os.Getenv("TERM") == "dumb":
-		return top.Lines(ctx, w.console.out, source, w.interval)
 	}
-	return top.Live(ctx, source, w.interval)
+	return top.Lines(ctx, w.console.out, source, w.interval)
 }
 
 // stream evaluates records, and shows what is found in them meanwhile; with once, when all of them are read.
@@ -105,11 +108,15 @@ func (w *watching) stream(ctx context.Context, f *flags, name string) error {
 	}
 	defer in.close()
 	stream := top.NewStream(in.name, progress)
-	evaluator, err := filter.New(f, func(level filter.Level, line string) {
-		if level <= filter.LevelWarn {
-			stream.Warn(line)
+	log := w.console.log(false)
+	if w.live() {
+		log = func(level filter.Level, line string) {
+			if level <= filter.LevelWarn {
+				stream.Warn(line)
+			}
 		}
-	})
+	}
+	evaluator, err := filter.New(f, log)
 	if err != nil {
 		return err
 	}

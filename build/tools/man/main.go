@@ -45,7 +45,7 @@ func manual(version, date string, help func(args ...string) (string, error)) (st
 	p.text(root.about)
 	p.line(".SH COMMANDS")
 	for _, c := range commands {
-		text, err := help(c.name, "--help")
+		text, err := help(c.name, "--help", "--all")
 		if err != nil {
 			return "", fmt.Errorf("help of %s: %w", c.name, err)
 		}

@@ -44,7 +44,7 @@ func TestThePageSaysWhatHelpSays(t *testing.T) {
 	require.NoError(t, err)
 	rootText := parse(root)
 	for _, c := range rootText.section("Commands").items() {
-		text, err := help(c.name, "--help")
+		text, err := help(c.name, "--help", "--all")
 		require.NoError(t, err)
 		_, part, found := strings.Cut(plain, ".SS wafctl "+c.name+"\n")
 		require.True(t, found, c.name)

@@ -73,7 +73,11 @@ func (m *Metrics) Read(ctx context.Context) (*Reading, error) {
 	}
 	answer, err := m.client.Do(request)
 	if err != nil {
-		return nil, fmt.Errorf("read metrics: %w", err)
+		var failed *url.Error
+		if errors.As(err, &failed) {
+			err = failed.Err
+		}
+		return nil, fmt.Errorf("read metrics: %s: %w (want the address that the property metrics_listen sets, a file, or - for standard input)", m.url, err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
