@@ -26,10 +26,11 @@ var metavars = byName(map[string]string{
 		"max_connections source_connections alert_limit",
 	"BYTES": "max_file_size combined_file_sizes modsec_req_body_limit modsec_resp_body_limit",
 	"SIZE":  "cache_size emit_limit async_limit receive_buffer queue_limit max_message",
-	"TIME":  "metrics_interval reload_interval inspect_budget flood_window idle_timeout interval",
+	"TIME":  "wait metrics_interval reload_interval inspect_budget flood_window idle_timeout interval",
 	"WORDS": "allowed_methods allowed_request_content_type allowed_http_versions restricted_extensions restricted_headers_basic " +
 		"restricted_headers_extended static_extensions allowed_request_content_type_charset modsec_resp_body_mimetype",
-	"DIR":             "from",
+	"PATH":            "from plugin",
+	"HOST":            "host",
 	"HOST:PORT":       "metrics_listen",
 	"PLACE,...":       "listen",
 	"DESTINATION,...": "alert_to",

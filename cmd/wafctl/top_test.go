@@ -84,7 +84,7 @@ func TestWhatTopCannotWatch(t *testing.T) {
 		"top testdata":                        "read records: testdata is a directory (want a file, or - for standard input)\n",
 		"top --once 127.0.0.1:1":              "connection refused (want the address that the property metrics_listen sets, a file, or - for standard input)\n",
 		"top a b":                             "accepts at most 1 arg(s), received 2\n",
-		"top --interval soon -":               "--interval: malformed interval \"soon\" (want off, or a time such as 10s or 5m of 1s to 1h0m0s)\n",
+		"top --interval soon -":               "--interval: malformed time \"soon\" (want off, or a time such as 10s or 5m, 1s to 1h)\n",
 		"top --from middle --field-map x.y -": "--from: unknown value \"middle\" (want start or end)\n",
 	} {
 		got := wafctl(strings.NewReader(""), nil, strings.Fields(line)...)
