@@ -67,6 +67,7 @@ func (f *Filter) measure() error {
 		m.times[way] = metrics.InspectTime.Histogram(timeBounds, label)
 		m.instance.Add(m.times[way])
 	}
+	m.startAlerts()
 	m.score = metrics.AlertScore.Histogram(scoreBounds)
 	m.instance.Add(m.score, collector{f})
 	if f.config.metricsTag != "" {
@@ -139,6 +140,15 @@ func (f *Filter) recallTimed(s *scratch, d *demand) (*rules.Verdict, rules.Key) 
 
 // longestLabel bounds the text of a rule as a label, in bytes.
 const longestLabel = 200
+
+// startAlerts starts the alerts of each severity and outcome at 0: Prometheus sees no increase in a counter that was not there.
+func (m *meter) startAlerts() {
+	for severity := 2; severity <= 5; severity++ { // critical, error, warning, notice
+		for _, outcome := range alert.Outcomes() {
+			m.alerts.count(labels{rules.SeverityName(severity), string(outcome)})
+		}
+	}
+}
 
 // labelText returns a text as Prometheus takes it.
 func labelText(text string) string {

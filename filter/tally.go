@@ -23,17 +23,25 @@ const maxTallied = 1000
 const beyond = "other"
 
 func (t *tally) add(key labels) {
+	if count := t.count(key); count != nil {
+		count.Add(1)
+		return
+	}
+	t.others.Add(1)
+}
+
+// count returns the counter of a key, nil when there is no place for it.
+func (t *tally) count(key labels) *atomic.Uint64 {
 	count, known := t.counts.Load(key)
 	if !known {
 		if t.keys.Load() >= maxTallied {
-			t.others.Add(1)
-			return
+			return nil
 		}
 		if count, known = t.counts.LoadOrStore(key, new(atomic.Uint64)); !known {
 			t.keys.Add(1)
 		}
 	}
-	count.(*atomic.Uint64).Add(1)
+	return count.(*atomic.Uint64)
 }
 
 // each calls use with every count, in no order.
