@@ -241,6 +241,9 @@ func TestMetricsAreEmittedAsARecord(t *testing.T) {
 	require.Equal(t, "waf.7", record["name"])
 	require.Equal(t, map[string]any{"alert": int64(2), "clean": int64(1), "not_http": int64(0), "broken": int64(0), "skipped": int64(0)},
 		record["waf_records_total"])
+	require.Equal(t, map[string]any{"attempted": int64(2), "blocked": int64(0), "likely succeeded": int64(0)},
+		record["waf_alerts_total"].(map[string]any)["critical"])
+	require.Len(t, record["waf_alert_rules_total"], 1, "by id alone")
 	require.Equal(t, int64(1), record["waf_rules_loaded"].(int64)-int64(f.set().Rules())+1)
 	require.Equal(t, f.RuleSet(), record["waf_rules_info"].(map[string]any)["rule_set"])
 	times := record["waf_inspection_seconds"].(map[string]any)["full"].(map[string]any)
