@@ -103,7 +103,7 @@ func TestVersionNamesEngineAndRules(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, command := range []string{"", "init", "run", "check", "report", "rules", "map", "compare", "tune", "test", "version"} {
+	for _, command := range []string{"", "init", "doctor", "run", "check", "report", "rules", "map", "compare", "tune", "test", "version"} {
 		got := wafctl(nil, nil, strings.Fields(command+" --help")...)
 		require.Equal(t, exitClean, got.code)
 		require.Empty(t, got.err)
@@ -112,7 +112,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 		if command == "run" {
 			require.Contains(t, shared, "syslog+udp://HOST")
 		}
-		if command == "" || command == "init" || command == "map" || command == "version" {
+		if command == "" || command == "init" || command == "doctor" || command == "map" || command == "version" {
 			continue
 		}
 		for _, p := range filter.Properties() {
