@@ -66,7 +66,11 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	for line := range strings.Lines(got.out) {
 		require.LessOrEqual(t, len([]rune(line)), 81, line)
 	}
-	golden(t, "doctor.txt", openFiles.ReplaceAllString(got.out, "the limit here is N;"))
+	shown := openFiles.ReplaceAllString(got.out, "the limit here is 1024;")
+	golden(t, "doctor.txt", shown)
+	page, err := os.ReadFile(filepath.Join(docs, "wafctl.md"))
+	require.NoError(t, err)
+	require.Contains(t, string(page), shown, "the page shows what the command prints")
 
 	require.Equal(t, exitError, asJSON.code)
 	levels := map[string]int{}

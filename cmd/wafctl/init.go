@@ -151,7 +151,7 @@ func (i *initiation) run(ctx context.Context) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(to, "%s\n%s", coverage.Explain(s, func(text string) string { return i.console.paint(bold, text) }), i.next(files))
+	_, err = fmt.Fprintf(to, "%s%s", coverage.Explain(s, func(text string) string { return i.console.paint(bold, text) }), i.next(files))
 	return err
 }
 
@@ -328,9 +328,10 @@ func (i *initiation) next(files []written) string {
 	if i.output == "" {
 		return b.String()
 	}
+	b.WriteString("\n")
 	for _, one := range files {
-		fmt.Fprintf(&b, "\nWritten: %s", one.name)
+		fmt.Fprintf(&b, "Written: %s\n", one.name)
 	}
-	fmt.Fprintf(&b, "\nCheck:   wafctl doctor %[1]s\nStart:   fluent-bit -c %[1]s\n", i.output)
+	fmt.Fprintf(&b, "Check:   wafctl doctor %[1]s\nStart:   fluent-bit -c %[1]s\n", i.output)
 	return b.String()
 }
