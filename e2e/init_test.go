@@ -4,6 +4,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -80,6 +81,11 @@ func TestPipelinesOfInitAlert(t *testing.T) {
 				require.NoError(t, os.WriteFile(file, []byte(clean), 0o644))
 				wafctl(t, dir, append(append([]string{"init", "-o", "waf.yaml", "--alert-to", "file://" + dir + "/alerts.ndjson"}, w.args...), file)...)
 
+				examined := examine(t, f, dir, "waf.yaml")
+				require.NotContains(t, examined, `"level":"fail"`)
+				require.Contains(t, examined, "Fluent Bit accepts the pipeline")
+				require.Contains(t, examined, "1 of 1 records of "+file+" are HTTP")
+
 				p := f.run(t, dir, "-c", filepath.Join(dir, "waf.yaml"))
 				p.waitReady(1)
 				log, err := os.OpenFile(file, os.O_APPEND|os.O_WRONLY, 0)
@@ -94,6 +100,43 @@ func TestPipelinesOfInitAlert(t *testing.T) {
 			})
 		})
 	}
+}
+
+// examine returns what wafctl doctor finds in a pipeline, as JSON.
+func examine(t *testing.T, f fluentBit, dir, pipeline string) string {
+	t.Helper()
+	cmd := exec.Command(filepath.Join(root, "build", "out", "wafctl"), "doctor", "--output", "json", "--fluent-bit", f.path, pipeline)
+	cmd.Dir = dir
+	out, err := cmd.Output()
+	var ended *exec.ExitError
+	require.True(t, err == nil || errors.As(err, &ended), "%v", err)
+	return string(out)
+}
+
+func TestDoctorAsksFluentBit(t *testing.T) {
+	onEach(t, func(t *testing.T, f fluentBit) {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "waf.yaml"), fmt.Appendf(nil, `
+plugins:
+  - %s
+pipeline:
+  inputs:
+    - name: no_such_input
+  outputs:
+    - name: waf
+      match: '*'
+      alert_to: stdout
+`, plugin()), 0o644))
+		examined := examine(t, f, dir, "waf.yaml")
+		require.Contains(t, examined, `"check":"dry run","level":"fail"`)
+		require.Contains(t, examined, "no_such_input")
+		require.Contains(t, examined, `"check":"plugin","level":"ok","text":"version `)
+		major := "warn"
+		if f.version >= "5.1" {
+			major = "ok"
+		}
+		require.Contains(t, examined, `"check":"fluent bit","level":"`+major+`","text":"version `+f.version)
+	})
 }
 
 func TestAPipelineOfInitReadsNanoProbes(t *testing.T) {

@@ -54,6 +54,9 @@ func (a *advice) prepare() {
 func (a *advice) opened(kind fluentbit.Kind, log filter.Logger) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.awaiting == nil { // no file was read
+		return
+	}
 	if a.awaiting[kind]--; a.awaiting[kind] > 0 {
 		return
 	}

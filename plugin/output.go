@@ -36,6 +36,7 @@ func (p outputProperties) Get(name string) string { return output.FLBPluginConfi
 //export wafOutputRegister
 func wafOutputRegister(def unsafe.Pointer) C.int {
 	advisor.prepare()
+	pluginLogger("output", "waf", "plugin")(filter.LevelInfo, "version "+filter.Version)
 	return C.int(output.FLBPluginRegister(def, "waf", "Detect web attacks in HTTP records and deliver the alerts"))
 }
 

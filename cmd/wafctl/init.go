@@ -91,7 +91,7 @@ func openInit(c *console, f *flags, names []string) (*initiation, error) {
 	if len(names) == 1 {
 		i.given = names[0]
 	} else {
-		problems = append(problems, errors.New("one source is wanted: a file, - for the standard input, or "+setup.PlaceForms))
+		problems = append(problems, errors.New("one source is wanted: a file, - for the standard input, or a socket such as udp://0.0.0.0:15155"))
 	}
 	var err error
 	if i.choice, err = fieldmap.Open(i.maps); err != nil {
@@ -142,16 +142,16 @@ func (i *initiation) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	to := i.console.out
+	to, space := i.console.out, ""
 	if i.output == "" {
-		to = i.console.err
+		to, space = i.console.err, "\n"
 	}
 	for _, one := range files {
 		if err := one.write(i.console, i.force); err != nil {
 			return err
 		}
 	}
-	_, err = fmt.Fprintf(to, "%s\n%s", coverage.Explain(s, func(text string) string { return i.console.paint(bold, text) }), i.next(files))
+	_, err = fmt.Fprintf(to, "%s%s%s", space, coverage.Explain(s, func(text string) string { return i.console.paint(bold, text) }), i.next(files))
 	return err
 }
 
@@ -181,7 +181,7 @@ func (i *initiation) sample(ctx context.Context) (*sample.Sample, error) {
 	}
 	s.Read(i.choice)
 	if err := s.Err(); err != nil {
-		return nil, fmt.Errorf("%s: %w; \"wafctl map\" shows how records are read", i.given, err)
+		return nil, fmt.Errorf("%s: %w; \"wafctl map %s\" shows how records are read", i.given, err, i.given)
 	}
 	return s, nil
 }
@@ -328,9 +328,10 @@ func (i *initiation) next(files []written) string {
 	if i.output == "" {
 		return b.String()
 	}
+	b.WriteString("\n")
 	for _, one := range files {
-		fmt.Fprintf(&b, "\nWritten: %s", one.name)
+		fmt.Fprintf(&b, "Written: %s\n", one.name)
 	}
-	fmt.Fprintf(&b, "\nCheck:   wafctl doctor %[1]s\nStart:   fluent-bit -c %[1]s\n", i.output)
+	fmt.Fprintf(&b, "Check:   wafctl doctor %[1]s\nStart:   fluent-bit -c %[1]s\n", i.output)
 	return b.String()
 }

@@ -32,6 +32,8 @@ func execute(ctx context.Context, c *console, args []string) int {
 		return exitClean
 	case errors.Is(err, errAlert):
 		return exitAlert
+	case errors.Is(err, errFailed):
+		return exitError
 	default:
 		c.printProblems(err)
 		return exitError
@@ -69,7 +71,7 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, add := range []func(*console, []string) *cobra.Command{
-		newInit, newRun, newCheck, newReport, newRules, newMap, newCompare, newTune, newTest, newTop, newInstall, newVersion,
+		newInit, newDoctor, newRun, newCheck, newReport, newRules, newMap, newCompare, newTune, newTest, newTop, newInstall, newVersion,
 	} {
 		root.AddCommand(add(c, args))
 	}

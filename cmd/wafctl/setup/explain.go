@@ -20,7 +20,7 @@ func (c *Coverage) Explain(s *sample.Sample, bold func(string) string) string {
 	fmt.Fprintf(&b, "%s\n", bold("The records"))
 	fact(&b, "read", records(s))
 	fact(&b, "field map", mapTitle(s))
-	fact(&b, "logged", (rules.AllParts &^ s.Unknown &^ rules.PartEscapes).String())
+	fact(&b, "logged", (rules.AllParts &^ s.Unknown &^ (rules.PartEscapes | rules.PartBodyEnd | rules.PartResponseEnd)).String())
 	fmt.Fprintf(&b, "\n%s\n", bold("What can be detected: rules with data, of those at paranoia level 1"))
 	for _, k := range c.Kinds {
 		note := ""

@@ -157,7 +157,7 @@ func (p *Place) tail(y *yamlText, s *sample.Sample, dir string) {
 	} else {
 		y.note("read_from_head", "off", "on also evaluates what the files hold already")
 	}
-	y.note("buffer_max_size", "1M", "longest line; tail's own limit of 32K lets attackers hide behind long URLs")
+	y.note("buffer_max_size", "1M", "with the usual 32K, attackers hide behind long URLs")
 	y.set("skip_long_lines", "on")
 }
 

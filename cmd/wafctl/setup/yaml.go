@@ -15,6 +15,9 @@ type yamlText struct {
 // commentColumn is where comments behind values begin, where the value leaves room.
 const commentColumn = 42
 
+// fileWidth is up to where comments stand behind values; longer ones have a line of their own.
+const fileWidth = 80
+
 // line writes one line.
 func (y *yamlText) line(text string) { y.WriteString(y.indent + text + "\n") }
 
@@ -27,7 +30,7 @@ func (y *yamlText) set(key, value string) { y.line("  " + key + ": " + scalar(va
 // note is set with a comment.
 func (y *yamlText) note(key, value, comment string) {
 	text := y.indent + "  " + key + ": " + scalar(value)
-	if len(text)+len(comment) > 118 {
+	if max(commentColumn, len(text)+1)+len("# ")+len(comment) > fileWidth {
 		y.line("  # " + comment)
 		y.WriteString(text + "\n")
 		return

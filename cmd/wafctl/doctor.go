@@ -1,0 +1,208 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"time"
+
+	jsoniter "github.com/json-iterator/go"
+	"github.com/mattn/go-runewidth"
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/doctor"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+var doctorFlags = []setting.Property{
+	{Name: "fluent_bit", Help: "the program; unless set, the one in PATH, or /opt/fluent-bit/bin/fluent-bit"},
+	{Name: "output", Default: "text", Values: []string{"text", "json"}, Help: "text for people, json one object a finding"},
+}
+
+// errFailed ends a command that has printed what is wrong.
+var errFailed = errors.New("something fails")
+
+func newDoctor(c *console, args []string) *cobra.Command {
+	var f flags
+	cmd := &cobra.Command{
+		Use:   "doctor [flags] PIPELINE [FILE]",
+		Short: "Check a pipeline on the machine that it runs on",
+		Long: `Read a pipeline of Fluent Bit, YAML or classic, and check what can be checked before it runs: the versions of Fluent Bit
+and the plugin, all properties, where records and alerts go, buffers and limits of the kernel, whether destinations can be
+reached, and on a sample of records the field map, the clock and false alarms. The sample is FILE, or the end of the log
+that the pipeline reads.
+
+Nothing is changed, and nothing is sent: destinations are dialed, and for UDP only their names are resolved.
+
+The exit code is 0 when all is well, 1 with warnings, and 2 when something fails.`,
+		Example: `  wafctl doctor /etc/fluent-bit/fluent-bit.yaml
+  wafctl doctor --fluent-bit /opt/fluent-bit/bin/fluent-bit waf.conf records.ndjson
+  wafctl doctor --output json waf.yaml | jq 'select(.level != "ok")'`,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			settings := setting.NewReader(&f, doctorFlags)
+			output := settings.Word("output")
+			var err error
+			if len(names) != 1 && len(names) != 2 {
+				err = errors.New("one pipeline is wanted, and one file of records at most")
+			}
+			if err := f.usage(cmd, args, settings.Err(), err); err != nil {
+				return err
+			}
+			return runDoctor(cmd.Context(), c, append(names, "")[:2], findFluentBit(settings.Text("fluent_bit")), output == "json")
+		},
+	}
+	strict(cmd)
+	f.add(cmd.Flags(), doctorFlags)
+	return cmd
+}
+
+// findFluentBit returns the program, "" when there is none.
+func findFluentBit(given string) string {
+	for _, name := range []string{given, "fluent-bit", "/opt/fluent-bit/bin/fluent-bit"} {
+		if path, err := exec.LookPath(name); name != "" && err == nil {
+			return path
+		}
+		if given != "" {
+			return given // it says itself what is wrong with it
+		}
+	}
+	return ""
+}
+
+func runDoctor(ctx context.Context, c *console, names []string, host string, asJSON bool) error {
+	config, err := fluentbit.Read(names[0])
+	if err != nil {
+		return err
+	}
+	d := &doctor.Doctor{
+		Config: config, FluentBit: host, Version: filter.Version, Sample: names[1], Now: time.Now,
+		Open: func(path string) (io.ReadCloser, error) {
+			in, err := openInput(path, c.in, nil)
+			if err != nil {
+				return nil, err
+			}
+			return &readCloser{in, in.close}, nil
+		},
+		Evaluate: func(ctx context.Context, settings setting.Map, records io.Reader) (doctor.Alarms, error) {
+			return sampleAlarms(ctx, c, settings, records)
+		},
+	}
+	if path, exists := findPlugin(); exists {
+		d.Plugin = path
+	}
+	to := lineWriter(c)
+	tell := func(f doctor.Finding) { writeFinding(c, to, &f) }
+	if encoder := jsoniter.NewEncoder(to); asJSON {
+		tell = func(f doctor.Finding) {
+			f.Text, f.Advice = mend(f.Text), mend(f.Advice)
+			encoder.Encode(&f) //nolint:errcheck // the writer keeps its error until it is flushed
+		}
+	}
+	d.Run(ctx, tell)
+	if !asJSON {
+		fmt.Fprintf(to, "\n%d ok, %s, %d failed\n", d.Counts(doctor.OK), count(d.Counts(doctor.Warn), "warning"), d.Counts(doctor.Fail))
+	}
+	if err := to.Flush(); err != nil {
+		return err
+	}
+	switch d.Worst() {
+	case doctor.Fail:
+		return errFailed
+	case doctor.Warn:
+		return errAlert
+	}
+	return nil
+}
+
+type readCloser struct {
+	io.Reader
+	close func()
+}
+
+func (r *readCloser) Close() error {
+	r.close()
+	return nil
+}
+
+// sampleAlarms evaluates records and finds the exclusions with which those that do not look like attacks no longer alert.
+func sampleAlarms(ctx context.Context, c *console, settings setting.Map, records io.Reader) (found doctor.Alarms, err error) {
+	delete(settings, "metrics_listen")
+	f, err := filter.New(settings, func(filter.Level, string) {})
+	if err != nil {
+		return found, err
+	}
+	defer f.Close()
+	t := tuning{console: c, settings: settings, filter: f}
+	e := evaluation{filter: f, keep: true}
+	if err := e.run(ctx, records, func(r *checked) error { return t.collect("", r) }); err != nil {
+		return found, err
+	}
+	attacks := map[string]bool{}
+	for _, s := range suspects(t.alerts) {
+		attacks[s.place] = true
+	}
+	found = doctor.Alarms{Records: f.Counts().Records, Alerts: len(t.alerts), Attacks: len(attacks)}
+	var harmless []falseAlert
+	for _, a := range t.alerts {
+		if !attacks[a.place] {
+			harmless = append(harmless, a)
+		}
+	}
+	t.alerts = harmless
+	exclusions, _, err := t.exclusions()
+	for i := range exclusions {
+		found.Exclusions = append(found.Exclusions, exclusions[i].property())
+	}
+	return found, err
+}
+
+var levelColors = map[doctor.Level]string{doctor.OK: green, doctor.Warn: yellow, doctor.Fail: red}
+
+// Columns of findings.
+const (
+	levelWidth = 4
+	checkWidth = 13
+	adviceMark = "→ "
+)
+
+// writeFinding writes a finding in as many lines as it takes.
+func writeFinding(c *console, to io.Writer, f *doctor.Finding) {
+	front := levelWidth + columnGap + checkWidth + columnGap
+	room := cmp.Or(c.width, maxHelpWidth) - front
+	lines := wrapped(printable(f.Text), room)
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s  %-*s  %s\n", c.paint(levelColors[f.Level], fmt.Sprintf("%-*s", levelWidth, f.Level)), checkWidth, f.Check, lines[0])
+	for _, line := range lines[1:] {
+		fmt.Fprintf(&b, "%*s%s\n", front, "", line)
+	}
+	if f.Advice != "" {
+		for i, line := range wrapped(printable(f.Advice), room-len([]rune(adviceMark))) {
+			mark := adviceMark
+			if i > 0 {
+				mark = "  "
+			}
+			fmt.Fprintf(&b, "%*s%s%s\n", front, "", mark, line)
+		}
+	}
+	to.Write(b.Bytes()) //nolint:errcheck // the writer keeps its error until it is flushed
+}
+
+// wrapped breaks a text between words into lines of at most so many columns. A longer word has a line of its own.
+func wrapped(text string, columns int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > columns {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
+}

@@ -1,0 +1,139 @@
+package doctor
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
+)
+
+// route is a tag that records may have.
+type route struct {
+	tag   string
+	input *fluentbit.Section
+	any   bool // senders choose the tag
+}
+
+// routes returns the tags of all inputs.
+func (d *Doctor) routes() (all []route) {
+	counts := map[string]int{}
+	for i := range d.Config.Inputs {
+		s := &d.Config.Inputs[i]
+		name := s.Name()
+		r := route{tag: s.Get("tag"), input: s}
+		switch name {
+		case "forward", "opentelemetry", "http", "splunk", "elasticsearch", "kafka":
+			r.any = true
+		}
+		if r.tag == "" {
+			r.tag = fmt.Sprintf("%s.%d", name, counts[name])
+		}
+		if name == "tail" && strings.Contains(r.tag, "*") {
+			r.tag = strings.ReplaceAll(r.tag, "*", strings.ReplaceAll(strings.Trim(s.Get("path"), "/"), "/", "."))
+		}
+		counts[name]++
+		all = append(all, r)
+	}
+	return all
+}
+
+// retags reports whether filters give records other tags than those of the inputs.
+func (d *Doctor) retags() bool { return len(d.Config.Named(fluentbit.Filter, "rewrite_tag")) > 0 }
+
+// routing checks that records reach the plugins and alerts their outputs.
+func (d *Doctor) routing() {
+	before := len(d.findings)
+	routes := d.routes()
+	for s := range d.Config.All() {
+		if s.Name() != "waf" || s.Kind == fluentbit.Input {
+			continue
+		}
+		if s.Kind != fluentbit.Processor {
+			d.reached(s, routes)
+		}
+		if s.Kind == fluentbit.Output {
+			if w := s.Find("workers"); w != nil && w.Value != "0" {
+				d.find("routing", Fail, "remove the line: the output runs its own threads, and Fluent Bit's worker threads crash during a hot reload", "%s: workers is set", w.Place)
+			}
+			continue
+		}
+		d.emitted(s, routes)
+	}
+	if len(d.findings) == before {
+		d.find("routing", OK, "", "records reach the plugin, and alerts an output")
+	}
+}
+
+// reached checks that some input's records get to a section.
+func (d *Doctor) reached(s *fluentbit.Section, routes []route) {
+	for _, r := range routes {
+		if r.any || s.Matches(r.tag) {
+			return
+		}
+	}
+	var tags []string
+	for _, r := range routes {
+		tags = append(tags, r.tag)
+	}
+	level, match := Fail, "no match"
+	if d.retags() {
+		level = Warn
+	}
+	if p := s.Find("match"); p != nil {
+		match = "match " + p.Value
+	}
+	d.find("routing", level, "correct match, or the tag of the input", "%s: %s: %s gets no records: the tags of the inputs are %s", s.Place, s.Title(), match,
+		strings.Join(tags, ", "))
+}
+
+// emitted checks what becomes of the alerts of a filter.
+func (d *Doctor) emitted(s *fluentbit.Section, routes []route) {
+	template := s.Get("emit_tag")
+	if template == "" {
+		if strings.EqualFold(s.Get("alert_key"), "off") && s.Get("metrics_listen") == "" {
+			d.find("routing", Fail, "set emit_tag", "%s: %s: neither emit_tag nor alert_key is set, so nothing shows what was found", s.Place, s.Title())
+		}
+		return
+	}
+	for _, r := range routes {
+		if !r.any && s.Kind == fluentbit.Filter && !s.Matches(r.tag) {
+			continue
+		}
+		tag := expandTag(template, r.tag)
+		d.delivered(s, tag)
+		for other := range d.Config.All() {
+			if other != s && other.Name() == "waf" && other.Kind != fluentbit.Input && other.Kind != fluentbit.Processor && other.Matches(tag) {
+				d.find("routing", Fail, "narrow its match so that it leaves out "+tag, "%s: %s evaluates the alerts of %s (tag %s) once more", other.Place, other.Title(),
+					s.Title(), tag)
+			}
+		}
+		if f := d.filters[s]; f != nil && f.IsEmitTag(r.tag) {
+			d.find("routing", Fail, "give alerts a tag that no input has", "%s: emit_tag %s is also the tag of records, so these are taken for alerts and not evaluated",
+				s.Find("emit_tag").Place, template)
+		}
+		return // the others differ in the same part only
+	}
+}
+
+// delivered checks that alerts get to an output.
+func (d *Doctor) delivered(s *fluentbit.Section, tag string) {
+	for i := range d.Config.Outputs {
+		if o := &d.Config.Outputs[i]; o.Matches(tag) && o.Name() != "waf" {
+			return
+		}
+	}
+	level := Fail
+	if d.retags() {
+		level = Warn
+	}
+	d.find("routing", level, "add an output with match: "+tag, "%s: no output gets alerts, whose tag is %s", s.Find("emit_tag").Place, tag)
+}
+
+// expandTag returns the tag of alerts on records with a tag.
+func expandTag(template, tag string) string {
+	parts := strings.Split(tag, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		template = strings.ReplaceAll(template, fmt.Sprintf("$TAG[%d]", i), parts[i])
+	}
+	return strings.ReplaceAll(template, "$TAG", tag)
+}
