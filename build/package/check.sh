@@ -40,6 +40,9 @@ inspect() {
     libc=$(dpkg-deb --field "$deb" Depends | sed -nE 's/.*libc6 \(>= ([0-9.]+)\).*/\1/p')
     [ -n "$libc" ] || fail "the package of $arch does not say which glibc it needs"
     dpkg --compare-versions "$libc" le 2.34 || echo "check: $arch NEEDS GLIBC $libc: BUILD RELEASES ON AN OLDER SYSTEM"
+    # The official image of Fluent Bit has not much else.
+    needed=$(readelf --dynamic "$files"/usr/lib/fluent-bit-waf/*.so | sed -nE 's/.*\(NEEDED\).*\[(.*)\]/\1/p' | grep -vE '^(libc\.so\.6|ld-linux-.*)$') || true
+    [ -z "$needed" ] || fail "the objects of $arch need libraries besides glibc: $needed"
     [ "$(readlink "$files/usr/lib/fluent-bit-waf/flb-filter_waf.so")" = out_waf.so ] || fail "flb-filter_waf.so of $arch is no link"
     dpkg-deb --fsys-tarfile "$deb" | tar -t | sed 's#^\./##' | grep -v '/$' | sort >"$work/deb.list"
     tar -tzf "$out"/fluent-bit-waf_*_linux_"$arch".tar.gz | grep -v '/$' | sort >"$work/tar.list"

@@ -51,6 +51,20 @@ License: Apache-2.0
  are in the folder licenses.' >"$doc/copyright"
 }
 
+# The same files make the same archive.
+archive() {
+    directory=$1
+    shift
+    tar --directory "$directory" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -cf - "$@" | gzip -9n
+}
+
+# Helm puts the current time into its archive.
+chart() {
+    "$helm" package build/helm/fluent-bit-waf --version "$VERSION" --app-version "$VERSION" --destination "$work" >/dev/null
+    tar --directory "$work" --touch -xzf "$work/fluent-bit-waf-$VERSION.tgz"
+    archive "$work" fluent-bit-waf >"$out/fluent-bit-waf-$VERSION.tgz"
+}
+
 for ARCH in "$@"; do
     STAGE=$work/$ARCH
     export ARCH STAGE
@@ -64,10 +78,9 @@ for ARCH in "$@"; do
     find "$STAGE" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
     "$nfpm" package --config build/package/nfpm.yaml --packager deb --target "$out/fluent-bit-waf_${PACKAGE_VERSION}_$ARCH.deb"
     "$nfpm" package --config build/package/nfpm.yaml --packager rpm --target "$out/"
-    tar --directory "$STAGE" --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$SOURCE_DATE_EPOCH" -cf - usr etc |
-        gzip -9n >"$out/fluent-bit-waf_${VERSION}_linux_$ARCH.tar.gz"
+    archive "$STAGE" usr etc >"$out/fluent-bit-waf_${VERSION}_linux_$ARCH.tar.gz"
     cp "$STAGE/usr/share/doc/fluent-bit-waf/sbom.cdx.json" "$out/fluent-bit-waf_${VERSION}_linux_$ARCH.cdx.json"
 done
-"$helm" package build/helm/fluent-bit-waf --version "$VERSION" --app-version "$VERSION" --destination "$out"
+chart
 (cd "$out" && find . -maxdepth 1 -type f ! -name SHA256SUMS -printf '%P\n' | sort | xargs sha256sum) >"$work/SHA256SUMS"
 mv "$work/SHA256SUMS" "$out/"
