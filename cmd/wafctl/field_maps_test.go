@@ -100,7 +100,7 @@ func TestPlainLinesOfTheFieldMapsPageAreRead(t *testing.T) {
 	require.True(t, found)
 	page, _, _ = strings.Cut(page, "\n## ")
 	examples := exampleLine.FindAllStringSubmatch(page, -1)
-	require.Len(t, examples, 6)
+	require.Len(t, examples, 8)
 	for _, e := range examples {
 		line, short := strings.CutSuffix(e[1], " …")
 		if short && !strings.Contains(line, `"`) { // the columns of CloudFront up to one that the page shows
