@@ -200,7 +200,7 @@ func TestChartReadsContainerLogs(t *testing.T) {
 				appendTo(t, path, line)
 			}
 			alert := receive(t, d.syslog)
-			assert.Contains(t, alert, fmt.Sprintf("/run%d?", run), "the first run's line is not read again")
+			assert.Contains(t, alert, fmt.Sprintf(`"/run%d"`, run), "the first run's line is not read again")
 			assert.Contains(t, alert, pod)
 			assert.Contains(t, alert, `"class_uid":2004`)
 			d.probe(p)

@@ -52,7 +52,7 @@ func TestOfficialChart(t *testing.T) {
 		input := "[INPUT]\n    Name tail\n    Path " + log + "\n    multiline.parser docker, cri\n    Tag kube.*\n"
 		local := strings.NewReplacer("{{ .Values.flush }}", "1", "{{ .Values.logLevel }}", "info", "{{ .Values.metricsPort }}", strconv.Itoa(loopback.Port(t)),
 			"    Parsers_File /fluent-bit/etc/conf/custom_parsers.conf\n", "", "/fluent-bit/etc/parsers.conf", parsers, "/fluent-bit-waf/", dir+"/fluent-bit-waf/",
-			"Keep_Log Off", "Keep_Log Off\n    Dummy_Meta On")
+			"Keep_Log Off", "Keep_Log Off\n    Dummy_Meta On", "Emit_Format ecs", "Emit_Format ecs\n    Inspect_Budget off")
 		write := func(outputs string) {
 			sections := strings.Join([]string{values.Config.Service, input, values.Config.Filters, outputs}, "\n")
 			require.NoError(t, os.WriteFile(config, []byte(local.Replace(sections)), 0o644))
