@@ -189,6 +189,21 @@ func TestIngressLogsAlertWithTheirPod(t *testing.T) {
 	})
 }
 
+func TestALongLineDoesNotHideWhatFollows(t *testing.T) {
+	onEach(t, func(t *testing.T, f fluentBit) {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "access.log")
+		require.NoError(t, os.WriteFile(file, nil, 0o644))
+		p := f.run(t, dir, "-e", plugin(), "-c", recipe(t, dir, "nginx.yaml", "/var/log/nginx/access.log", file))
+		p.waitReady(1)
+		write := accesslog.Lines()[0].Write
+		text := write(accesslog.Browser("GET", "/?"+strings.Repeat("a", 2<<20))) + "\n" + write(accesslog.Browser("GET", "/?"+strings.Repeat("a", 100<<10))) + "\n" + write(attackOf()) + "\n"
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+		p.wait("the attack", func() bool { return strings.Contains(p.read("alerts.ndjson"), "UNION") })
+		p.stop()
+	})
+}
+
 func TestOpenTelemetryLogsAlert(t *testing.T) {
 	onEach(t, func(t *testing.T, f fluentBit) {
 		dir, port := t.TempDir(), loopback.Port(t)

@@ -64,7 +64,11 @@ func (s *Section) misuse(p *Property, known, others []string) string {
 	key := strings.ToLower(p.Key)
 	switch {
 	case slices.Contains(known, key) && p.List && strings.Contains(p.Value, ","):
-		return fmt.Sprintf("Fluent Bit takes a list for several properties of the same name; write one text: '%s'", p.Value)
+		text := "'" + p.Value + "'"
+		if strings.ContainsAny(p.Value, "?@") { // options of destinations may be secret
+			text = "its parts with commas between them"
+		}
+		return "Fluent Bit takes a list for several properties of the same name; write one text: " + text
 	case slices.Contains(known, key) && s.Find(p.Key) != p:
 		return "given twice"
 	case slices.Contains(known, key), isOfHost(s.Kind, key):

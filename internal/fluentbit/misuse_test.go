@@ -13,6 +13,14 @@ func TestAPropertyThatIsGivenTwiceIsAMisuse(t *testing.T) {
 	require.Equal(t, path+":5: filter waf: property Rules: given twice", c.Misuses()[0].String())
 }
 
+func TestSecretsOfDestinationsAreNotRepeated(t *testing.T) {
+	c, err := Read(write(t, t.TempDir(), "a.yaml", "pipeline:\n  outputs:\n    - name: waf\n      alert_to: [stdout, 'forward://h?tag=a&shared-key=hidden']\n"))
+	require.NoError(t, err)
+	require.Len(t, c.Misuses(), 1)
+	require.Contains(t, c.Misuses()[0].String(), "write one text: its parts with commas between them")
+	require.NotContains(t, c.Misuses()[0].String(), "hidden")
+}
+
 func TestMisusesAreFoundInEverySection(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "a.yaml", `pipeline:

@@ -42,7 +42,6 @@ type Sample struct {
 	HTTP    int // records that are HTTP transactions
 	Broken  int // lines that are neither JSON nor a line of text
 	Wrapper Wrapper
-	Plain   bool // the records are lines of text
 	Columns bool // a directive says what the columns of lines are
 
 	Map   *fieldmap.Map  // that read most of the records, nil when none did
@@ -76,7 +75,6 @@ func (s *Sample) Lines(in io.Reader) error {
 		}
 		if decoder.Plain == intake.NoPlain {
 			decoder.Plain = intake.PlainOf(block.Text)
-			s.Plain = decoder.Plain == intake.AllPlain
 		}
 		for _, line := range block.All() {
 			if s.Records == MaxRecords {
