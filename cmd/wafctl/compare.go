@@ -102,18 +102,6 @@ func (f *flags) with(changes []string) (setting.Map, error) {
 	return changed, &setting.Problem{Noun: "flag", Name: "with", Err: errors.Join(problems...)}
 }
 
-// named says with which settings an error came up, unless it is that of the other settings.
-func named(what string, err, other error) error {
-	if err == nil || other != nil && err.Error() == other.Error() {
-		return nil
-	}
-	var problems []error
-	for _, line := range flatten(err) {
-		problems = append(problems, fmt.Errorf("%s: %s", what, line))
-	}
-	return errors.Join(problems...)
-}
-
 // change is what a second evaluation says differently of a record.
 type change struct {
 	outcome       string   // what becomes of the alert: new alert, alert gone, or same outcome
@@ -154,15 +142,6 @@ func newChange(r *checked) *change {
 		return nil
 	}
 	return d
-}
-
-func matchedIDs(v *rules.Verdict) (ids []int) {
-	if v != nil {
-		for i := range v.Matches {
-			ids = append(ids, v.Matches[i].Rule.ID)
-		}
-	}
-	return ids
 }
 
 func score(v *rules.Verdict) int {

@@ -26,9 +26,6 @@ var doctorFlags = []setting.Property{
 	{Name: "output", Default: "text", Values: []string{"text", "json"}, Help: "text for people, json one object a finding"},
 }
 
-// errFailed ends a command that has printed what is wrong.
-var errFailed = errors.New("something fails")
-
 func newDoctor(c *console, args []string) *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
@@ -91,7 +88,8 @@ func runDoctor(ctx context.Context, c *console, names []string, host string, asJ
 			return &readCloser{in, in.close}, nil
 		},
 		Evaluate: func(ctx context.Context, settings setting.Map, records io.Reader) (doctor.Alarms, error) {
-			return sampleAlarms(ctx, c, settings, records)
+			found, err := sampleAlarms(ctx, c, settings, records)
+			return doctor.Alarms(found), err
 		},
 	}
 	if path, exists := findPlugin(); exists {
@@ -129,38 +127,6 @@ type readCloser struct {
 func (r *readCloser) Close() error {
 	r.close()
 	return nil
-}
-
-// sampleAlarms evaluates records and finds the exclusions with which those that do not look like attacks no longer alert.
-func sampleAlarms(ctx context.Context, c *console, settings setting.Map, records io.Reader) (found doctor.Alarms, err error) {
-	delete(settings, "metrics_listen")
-	f, err := filter.New(settings, func(filter.Level, string) {})
-	if err != nil {
-		return found, err
-	}
-	defer f.Close()
-	t := tuning{console: c, settings: settings, filter: f}
-	e := evaluation{filter: f, keep: true}
-	if err := e.run(ctx, records, func(r *checked) error { return t.collect("", r) }); err != nil {
-		return found, err
-	}
-	attacks := map[string]bool{}
-	for _, s := range suspects(t.alerts) {
-		attacks[s.place] = true
-	}
-	found = doctor.Alarms{Records: f.Counts().Records, Alerts: len(t.alerts), Attacks: len(attacks)}
-	var harmless []falseAlert
-	for _, a := range t.alerts {
-		if !attacks[a.place] {
-			harmless = append(harmless, a)
-		}
-	}
-	t.alerts = harmless
-	exclusions, _, err := t.exclusions()
-	for i := range exclusions {
-		found.Exclusions = append(found.Exclusions, exclusions[i].property())
-	}
-	return found, err
 }
 
 var levelColors = map[doctor.Level]string{doctor.OK: green, doctor.Warn: yellow, doctor.Fail: red}

@@ -14,6 +14,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // maxLine is the size in bytes from which a line is no record.
@@ -211,4 +212,14 @@ func (b *block) judge(e *evaluation, chunk []byte) {
 			r.looks, strange = filter.Looks(event.Body), false
 		}
 	}
+}
+
+// matchedIDs returns the ids of the rules that matched.
+func matchedIDs(v *rules.Verdict) (ids []int) {
+	if v != nil {
+		for i := range v.Matches {
+			ids = append(ids, v.Matches[i].Rule.ID)
+		}
+	}
+	return ids
 }

@@ -1,10 +1,7 @@
 package main
 
 import (
-	"strings"
-
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -98,14 +95,4 @@ func newJSONMatch(x *filter.Explanation, i int) jsonMatch {
 		j.Values = append(j.Values, value)
 	}
 	return j
-}
-
-// mend returns text as JSON can hold it, without the controls that terminals and editors obey and JSON does not escape.
-func mend(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= 0x7f && r < 0xa0 || visible.IsBidi(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
 }

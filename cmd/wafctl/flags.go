@@ -139,3 +139,29 @@ func nearestFlag(known *pflag.FlagSet, name string) string {
 	known.VisitAll(func(flag *pflag.Flag) { names = append(names, "--"+flag.Name) })
 	return setting.Nearest(name, names)
 }
+
+// open returns the filter that the flags describe.
+func (f *flags) open(c *console) (*filter.Filter, error) { return filter.New(f, c.log(false)) }
+
+// wantFiles returns an error when no file is named.
+func wantFiles(names []string) error {
+	if len(names) == 0 {
+		return errors.New("no file (want one or more, or - for standard input)")
+	}
+	return nil
+}
+
+// redacting are the properties that say which secrets a page leaves out.
+var redacting = []string{"redact", "redact_names", "redact_pattern"}
+
+// only returns the properties with the given names.
+func only(table []setting.Property, names ...string) (found []setting.Property) {
+	for _, p := range table {
+		for _, name := range names {
+			if p.Name == name {
+				found = append(found, p)
+			}
+		}
+	}
+	return found
+}

@@ -19,9 +19,6 @@ type intakes struct {
 	stdin io.Reader // nil unless it is listened to
 }
 
-// How long a socket is read after the end was asked for: what the kernel has is taken, what still arrives is not waited for.
-const drainTime = 200 * time.Millisecond
-
 const listenForms = "udp://HOST:PORT, tcp://HOST:PORT or -"
 
 // listen opens all places of the setting listen and begins to receive; settings gets what is wrong.

@@ -12,16 +12,6 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// Exit codes.
-const (
-	exitClean = 0 // nothing alerts
-	exitAlert = 1 // something alerts
-	exitError = 2 // the command could not do what it was asked
-)
-
-// errAlert ends a command that found an alert; there is nothing to print about it.
-var errAlert = errors.New("something alerts")
-
 func main() { os.Exit(execute(context.Background(), newConsole(), os.Args[1:])) }
 
 // execute runs one command line and returns its exit code.

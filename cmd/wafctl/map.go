@@ -69,18 +69,6 @@ The exit code is 0, and 2 on errors, lines that are not JSON among them.`,
 	return cmd
 }
 
-// only returns the properties with the given names.
-func only(table []setting.Property, names ...string) (found []setting.Property) {
-	for _, p := range table {
-		for _, name := range names {
-			if p.Name == name {
-				found = append(found, p)
-			}
-		}
-	}
-	return found
-}
-
 func showMap(c *console, name string) error {
 	text := fieldmap.BuiltInText(name)
 	if text == "" {

@@ -96,7 +96,7 @@ func asFlags(text string) string {
 
 // settingNames returns the names of all settings that are flags of some command.
 func settingNames() (names []string) {
-	for _, p := range slices.Concat(filter.Properties(), receive.Properties(), runFlags) {
+	for _, p := range slices.Concat(filter.Properties(), filter.OutputProperties(), receive.Properties()) {
 		names = append(names, p.Name)
 	}
 	return names

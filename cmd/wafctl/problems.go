@@ -63,3 +63,15 @@ func flatten(err error) []string {
 	}
 	return lines
 }
+
+// named says with which settings an error came up, unless it is that of the other settings.
+func named(what string, err, other error) error {
+	if err == nil || other != nil && err.Error() == other.Error() {
+		return nil
+	}
+	var problems []error
+	for _, line := range flatten(err) {
+		problems = append(problems, fmt.Errorf("%s: %s", what, line))
+	}
+	return errors.Join(problems...)
+}

@@ -68,9 +68,6 @@ records but none is an HTTP transaction. No page is written, and one that is the
 	return cmd
 }
 
-// redacting are the properties that say which secrets a page leaves out.
-var redacting = []string{"redact", "redact_names", "redact_pattern"}
-
 // reporting makes the page.
 type reporting struct {
 	console *console

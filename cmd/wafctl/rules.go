@@ -161,14 +161,6 @@ func listJSON(c *console, w *filter.Filter, all bool) error {
 	return to.Flush()
 }
 
-// severityName returns the name of a severity, "" when a rule has none.
-func severityName(name string) string {
-	if name == "unknown" {
-		return ""
-	}
-	return name
-}
-
 func listTable(c *console, w *filter.Filter, all bool) error {
 	to := lineWriter(c)
 	g := newGrid(c, to, column{title: "RULE", width: ruleWidth}, column{title: "SEVERITY", width: severityWidth},
@@ -188,12 +180,4 @@ func listTable(c *console, w *filter.Filter, all bool) error {
 	}
 	fmt.Fprintf(to, "\n%s of %s listed: %s\n", grouped(listed), count(total, "rule"), printable(w.RuleSet()))
 	return to.Flush()
-}
-
-// level writes a paranoia level; rules outside of CRS have none.
-func level(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return strconv.Itoa(n)
 }
