@@ -37,7 +37,7 @@ The exit code is 0 when nothing differs, 1 when something does, and 2 on errors.
 		RunE: func(cmd *cobra.Command, names []string) error {
 			settings := setting.NewReader(&f, compareFlags)
 			output := settings.Word("output")
-			changed, problem := f.with(with)
+			changed, problem := changedSettings(&f, with)
 			before, beforeErr := f.open(c)
 			if before != nil {
 				defer before.Close()
@@ -77,8 +77,8 @@ The exit code is 0 when nothing differs, 1 when something does, and 2 on errors.
 	return cmd
 }
 
-// with returns the settings of the flags with some of them changed.
-func (f *flags) with(changes []string) (setting.Map, error) {
+// changedSettings returns the settings of the flags with some of them changed.
+func changedSettings(f *flags, changes []string) (setting.Map, error) {
 	changed := maps.Clone(f.values)
 	var problems []error
 	if len(changes) == 0 {

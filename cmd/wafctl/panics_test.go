@@ -57,7 +57,7 @@ func TestPanicOfADeliveryGivesItsAlertsUp(t *testing.T) {
 	}()
 	for n := range 3 {
 		o.put([]delivery.Message{{JSON: bytes.Repeat([]byte("x"), 900)}})
-		require.Eventually(t, func() bool { return int(panics.Load()) == n+1 }, patience, time.Millisecond, "the log panics with each failure")
+		require.Eventually(t, func() bool { return int(panics.Load()) == n+1 }, 30*time.Second, time.Millisecond, "the log panics with each failure")
 		o.told.last = time.Time{}
 	}
 	close(o.ending)

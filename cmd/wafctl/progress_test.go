@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -50,12 +48,4 @@ func TestShortInputsAndPipesShowNoProgress(t *testing.T) {
 		require.Equal(t, exitClean, got.code)
 		require.Empty(t, got.err)
 	}
-}
-
-func TestSizesOfAllInputsMustBeKnown(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "records")
-	require.NoError(t, os.WriteFile(path, make([]byte, 7), 0o600))
-	require.Equal(t, int64(14), sizeOf([]string{path, path, "missing"}))
-	require.Equal(t, int64(-1), sizeOf([]string{path, "-"}))
-	require.Equal(t, int64(-1), sizeOf([]string{path, os.DevNull}))
 }

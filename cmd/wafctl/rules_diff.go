@@ -86,7 +86,7 @@ func diffTable(c *console, d *rules.Difference) error {
 		g.title()
 	}
 	row := func(what, color string, r *rules.Loaded, note string) {
-		g.row(cell{what, color}, cell{text: strconv.Itoa(r.ID)}, cell{text: r.File + ":" + strconv.Itoa(r.Line)}, cell{text: note + r.Message})
+		g.row(cell{text: what, color: color}, cell{text: strconv.Itoa(r.ID)}, cell{text: r.File + ":" + strconv.Itoa(r.Line)}, cell{text: note + r.Message})
 	}
 	for i := range d.Added {
 		row("added", green, &d.Added[i], "")
@@ -102,7 +102,7 @@ func diffTable(c *console, d *rules.Difference) error {
 		row("changed", yellow, &d.Changed[i].After, note)
 	}
 	for _, s := range d.Settings {
-		g.row(cell{"setting", yellow}, cell{}, cell{text: s.Name},
+		g.row(cell{text: "setting", color: yellow}, cell{}, cell{text: s.Name},
 			cell{text: cmp.Or(s.Before, "none") + " → " + cmp.Or(s.After, "none")})
 	}
 	fmt.Fprintln(to, printable(d.String()))
