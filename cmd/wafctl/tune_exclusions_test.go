@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/stretchr/testify/require"
 )
 
@@ -57,7 +58,7 @@ func TestExclusionsOfArraysSilenceTheirRecords(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			clean := strings.Join(c.clean, "")
 			got := wafctl(strings.NewReader(clean), nil, "tune", small, "--rule-packs", "off", "--output", "property", "-")
-			require.Equal(t, exitAlert, got.code)
+			require.Equal(t, cli.ExitAlert, got.code)
 			require.Empty(t, got.err, "SQL alone is no evidence of an attack")
 			property := strings.TrimSpace(got.out)
 			require.Equal(t, "942100:"+c.want+",942190:"+c.want, property)
@@ -67,9 +68,9 @@ func TestExclusionsOfArraysSilenceTheirRecords(t *testing.T) {
 			for _, with := range [][]string{{small, "--exclude-rules", property}, {small + "," + file}} {
 				args := append([]string{"check", "--rule-packs", "off", "-"}, with...)
 				got = wafctl(strings.NewReader(clean), nil, args...)
-				require.Equal(t, exitClean, got.code, got.out+got.err)
+				require.Equal(t, cli.ExitClean, got.code, got.out+got.err)
 				for _, other := range c.others {
-					require.Equal(t, exitAlert, wafctl(strings.NewReader(other), nil, args...).code, other)
+					require.Equal(t, cli.ExitAlert, wafctl(strings.NewReader(other), nil, args...).code, other)
 				}
 			}
 		})
@@ -85,5 +86,5 @@ func TestIndexesMergeForTheCoreRuleSet(t *testing.T) {
 	got := wafctl(strings.NewReader(clean.String()), nil, "tune", "--output", "property", "-")
 	require.Equal(t, `942100:ARGS:/^json\.jobs\.\d+\.desc$/,942190:ARGS:/^json\.jobs\.\d+\.desc$/`, strings.TrimSpace(got.out))
 	got = wafctl(strings.NewReader(clean.String()), nil, "check", "--exclude-rules", strings.TrimSpace(got.out), "-")
-	require.Equal(t, exitClean, got.code, got.out+got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.out+got.err)
 }
