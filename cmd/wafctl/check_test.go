@@ -19,6 +19,8 @@ import (
 	"github.com/mattn/go-runewidth"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
@@ -31,9 +33,9 @@ type result struct {
 }
 
 // wafctl runs one command line in this process.
-func wafctl(stdin io.Reader, change func(*console), args ...string) result {
+func wafctl(stdin io.Reader, change func(*cli.Console), args ...string) result {
 	var out, err bytes.Buffer
-	c := &console{in: stdin, out: &out, err: &err}
+	c := &cli.Console{In: stdin, Out: &out, Err: &err}
 	if change != nil {
 		change(c)
 	}
@@ -74,18 +76,18 @@ func records(t *testing.T) string {
 
 func TestCheckPrintsATable(t *testing.T) {
 	in := records(t)
-	for name, change := range map[string]func(*console){
+	for name, change := range map[string]func(*cli.Console){
 		"table-plain.txt":    nil,
-		"table-terminal.txt": func(c *console) { c.width, c.color = 180, true },
-		"table-narrow.txt":   func(c *console) { c.width = 100 },
-		"table-80.txt":       func(c *console) { c.width = 80 },
+		"table-terminal.txt": func(c *cli.Console) { c.Width, c.Color = 180, true },
+		"table-narrow.txt":   func(c *cli.Console) { c.Width = 100 },
+		"table-80.txt":       func(c *cli.Console) { c.Width = 80 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := wafctl(strings.NewReader(in), change, "check", "-")
-			require.Equal(t, exitAlert, got.code)
+			require.Equal(t, cli.ExitAlert, got.code)
 			require.Empty(t, got.err)
 			golden(t, name, got.out)
-			requireNoControls(t, strings.NewReplacer(bold, "", red, "", green, "", yellow, "", magenta, "", cyan, "", plain, "").Replace(got.out))
+			requireNoControls(t, strings.NewReplacer(cli.Bold, "", cli.Red, "", cli.Green, "", cli.Yellow, "", cli.Magenta, "", cli.Cyan, "", cli.Plain, "").Replace(got.out))
 		})
 	}
 }
@@ -95,8 +97,8 @@ func TestTablesFitNarrowTerminals(t *testing.T) {
 		{"check", "-"}, {"compare", "--with", "alert_on=match", "-"}, {"check", "--profile", byRules, "--rule-packs", "off", "-"},
 		{"tune", byRules, "--rule-packs", "off", "-"}, {"rules"}, {"rules", "--gate"}, {"rules", "--field-map", "nginx"},
 	} {
-		got := wafctl(strings.NewReader(attack+"\n"+encoded), func(c *console) { c.width = 80 }, args...)
-		require.NotEqual(t, exitError, got.code, got.err)
+		got := wafctl(strings.NewReader(attack+"\n"+encoded), func(c *cli.Console) { c.Width = 80 }, args...)
+		require.NotEqual(t, cli.ExitError, got.code, got.err)
 		table, _, _ := strings.Cut(got.out, "\nREMOVES: ") // sentences follow
 		for line := range strings.Lines(table) {
 			inColumns := strings.Count(line, "  ") > 1
@@ -109,13 +111,13 @@ func TestTablesFitNarrowTerminals(t *testing.T) {
 func requireNoControls(t *testing.T, text string) {
 	t.Helper()
 	for line := range strings.Lines(text) {
-		require.Equal(t, line, printable(strings.TrimSuffix(line, "\n"))+"\n")
+		require.Equal(t, line, cli.Printable(strings.TrimSuffix(line, "\n"))+"\n")
 	}
 }
 
 func TestCheckPrintsOneObjectARecord(t *testing.T) {
 	got := wafctl(strings.NewReader(records(t)+"not json\n"+clean), nil, "check", "--output", "json", "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	golden(t, "check.json", got.out)
 	golden(t, "check.err", got.err)
 }
@@ -142,18 +144,18 @@ func TestExitCodesOfCheck(t *testing.T) {
 		args []string
 		code int
 	}{
-		"nothing":                   {"", nil, exitClean},
-		"clean":                     {clean, nil, exitClean},
-		"nothing that is HTTP":      {dns + "\nstarted", nil, exitError},
-		"something that is HTTP":    {dns + "\n" + clean, nil, exitClean},
-		"a plain attack":            {plainAttack, nil, exitAlert},
-		"a plain clean request":     {plainClean + "\nstarted", nil, exitClean},
-		"an attack":                 {attack, nil, exitAlert},
-		"an attack below the limit": {attack, []string{"--anomaly-inbound", "1000"}, exitClean},
-		"any match":                 {attack, []string{"--anomaly-inbound", "1000", "--alert-on", "match"}, exitAlert},
-		"its rules excluded":        {attack, []string{"--exclude-rules", "930000-932999", "--exclude-rules=tag:attack-generic"}, exitClean},
-		"not JSON":                  {attack + "\nnot json", nil, exitError},
-		"an unknown flag":           {attack, []string{"--unknown"}, exitError},
+		"nothing":                   {"", nil, cli.ExitClean},
+		"clean":                     {clean, nil, cli.ExitClean},
+		"nothing that is HTTP":      {dns + "\nstarted", nil, cli.ExitError},
+		"something that is HTTP":    {dns + "\n" + clean, nil, cli.ExitClean},
+		"a plain attack":            {plainAttack, nil, cli.ExitAlert},
+		"a plain clean request":     {plainClean + "\nstarted", nil, cli.ExitClean},
+		"an attack":                 {attack, nil, cli.ExitAlert},
+		"an attack below the limit": {attack, []string{"--anomaly-inbound", "1000"}, cli.ExitClean},
+		"any match":                 {attack, []string{"--anomaly-inbound", "1000", "--alert-on", "match"}, cli.ExitAlert},
+		"its rules excluded":        {attack, []string{"--exclude-rules", "930000-932999", "--exclude-rules=tag:attack-generic"}, cli.ExitClean},
+		"not JSON":                  {attack + "\nnot json", nil, cli.ExitError},
+		"an unknown flag":           {attack, []string{"--unknown"}, cli.ExitError},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := wafctl(strings.NewReader(c.in), nil, append(append([]string{"check"}, c.args...), "-")...)
@@ -165,7 +167,7 @@ func TestExitCodesOfCheck(t *testing.T) {
 func TestAllProblemsOfACommandLineAreTold(t *testing.T) {
 	got := wafctl(nil, nil, "check", "--emit-formt", "msa", "--alert-on=everything", "--blocking-paranoia", "9", "--output", "yaml",
 		"--field-map", "missing.key", "--rules", "missing.conf", "--keep", "all", "--keep", "alerts", "-x")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Empty(t, got.out)
 	golden(t, "problems.err", got.err)
 }
@@ -185,7 +187,7 @@ func TestCommandLinesThatAreRefused(t *testing.T) {
 	} {
 		t.Run(line, func(t *testing.T) {
 			got := wafctl(nil, nil, strings.Fields(line)...)
-			require.Equal(t, exitError, got.code)
+			require.Equal(t, cli.ExitError, got.code)
 			require.Contains(t, got.err, want)
 		})
 	}
@@ -206,11 +208,11 @@ func TestCompressedFilesAreRead(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, packed.Bytes(), 0o600))
 		for _, args := range [][]string{{"check", path}, {"check", "-"}} {
 			got := wafctl(bytes.NewReader(packed.Bytes()), nil, args...)
-			require.Equal(t, exitAlert, got.code, got.err)
+			require.Equal(t, cli.ExitAlert, got.code, got.err)
 			require.Contains(t, got.out, "2 records: 1 alert, 1 clean, 0 not HTTP\n")
 		}
 		cut := wafctl(bytes.NewReader(packed.Bytes()[:packed.Len()-9]), nil, "check", "-")
-		require.Equal(t, exitError, cut.code)
+		require.Equal(t, cli.ExitError, cut.code)
 		require.Contains(t, cut.err, "unexpected EOF")
 	}
 }
@@ -224,7 +226,7 @@ func TestSeveralFilesAreNamed(t *testing.T) {
 	got := wafctl(nil, nil, "check", a, b)
 	require.Contains(t, got.out, a+":2  -  ")
 	require.Contains(t, got.out, filepath.Join(dir, `b\x1b`)+":1  -  ")
-	narrow := wafctl(nil, func(c *console) { c.width = 100 }, "check", a, b)
+	narrow := wafctl(nil, func(c *cli.Console) { c.Width = 100 }, "check", a, b)
 	require.Regexp(t, `(?m)^….*/a:2  -  +CRITICAL`, narrow.out, "the number of the line is not cut")
 	got = wafctl(nil, nil, "check", "--output", "json", a, b)
 	require.Contains(t, got.out, `{"file":"`+a+`","line":2,"http":true,"alert":true`)
@@ -265,15 +267,15 @@ func TestMemoryDoesNotGrowWithTheInput(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	got := wafctl(source, nil, "check", "-")
-	require.Equal(t, exitError, got.code, got.err)
+	require.Equal(t, cli.ExitError, got.code, got.err)
 	require.Contains(t, got.out, "100,000 records: 0 alerts, 0 clean, 100,000 not HTTP")
 	require.Less(t, int64(source.most)-int64(before.HeapAlloc), int64(60<<20), "of an input of %d MB", records*len(line)>>20)
 }
 
 func TestLongLinesAreToldAndLeftOut(t *testing.T) {
-	long := `{"URL":"` + strings.Repeat("x", maxLine) + "\"}\n"
+	long := `{"URL":"` + strings.Repeat("x", evaluation.MaxLine) + "\"}\n"
 	got := wafctl(strings.NewReader(clean+"\n"+long+attack), nil, "check", "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "wafctl: standard input:2: longer than 16 MiB\n")
 	require.Contains(t, got.out, "      3  -  ")
 }
@@ -308,7 +310,7 @@ SecRule ARGS|ARGS_NAMES|REQUEST_HEADERS|REQUEST_COOKIES_NAMES|REQUEST_URI|REQUES
 				args = append(args, "--rules", rules, "--rule-packs", "off")
 			}
 			got := wafctl(strings.NewReader(secretive), nil, append(args, "-")...)
-			require.NotEqual(t, exitError, got.code, got.err)
+			require.NotEqual(t, cli.ExitError, got.code, got.err)
 			require.NotContains(t, strings.ToLower(got.out+got.err), "zq7xy9wv2kp4")
 			require.Negative(t, strings.IndexFunc(got.out+got.err, visible.IsBidi))
 			if !slices.Contains([]string{"json", "no alert", "report"}, name) {

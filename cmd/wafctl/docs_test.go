@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	listening "github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
@@ -35,7 +36,7 @@ func TestConfigurationPageIsCurrent(t *testing.T) {
 		return valueTable(slices.DeleteFunc(table, func(p setting.Property) bool { return !belongs(p.Name) }))
 	}
 	pace := []string{"reload_interval", "inspect_budget"} // say nothing of alerts
-	isWriting := func(name string) bool { return slices.Contains(writing, name) && !slices.Contains(pace, name) }
+	isWriting := func(name string) bool { return slices.Contains(cli.Writing, name) && !slices.Contains(pace, name) }
 	requireCurrent(t, filepath.Join(docs, "configuration.md"), map[string]string{
 		"rules": part(filter.Properties(), func(name string) bool {
 			return slices.Contains(ofRules, name) && !slices.Contains(crsDetails, name)
@@ -136,7 +137,7 @@ func TestExamplesOfPagesAreReal(t *testing.T) {
 			b.WriteString("```console\n")
 			for _, shown := range examplesOf(consoleBlock.FindStringSubmatch(block)[1]) {
 				ran++
-				got := shown.run(t)
+				got := shown.Run(t)
 				if comparable(got) == comparable(shown.output) {
 					got = shown.output
 				}
@@ -179,9 +180,9 @@ func comparable(output string) string {
 // word is a word of a command line as a shell reads it; the pages need no more of a shell.
 var word = regexp.MustCompile(`'([^']*)'|\S+`)
 
-// run runs the command where the examples are. A command may read a file with "<" and show only some of its lines with "| head"
+// Run runs the command where the examples are. A command may read a file with "<" and show only some of its lines with "| head"
 // and "| tail".
-func (x *example) run(t *testing.T) string {
+func (x *example) Run(t *testing.T) string {
 	t.Helper()
 	t.Chdir(filepath.Join(docs, "examples"))
 	defer t.Chdir("../../cmd/wafctl")
@@ -202,8 +203,8 @@ func (x *example) run(t *testing.T) string {
 		}
 	}
 	require.Equal(t, "wafctl", args[0], x.command)
-	got := wafctl(strings.NewReader(stdin), func(c *console) { c.width = 110 }, args[1:]...)
-	require.NotEqual(t, exitError, got.code, "%s\n%s", x.command, got.err)
+	got := wafctl(strings.NewReader(stdin), func(c *cli.Console) { c.Width = 110 }, args[1:]...)
+	require.NotEqual(t, cli.ExitError, got.code, "%s\n%s", x.command, got.err)
 	return cutLines(t, got.out+got.err, filters)
 }
 

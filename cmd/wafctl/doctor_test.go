@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 )
 
@@ -58,10 +59,10 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	require.NoError(t, err)
 	t.Setenv("PATH", "")
 	t.Chdir(patient(t))
-	got := wafctl(nil, func(c *console) { c.width = 80 }, "doctor", "waf.conf")
+	got := wafctl(nil, func(c *cli.Console) { c.Width = 80 }, "doctor", "waf.conf")
 	asJSON := wafctl(nil, nil, "doctor", "--output", "json", "waf.conf")
 	t.Chdir(here)
-	require.Equal(t, exitError, got.code, got.err)
+	require.Equal(t, cli.ExitError, got.code, got.err)
 	require.Empty(t, got.err, "all is in the list")
 	for line := range strings.Lines(got.out) {
 		require.LessOrEqual(t, len([]rune(line)), 81, line)
@@ -72,7 +73,7 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(page), shown, "the page shows what the command prints")
 
-	require.Equal(t, exitError, asJSON.code)
+	require.Equal(t, cli.ExitError, asJSON.code)
 	levels := map[string]int{}
 	for line := range strings.Lines(asJSON.out) {
 		var f struct{ Check, Level, Text string }
@@ -90,9 +91,9 @@ func TestDoctorIsContentWithWhatInitWrites(t *testing.T) {
 	require.NoError(t, os.WriteFile(host, []byte("#!/bin/sh\necho 'Fluent Bit v5.1.1'\n"), 0o755))
 	require.NoError(t, os.WriteFile("out_waf.so", nil, 0o644))
 	got := wafctl(nil, nil, "init", "-o", "waf.yaml", "--host", "shop.example", "--plugin", "out_waf.so", "access.log")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	got = wafctl(nil, nil, "doctor", "--fluent-bit", host, "waf.yaml")
-	require.Equal(t, exitClean, got.code, got.out)
+	require.Equal(t, cli.ExitClean, got.code, got.out)
 	require.Contains(t, got.out, "0 warnings, 0 failed")
 }
 
@@ -117,7 +118,7 @@ func TestDoctorExplainsWhatItCannotRead(t *testing.T) {
 		"--output: unknown":      {"--output", "xml", "a", "b"},
 	} {
 		got := wafctl(nil, nil, append([]string{"doctor"}, args...)...)
-		require.Equal(t, exitError, got.code)
+		require.Equal(t, cli.ExitError, got.code)
 		require.Contains(t, got.err, want)
 	}
 }

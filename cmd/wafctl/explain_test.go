@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/check"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/stretchr/testify/require"
 )
 
@@ -15,18 +17,18 @@ const (
 )
 
 func TestExplanationOfARecord(t *testing.T) {
-	for name, change := range map[string]func(*console){
-		"explain.txt": nil, "explain-color.txt": func(c *console) { c.width, c.color = 120, true },
+	for name, change := range map[string]func(*cli.Console){
+		"explain.txt": nil, "explain-color.txt": func(c *cli.Console) { c.Width, c.Color = 120, true },
 	} {
 		got := wafctl(strings.NewReader(clean+"\n"+encoded), change, "check", "--explain", "--line", "2", byRules, "-")
-		require.Equal(t, exitAlert, got.code, got.err)
+		require.Equal(t, cli.ExitAlert, got.code, got.err)
 		golden(t, name, got.out)
 	}
 }
 
 func TestExplanationsAreOfEveryKind(t *testing.T) {
 	got := wafctl(strings.NewReader(clean+"\n"+`{"L7_PROTOCOL":"dns","METHOD":"GET","URL":"/"}`+"\n{\"a\":1}\n{"), nil, "check", "--explain", byRules, "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.out, "standard input:1: clean, read with the field map nano\n")
 	require.Contains(t, got.out, "standard input:2: not HTTP, says the field map nano\n")
 	require.Contains(t, got.out, "standard input:3: not HTTP: no field map knows its keys\n")
@@ -36,15 +38,18 @@ func TestExplanationsAreOfEveryKind(t *testing.T) {
 
 func TestExplanationAsJSON(t *testing.T) {
 	got := wafctl(strings.NewReader(encoded), nil, "check", "--explain", "--output", "json", byRules, "-")
-	require.Equal(t, exitAlert, got.code, got.err)
-	var x jsonExplanation
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
+	var x check.JSONExplanation
 	require.NoError(t, json.Unmarshal([]byte(got.out), &x))
 	require.True(t, x.HTTP && x.Alert)
-	require.Equal(t, &jsonSum{5, 5}, x.Inbound)
+	require.Equal(t, &check.JSONSum{Score: 5, Limit: 5}, x.Inbound)
 	require.Len(t, x.Matches, 1)
 	require.Equal(t, "found in REQUEST_METHOD", x.Matches[0].Data)
-	require.Equal(t, []jsonStep{
-		{"", "%2Fx%2F..%2FETC/passwd\x1b"}, {"urlDecodeUni", "/x/../ETC/passwd\x1b"}, {"normalizePath", "/ETC/passwd\x1b"}, {"lowercase", "/etc/passwd\x1b"},
+	require.Equal(t, []check.JSONStep{
+		{Value: "%2Fx%2F..%2FETC/passwd\x1b"},
+		{Transformation: "urlDecodeUni", Value: "/x/../ETC/passwd\x1b"},
+		{Transformation: "normalizePath", Value: "/ETC/passwd\x1b"},
+		{Transformation: "lowercase", Value: "/etc/passwd\x1b"},
 	}, x.Matches[0].Values[0].Steps)
 }
 
@@ -52,7 +57,7 @@ func TestExplanationOfTheCoreRuleSet(t *testing.T) {
 	sample, err := os.ReadFile("../../testdata/nano-sample.json")
 	require.NoError(t, err)
 	got := wafctl(strings.NewReader(string(sample)), nil, "check", "--explain", "-")
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Contains(t, got.out, "932160  CRITICAL  Remote Command Execution: Unix Shell Code Found\n")
 	require.Contains(t, got.out, "\n    ARGS:t = ../../etc/passwd\n      as it came                ../../etc/passwd\n      t:cmdLine")
 	require.Contains(t, got.out, "33, alerts from 5\n")
@@ -61,7 +66,7 @@ func TestExplanationOfTheCoreRuleSet(t *testing.T) {
 func TestExplanationsShortenLongLinesUnlessFull(t *testing.T) {
 	long := strings.Replace(encoded, "p=1", "p="+strings.Repeat("x", 300), 1)
 	for _, width := range []int{0, 80} {
-		set := func(c *console) { c.width = width }
+		set := func(c *cli.Console) { c.Width = width }
 		got := wafctl(strings.NewReader(long), set, "check", "--explain", byRules, "-")
 		require.NotContains(t, got.out, strings.Repeat("x", 120))
 		require.Contains(t, got.out, "xxx…\n")
@@ -75,6 +80,6 @@ func TestExplanationsShortenLongLinesUnlessFull(t *testing.T) {
 func TestLineGoesWithExplain(t *testing.T) {
 	require.Contains(t, wafctl(nil, nil, "check", "--line", "2", "-").err, "--line: goes with --explain")
 	got := wafctl(strings.NewReader(clean), nil, "check", "--explain", "--line", "2", byRules, "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "--line 2: no record there in standard input")
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 )
 
@@ -48,7 +49,7 @@ func TestFieldMapsPageIsCurrent(t *testing.T) {
 	}
 
 	own := wafctl(nil, nil, "map", "--field-map", write("own.yaml", codeBlock(t, page, "map")), write("access.ndjson", codeBlock(t, page, "record")))
-	require.Equal(t, exitClean, own.code, own.err)
+	require.Equal(t, cli.ExitClean, own.code, own.err)
 	output := "\n```\n$ wafctl map --field-map own.yaml access.ndjson\n" + strings.TrimRight(strings.ReplaceAll(own.out, dir+"/", ""), "\n")
 	want := replaced(t, page, "output", "\n```\n\n- **name**", output)
 	want = replaced(t, want, "built-in maps", "\n\n`wafctl map --show", "\n| name | source |\n|---|---|"+builtInTable(t))
@@ -66,7 +67,7 @@ func TestFieldMapsPageIsCurrent(t *testing.T) {
 		require.Contains(t, got.out, argument)
 	}
 	got = wafctl(strings.NewReader(codeBlock(t, page, "other record")), nil, "check", "--field-map", other, "-")
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Regexp(t, `94\d\d\d\d`, got.out)
 }
 
@@ -107,7 +108,7 @@ func TestPlainLinesOfTheFieldMapsPageAreRead(t *testing.T) {
 			line = strings.ReplaceAll(line, " ", "\t") + strings.Repeat("\t-", 20)
 		}
 		got := wafctl(strings.NewReader(line), nil, "map", "-")
-		require.Equal(t, exitClean, got.code, got.err)
+		require.Equal(t, cli.ExitClean, got.code, got.err)
 		require.Contains(t, got.out, "    GET / HTTP/", line)
 		require.Contains(t, got.out, "from 192.0.2.10", line)
 		require.Contains(t, got.out, "User-Agent: curl/8.5.0", line+got.out)

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 )
@@ -20,14 +21,14 @@ import (
 func TestVersionNamesEngineAndRules(t *testing.T) {
 	for _, command := range []string{"version", "--version", "-v"} {
 		got := wafctl(nil, nil, command)
-		require.Equal(t, exitClean, got.code)
+		require.Equal(t, cli.ExitClean, got.code)
 		require.Regexp(t, `^wafctl \S+\nCoraza \S.*\nOWASP CRS \S.*\ngo1\S+ \w+/\w+\n$`, got.out)
 	}
 }
 
 // commands returns all commands by their names, the root as "".
 func commands() map[string]*cobra.Command {
-	root := newRoot(&console{in: strings.NewReader(""), out: io.Discard, err: io.Discard}, nil)
+	root := newRoot(&cli.Console{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, nil)
 	all := map[string]*cobra.Command{"": root}
 	for _, cmd := range root.Commands() {
 		if cmd.IsAvailableCommand() && cmd.Name() != "help" {
@@ -39,8 +40,8 @@ func commands() map[string]*cobra.Command {
 
 func TestHelpListsTheFlagsThatMatter(t *testing.T) {
 	for name := range commands() {
-		got := wafctl(nil, func(c *console) { c.width = 80 }, strings.Fields(name+" --help")...)
-		require.Equal(t, exitClean, got.code)
+		got := wafctl(nil, func(c *cli.Console) { c.Width = 80 }, strings.Fields(name+" --help")...)
+		require.Equal(t, cli.ExitClean, got.code)
 		require.Empty(t, got.err)
 		golden(t, "help-"+name+".txt", got.out)
 		_, flags, _ := strings.Cut(got.out, "\nFlags\n")
@@ -54,7 +55,7 @@ func TestHelpListsTheFlagsThatMatter(t *testing.T) {
 
 func TestEssentialFlagsAreThoseOfCommands(t *testing.T) {
 	all := commands()
-	for name, flags := range essential {
+	for name, flags := range cli.Essential {
 		require.Contains(t, all, name)
 		require.LessOrEqual(t, len(strings.Fields(flags)), 10, name)
 		for _, flag := range strings.Fields(flags) {
@@ -67,7 +68,7 @@ func TestHelpAllNamesEveryFlag(t *testing.T) {
 	for name, cmd := range commands() {
 		for _, form := range []string{name + " --help --all", "help " + name + " --all"} {
 			got := wafctl(nil, nil, strings.Fields(form)...)
-			require.Equal(t, exitClean, got.code, got.err)
+			require.Equal(t, cli.ExitClean, got.code, got.err)
 			cmd.Flags().VisitAll(func(flag *pflag.Flag) {
 				require.Equal(t, !flag.Hidden, regexp.MustCompile(`(?m)^  .{4}--`+flag.Name+`\b`).MatchString(got.out), "%s: %s", form, flag.Name)
 			})
@@ -78,7 +79,7 @@ func TestHelpAllNamesEveryFlag(t *testing.T) {
 	for _, p := range filter.Properties() {
 		flag := check.Flags().Lookup(strings.ReplaceAll(p.Name, "_", "-"))
 		require.NotNil(t, flag, p.Name)
-		require.Equal(t, slices.Contains(writing, p.Name), flag.Hidden, p.Name)
+		require.Equal(t, slices.Contains(cli.Writing, p.Name), flag.Hidden, p.Name)
 	}
 }
 
@@ -86,7 +87,7 @@ func TestHelpShowsWhatKindOfValueAFlagTakes(t *testing.T) {
 	wrong := []string{"run"}
 	for name, cmd := range commands() {
 		cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-			if _, isSetting := flag.Value.(*flagValue); !isSetting {
+			if _, isSetting := flag.Value.(*cli.FlagValue); !isSetting {
 				return
 			}
 			require.NotEmpty(t, flag.Value.Type(), "%s --%s", name, flag.Name)
@@ -99,7 +100,7 @@ func TestHelpShowsWhatKindOfValueAFlagTakes(t *testing.T) {
 	t.Chdir(t.TempDir()) // one of the flags names a file to write
 	refused := wafctl(strings.NewReader(""), nil, wrong...).err
 	commands()["run"].Flags().VisitAll(func(flag *pflag.Flag) {
-		require.Equal(t, flag.Value.Type() == onOff, strings.Contains(refused, "--"+flag.Name+": malformed switch"), flag.Name)
+		require.Equal(t, flag.Value.Type() == cli.OnOff, strings.Contains(refused, "--"+flag.Name+": malformed switch"), flag.Name)
 	})
 }
 
@@ -110,14 +111,14 @@ func TestProblemsSpellSettingsAsFlags(t *testing.T) {
 
 func TestQuietCommandsPrintProblemsOnly(t *testing.T) {
 	for line, code := range map[string]int{
-		"check -q -": exitAlert, "check -q --explain -": exitAlert, "compare --quiet --with anomaly_inbound=50 -": exitAlert,
-		"run -q --listen - --alert-to off": exitClean, "report -q -o /dev/null -": exitClean,
+		"check -q -": cli.ExitAlert, "check -q --explain -": cli.ExitAlert, "compare --quiet --with anomaly_inbound=50 -": cli.ExitAlert,
+		"run -q --listen - --alert-to off": cli.ExitClean, "report -q -o /dev/null -": cli.ExitClean,
 	} {
-		got := wafctl(strings.NewReader(attack), func(c *console) { c.width, c.barWidth = 80, 80 }, strings.Fields(line)...)
+		got := wafctl(strings.NewReader(attack), func(c *cli.Console) { c.Width, c.BarWidth = 80, 80 }, strings.Fields(line)...)
 		require.Equal(t, result{code: code}, got, line)
 	}
 	got := wafctl(strings.NewReader(attack+"\nnot json"), nil, "check", "-q", "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Equal(t, "wafctl: standard input:2: not JSON at byte 1 (want an object)\nwafctl: 1 line could not be read\n", got.err)
 }
 
@@ -140,7 +141,7 @@ func TestShellsCompleteValues(t *testing.T) {
 	} {
 		before, typed, _ := strings.Cut(line, "|")
 		got := wafctl(nil, nil, append(append([]string{"__complete"}, strings.Fields(before)...), typed)...)
-		require.Equal(t, exitClean, got.code, got.err)
+		require.Equal(t, cli.ExitClean, got.code, got.err)
 		lines := strings.Split(strings.TrimSpace(got.out), "\n")
 		require.Equal(t, want, lines[:len(lines)-1], line)
 	}

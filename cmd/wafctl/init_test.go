@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 )
 
@@ -34,7 +35,7 @@ func TestInitWritesAPipelineAndExplainsTheSource(t *testing.T) {
 	dir := inDir(t, "access.log", combinedLines)
 	got := wafctl(nil, nil, "init", "--plugin", "/lib/out_waf.so", "access.log")
 	t.Chdir(here)
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	golden(t, "init.yaml", strings.ReplaceAll(got.out, dir, "DIR"))
 	golden(t, "init.err", got.err)
 	for line := range strings.Lines(got.err) {
@@ -46,7 +47,7 @@ func TestInitReplacesNothingUnlessForced(t *testing.T) {
 	dir := inDir(t, "access.log", combinedLines)
 	require.NoError(t, os.WriteFile("waf.yaml", []byte("mine"), 0o644))
 	got := wafctl(nil, nil, "init", "-o", "waf.yaml", "access.log")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "waf.yaml exists (--force replaces it)")
 	text, err := os.ReadFile("waf.yaml")
 	require.NoError(t, err)
@@ -54,12 +55,12 @@ func TestInitReplacesNothingUnlessForced(t *testing.T) {
 
 	require.NoError(t, os.WriteFile("new.map.yaml", []byte("mine"), 0o644))
 	got = wafctl(nil, nil, "init", "-o", "new.yaml", "--host", "shop.example", "access.log")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "new.map.yaml exists")
 	require.NoFileExists(t, "new.yaml", "all files are looked at before one is written")
 
 	got = wafctl(nil, nil, "init", "-o", "waf.yaml", "--force", "access.log")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	require.Contains(t, got.out, "Start:   fluent-bit -c waf.yaml")
 	c, err := fluentbit.Read("waf.yaml")
 	require.NoError(t, err)
@@ -71,7 +72,7 @@ func pipelineOf(t *testing.T, stdin io.Reader, args ...string) (*fluentbit.Confi
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "waf.yaml")
 	got := wafctl(stdin, nil, append([]string{"init", "-o", path}, args...)...)
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	c, err := fluentbit.Read(path)
 	require.NoError(t, err)
 	require.Empty(t, c.Misuses())
@@ -180,7 +181,7 @@ func TestInitExplainsWhatItCannotDo(t *testing.T) {
 		{[]string{"--host", "shop.example", "app.log"}, []string{"--host: writes a field map beside the pipeline, so it needs -o FILE"}},
 	} {
 		got := wafctl(strings.NewReader(""), nil, append([]string{"init"}, c.args...)...)
-		require.Equal(t, exitError, got.code, c.args)
+		require.Equal(t, cli.ExitError, got.code, c.args)
 		for _, want := range c.want {
 			require.Contains(t, got.err, want, c.args)
 		}

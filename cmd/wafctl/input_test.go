@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/klauspost/compress/zstd"
 	"github.com/stretchr/testify/require"
 )
@@ -40,14 +42,14 @@ func TestEveryCommandReadsCompressedFilesAndTheStandardInput(t *testing.T) {
 			args = append(args, byRules, "--rule-packs", "off")
 		}
 		want := wafctl(strings.NewReader(text), nil, append(args, "-")...)
-		require.NotEqual(t, exitError, want.code, want.err)
+		require.NotEqual(t, cli.ExitError, want.code, want.err)
 		for method, content := range packed(t, text) {
 			require.Equal(t, steady(want.out), steady(wafctl(bytes.NewReader(content), nil, append(args, "-")...).out), "%s, %s", name, method)
 			path := filepath.Join(t.TempDir(), "records")
 			require.NoError(t, os.WriteFile(path, content, 0o600))
 			got := wafctl(nil, nil, append(args, path)...)
 			require.Equal(t, want.code, got.code, "%s, %s: %s", name, method, got.err)
-			require.Equal(t, steady(want.out), steady(strings.ReplaceAll(got.out, path, stdinName)), "%s, %s", name, method)
+			require.Equal(t, steady(want.out), steady(strings.ReplaceAll(got.out, path, evaluation.StdinName)), "%s, %s", name, method)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/install"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -13,7 +15,7 @@ import (
 func built(t *testing.T, content string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{outputObject, inputObject} {
+	for _, name := range []string{install.OutputObject, install.InputObject} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(name+content), 0o600))
 	}
 	return dir
@@ -22,8 +24,8 @@ func built(t *testing.T, content string) string {
 func requireInstalled(t *testing.T, dir, content string) {
 	t.Helper()
 	for name, want := range map[string]string{
-		outputObject: outputObject + content, filterObject: outputObject + content, inputObject: inputObject + content,
-		pluginList: "[PLUGINS]\n    Path " + dir + "/out_waf.so\n    Path " + dir + "/flb-filter_waf.so\n    Path " + dir + "/in_nano.so\n",
+		install.OutputObject: install.OutputObject + content, install.FilterObject: install.OutputObject + content, install.InputObject: install.InputObject + content,
+		install.PluginList: "[PLUGINS]\n    Path " + dir + "/out_waf.so\n    Path " + dir + "/flb-filter_waf.so\n    Path " + dir + "/in_nano.so\n",
 	} {
 		got, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
@@ -40,20 +42,20 @@ func requireInstalled(t *testing.T, dir, content string) {
 func TestInstallReplacesFilesUnderARunningProgram(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "on the way")
 	got := wafctl(nil, nil, "install", "--from", built(t, "1"), dir)
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	assert.Contains(t, got.out, "plugins_file: "+dir+"/plugins.conf\n")
 	requireInstalled(t, dir, "1")
 
-	open, err := os.Open(filepath.Join(dir, outputObject)) // as a Fluent Bit has it
+	open, err := os.Open(filepath.Join(dir, install.OutputObject)) // as a Fluent Bit has it
 	require.NoError(t, err)
 	defer open.Close()
 	got = wafctl(nil, nil, "install", "--from", built(t, "2"), dir)
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	requireInstalled(t, dir, "2")
 	old := make([]byte, 100)
 	n, err := open.Read(old)
 	require.NoError(t, err)
-	require.Equal(t, outputObject+"1", string(old[:n]), "the old file stays as it was")
+	require.Equal(t, install.OutputObject+"1", string(old[:n]), "the old file stays as it was")
 }
 
 func TestInstallExplainsWhatIsWrong(t *testing.T) {
@@ -61,7 +63,7 @@ func TestInstallExplainsWhatIsWrong(t *testing.T) {
 	file := filepath.Join(dir, "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	lacking := built(t, "")
-	require.NoError(t, os.Remove(filepath.Join(lacking, inputObject)))
+	require.NoError(t, os.Remove(filepath.Join(lacking, install.InputObject)))
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -76,7 +78,7 @@ func TestInstallExplainsWhatIsWrong(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := wafctl(nil, nil, append([]string{"install"}, c.args...)...)
-			assert.Equal(t, exitError, got.code)
+			assert.Equal(t, cli.ExitError, got.code)
 			assert.Contains(t, got.err, c.want)
 		})
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
 )
 
@@ -41,27 +42,27 @@ func TestPlainLinesAreReadByAllCommandsThatReadFiles(t *testing.T) {
 			require.NoError(t, os.WriteFile(path, zipped.Bytes(), 0o600))
 
 			got := wafctl(nil, nil, "check", path)
-			require.Equal(t, exitAlert, got.code, got.err)
+			require.Equal(t, cli.ExitAlert, got.code, got.err)
 			require.Contains(t, got.out, "3 records: 1 alert, 1 clean, 1 not HTTP\n")
 			require.Empty(t, got.err)
 
 			got = wafctl(nil, nil, "map", path)
-			require.Equal(t, exitClean, got.code, got.err)
+			require.Equal(t, cli.ExitClean, got.code, got.err)
 			require.Contains(t, got.out, ": field map "+l.Map+": ")
 			require.Contains(t, got.out, ", inside log\n")
 			require.Contains(t, got.out, ": no field map knows these keys, and the text is no line of a known format\n")
 			require.Contains(t, got.out, "3 records by field map: "+l.Map+" 2, none 1\n")
 
 			got = wafctl(nil, nil, "report", "-o", filepath.Join(folder, "page.html"), path)
-			require.Equal(t, exitClean, got.code, got.err)
+			require.Equal(t, cli.ExitClean, got.code, got.err)
 			require.Contains(t, got.out, "1 alert in 3 records")
 
 			got = wafctl(nil, nil, "tune", "--output", "property", path)
-			require.Equal(t, exitAlert, got.code, got.err)
+			require.Equal(t, cli.ExitAlert, got.code, got.err)
 			require.Contains(t, got.out, "942100:ARGS:q")
 
 			got = wafctl(strings.NewReader(attackLines(l)), nil, "run", "--listen", "-", "--alert-to", "stdout", "--emit-format", "ecs")
-			require.Equal(t, exitClean, got.code, got.err)
+			require.Equal(t, cli.ExitClean, got.code, got.err)
 			require.Contains(t, got.out, `"original":"/search?q=1%27%20or%201=1--"`)
 			require.Contains(t, got.err, "1 alert, 1 clean")
 		})
@@ -85,7 +86,7 @@ func TestColumnsHoldUpToTheNextOnesInEveryFile(t *testing.T) {
 	require.Contains(t, got.out, "40,001 records: 20,000 alerts, 20,000 clean, 1 not HTTP")
 	require.Contains(t, got.err, "wafctl: warning: "+second+": no HTTP transaction in 1 record. The first one has only the key log, with a line of no known format.")
 	got = wafctl(strings.NewReader(iis+"2024-05-30 07:16:48 192.0.2.1 GET /../etc/passwd 200\n"), nil, "check", "--explain", "--line", "2", "-")
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Contains(t, got.out, "read with the field map iis")
 }
 
@@ -111,7 +112,7 @@ func TestEveryRecordOfAListIsCheckedByItself(t *testing.T) {
 func TestReportOfNothingIsAnError(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
 	got := wafctl(strings.NewReader("started\nstopped\n"), nil, "report", "-o", page, "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "nothing was inspected: no record is an HTTP transaction")
 	require.FileExists(t, page)
 }

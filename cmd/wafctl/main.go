@@ -9,38 +9,41 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/check"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/collect"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/compare"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/doctor"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/install"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/mapping"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/page"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/ruleset"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/ruletest"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/setup"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/top"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/tune"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// Exit codes.
-const (
-	exitClean = 0 // nothing alerts
-	exitAlert = 1 // something alerts
-	exitError = 2 // the command could not do what it was asked
-)
-
-// errAlert ends a command that found an alert; there is nothing to print about it.
-var errAlert = errors.New("something alerts")
-
-func main() { os.Exit(execute(context.Background(), newConsole(), os.Args[1:])) }
+func main() { os.Exit(execute(context.Background(), cli.NewConsole(), os.Args[1:])) }
 
 // execute runs one command line and returns its exit code.
-func execute(ctx context.Context, c *console, args []string) int {
+func execute(ctx context.Context, c *cli.Console, args []string) int {
 	root := newRoot(c, args)
 	switch err := root.ExecuteContext(ctx); {
 	case err == nil:
-		return exitClean
-	case errors.Is(err, errAlert):
-		return exitAlert
-	case errors.Is(err, errFailed):
-		return exitError
+		return cli.ExitClean
+	case errors.Is(err, cli.ErrAlert):
+		return cli.ExitAlert
+	case errors.Is(err, cli.ErrFailed):
+		return cli.ExitError
 	default:
-		c.printProblems(err)
-		return exitError
+		c.PrintProblems(err)
+		return cli.ExitError
 	}
 }
 
-func newRoot(c *console, args []string) *cobra.Command {
+func newRoot(c *cli.Console, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "wafctl COMMAND",
 		Short: "Detect web attacks in logged HTTP traffic",
@@ -53,33 +56,33 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			var none flags
-			if err := none.usage(cmd, args); err != nil {
+			var none cli.Flags
+			if err := none.Usage(cmd, args); err != nil {
 				return err
 			}
 			return cmd.Help()
 		},
 	}
-	strict(root)
+	cli.Strict(root)
 	root.SetArgs(args)
-	root.SetIn(c.in)
-	root.SetOut(c.out)
-	root.SetErr(c.err)
+	root.SetIn(c.In)
+	root.SetOut(c.Out)
+	root.SetErr(c.Err)
 	root.SetVersionTemplate("{{.Version}}")
 	root.Flags().BoolP("version", "v", false, "print the versions of wafctl, the engine and the embedded rules")
-	root.SetHelpFunc(c.helpOf(args))
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
+	root.SetHelpFunc(c.HelpOf(args))
+	root.SetFlagErrorFunc(cli.NewUsageError)
 	root.CompletionOptions.HiddenDefaultCmd = true
-	for _, add := range []func(*console, []string) *cobra.Command{
-		newInit, newDoctor, newRun, newCheck, newReport, newRules, newMap, newCompare, newTune, newTest, newTop, newInstall, newVersion,
+	for _, add := range []func(*cli.Console, []string) *cobra.Command{
+		setup.New, doctor.New, collect.New, check.New, page.New, ruleset.New, mapping.New, compare.New, tune.New, ruletest.New, top.New, install.New, newVersion,
 	} {
 		root.AddCommand(add(c, args))
 	}
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
-		strict(help) // for --all
+		cli.Strict(help) // for --all
 	}
-	completeValues(root)
+	cli.CompleteValues(root)
 	return root
 }
 
@@ -98,5 +101,5 @@ func knownCommand(root *cobra.Command, args []string) error {
 	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
 		err = fmt.Errorf("unknown command %q (did you mean %s?)", args[0], setting.Choice(near))
 	}
-	return &usageError{root.CommandPath(), err}
+	return cli.NewUsageError(root, err)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -43,7 +44,7 @@ func program(t *testing.T, args ...string) *exec.Cmd {
 }
 
 func TestProgramEndsWithTheExitCodeOfItsCommand(t *testing.T) {
-	for in, code := range map[string]int{clean: exitClean, attack: exitAlert, "not json": exitError} {
+	for in, code := range map[string]int{clean: cli.ExitClean, attack: cli.ExitAlert, "not json": cli.ExitError} {
 		cmd := program(t, "check", "-")
 		cmd.Stdin = strings.NewReader(in)
 		out, err := cmd.Output()

@@ -9,6 +9,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/mapping"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 )
 
@@ -22,11 +25,11 @@ const samples = `{"remote_addr":"192.0.2.7","request_method":"GET","request_uri"
 
 func TestMapShowsWhatRecordsBecome(t *testing.T) {
 	got := wafctl(strings.NewReader(samples), nil, "map", "-")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	golden(t, "map.txt", got.out)
 
 	got = wafctl(strings.NewReader(samples), nil, "map", "--all", "--output", "json", "-")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	golden(t, "map.json", got.out)
 	require.Equal(t, 5, strings.Count(got.out, "\n"))
 }
@@ -35,7 +38,7 @@ func TestMapShowsFieldsOfOtherLogs(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "own.yaml")
 	require.NoError(t, os.WriteFile(path, []byte("name: shop\nfields: {args.comment: text, client.ip: from}"), 0o600))
 	got := wafctl(strings.NewReader(`{"text":"<b>","from":"192.0.2.1","id":1}`), nil, "map", "--field-map", path, "--output", "json", "-")
-	var j jsonMapped
+	var j mapping.JSONMapped
 	require.NoError(t, json.Unmarshal([]byte(got.out), &j))
 	require.False(t, j.HTTP)
 	require.Equal(t, []string{"comment=<b>"}, j.Args)
@@ -44,12 +47,12 @@ func TestMapShowsFieldsOfOtherLogs(t *testing.T) {
 
 func TestMapTellsWhatItCannotRead(t *testing.T) {
 	got := wafctl(strings.NewReader(clean+"\nnot json\n"), nil, "map", "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "standard input:2: not JSON")
 	require.Contains(t, got.out, "1 record by field map: nano 1")
 
 	got = wafctl(nil, nil, "map", "--field-map", "nothing", "--output", "xml")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	for _, want := range []string{`--field-map: field map "nothing" (want auto, nano`, `--output: unknown value "xml" (want text or json)`, "no file"} {
 		require.Contains(t, got.err, want)
 	}
@@ -58,26 +61,26 @@ func TestMapTellsWhatItCannotRead(t *testing.T) {
 func TestMapShowsTheTextOfBuiltInMaps(t *testing.T) {
 	for _, name := range fieldmap.BuiltIn() {
 		got := wafctl(nil, nil, "map", "--show", name)
-		require.Equal(t, exitClean, got.code, got.err)
+		require.Equal(t, cli.ExitClean, got.code, got.err)
 		require.True(t, strings.HasPrefix(got.out, "name: "+name+"\n"))
 		_, err := fieldmap.ParseYAML(name, []byte(got.out))
 		require.NoError(t, err)
 	}
 	got := wafctl(nil, nil, "map", "--show", "none")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, `--show: unknown map "none" (want nano, gelf,`)
 }
 
 func TestRulesTellsWhatIsLeftOutForAFieldMap(t *testing.T) {
 	got := wafctl(nil, nil, "rules", "--field-map", "nginx")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	golden(t, "rules-nginx.txt", got.out)
 
 	got = wafctl(nil, nil, "rules", "--field-map", "apache", "--output", "json")
-	left, idle := map[int]jsonLeftOut{}, 0
+	left, idle := map[int]evaluation.JSONLeftOut{}, 0
 	decoder := json.NewDecoder(strings.NewReader(got.out))
 	for decoder.More() {
-		var l jsonLeftOut
+		var l evaluation.JSONLeftOut
 		require.NoError(t, decoder.Decode(&l))
 		if l.Idle {
 			idle++

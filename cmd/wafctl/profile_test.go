@@ -7,13 +7,15 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/check"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/stretchr/testify/require"
 )
 
 func TestProfileTellsWhereTheTimeGoes(t *testing.T) {
 	records := strings.Join([]string{attack, clean, dns, clean}, "\n")
 	got := wafctl(strings.NewReader(records), nil, "check", "--profile", "-")
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Regexp(t, `^4 records in \S+ \S+: 1 alert\n`, got.out)
 	require.Regexp(t, `\n +1  not HTTP\n +1  with a remembered verdict\n +1  proven clean by the gate.*\n +1  judged by the engine.*\n\nThe gate took`, got.out)
 	require.Regexp(t, `(?m)^RULE +TIME +SHARE +RUNS +A RUN +SPARED +MESSAGE$`, got.out)
@@ -27,8 +29,8 @@ func TestProfileTellsWhereTheTimeGoes(t *testing.T) {
 
 func TestProfileAsJSON(t *testing.T) {
 	got := wafctl(strings.NewReader(attack+clean), nil, "check", "--profile", "--output", "json", "--gate", "off", "-")
-	require.Equal(t, exitAlert, got.code, got.err)
-	var p jsonProfile
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
+	var p check.JSONProfile
 	require.NoError(t, json.Unmarshal([]byte(got.out), &p))
 	require.Equal(t, [4]uint64{2, 1, 0, 2}, [4]uint64{p.Records, p.Alerts, p.Gated, p.Judged})
 	require.Greater(t, len(p.Rules), 500)
@@ -43,13 +45,13 @@ func TestProfileAsJSON(t *testing.T) {
 
 func TestProfileOfCleanRecordsSaysThatNoRuleRan(t *testing.T) {
 	got := wafctl(strings.NewReader(clean), nil, "check", "--profile", "-")
-	require.Equal(t, exitClean, got.code)
+	require.Equal(t, cli.ExitClean, got.code)
 	require.Contains(t, got.out, "No rule ran. With --gate off --cache-size 0 all of them run for every record.\n")
 }
 
 func TestProfileDoesNotGoWithExplain(t *testing.T) {
 	got := wafctl(nil, nil, "check", "--profile", "--explain", "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "--profile: does not go with --explain")
 	require.Contains(t, wafctl(nil, nil, "check", "--all", "-").err, "--all: goes with --profile")
 }
@@ -59,7 +61,7 @@ func TestDurationsHaveFewDigits(t *testing.T) {
 	for want, d := range map[string]time.Duration{
 		"0 ns": 0, "999 ns": 999, "1.0 µs": 1000, "9.9 µs": 9940, "10 µs": 9960, "1.5 ms": 1500 * time.Microsecond, "75 s": 75 * time.Second,
 	} {
-		require.Equal(t, want, duration(d))
-		require.Regexp(t, few, duration(d))
+		require.Equal(t, want, check.Duration(d))
+		require.Regexp(t, few, check.Duration(d))
 	}
 }

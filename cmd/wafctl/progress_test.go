@@ -3,12 +3,11 @@ package main
 import (
 	"context"
 	"io"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/stretchr/testify/require"
 )
 
@@ -31,10 +30,10 @@ func (s *slow) Read(b []byte) (int, error) {
 
 func TestProgressIsShownOnATerminalAndTakenAway(t *testing.T) {
 	var shown output
-	c := &console{in: &slow{strings.NewReader(attack + "\n" + clean + "\n"), &shown, "2 records, 1 alert", t}, err: &shown, barWidth: 120}
+	c := &cli.Console{In: &slow{strings.NewReader(attack + "\n" + clean + "\n"), &shown, "2 records, 1 alert", t}, Err: &shown, BarWidth: 120}
 	var screened output
-	c.out = &screen{c, &screened}
-	require.Equal(t, exitAlert, execute(context.Background(), c, []string{"check", "-"}))
+	c.Out = c.Screen(&screened)
+	require.Equal(t, cli.ExitAlert, execute(context.Background(), c, []string{"check", "-"}))
 	require.Contains(t, screened.String(), "2 records: 1 alert")
 	require.NotContains(t, screened.String(), "\r")
 	require.Regexp(t, `\r *\r$`, shown.String(), "nothing is left of it")
@@ -42,20 +41,12 @@ func TestProgressIsShownOnATerminalAndTakenAway(t *testing.T) {
 }
 
 func TestShortInputsAndPipesShowNoProgress(t *testing.T) {
-	for _, change := range []func(*console){
-		func(c *console) { c.barWidth, c.barDelay = 120, time.Hour },
-		func(c *console) { c.barWidth = 0 },
+	for _, change := range []func(*cli.Console){
+		func(c *cli.Console) { c.BarWidth, c.BarDelay = 120, time.Hour },
+		func(c *cli.Console) { c.BarWidth = 0 },
 	} {
 		got := wafctl(strings.NewReader(clean), change, "check", "-")
-		require.Equal(t, exitClean, got.code)
+		require.Equal(t, cli.ExitClean, got.code)
 		require.Empty(t, got.err)
 	}
-}
-
-func TestSizesOfAllInputsMustBeKnown(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "records")
-	require.NoError(t, os.WriteFile(path, make([]byte, 7), 0o600))
-	require.Equal(t, int64(14), sizeOf([]string{path, path, "missing"}))
-	require.Equal(t, int64(-1), sizeOf([]string{path, "-"}))
-	require.Equal(t, int64(-1), sizeOf([]string{path, os.DevNull}))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/stretchr/testify/require"
 )
 
@@ -50,7 +51,7 @@ func requireCurrent(t *testing.T, path string, parts map[string]string) {
 func runSample(t *testing.T, args ...string) []byte {
 	t.Helper()
 	got := wafctl(strings.NewReader(nanoSample(t)), nil, append([]string{"run", "--listen", "-"}, args...)...)
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	return []byte(got.out)
 }
 

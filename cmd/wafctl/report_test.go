@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
@@ -15,7 +16,7 @@ func TestReportIsAPageAboutTheAlerts(t *testing.T) {
 	hostile := `{"BEGIN_TIME":"2024-05-30 07:20:00","METHOD":"GET","URL":"/?q=<script>alert(1)</script>","DOMAIN":"<img src=x>","SRC_IP":"\"><b>","L7_PROTOCOL":"http"}`
 	records := strings.Join([]string{nanoSample(t), clean, dns, hostile}, "\n")
 	got := wafctl(strings.NewReader(records), nil, "report", "-o", path, "--exclude-rules", "920350", "-")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	require.Regexp(t, `report\.html: 2 alerts in 4 records, \d+ kB\n$`, got.out)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -37,7 +38,7 @@ func TestReportIsAPageAboutTheAlerts(t *testing.T) {
 
 func TestReportGoesToTheStandardOutput(t *testing.T) {
 	got := wafctl(strings.NewReader(clean+"\n{\n"), nil, "report", "-o", "-", "-")
-	require.Equal(t, exitError, got.code, "a line is no record")
+	require.Equal(t, cli.ExitError, got.code, "a line is no record")
 	require.True(t, strings.HasPrefix(got.out, "<!DOCTYPE html>\n"))
 	require.True(t, strings.HasSuffix(got.out, "</html>\n"))
 	require.Contains(t, got.out, "<h1>No alerts</h1>")
@@ -47,7 +48,7 @@ func TestReportGoesToTheStandardOutput(t *testing.T) {
 func TestReportShowsThatNothingWasInspected(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.html")
 	got := wafctl(strings.NewReader(`{"query":"a","answer":"b"}`+"\n"), nil, "report", "-o", path, "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.out, "report.html: nothing was inspected in 1 record, ")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -58,7 +59,7 @@ func TestReportShowsThatNothingWasInspected(t *testing.T) {
 func TestReportCountsWhatLikelySucceeded(t *testing.T) {
 	leak := `{"METHOD":"GET","URL":"/?f=../../etc/passwd","SRC_IP":"192.0.2.9","RETCODE":"200","RSP_HEADER":"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n","RSP_BODY":"root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin","L7_PROTOCOL":"http"}`
 	got := wafctl(strings.NewReader(leak), nil, "report", "-o", filepath.Join(t.TempDir(), "report.html"), "-")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	require.Contains(t, got.out, "1 alert (1 likely succeeded) in 1 record")
 }
 
@@ -66,7 +67,7 @@ func TestReportHasNoSecrets(t *testing.T) {
 	secret := `{"METHOD":"GET","URL":"/?password=hunter2&q=../../etc/passwd","DOMAIN":"shop.example","AGENT":"curl","COOKIE":"session=abcdef123456","L7_PROTOCOL":"http"}`
 	for redact, want := range map[string]bool{"on": false, "off": true} {
 		got := wafctl(strings.NewReader(secret), nil, "report", "-o", "-", "--redact", redact, "-")
-		require.Equal(t, exitClean, got.code, got.err)
+		require.Equal(t, cli.ExitClean, got.code, got.err)
 		require.Contains(t, got.out, "etc/passwd")
 		require.Equal(t, want, strings.Contains(got.out, "hunter2"))
 	}
@@ -74,7 +75,7 @@ func TestReportHasNoSecrets(t *testing.T) {
 
 func TestReportThatCannotBeWrittenIsAnError(t *testing.T) {
 	got := wafctl(strings.NewReader(clean), nil, "report", "-o", t.TempDir(), "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "write report: ")
 }
 
@@ -82,7 +83,7 @@ func TestReportIsKeptWhenItsInputCannotBeRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.html")
 	require.NoError(t, os.WriteFile(path, []byte("of yesterday"), 0o600))
 	got := wafctl(strings.NewReader(clean), nil, "report", "-o", path, "-", filepath.Join(t.TempDir(), "missing.ndjson"))
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "missing.ndjson")
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/ruleset"
 	"github.com/stretchr/testify/require"
 )
 
@@ -28,15 +30,15 @@ func writeRules(t *testing.T, text string) string {
 func TestRulesAreListed(t *testing.T) {
 	path := writeRules(t, ownRules)
 	got := wafctl(nil, nil, "rules", "--rule-packs", "off", path)
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	golden(t, "rules.txt", strings.ReplaceAll(got.out, filepath.Dir(path)+"/", ""))
 	golden(t, "rules-all.txt", wafctl(nil, nil, "rules", "--all", "--rule-packs", "off", path).out)
 
 	got = wafctl(nil, nil, "rules", "--output", "json", "--rule-packs", "off", path)
 	decoder := json.NewDecoder(bytes.NewBufferString(got.out))
-	var last jsonRule
+	var last ruleset.JSONRule
 	for decoder.More() {
-		last = jsonRule{}
+		last = ruleset.JSONRule{}
 		require.NoError(t, decoder.Decode(&last))
 	}
 	require.Equal(t, 100, last.ID)
@@ -49,7 +51,7 @@ func TestRulesAreListed(t *testing.T) {
 
 func TestCoreRuleSetIsListedAtOnce(t *testing.T) {
 	got := wafctl(nil, nil, "rules")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	require.Greater(t, strings.Count(got.out, "\n"), 300)
 	require.Contains(t, got.out, "\n942100   CRITICAL")
 	got = wafctl(nil, nil, "rules", "--exclude-rules", "942100")
@@ -58,16 +60,16 @@ func TestCoreRuleSetIsListedAtOnce(t *testing.T) {
 
 func TestRulesAreChecked(t *testing.T) {
 	got := wafctl(nil, nil, "rules", "--check")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	require.Regexp(t, `^[1-9]\d\d rules loaded, 0 skipped: .*OWASP_CRS/\S+\n$`, got.out)
 
 	path := writeRules(t, ownRules+"SecRule ARGS \"@rx (?=a\" \"id:102,phase:2,deny\"\n")
 	got = wafctl(nil, nil, "rules", "--check", "--rule-packs", "off", path)
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	golden(t, "rules-check.txt", strings.ReplaceAll(got.out, filepath.Dir(path)+"/", ""))
 
 	got = wafctl(nil, nil, "rules", "--check", writeRules(t, `SecRemoteRules key https://example.com`), "missing")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "SecRemoteRules is refused")
 	require.Contains(t, got.err, `unknown source "missing"`)
 }
@@ -76,19 +78,19 @@ func TestDifferencesOfRulesAreTold(t *testing.T) {
 	before := writeRules(t, ownRules)
 	after := writeRules(t, strings.ReplaceAll(strings.Replace(ownRules, "@streq on", "@streq yes", 1), "id:101", "id:102")+"SecArgumentsLimit 10\n")
 	got := wafctl(nil, nil, "rules", "--diff", before, after)
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	golden(t, "rules-diff.txt", got.out)
 	got = wafctl(nil, nil, "rules", "--diff", "--output", "json", before, after)
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	golden(t, "rules-diff.json", got.out)
 
 	got = wafctl(nil, nil, "rules", "--diff", before, before)
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	require.Equal(t, "no rule differs\n", got.out)
 	got = wafctl(nil, nil, "rules", "--diff", before)
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "--diff: 1 source given (want OLD and NEW)")
 	got = wafctl(nil, nil, "rules", "--diff", before, "missing")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, `missing: --rules: unknown source "missing"`)
 }

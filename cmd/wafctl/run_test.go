@@ -21,6 +21,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
@@ -58,7 +59,7 @@ func start(t *testing.T, stdin io.Reader, args ...string) *running {
 	r := &running{t: t, code: make(chan int, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	r.cancel = cancel
-	c := &console{in: stdin, out: &r.out, err: &r.err}
+	c := &cli.Console{In: stdin, Out: &r.out, Err: &r.err}
 	go func() { r.code <- execute(ctx, c, append([]string{"run"}, args...)) }()
 	r.wait(&r.err, `listening on`)
 	return r
@@ -83,8 +84,8 @@ func (r *running) place(network string) string {
 	return r.wait(&r.err, network+`://([^,;\s]+)`)[1]
 }
 
-// end asks the run to end and returns its exit code.
-func (r *running) end() int {
+// End asks the run to end and returns its exit code.
+func (r *running) End() int {
 	r.t.Helper()
 	r.cancel()
 	return r.ended()
@@ -167,9 +168,9 @@ func TestAlertsReachSyslog(t *testing.T) {
 			require.Regexp(t, `^<\d+>1 2\d{3}-\S+ \S+ \S+ \S+ \S+ - \{"rule_id":"932160","alert_engine":"modsecurity","time":"2024-05-30 07:16:48",`, line)
 			if network == "stdin" {
 				feed.Close()
-				require.Equal(t, exitClean, r.ended(), "ends with its only source: %s", r.err.String())
+				require.Equal(t, cli.ExitClean, r.ended(), "ends with its only source: %s", r.err.String())
 			} else {
-				require.Equal(t, exitClean, r.end(), r.err.String())
+				require.Equal(t, cli.ExitClean, r.End(), r.err.String())
 			}
 			require.Contains(t, r.err.String(), "wafctl: received 1 record: 1 alert, 0 clean, 0 not HTTP, 0 broken\n")
 			require.Contains(t, r.err.String(), "wafctl: 1 alert delivered to syslog+udp://"+address+"\n")
@@ -185,7 +186,7 @@ func TestEverySourceIsRead(t *testing.T) {
 		require.NoError(t, err)
 	}
 	r.wait(&r.out, `(?:\S+\n){6}`)
-	require.Equal(t, exitClean, r.end(), r.err.String())
+	require.Equal(t, cli.ExitClean, r.End(), r.err.String())
 	require.Equal(t, 3, strings.Count(r.out.String(), clean+"\n"))
 	require.Equal(t, 3, strings.Count(r.out.String(), dns+"\n"))
 }
@@ -202,7 +203,7 @@ func TestOutputHasEveryRecordInOrderWithItsVerdict(t *testing.T) {
 		fmt.Fprintf(&in, "{\"METHOD\":\"GET\",\"URL\":%q,\"DOMAIN\":\"shop.example\",\"n\":%d,\"n\":1.5}\n", url, i)
 	}
 	r := start(t, strings.NewReader(in.String()), "--listen", "-", "--output", path, "--emit-format", "record")
-	require.Equal(t, exitClean, r.ended(), r.err.String())
+	require.Equal(t, cli.ExitClean, r.ended(), r.err.String())
 	require.Equal(t, n/100, strings.Count(r.out.String(), "\n"), "alerts go to stdout")
 
 	file, err := os.Open(path)
@@ -227,7 +228,7 @@ func TestVerdictsOfTheSenderAreNotWritten(t *testing.T) {
 	in := `{"waf":{"alert":true},"message":"not http"}` + "\n" + `{"a":1,"\u0077af":0,"L7_PROTOCOL":"dns","w\u0061f":[]}` + "\n" +
 		strings.Replace(clean, "{", `{"waf":"forged",`, 1) + "\n"
 	r := start(t, strings.NewReader(in), "--listen", "-", "--output", "stdout", "--alert-to", "off")
-	require.Equal(t, exitClean, r.ended())
+	require.Equal(t, cli.ExitClean, r.ended())
 	require.Equal(t, `{"message":"not http"}`+"\n"+`{"a":1,"L7_PROTOCOL":"dns"}`+"\n"+clean+"\n", r.out.String())
 }
 
@@ -235,10 +236,10 @@ func TestVerdictsOfTheSenderAreNotWritten(t *testing.T) {
 func TestADashIsTheStandardOutput(t *testing.T) {
 	t.Chdir(t.TempDir())
 	r := start(t, strings.NewReader(clean+"\n"), "--listen", "-", "--output", "-", "--alert-to", "off")
-	require.Equal(t, exitClean, r.ended())
+	require.Equal(t, cli.ExitClean, r.ended())
 	require.Equal(t, clean+"\n", r.out.String())
 	got := wafctl(nil, nil, "run", "--listen", "-", "--output", "-")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "--output: alerts go to stdout, too (want a file, or another --alert-to)")
 	files, err := os.ReadDir(".")
 	require.NoError(t, err)
@@ -259,7 +260,7 @@ func TestWhatIsNotJSONIsCountedAndToldNowAndThen(t *testing.T) {
 		},
 	} {
 		r := start(t, strings.NewReader(in), "--listen", "-", "--output", "stdout", "--alert-to", "off", "--invalid", policy)
-		require.Equal(t, exitClean, r.ended())
+		require.Equal(t, cli.ExitClean, r.ended())
 		require.Contains(t, r.err.String(), "wafctl: warning: a message is invalid: not JSON at byte 1 (want an object)\n")
 		require.Less(t, strings.Count(r.err.String(), "not JSON at byte"), 20)
 		require.Contains(t, r.err.String(), want.summary)
@@ -277,7 +278,7 @@ func TestDestinationThatIsDownHoldsUpNoOther(t *testing.T) {
 		require.NoError(t, err)
 		nextLine(t, lines)
 	}
-	require.Equal(t, exitError, r.end())
+	require.Equal(t, cli.ExitError, r.End())
 	text := r.err.String()
 	require.Contains(t, text, "wafctl: 20 alerts delivered to syslog+udp://"+address)
 	require.Contains(t, text, "wafctl: 0 alerts delivered to syslog+tcp://"+down)
@@ -302,7 +303,7 @@ func TestAlertsWaitForADestinationThatComesBack(t *testing.T) {
 	require.Contains(t, string(head), `{"rule_id":"932160"`)
 	go io.Copy(io.Discard, conn) //nolint:errcheck // until the connection ends
 	r.wait(&r.err, "listening")
-	require.Equal(t, exitClean, r.end(), r.err.String())
+	require.Equal(t, cli.ExitClean, r.End(), r.err.String())
 	require.Contains(t, r.err.String(), "wafctl: 1 alert delivered to syslog+tcp://"+address)
 }
 
@@ -312,7 +313,7 @@ func TestFaultsOfARunAreTold(t *testing.T) {
 	defer taken.Close()
 	got := wafctl(nil, nil, "run", "--listen", "udp://nowhere,http://127.0.0.1:80,tcp://"+taken.Addr().String(), "--alert-to", "syslog://x,kafka://y",
 		"--output", t.TempDir(), "--emit-tag", "$TAG", "--emit-limit", "much")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	for _, want := range []string{
 		`--listen: malformed place "udp://nowhere" (want udp://HOST:PORT, tcp://HOST:PORT or -)`,
 		`--listen: malformed place "http://127.0.0.1:80" (want`,
@@ -326,7 +327,7 @@ func TestFaultsOfARunAreTold(t *testing.T) {
 		require.Contains(t, got.err, want)
 	}
 	got = wafctl(nil, nil, "run", "--tag", "alerts", "--emit-tag", "alerts", "--output", "stdout")
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "--tag alerts: --emit-tag gives alerts the same tag")
 	require.Contains(t, got.err, "--output: alerts go to stdout, too (want a file, or another --alert-to)")
 }
@@ -346,8 +347,8 @@ func TestRunEndsWhenRecordsCannotBeWritten(t *testing.T) {
 	defer feed.Close()
 	go io.WriteString(feed, clean+"\n") //nolint:errcheck // the reader is gone at the end
 	var messages output
-	c := &console{in: stdin, out: &brokenPipe{}, err: &messages}
-	require.Equal(t, exitError, execute(t.Context(), c, []string{"run", "--listen", "-", "--output", "stdout", "--alert-to", "off"}))
+	c := &cli.Console{In: stdin, Out: &brokenPipe{}, Err: &messages}
+	require.Equal(t, cli.ExitError, execute(t.Context(), c, []string{"run", "--listen", "-", "--output", "stdout", "--alert-to", "off"}))
 	require.Contains(t, messages.String(), "write records: io: read/write on closed pipe")
 }
 
@@ -377,7 +378,7 @@ func TestMetricsOfARun(t *testing.T) {
 		return err == nil && bytes.Contains(text, []byte(`"waf_records_total":{"alert":`))
 	}, patience, 50*time.Millisecond)
 	require.NoError(t, feed.Close())
-	require.Equal(t, exitClean, r.ended(), r.err.String())
+	require.Equal(t, cli.ExitClean, r.ended(), r.err.String())
 }
 
 func TestRepeatsAreSummedUpWhileNothingComesAndAtTheEnd(t *testing.T) {
@@ -392,7 +393,7 @@ func TestRepeatsAreSummedUpWhileNothingComesAndAtTheEnd(t *testing.T) {
 	r.wait(&r.out, `"count":"4","first_seen":"[^"]+","last_seen":"[^"]+"}`)
 	send(3)
 	require.NoError(t, feed.Close())
-	require.Equal(t, exitClean, r.ended())
+	require.Equal(t, cli.ExitClean, r.ended())
 
 	total := 0
 	for line := range strings.Lines(r.out.String()) {

@@ -7,13 +7,15 @@ import (
 	"regexp"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/ruletest"
 	"github.com/stretchr/testify/require"
 )
 
 func TestRuleTestsAreRun(t *testing.T) {
 	report := filepath.Join(t.TempDir(), "report.xml")
 	got := wafctl(nil, nil, "test", byRules, "--junit", report, "testdata/ftw")
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	golden(t, "test.txt", got.out)
 	golden(t, "test-verbose.txt", wafctl(nil, nil, "test", "-v", byRules, "testdata/ftw").out)
 
@@ -21,7 +23,7 @@ func TestRuleTestsAreRun(t *testing.T) {
 	require.NoError(t, err)
 	golden(t, "junit.xml", regexp.MustCompile(`time="[0-9.]+"`).ReplaceAllString(string(text), `time="0.001"`))
 	var parsed struct {
-		Suites []junitSuite `xml:"testsuite"`
+		Suites []ruletest.JUnitSuite `xml:"testsuite"`
 	}
 	require.NoError(t, xml.Unmarshal(text, &parsed))
 	require.Len(t, parsed.Suites, 2)
@@ -71,7 +73,7 @@ func TestFaultsOfRuleTestsAreTold(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	got := wafctl(nil, nil, "test", byRules, dir)
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	for _, want := range []string{
 		"read tests: " + dir + "/broken.yaml: ", "read tests: " + dir + "/other.yaml: no tests in it (want FTW YAML)",
 		"read tests: " + dir + `/wire.yaml: test 1: encoded request: `,
@@ -79,7 +81,7 @@ func TestFaultsOfRuleTestsAreTold(t *testing.T) {
 		require.Contains(t, got.err, want)
 	}
 	got = wafctl(nil, nil, "test", byRules, "missing", t.TempDir())
-	require.Equal(t, exitError, got.code)
+	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "read tests: lstat missing: no such file or directory")
 	require.Contains(t, got.err, "has no .yaml and .yml files")
 	require.Contains(t, wafctl(nil, nil, "test", byRules).err, "no tests (want folders or files)")

@@ -8,12 +8,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/stretchr/testify/require"
 )
 
 func TestTopPrintsASnapshotOfAFile(t *testing.T) {
 	got := wafctl(nil, nil, "top", "--once", "../../docs/examples/records.ndjson")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	require.Empty(t, got.err)
 	require.Contains(t, got.out, "Records               10           alert 50.0 %  clean 40.0 %  not HTTP 10.0 %\n")
 	require.Contains(t, got.out, "Outcomes       attempted 3  blocked 2\n")
@@ -25,7 +26,7 @@ func TestTopPrintsASnapshotOfAFile(t *testing.T) {
 
 func TestTopReadsTheStandardInputToItsEnd(t *testing.T) {
 	got := wafctl(strings.NewReader(attack+"\n"+clean+"\nno record\n"), nil, "top", "-")
-	require.Equal(t, exitClean, got.code, got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.err)
 	require.Contains(t, got.out, "wafctl top  standard input  ended")
 	require.Contains(t, got.out, "Not inspected  broken 1\n")
 	require.Regexp(t, `(?m)^  10\.1\.2\.3 +1 `, got.out)
@@ -45,14 +46,14 @@ func TestTopReadsTheMetricsOfAnInstance(t *testing.T) {
 	require.NoError(t, err)
 	require.Eventually(t, func() bool {
 		got := wafctl(nil, nil, "top", "--once", address)
-		require.Equal(t, exitClean, got.code, got.err)
+		require.Equal(t, cli.ExitClean, got.code, got.err)
 		return strings.Contains(got.out, "alert 50.0 %  clean 50.0 %\n")
 	}, patience, patience/300)
 	got := wafctl(nil, nil, "top", "--once", "http://"+address+"/metrics")
 	require.Regexp(t, `(?m)^  932160 +1 `, got.out)
 	require.Regexp(t, `(?m)^  wafctl run(#\d+)? +1 .* of 2 records$`, got.out)
 	require.Regexp(t, `(?m)^  file:///\S+ +1 .* 0 waiting, 0 failed attempts$`, got.out)
-	require.Equal(t, exitClean, r.end())
+	require.Equal(t, cli.ExitClean, r.End())
 }
 
 func TestTopFollowsAFile(t *testing.T) {
@@ -62,7 +63,7 @@ func TestTopFollowsAFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r.cancel = cancel
 	go func() {
-		r.code <- execute(ctx, &console{in: strings.NewReader(""), out: &r.out, err: &r.err}, []string{"top", "--interval", "1s", path})
+		r.code <- execute(ctx, &cli.Console{In: strings.NewReader(""), Out: &r.out, Err: &r.err}, []string{"top", "--interval", "1s", path})
 	}()
 	r.wait(&r.out, `(?m)^\d\d:\d\d:\d\d  records 0 \(0/s\); alerts 0 `)
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
@@ -74,7 +75,7 @@ func TestTopFollowsAFile(t *testing.T) {
 	_, err = file.WriteString(attack + "\n" + clean + "\n")
 	require.NoError(t, err)
 	r.wait(&r.out, `records 3 \(.*\); alerts 2 `)
-	require.Equal(t, exitClean, r.end(), r.err.String())
+	require.Equal(t, cli.ExitClean, r.End(), r.err.String())
 }
 
 func TestWhatTopCannotWatch(t *testing.T) {
@@ -88,7 +89,7 @@ func TestWhatTopCannotWatch(t *testing.T) {
 		"top --from middle --field-map x.y -": "--from: unknown value \"middle\" (want start or end)\n",
 	} {
 		got := wafctl(strings.NewReader(""), nil, strings.Fields(line)...)
-		require.Equal(t, exitError, got.code, line)
+		require.Equal(t, cli.ExitError, got.code, line)
 		require.Contains(t, got.err, want, line)
 	}
 }

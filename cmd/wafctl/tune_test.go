@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/tune"
 	"github.com/stretchr/testify/require"
 )
 
@@ -26,7 +28,7 @@ func falseAlarms() string {
 func TestTuneProposesWhatRemovesTheAlerts(t *testing.T) {
 	rules := "--rules=testdata/tune.conf"
 	got := wafctl(strings.NewReader(falseAlarms()), nil, "tune", rules, "-")
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Empty(t, got.err)
 	golden(t, "tune.txt", got.out)
 
@@ -34,19 +36,21 @@ func TestTuneProposesWhatRemovesTheAlerts(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "exclusions.conf")
 	require.NoError(t, os.WriteFile(path, []byte(got.out), 0o600))
 	got = wafctl(strings.NewReader(falseAlarms()), nil, "check", rules+","+path, "-")
-	require.Equal(t, exitClean, got.code, got.out+got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.out+got.err)
 
 	got = wafctl(strings.NewReader(falseAlarms()), nil, "tune", rules, "--output", "property", "--exclude-rules", "900999", "-")
 	require.Equal(t, `900999,100:ARGS:q,101:ARGS:/^a\x5b0\x5d\x7c$/,101:ARGS:q,103:ARGS`+"\n", got.out)
 	got = wafctl(strings.NewReader(falseAlarms()), nil, "check", rules, "--exclude-rules", strings.TrimSpace(got.out), "-")
-	require.Equal(t, exitClean, got.code, got.out+got.err)
+	require.Equal(t, cli.ExitClean, got.code, got.out+got.err)
 
 	got = wafctl(strings.NewReader(falseAlarms()), nil, "tune", rules, "--output", "json", "-")
 	lines := bufio.NewScanner(strings.NewReader(got.out))
 	require.True(t, lines.Scan())
-	var first jsonExclusion
+	var first tune.JSONExclusion
 	require.NoError(t, json.Unmarshal(lines.Bytes(), &first))
-	require.Equal(t, jsonExclusion{100, "ARGS:q", "SQL", 3, 3, `SecRuleUpdateTargetById 100 "!ARGS:q"`, "100:ARGS:q", "", 0}, first)
+	require.Equal(t, tune.JSONExclusion{
+		Rule: 100, Target: "ARGS:q", Message: "SQL", Alerts: 3, Removes: 3, Directive: `SecRuleUpdateTargetById 100 "!ARGS:q"`, Property: "100:ARGS:q",
+	}, first)
 }
 
 func TestTuneHasNothingToSayOfCleanRecords(t *testing.T) {
@@ -65,7 +69,7 @@ func TestTuneOfAnyMatchLeavesNone(t *testing.T) {
 	always := `SecAction "id:104,phase:1,pass,log,severity:NOTICE,msg:'Always'"`
 	args := []string{"--rules=testdata/tune.conf", "--directives", always, "--alert-on", "match", "--output", "seclang", "-"}
 	got := wafctl(strings.NewReader(falseAlarms()), nil, append([]string{"tune"}, args...)...)
-	require.Equal(t, exitAlert, got.code, got.err)
+	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Contains(t, got.out, `SecRuleUpdateTargetById 102 "!REQUEST_HEADERS:User-Agent"`)
 	require.Contains(t, got.out, "SecRuleRemoveById 104\n", "a rule without targets")
 }
@@ -81,7 +85,7 @@ func TestTargetsAreWrittenSoThatSecLangReadsThem(t *testing.T) {
 		"ARGS:Abc":               {"ARGS", "Abc"},
 		"XML:/*":                 {"XML", "/*"},
 	} {
-		require.Equal(t, want, targetOf(v[0], v[1], v[1]))
+		require.Equal(t, want, tune.TargetOf(v[0], v[1], v[1]))
 	}
-	require.Equal(t, `ARGS:/^password\x3a\x20.+$/`, targetOf("ARGS", "password: hunter22", "password: [redacted]"))
+	require.Equal(t, `ARGS:/^password\x3a\x20.+$/`, tune.TargetOf("ARGS", "password: hunter22", "password: [redacted]"))
 }

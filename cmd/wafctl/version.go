@@ -8,24 +8,25 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 )
 
-func newVersion(c *console, args []string) *cobra.Command {
-	var f flags
+func newVersion(c *cli.Console, args []string) *cobra.Command {
+	var f cli.Flags
 	cmd := &cobra.Command{
 		Use:   "version",
 		Short: "Print the versions of wafctl, the engine and the embedded rules",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := f.usage(cmd, args); err != nil {
+			if err := f.Usage(cmd, args); err != nil {
 				return err
 			}
-			_, err := io.WriteString(c.out, versions())
+			_, err := io.WriteString(c.Out, versions())
 			return err
 		},
 	}
-	strict(cmd)
+	cli.Strict(cmd)
 	return cmd
 }
 

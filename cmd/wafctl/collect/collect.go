@@ -1,0 +1,309 @@
+// Package collect is the command "wafctl run": a collector that receives records over UDP and TCP, evaluates them and delivers
+// alerts. It ends when it is told to, or with the standard input, after everything received is finished.
+package collect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+var runFlags = []setting.Property{
+	{Name: "listen", Default: "udp://127.0.0.1:15155",
+		Help: "where records arrive: udp://HOST:PORT, tcp://HOST:PORT, and - for the standard input; several with commas"},
+	{Name: "alert_to", Default: "stdout", Help: "where alerts go, several with commas; off delivers none"},
+	{Name: "output", Help: "where all records go with what was found in them: stdout or -, or a file to append to; unless set, nowhere"},
+	{Name: "tag", Default: "wafctl", Help: "tag of the records, for $TAG in --emit-tag"},
+}
+
+// defaultEmitTag makes the filter write alerts when no tag for them is set.
+const defaultEmitTag = "alert.$TAG"
+
+func New(c *cli.Console, args []string) *cobra.Command {
+	var f cli.Flags
+	cmd := &cobra.Command{
+		Use:   "run [flags]",
+		Short: "Receive records, detect attacks in them, and deliver alerts",
+		Long: `Receive records as JSON objects, run the HTTP transactions among them through the rules, and deliver an alert for
+each attack: the collector for machines without Fluent Bit.
+
+A datagram, or a line of a TCP connection or of the standard input, holds one object or several. An alert waits until
+its destination has taken it, in at most --emit-limit of memory for each destination. On SIGINT and SIGTERM, and at
+the end of the standard input when that is the only source, what was received is finished, and totals are printed.`,
+		Example: `  wafctl run --alert-to syslog+udp://siem.example:514
+  wafctl run --listen udp://0.0.0.0:15155,tcp://0.0.0.0:15155 --alert-to 'syslog+tls://siem.example?ca=/etc/ca.pem,stdout'
+  zcat nano.ndjson.gz | wafctl run --listen - --output checked.ndjson --alert-to off`,
+		Annotations: map[string]string{cli.Appendix: "Destinations of alerts\n" + delivery.Help()},
+		Args:        cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			r, err := openCollector(c, &f)
+			if err := f.Usage(cmd, args, err); err != nil {
+				return err
+			}
+			return r.Run(cmd.Context())
+		},
+	}
+	cli.Strict(cmd)
+	f.Add(cmd.Flags(), runFlags)
+	c.QuietFlag(cmd, "log warnings and errors only")
+	f.Add(cmd.Flags(), receive.Properties())
+	f.Add(cmd.Flags(), filter.Properties())
+	return cmd
+}
+
+// collector is one run: from the places where records arrive to the destinations of alerts.
+type collector struct {
+	console  *cli.Console
+	filter   *filter.Filter
+	tag      string
+	intakes  *intakes
+	outboxes []*outbox
+	stream   *evaluation.Stream
+}
+
+// openCollector opens everything that the flags name, or returns all problems with it.
+func openCollector(c *cli.Console, f *cli.Flags) (r *collector, err error) {
+	settings := setting.NewReader(f, slices.Concat(runFlags, receive.Properties(), filter.Properties()))
+	settings.Noun = "flag"
+	r = &collector{console: c, tag: settings.Text("tag")}
+	problems := []error{r.openFilter(f), r.openOutputs(f, settings)}
+	r.intakes = listen(settings, c)
+	if r.filter != nil {
+		r.filter.MeasureDelivery(r.stats)
+		if r.intakes.Receiver != nil {
+			r.filter.Measure(r.intakes.Collector())
+			r.filter.MeasurePanics(func() int64 { return int64(r.intakes.Counts().Panics) })
+		}
+	}
+	if err := errors.Join(append(problems, settings.Err())...); err != nil {
+		r.close()
+		return nil, err
+	}
+	return r, nil
+}
+
+func (r *collector) openFilter(f *cli.Flags) (err error) {
+	if strings.TrimSpace(f.Values["emit_tag"]) == "" {
+		f.Values["emit_tag"] = defaultEmitTag
+	}
+	if f.Values["inspect_budget"] == "" {
+		f.Values["inspect_budget"] = "off" // there is no pipeline that it would hold up
+	}
+	if f.Values["mode"] == "async" {
+		return errors.New("--mode async: is for Fluent Bit; nothing waits for inspection here")
+	}
+	if r.filter, err = filter.New(f, r.console.Log(true)); err != nil {
+		return err
+	}
+	if r.filter.IsEmitTag(r.tag) {
+		return fmt.Errorf("--tag %s: --emit-tag gives alerts the same tag, so records could not be told from alerts", r.tag)
+	}
+	return nil
+}
+
+func (r *collector) openOutputs(f *cli.Flags, settings *setting.Reader) (err error) {
+	destinations, output := settings.List("alert_to"), settings.Text("output")
+	if slices.Equal(destinations, []string{"off"}) {
+		destinations = nil
+	}
+	limit := setting.NewReader(f, filter.Properties()).Size("emit_limit") // filter.New tells what is wrong with it
+	if r.outboxes, err = openOutboxes(destinations, r.console, limit, r.caught); err != nil {
+		settings.Problem("alert_to", err)
+	}
+	if output == "-" {
+		output = "stdout"
+	}
+	if output == "stdout" && slices.Contains(destinations, "stdout") {
+		settings.Problem("output", errors.New("alerts go to stdout, too (want a file, or another --alert-to)"))
+		return nil
+	}
+	if r.stream, err = evaluation.OpenStream(output, r.console.Out); err != nil {
+		settings.Problem("output", fmt.Errorf("%w (want stdout or a file)", err))
+	}
+	return nil
+}
+
+// caught counts a panic of a delivery.
+func (r *collector) caught(cause any, stack []byte) { r.filter.Caught("delivery")(cause, stack) }
+
+// stats returns what has become of alerts at each destination.
+func (r *collector) stats() (all []delivery.Stats) {
+	for _, o := range r.outboxes {
+		all = append(all, o.stats())
+	}
+	return all
+}
+
+// close releases what is open without having run.
+func (r *collector) close() {
+	if r.filter != nil {
+		r.filter.Close()
+	}
+	if r.intakes != nil {
+		r.intakes.closeAll()
+	}
+	for _, o := range r.outboxes {
+		o.delivery.Close() //nolint:errcheck // nothing was sent
+	}
+	r.stream.End() //nolint:errcheck // nothing was written
+}
+
+// Run collects until ctx ends, a signal asks for the end, or the standard input ends as the only source.
+func (r *collector) Run(ctx context.Context) error {
+	defer r.filter.Close()
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	r.greet()
+
+	for _, o := range r.outboxes {
+		go func() {
+			defer o.End()
+			recovery.Loop(nil, r.filter.Caught("delivery"), o.deliver)
+		}()
+	}
+	ending := make(chan struct{})
+	var summarizing sync.WaitGroup
+	summarizing.Go(func() {
+		caught := r.filter.Caught("summaries")
+		recovery.Loop(ending, caught, func() { r.summarize(ending) })
+		recovery.Once(caught, func() { r.send(r.filter.Summaries(true)) })
+	})
+	processed := make(chan error)
+	go func() {
+		var failed error
+		recovery.Loop(nil, r.filter.Caught("processing"), func() { r.process(cancel, &failed) })
+		processed <- failed
+	}()
+	r.intakes.Run(ctx)
+	r.intakes.Queue.Close()
+	for _, o := range r.outboxes {
+		close(o.ending)
+	}
+	err := <-processed
+	close(ending)
+	summarizing.Wait()
+	return errors.Join(err, r.finish(), r.stream.End())
+}
+
+func (r *collector) greet() {
+	var destinations []string
+	for _, o := range r.outboxes {
+		destinations = append(destinations, o.destination)
+	}
+	if len(destinations) == 0 {
+		destinations = []string{"nowhere"}
+	}
+	r.console.Note("listening on " + strings.Join(r.intakes.places(), ", ") + "; alerts go to " + strings.Join(destinations, ", "))
+}
+
+// process runs what arrives through the filter until nothing more comes. When records cannot be written it asks for the end,
+// and goes on with the alerts.
+func (r *collector) process(end func(), failed *error) {
+	var outcome filter.Outcome
+	for {
+		batch, more := r.intakes.Queue.Wait()
+		if !more {
+			return
+		}
+		r.step(batch, &outcome, end, failed)
+	}
+}
+
+// step takes one batch. Where the filter panics its records continue as they came.
+func (r *collector) step(batch receive.Batch, outcome *filter.Outcome, end func(), failed *error) {
+	defer r.intakes.Queue.Done(batch)
+	continued := batch.Events
+	outcome.Reset()
+	if recovery.Once(r.filter.Caught("filter"), func() { r.filter.Process(batch.Events, r.tag, outcome) }) {
+		if outcome.Changed {
+			continued = outcome.Data
+		}
+	} else {
+		r.filter.Abandon(batch.Events, outcome)
+		outcome.Emits = nil
+	}
+	if *failed == nil {
+		if *failed = r.stream.Write(continued); *failed != nil {
+			end()
+		}
+	}
+	r.send(outcome.Emits)
+}
+
+// send puts alerts into all outboxes.
+func (r *collector) send(emits []filter.Emit) {
+	if len(emits) == 0 {
+		return
+	}
+	alerts := messages(emits)
+	for _, o := range r.outboxes {
+		o.put(alerts)
+	}
+	for i := range emits {
+		r.filter.EmitTaken(&emits[i])
+	}
+}
+
+// summarize sends what becomes ready while no records come, such as summaries of suppressed alerts, until ending is closed.
+func (r *collector) summarize(ending <-chan struct{}) {
+	ticks := time.NewTicker(time.Second)
+	defer ticks.Stop()
+	for {
+		select {
+		case <-ticks.C:
+			r.send(r.filter.Due(nil))
+		case <-ending:
+			return
+		}
+	}
+}
+
+// messages copies alerts out of the filter's memory.
+func messages(emits []filter.Emit) []delivery.Message {
+	all := make([]delivery.Message, 0, len(emits))
+	for i := range emits {
+		m := emits[i].Message()
+		m.Record = bytes.Clone(m.Record)
+		all = append(all, m)
+	}
+	return all
+}
+
+// finish waits for the destinations and prints the totals. The error tells of alerts that were not delivered.
+func (r *collector) finish() error {
+	c := r.filter.Counts()
+	r.console.Note(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", r.intakes.summary(), cli.Count(c.Alerts, "alert"), cli.Grouped(c.Clean),
+		cli.Grouped(c.NotHTTP), cli.Grouped(c.Broken)))
+	if c.Suppressed > 0 {
+		r.console.Note(cli.Count(c.Suppressed, "alert") + " suppressed by flood control, told in " + cli.Count(c.Summaries, "more alert"))
+	}
+	var problems []error
+	for _, o := range r.outboxes {
+		taken, lost := o.close()
+		r.console.Note(cli.Count(taken, "alert") + " delivered to " + o.destination)
+		if lost > 0 {
+			problems = append(problems, fmt.Errorf("%s not delivered to %s", cli.Count(lost, "alert"), o.destination))
+		}
+	}
+	return errors.Join(problems...)
+}

@@ -1,0 +1,130 @@
+package collect
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// intakes are the places where records arrive.
+type intakes struct {
+	*receive.Receiver
+	stdin io.Reader // nil unless it is listened to
+}
+
+const listenForms = "udp://HOST:PORT, tcp://HOST:PORT or -"
+
+// listen opens all places of the setting listen and begins to receive; settings gets what is wrong.
+func listen(settings *setting.Reader, c *cli.Console) *intakes {
+	s := receive.ReadSettings(settings)
+	in := &intakes{}
+	before := len(settings.Problems())
+	list := settings.List("listen")
+	for _, text := range list {
+		if text == "-" {
+			in.stdin = c.In
+			continue
+		}
+		place, err := receive.ReadPlace(text)
+		if err != nil {
+			settings.Problem("listen", fmt.Errorf("malformed place %q (want %s)", text, listenForms))
+			continue
+		}
+		s.Places = append(s.Places, place)
+	}
+	if len(list) == 0 {
+		settings.Problem("listen", fmt.Errorf("empty (want %s)", listenForms))
+	}
+	receiver, err := receive.Open(s, func(line string) { c.Say("warning: " + line) })
+	if err != nil {
+		settings.Problem("listen", err)
+	}
+	in.Receiver = receiver
+	if len(settings.Problems()) > before {
+		in.closeAll()
+	}
+	return in
+}
+
+// places says where records are awaited, with the ports that the system has chosen.
+func (in *intakes) places() []string {
+	var all []string
+	for _, p := range in.Places() {
+		all = append(all, p.String())
+	}
+	if in.stdin != nil {
+		all = append(all, "standard input")
+	}
+	return all
+}
+
+// Run receives until ctx ends or, when the standard input is the only place, until that ends. It returns when everything
+// that was received is in the queue.
+func (in *intakes) Run(ctx context.Context) {
+	ended := make(chan struct{})
+	if in.stdin != nil {
+		go func() {
+			defer close(ended)
+			recovery.Once(in.Caught("standard input"), func() { in.Stream(in.stdin, netip.Addr{}) })
+		}()
+	}
+	if in.stdin != nil && len(in.Places()) == 0 {
+		select {
+		case <-ended:
+		case <-ctx.Done():
+		}
+	} else {
+		<-ctx.Done()
+	}
+	in.Close(evaluation.DrainTime)
+	if in.stdin != nil {
+		// A terminal or an idle pipe cannot be interrupted; what it has given by now is in the queue soon.
+		select {
+		case <-ended:
+		case <-time.After(evaluation.DrainTime):
+		}
+	}
+}
+
+// closeAll ends what has not been run.
+func (in *intakes) closeAll() {
+	if in.Receiver != nil {
+		in.Queue.Abandon()
+		in.Close(0)
+		in.Receiver = nil
+	}
+}
+
+// summary says what was received, and what was not.
+func (in *intakes) summary() string {
+	c := in.Counts()
+	parts := []string{"received " + cli.Count(c.Records, "record")}
+	for _, loss := range []struct {
+		n    uint64
+		text string
+	}{
+		{c.Invalid, "not JSON"},
+		{c.KernelDrops, "dropped by the kernel"},
+		{c.QueueDrops, "dropped because the queue was full"},
+		{c.Denied, "not allowed"},
+		{c.Limited, "above the source rate"},
+		{c.Refused, "connections refused"},
+		{c.Idle, "connections closed as idle"},
+		{c.Displaced + c.Crowded, "connections closed to make place for others"},
+		{c.Cut, "unfinished lines lost with them"},
+	} {
+		if loss.n > 0 {
+			parts = append(parts, cli.Grouped(loss.n)+" "+loss.text)
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,218 @@
+package collect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
+)
+
+// outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
+// down holds up no other.
+type outbox struct {
+	console     *cli.Console
+	destination string // as the user wrote it, without options, which may hold keys
+	delivery    *delivery.Delivery
+	limit       int           // bytes of alerts that may wait
+	ending      chan struct{} // closed when no more records arrive
+	ended       chan struct{} // closed when deliver has returned
+
+	mu      sync.Mutex
+	changed sync.Cond // on every change of the fields below
+	waiting []delivery.Message
+	bytes   int // of alerts that wait or are being delivered
+	failing bool
+	closed  bool   // no more alerts come
+	stopped bool   // no more alerts are delivered
+	offered uint64 // all alerts
+	told    cli.Limiter
+
+	number int // of the batch that is being delivered; for the goroutine that does
+}
+
+// openOutboxes opens one outbox for each destination, or returns all problems.
+func openOutboxes(destinations []string, c *cli.Console, limit int64, caught recovery.Caught) ([]*outbox, error) {
+	var all []*outbox
+	var problems []error
+	for _, destination := range destinations {
+		d, err := delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught})
+		if err != nil {
+			problems = append(problems, err)
+			continue
+		}
+		name, _, _ := strings.Cut(destination, "?")
+		o := &outbox{
+			console: c, destination: name, delivery: d, limit: int(limit), ending: make(chan struct{}),
+			ended: make(chan struct{}), told: cli.Limiter{Every: 10 * time.Second},
+		}
+		o.changed.L = &o.mu
+		all = append(all, o)
+	}
+	return all, errors.Join(problems...)
+}
+
+// put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow,
+// and gives alerts up for one that is down.
+func (o *outbox) put(alerts []delivery.Message) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range alerts {
+		o.offered++
+		n := size(&alerts[i])
+		for o.full(n) && !o.failing && !o.stopped {
+			o.changed.Wait()
+		}
+		if o.full(n) {
+			o.tell("error: alerts for " + o.destination + " are given up: it is down, and emit_limit allows no more to wait")
+			continue
+		}
+		o.bytes += n
+		o.waiting = append(o.waiting, alerts[i])
+		o.changed.Broadcast()
+	}
+}
+
+func (o *outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
+
+func size(m *delivery.Message) int { return len(m.JSON) + len(m.Record) }
+
+func (o *outbox) tell(line string) {
+	if _, may := o.told.May(time.Now()); may {
+		o.console.Say(line)
+	}
+}
+
+// deliver sends alerts until the outbox is closed and empty, or the destination is given up.
+func (o *outbox) deliver() {
+	for {
+		batch := o.take()
+		if len(batch) == 0 || !o.handle(batch) {
+			return
+		}
+	}
+}
+
+// handle sends one batch. Alerts at which that panics are given up.
+func (o *outbox) handle(batch []delivery.Message) bool {
+	returned := false
+	defer func() {
+		if !returned {
+			o.change(func() { o.bytes = sizes(o.waiting) })
+		}
+	}()
+	o.number++
+	sent := o.send(fmt.Sprint(o.number), batch)
+	returned = true
+	return sent
+}
+
+// End is that of the goroutine that delivers.
+func (o *outbox) End() {
+	o.change(func() { o.stopped = true })
+	close(o.ended)
+}
+
+func sizes(all []delivery.Message) (sum int) {
+	for i := range all {
+		sum += size(&all[i])
+	}
+	return sum
+}
+
+// change changes fields that others may wait for.
+func (o *outbox) change(f func()) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	f()
+	o.changed.Broadcast()
+}
+
+// take waits for alerts and returns all that are there, none when no more come.
+func (o *outbox) take() []delivery.Message {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.waiting) == 0 && !o.closed {
+		o.changed.Wait()
+	}
+	batch := o.waiting
+	o.waiting = nil
+	return batch
+}
+
+const (
+	firstRetry = 100 * time.Millisecond // between attempts to deliver the same alerts
+	lastRetry  = 5 * time.Second
+	// How long a destination may fail once no more records arrive, before it is given up.
+	lastPatience = 5 * time.Second
+)
+
+// send delivers one batch, however many attempts that takes. It reports false when the destination is given up.
+func (o *outbox) send(name string, batch []delivery.Message) bool {
+	var failing time.Time // since when, once no more records arrive
+	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
+		before := o.delivery.Stats()[0].Delivered
+		err := o.delivery.Deliver(context.Background(), name, batch)
+		o.settle(batch, err)
+		if err == nil {
+			return true
+		}
+		if o.delivery.Stats()[0].Delivered > before {
+			wait, failing = firstRetry, time.Time{}
+		}
+		select {
+		case <-o.ending:
+			if failing.IsZero() {
+				failing = time.Now()
+			}
+			if time.Since(failing) >= lastPatience {
+				return false
+			}
+			time.Sleep(wait)
+		default:
+			select {
+			case <-o.ending:
+			case <-time.After(wait):
+			}
+		}
+	}
+}
+
+// settle notes what an attempt has come to.
+func (o *outbox) settle(batch []delivery.Message, err error) {
+	o.change(func() {
+		if o.failing = err != nil; o.failing {
+			o.tell("warning: " + err.Error() + "; it is tried again")
+			return
+		}
+		for i := range batch {
+			o.bytes -= size(&batch[i])
+		}
+	})
+}
+
+// stats returns the counters of the destination. What waits in the outbox is on its way.
+func (o *outbox) stats() delivery.Stats {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := o.delivery.Stats()[0]
+	s.Waiting += int64(len(o.waiting))
+	return s
+}
+
+// close waits until what is there has been delivered, or the destination has been given up. It returns how many alerts the
+// destination has taken, and how many it has not.
+func (o *outbox) close() (taken, lost uint64) {
+	o.change(func() { o.closed = true })
+	<-o.ended
+	taken = uint64(o.delivery.Stats()[0].Delivered)
+	if err := o.delivery.Close(); err != nil {
+		o.console.Say("warning: " + err.Error())
+	}
+	return taken, o.offered - taken
+}

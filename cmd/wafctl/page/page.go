@@ -1,0 +1,178 @@
+// Package page is the command "wafctl report": it evaluates the records of files and writes a page about the alerts in them. The
+// page itself is made by package report.
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/report"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+func New(c *cli.Console, args []string) *cobra.Command {
+	var (
+		f      cli.Flags
+		output string
+	)
+	cmd := &cobra.Command{
+		Use:   "report [flags] FILE…|-",
+		Short: "Write a page with charts about the alerts in files",
+		Long: `Evaluate records as check does, and write one HTML page about what alerts: alerts over time, each attacker with what it
+asked for and how far it got, outcomes, severities, the rules that matched, who attacked whom, and sample alerts. The page
+is one file without scripts: it needs no network and can be mailed or archived. Credentials, cookies, tokens and the like
+are redacted, unless --redact is off. Files may be compressed with gzip or zstd; - is the standard input. Files of any
+size take the same memory, and the page stays small.
+
+The exit code is 0 when the page is written, and 2 on errors: when a line of a JSON file is not JSON, and when there are
+records but none is an HTTP transaction. No page is written, and one that is there stays, when a file cannot be read.`,
+		Example: `  wafctl report -o report.html /var/log/nginx/access.log
+  wafctl report -o report.html records.ndjson
+  wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
+  zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			w, err := f.Open(c)
+			if w != nil {
+				defer w.Close()
+			}
+			if err := f.Usage(cmd, args, err, cli.WantFiles(names)); err != nil {
+				return err
+			}
+			r := reporting{console: c, filter: w, digest: report.NewDigest()}
+			in := evaluation.Inputs{Console: c, Names: names}
+			err = in.Each(cmd.Context(), &evaluation.Evaluation{Filter: w}, r.Add)
+			if in.Unread > 0 {
+				return err // a page of the rest would take the place of a whole one
+			}
+			return errors.Join(r.Write(output, r.head(&in, &f)), err, in.Inspected())
+		},
+	}
+	cli.Strict(cmd)
+	cmd.Flags().SortFlags = false
+	cmd.Flags().StringVarP(&output, "output", "o", "report.html", "write the page to `FILE`; - is the standard output")
+	c.QuietFlag(cmd, "print nothing but problems")
+	f.AddJudging(cmd.Flags())
+	for _, name := range cli.Redacting {
+		cmd.Flags().Lookup(cli.FlagName(name)[2:]).Hidden = false
+	}
+	return cmd
+}
+
+// reporting makes the page.
+type reporting struct {
+	console *cli.Console
+	filter  *filter.Filter
+	digest  *report.Digest
+
+	succeeded int // alerts whose attack likely succeeded
+}
+
+func (r *reporting) Add(file string, found *evaluation.Checked) error {
+	if found.Err != nil || found.Kind != filter.Alert {
+		return nil
+	}
+	told := found.Alert.Told
+	named := told.Rule()
+	a := report.Alert{
+		Source: told.ClientIP, Destination: cmp.Or(told.ServerIP, told.ServerName), Method: told.Method, Host: told.ServerName, URI: told.URI,
+		UserAgent: told.UserAgent, Outcome: told.Outcome, Reason: told.Reason, Severity: told.Severity, Score: told.Score,
+		Matched: matched(named), Place: fmt.Sprintf("%s:%d", file, found.Line), Rule: reportRule(named),
+	}
+	if len(told.Forwarded) > 0 {
+		a.Forwarded = told.Forward
+	}
+	a.Time, _ = logtime.Parse(told.Begin, nil) // the page says how many have none
+	a.Status, _ = strconv.Atoi(told.Status)    // 0 is not known
+	for i := range told.Matches {
+		a.Rules = append(a.Rules, reportRule(&told.Matches[i]))
+	}
+	if told.Outcome == alert.LikelySucceeded {
+		r.succeeded++
+	}
+	r.digest.Add(&a)
+	return nil
+}
+
+// matched writes what a rule has found; the rule itself can be looked up.
+func matched(m *rules.Match) string {
+	if m.Variable == "" {
+		return m.Wording()
+	}
+	return m.Variable + ": " + m.Value
+}
+
+func reportRule(m *rules.Match) report.Rule {
+	return report.Rule{ID: m.Rule.ID, Severity: m.Severity(), Message: m.Message, Category: m.Rule.Category()}
+}
+
+func (r *reporting) head(in *evaluation.Inputs, f *cli.Flags) report.Head {
+	counts, unreadable := r.filter.Counts(), uint64(in.Broken)
+	head := report.Head{
+		Records: counts.Records + unreadable, NotHTTP: counts.NotHTTP, Broken: counts.Broken + counts.Skipped + unreadable,
+		RuleSet: r.filter.RuleSet(), Made: time.Now(), MadeBy: "wafctl " + filter.Version,
+	}
+	for _, b := range in.Blind {
+		head.Blind = append(head.Blind, report.Blind{File: b.Name, Records: b.Records, Looks: b.Looks})
+	}
+	for _, name := range in.Names {
+		if name == "-" {
+			name = evaluation.StdinName
+		}
+		head.Files = append(head.Files, name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.Values)) {
+		if !slices.Contains(cli.Writing, name) || slices.Contains(cli.Redacting, name) {
+			head.Settings = append(head.Settings, name+" "+f.Values[name])
+		}
+	}
+	return head
+}
+
+// Write writes the page, and tells where it is.
+func (r *reporting) Write(path string, head report.Head) error {
+	var page bytes.Buffer
+	if err := r.digest.Write(&page, head); err != nil {
+		return err
+	}
+	if path == "-" {
+		if _, err := page.WriteTo(r.console.Out); err != nil {
+			return fmt.Errorf("write report: %w", err)
+		}
+		return nil
+	}
+	if err := os.WriteFile(path, page.Bytes(), 0o640); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	if r.console.Quiet {
+		return nil
+	}
+	_, err := fmt.Fprintf(r.console.Out, "%s: %s in %s, %d kB\n", cli.Printable(path), r.summary(&head), cli.Count(head.Records, "record"),
+		(page.Len()+999)/1000)
+	return err
+}
+
+// summary writes in a few words what is on the page.
+func (r *reporting) summary(head *report.Head) string {
+	text := cli.Count(r.filter.Counts().Alerts, "alert")
+	switch {
+	case head.HTTP() <= 0:
+		return "nothing was inspected"
+	case r.succeeded > 0:
+		text += " (" + cli.Grouped(r.succeeded) + " likely succeeded)"
+	}
+	return text
+}
