@@ -196,7 +196,7 @@ func (c *Correlator) openCampaign(v *view) {
 		severity = Low
 	}
 	refs := []*ref{&s.Ref}
-	if tool := c.toolOf(v); tool != nil {
+	if tool := c.toolOf(v); tool != nil && v.showsTool() {
 		refs = append(refs, &tool.Ref)
 	}
 	if a := c.found(v, Campaign, severity, why, refs...); a != nil && !v.Internal && a.Severity < Medium && a.Attempted >= 3 {
@@ -222,6 +222,9 @@ func (c *Correlator) toolOf(v *view) *tool {
 	}
 	return c.tools.add(key, v.sec, func(row *tool) bool { return c.book.at(row.Ref) == nil })
 }
+
+// showsTool reports whether a record shows anything of the client's tool.
+func (v *view) showsTool() bool { return v.Agent != "" || v.Shape != 0 }
 
 // byTool counts attacks with one tool against one target, whatever addresses they come from.
 func (c *Correlator) byTool(v *view) {
@@ -251,7 +254,7 @@ func (c *Correlator) byTool(v *view) {
 	t := &c.rules.Campaign
 	recent := row.Recent.pour(1, v.sec, t.SharedWindow/ /* all leak in the window */ 10)
 	fast := int(row.SourceCount) >= t.SharedSources && recent >= float32(t.SharedAlerts)*0.6 && row.Alerts >= float32(t.SharedAlerts)
-	slow := int(row.SourceCount) >= 2*t.SharedSources-1 && row.Alerts >= 2*float32(t.SharedAlerts) && ones(row.Cats) >= 2
+	slow := v.showsTool() && int(row.SourceCount) >= 2*t.SharedSources-1 && row.Alerts >= 2*float32(t.SharedAlerts) && ones(row.Cats) >= 2
 	if !fast && !slow {
 		return
 	}

@@ -41,7 +41,7 @@ func (c *Correlator) miss(v *view) {
 	case fast > float32(t.Bucket) && share >= t.Ratio, int(s.Distinct) >= t.Widely && share >= t.Ratio, slow > float32(t.SlowBucket) && share >= t.SlowRatio:
 		why := fmt.Sprintf("%s that do not exist, %.0f %% of what the source asked for", plural(int(s.Distinct), "route"), 100*share)
 		refs := []*ref{&s.Ref}
-		if row := c.toolOf(v); row != nil {
+		if row := c.toolOf(v); row != nil && v.showsTool() {
 			refs = append(refs, &row.Ref)
 		}
 		c.found(v, Probing, severity, why, refs...)

@@ -17,6 +17,7 @@ type week struct {
 	plants   []*plant
 	day      int64
 	out      []planted
+	poor     bool // logs show addresses, and neither credentials nor user agents nor sizes
 }
 
 // planted is an observation, and the attack that it belongs to, 0 for none.
@@ -147,6 +148,10 @@ func (w *week) each(see func(*Observation, int)) {
 		}
 		slices.SortStableFunc(w.out, func(a, b planted) int { return cmp.Compare(arrival(&a), arrival(&b)) })
 		for i := range w.out {
+			if w.poor {
+				o := &w.out[i].Observation
+				o.Principal, o.Agent, o.Shape, o.Bytes = 0, "", 0, 0
+			}
 			see(&w.out[i].Observation, w.out[i].plant)
 		}
 	}
