@@ -27,6 +27,7 @@ type verdicts struct {
 	foundAt  map[int]int64 // by attack, of the first incident of its kind
 	events   int
 	records  int
+	took     time.Duration
 	hopDelay map[int]int64
 	made     map[string]int // attack by source and time of its records
 }
@@ -50,7 +51,9 @@ func judge(w *week, c *Correlator) *verdicts {
 	}
 	w.each(func(o *Observation, plant int) {
 		v.records++
+		before := time.Now()
 		r := c.Observe(o)
+		v.took += time.Since(before)
 		take(r.Events)
 		if plant > 0 {
 			p := w.plants[plant-1]
@@ -209,22 +212,28 @@ func pentest(t testing.TB) []Exclusion {
 }
 
 // TestWeek plants attacks in days of a cluster's traffic and demands that they are found, and little else. With INCIDENTS=full it plays whole
-// weeks of more seeds.
+// weeks of more seeds. Every third seed has logs that show little.
 func TestWeek(t *testing.T) {
-	days, seeds, scale := 3, []uint64{1, 2}, 1.0
+	days, seeds, scale := 3, []uint64{1, 3}, 1.0
 	if os.Getenv("INCIDENTS") == "full" {
-		days, seeds, scale = 7, []uint64{11, 12, 13, 14, 15}, 2
+		days, seeds, scale = 7, []uint64{11, 12, 13, 14, 15, 21, 24}, 2
 	}
 	for _, seed := range seeds {
 		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
 			w := newWeek(seed, days, scale)
-			w.poor = os.Getenv("POOR") != ""
+			w.poor = seed%3 == 0
 			v := judge(w, New(Options{Exclusions: pentest(t)}))
 			rows := v.rows()
 			loud, quiet := v.print(t, rows)
 			v.explain(t, rows)
+			if testing.Verbose() {
+				printComparison(t, seed, days, scale, rows, loud, quiet, v.took/time.Duration(v.records))
+			}
 			planted, found, incidents := 0, 0, 0
 			for _, r := range rows {
+				if w.poor && r.kind == Disclosure { // sizes are not logged
+					continue
+				}
 				require.GreaterOrEqualf(t, float64(r.found), 0.95*float64(r.planted), "%s: %q", r.kind, r.missed)
 				planted, found, incidents = planted+r.planted, found+r.found, incidents+r.incidents
 			}

@@ -209,6 +209,14 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 	}
 	for _, h := range hops {
 		count(&a.Incident.Sources, h.From, mostSources)
+		count(&a.Incident.Targets, h.To, mostTargets)
+		a.First = min(a.First, h.Time)
+	}
+	list := a.Incident.Sources
+	if at := slices.IndexFunc(list, func(n Count) bool { return n.Name == hops[0].From }); at > 0 { // who began comes first
+		first := list[at]
+		copy(list[1:at+1], list[:at])
+		list[0] = first
 	}
 }
 
