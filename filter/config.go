@@ -39,6 +39,7 @@ type config struct {
 	budget          time.Duration // for inspecting one chunk; 0 inspects everything
 	redactor        *redact.Redactor
 	flood           flood.Settings
+	incidentConfig
 }
 
 // Properties are the settings of the filter in the order in which help lists them.

@@ -32,7 +32,9 @@ func chainOfThree() (events []*incident.Incident) {
 	}
 	attack := func(id int, category string) *incident.Attack {
 		return &incident.Attack{Values: uint64(id), Rules: []incident.Rule{{ID: id, Category: category, Techniques: []string{"T1190"}}},
-			Sample: incident.Sample{Alert: "0123456789abcdef", Method: "POST", URI: "/api/orders/17?x=[redacted]|b", Rule: id, Message: "Remote Command | Execution: \\ é\n", Outcome: "attempted"}}
+			Show: func() incident.Sample {
+				return incident.Sample{Alert: "0123456789abcdef", Method: "POST", URI: "/api/orders/17?x=[redacted]|b", Message: "Remote Command | Execution: \\ é\n", Outcome: "attempted"}
+			}}
 	}
 	ask("10.2.0.7", "web/shop", "10.2.0.9", nil)
 	at += 25 * 3600 * 1000

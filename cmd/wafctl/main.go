@@ -66,7 +66,7 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return &usageError{cmd.CommandPath(), err} })
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, add := range []func(*console, []string) *cobra.Command{
-		newRun, newCheck, newReport, newRules, newMap, newCompare, newTune, newTest, newVersion,
+		newRun, newCheck, newIncidents, newReport, newRules, newMap, newCompare, newTune, newTest, newVersion,
 	} {
 		root.AddCommand(add(c, args))
 	}

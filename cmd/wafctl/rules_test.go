@@ -103,7 +103,7 @@ func TestVersionNamesEngineAndRules(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, command := range []string{"", "run", "check", "report", "rules", "map", "compare", "tune", "test", "version"} {
+	for _, command := range []string{"", "run", "check", "incidents", "report", "rules", "map", "compare", "tune", "test", "version"} {
 		got := wafctl(nil, nil, strings.Fields(command+" --help")...)
 		require.Equal(t, exitClean, got.code)
 		require.Empty(t, got.err)

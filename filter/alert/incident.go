@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // syslogSeverities are the severities of incidents in syslog's numbers.
@@ -352,4 +353,13 @@ func IncidentLine(i *incident.Incident) string {
 	line.labeled("flexString1", strings.Join(i.Techniques, ","), "Techniques")
 	line.labeled("flexString2", strings.Join(samplesOf(i), ","), "Alerts")
 	return line.text.String()
+}
+
+// Techniques returns the techniques of MITRE ATT&CK that a rule names, or that go with its category.
+func Techniques(r *rules.RuleInfo) []string { return techniquesOf(r) }
+
+// OutcomeOf returns what has become of an attack, as far as the log shows it.
+func OutcomeOf(v *View) Outcome {
+	outcome, _ := outcomeOf(v)
+	return outcome
 }

@@ -161,7 +161,7 @@ func (c *Correlator) campaign(v *view) {
 	if !inWindow && s.Alerts < float32(t.Alerts) {
 		return
 	}
-	if s.MixCount < 2 && s.Alerts < 3*float32(t.Alerts) { // one request over and over
+	if s.MixCount < 2 && s.Alerts < float32(t.Alerts) { // one request over and over
 		return
 	}
 	if c.regular(v) && s.RouteCount < 3 && s.RuleCount < exact && s.Alerts < 3*float32(t.Alerts) { // texts that someone writes in one place

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,13 +59,8 @@ func (e *elastic) alarm(o *Observation) bool {
 }
 
 func (e *elastic) lateral(o *Observation) bool {
-	kept := e.alerts[:0]
-	for _, a := range e.alerts {
-		if o.Time-a.at <= 30*minute {
-			kept = append(kept, a)
-		}
-	}
-	e.alerts = append(kept, elasticAlert{o.Time, o.Source, o.TargetHost, o.Attack.Rules[0].ID})
+	e.alerts = slices.DeleteFunc(e.alerts, func(a elasticAlert) bool { return o.Time-a.at > 30*minute })
+	e.alerts = append(e.alerts, elasticAlert{o.Time, o.Source, o.TargetHost, o.Attack.Rules[0].ID})
 	if len(e.alerts) > 5000 {
 		e.alerts = e.alerts[1000:]
 	}

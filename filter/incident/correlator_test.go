@@ -54,7 +54,7 @@ func TestAnIncidentIsBounded(t *testing.T) {
 		a := alarm(942100+n, uint64(n))
 		a.Rules[0].Category = long(n)
 		a.Rules[0].Techniques = []string{fmt.Sprint("T", n)}
-		a.Sample = Sample{Rule: n, URI: long(n), Message: long(n), Alert: long(n), Outcome: "attempted"}
+		a.Show = func() Sample { return Sample{URI: long(n), Message: long(n), Alert: long(n), Outcome: "attempted"} }
 		o := Observation{Time: epoch + int64(n)*100, Source: long(1), Target: long(n % 50), Path: "/" + long(n) + "x", Method: "GET", Status: 200, Attack: a}
 		for _, e := range c.Observe(&o).Events {
 			text, err := json.Marshal(e)

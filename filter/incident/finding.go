@@ -141,24 +141,34 @@ func (a *active) takeAttack(v *view) {
 			note(&a.Techniques, strings.Clone(cut(id, 16)), mostTechniques)
 		}
 	}
-	if len(a.Samples) < mostSamples && !a.hasSample(v.Attack) {
+	if len(a.Samples) < mostSamples && !a.hasSample(v) {
 		a.Samples = append(a.Samples, v.sample())
 	}
 }
 
-// hasSample reports whether a sample shows the same rule already.
-func (a *active) hasSample(attack *Attack) bool {
+// hasSample reports whether a sample shows the same rule already, of a request that went the same way.
+func (a *active) hasSample(v *view) bool {
 	for i := range a.Samples {
-		if a.Samples[i].Rule == attack.Sample.Rule && a.Samples[i].Outcome == attack.Sample.Outcome {
+		if s := &a.Samples[i]; s.Rule == v.Attack.rule() && s.Status == v.Status {
 			return true
 		}
 	}
 	return false
 }
 
-func (v *view) sample() Sample {
-	s := v.Attack.Sample
-	s.Time, s.Source, s.Target, s.Status = v.now, v.Source, v.Target, v.Status
+// rule returns the id of the rule that names the attack: the last one.
+func (a *Attack) rule() int {
+	if len(a.Rules) == 0 {
+		return 0
+	}
+	return a.Rules[len(a.Rules)-1].ID
+}
+
+func (v *view) sample() (s Sample) {
+	if v.Attack.Show != nil {
+		s = v.Attack.Show()
+	}
+	s.Time, s.Source, s.Target, s.Status, s.Rule = v.now, v.Source, v.Target, v.Status, v.Attack.rule()
 	for _, text := range []*string{&s.Alert, &s.Source, &s.Target, &s.Method, &s.Outcome} {
 		*text = strings.Clone(clip(*text))
 	}

@@ -151,6 +151,9 @@ const (
 
 // count adds one to the count of a name, unless the name is new and the list full.
 func count(list *[]Count, name string, most int) {
+	if name == "" { // the record does not show it
+		return
+	}
 	for i := range *list {
 		if (*list)[i].Name == name {
 			(*list)[i].Count++

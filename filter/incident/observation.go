@@ -26,7 +26,10 @@ type Attack struct {
 	Values  uint64 // hash of the values that matched: a request that is forwarded keeps it
 	Refused bool   // a device in front of the application has refused the request
 	Likely  bool   // the response shows that it likely succeeded
-	Sample  Sample
+
+	// Show returns what a sample shows of the alert, its time and ends apart. It is called during Observe, for a few alerts of each
+	// incident; nil shows nothing else.
+	Show func() Sample `json:"-"`
 }
 
 // Rule is a detection rule that matched.

@@ -20,7 +20,7 @@ type infection struct {
 // infections are the targets that were attacked within the pivot window, by the keys under which they act as clients.
 type infections struct {
 	all  []infection
-	held []held
+	held []*held
 	Held uint64
 	Lost uint64 // infections that made room for others
 }
@@ -31,6 +31,7 @@ type held struct {
 	at     int64
 	o      Observation
 	attack Attack
+	sample Sample
 }
 
 func (in *infections) of(key uint64, now, window int64) *infection {
@@ -138,22 +139,28 @@ func (c *Correlator) wait(v *view) {
 	if len(in.held) == mostHeld {
 		first := in.held[0]
 		in.held = slices.Delete(in.held, 0, 1)
-		c.release(&first)
+		c.release(first)
 	}
 	in.Held++
 	in.held = append(in.held, hold(v))
 	v.waits = true
 }
 
-func hold(v *view) held {
-	h := held{at: v.now, o: *v.Observation, attack: *v.Attack}
+func hold(v *view) *held {
+	h := &held{at: v.now, o: *v.Observation, attack: *v.Attack}
 	for _, text := range []*string{&h.o.Source, &h.o.Target, &h.o.TargetHost, &h.o.Method, &h.o.Path, &h.o.Agent} {
 		*text = strings.Clone(*text)
 	}
 	h.attack.Rules = slices.Clone(h.attack.Rules)
-	h.attack.Sample = v.sample()
-	h.o.Attack = &h.attack
+	h.sample = v.sample()
+	h.link()
 	return h
+}
+
+// link makes the observation show its own attack. The held attack must be linked again where it was copied.
+func (h *held) link() {
+	h.o.Attack = &h.attack
+	h.attack.Show = func() Sample { return h.sample }
 }
 
 // settle decides on the attacks that nothing has explained in time.
@@ -161,7 +168,7 @@ func (in *infections) settle(c *Correlator, now int64) {
 	for len(in.held) > 0 && now > in.held[0].at+disorder {
 		h := in.held[0]
 		in.held = slices.Delete(in.held, 0, 1)
-		c.release(&h)
+		c.release(h)
 	}
 }
 
@@ -260,7 +267,7 @@ func (e *echoes) note(c *Correlator, v *view) {
 	if v.source != nil {
 		at.Ref = v.source.Ref
 	}
-	c.infected.held = slices.DeleteFunc(c.infected.held, func(h held) bool {
+	c.infected.held = slices.DeleteFunc(c.infected.held, func(h *held) bool {
 		same := h.attack.Values != 0 && h.attack.Values == v.Attack.Values || h.o.Trace != 0 && h.o.Trace == v.Trace
 		from := hash(h.o.Source)
 		apart, limit := v.now-h.at, c.rules.Pivot.Echo.Milliseconds()

@@ -58,6 +58,7 @@ type heldState struct {
 	At     int64
 	O      Observation
 	Attack Attack
+	Sample Sample
 }
 
 // tables are all parts of the state that are arrays of numbers.
@@ -113,7 +114,7 @@ func (c *Correlator) rest() *rest {
 		r.Evictions[i], r.Rejected[i] = *evicted[i], *rejected[i]
 	}
 	for _, h := range c.infected.held {
-		r.Held = append(r.Held, heldState{h.at, h.o, h.attack})
+		r.Held = append(r.Held, heldState{h.at, h.o, h.attack, h.sample})
 	}
 	return r
 }
@@ -173,8 +174,8 @@ func (c *Correlator) restore(r *rest) {
 	}
 	c.infected.held = nil
 	for i := range r.Held {
-		h := held{at: r.Held[i].At, o: r.Held[i].O, attack: r.Held[i].Attack}
-		h.o.Attack = &h.attack
+		h := &held{at: r.Held[i].At, o: r.Held[i].O, attack: r.Held[i].Attack, sample: r.Held[i].Sample}
+		h.link()
 		c.infected.held = append(c.infected.held, h)
 	}
 	c.infected.all = withHops(c.infected.all)

@@ -22,6 +22,7 @@ type Thresholds struct {
 	Update      time.Duration
 	Learning    time.Duration
 	Established time.Duration
+	Salt        string
 	Campaign    struct {
 		Window         time.Duration
 		Records        int

@@ -261,7 +261,7 @@ func alarm(first int, values uint64, more ...int) *Attack {
 	for _, id := range append([]int{first}, more...) {
 		a.Rules = append(a.Rules, Rule{ID: id, Category: ruleCategories[id/1000]})
 	}
-	a.Sample = Sample{Rule: first, Message: "rule", Outcome: "attempted"}
+	a.Show = func() Sample { return Sample{Message: "rule", Outcome: "attempted"} }
 	return a
 }
 
