@@ -1,8 +1,10 @@
 package filter
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
@@ -28,6 +30,21 @@ type incidentConfig struct {
 	identities     *identities
 	incidentSalt   string // of the hashes of credentials
 	incidents      incident.Options
+
+	correlates    bool
+	incidentTag   string // of events about incidents
+	incidentState string // file, "" for none
+	incidentsOnly bool   // alerts do not go out by themselves
+}
+
+// correlating are the settings of incidents for records that come live.
+func correlating() []setting.Property {
+	return append([]setting.Property{
+		{Name: "incidents", Default: "off", Help: "on finds incidents across records: who attacks whom, since when, and whether it worked"},
+		{Name: "incident_tag", Help: "tag under which events about incidents are emitted: opened, updated and closed ones"},
+		{Name: "incident_state", Help: "file that keeps what incident detection knows across restarts; it is made when it is not there"},
+		{Name: "alert_detail", Default: "all", Values: []string{"all", "incidents"}, Help: "incidents sends events about incidents only; records keep their maps"},
+	}, IncidentProperties()...)
 }
 
 const longestLearning = 31 * 24 * time.Hour
@@ -58,15 +75,24 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 	}
 	c.incidents = incident.Options{Thresholds: thresholds, Exclusions: exclusions}
 	c.incidentSalt = thresholds.Salt
+	c.correlates, c.incidentState = r.Bool("incidents"), r.Text("incident_state")
+	c.incidentsOnly = r.Word("alert_detail") == "incidents"
+	if c.incidentTag = r.Text("incident_tag"); strings.ContainsAny(c.incidentTag, "$ *") {
+		r.Problem("incident_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.incidentTag))
+	}
+	for name, given := range map[string]bool{"incident_state": c.incidentState != "", "alert_detail": c.incidentsOnly, "incident_tag": c.incidentTag != ""} {
+		if given && !c.correlates {
+			r.Problem(name, errors.New("needs incidents on"))
+		}
+	}
 	return c
 }
 
 // NewObserving is New for records from files: Check returns what each contributes to incidents, at the time that it names, and the
 // correlator makes incidents of that.
 func NewObserving(get setting.Getter, log Logger) (*Filter, *incident.Correlator, error) {
-	reader := setting.NewReader(get, append(Properties(), IncidentProperties()...))
+	reader := setting.NewReader(get, Properties())
 	c := readConfig(reader)
-	c.incidentConfig = readIncidents(reader)
 	c.observe, c.timesInRecords = true, true
 	f, err := open("", reader, c, log)
 	if err != nil {

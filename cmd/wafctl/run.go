@@ -32,6 +32,9 @@ var runFlags = []setting.Property{
 // defaultEmitTag makes the filter write alerts when no tag for them is set.
 const defaultEmitTag = "alert.$TAG"
 
+// defaultIncidentTag is that of events about incidents.
+const defaultIncidentTag = "incident"
+
 func newRun(c *console, args []string) *cobra.Command {
 	var f flags
 	cmd := &cobra.Command{
@@ -97,6 +100,9 @@ func openCollector(c *console, f *flags) (r *collector, err error) {
 func (r *collector) openFilter(f *flags) (err error) {
 	if strings.TrimSpace(f.values["emit_tag"]) == "" {
 		f.values["emit_tag"] = defaultEmitTag
+	}
+	if strings.EqualFold(strings.TrimSpace(f.values["incidents"]), "on") && f.values["incident_tag"] == "" {
+		f.values["incident_tag"] = defaultIncidentTag
 	}
 	if f.values["inspect_budget"] == "" {
 		f.values["inspect_budget"] = "off" // there is no pipeline that it would hold up

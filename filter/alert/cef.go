@@ -32,6 +32,7 @@ func (a *Alert) cefEnds(line *cefLine) {
 	line.port("dpt", a.ServerPort)
 	line.add("dhost", a.ServerName, 1023)
 	line.add("externalId", a.UID, 40)
+	line.add(cefIncident, a.Incident, 40)
 }
 
 func (a *Alert) cefVerdict(line *cefLine, m *rules.Match) {
@@ -84,6 +85,9 @@ func (a *Alert) cefRequest(line *cefLine, m *rules.Match) {
 	line.add("requestClientApplication", a.UserAgent, 1023)
 	line.add("requestContext", a.Referer, 2048)
 }
+
+// cefIncident is a key of our own, as the format wants one: with the name of the product before it. No other has a place left for it.
+const cefIncident = "fluentBitWafIncident"
 
 // longestCustom is how many bytes of cs1 to cs6 and the flex strings receivers take.
 const longestCustom = 1023

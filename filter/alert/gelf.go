@@ -35,6 +35,7 @@ func (a *Alert) appendGELF(dst []byte, payload bool) []byte {
 	d.text("_matched", m.Wording())
 	d.text("_outcome", string(a.Outcome))
 	d.text("_reason", a.Reason)
+	d.text("_incident_id", a.Incident)
 	d.number("_score", int64(a.Score))
 	for _, s := range a.Scores {
 		d.number("_score_"+s.Name, int64(s.Value))

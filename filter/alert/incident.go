@@ -295,7 +295,7 @@ func ocsfIncident(dst []byte, i *incident.Incident) []byte {
 		d.number("created_time", f.Time)
 		times(d, time.UnixMilli(i.First), time.UnixMilli(i.Last))
 	})
-	d.object("unmapped", func() { incidentDetails(d, i) })
+	d.object("unmapped", func() { d.object("incident", func() { incidentDetails(d, i) }) })
 	return d.end()
 }
 
@@ -336,6 +336,7 @@ func IncidentLine(i *incident.Incident) string {
 		line.address(i.Sources[0].Name, "src", "c6a2", "Source IPv6 Address")
 	}
 	line.add("externalId", i.ID, 40)
+	line.add(cefIncident, i.ID, 40)
 	line.add("act", string(i.Status), 63)
 	line.add("cat", strings.Join(kindsOf(i), ","), 1023)
 	line.add("cnt", strconv.Itoa(i.Records), 0)

@@ -103,6 +103,9 @@ func (c *Correlator) Observe(o *Observation) Result {
 	}
 	c.infected.settle(c, c.clock.Now)
 	c.look(v)
+	if v.source != nil && v.source.Ref != 0 {
+		c.expire(&v.source.Ref, v.now)
+	}
 	if o.Attack != nil {
 		c.attack(v)
 	} else {
@@ -183,7 +186,10 @@ func (c *Correlator) findSource(v *view) *source {
 		}
 	}
 	s.Records++
-	if v.answered() {
+	switch {
+	case v.Attack != nil:
+		s.Attacks++
+	case v.answered():
 		s.Answered++
 	}
 	if s.Missed > 0 {
@@ -223,9 +229,9 @@ func (c *Correlator) forgetRoute(r *routeRow) bool {
 	return true
 }
 
-// established reports whether a source was here before this, and was answered.
+// established reports whether a source was here before this, and was answered more often than it has attacked.
 func (c *Correlator) established(v *view) bool {
-	return v.source != nil && v.source.Answered >= 10 && passed(v.sec, v.source.First) >= seconds(c.rules.Established)
+	return v.source != nil && v.source.Answered >= max(10, v.source.Attacks) && passed(v.sec, v.source.First) >= seconds(c.rules.Established)
 }
 
 func (c *Correlator) learning() bool { return c.clock.learning(c.rules.Learning) }

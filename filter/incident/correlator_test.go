@@ -151,7 +151,9 @@ func TestAStateFileIsWholeOrSetAside(t *testing.T) {
 		c.Observe(o)
 	}
 	require.Equal(t, 1, c.Counts().Open)
-	require.NoError(t, c.Save(path))
+	state, err := c.MarshalBinary()
+	require.NoError(t, err)
+	require.NoError(t, Save(path, state))
 	again, problem := Load(path, Options{})
 	require.NoError(t, problem)
 	require.Equal(t, c.Counts(), again.Counts())

@@ -14,6 +14,9 @@ func (c *Correlator) found(v *view, kind Kind, severity Severity, why string, re
 		c.excluded++
 		return nil
 	}
+	for _, r := range refs {
+		c.expire(r, v.now)
+	}
 	a, at := c.existing(refs)
 	if a == nil {
 		a, at = c.book.open(kind, v.Source, v.Target, v.now)
@@ -30,6 +33,13 @@ func (c *Correlator) found(v *view, kind Kind, severity Severity, why string, re
 		c.attach(v, a)
 	}
 	return a
+}
+
+// expire closes the incident that a ref names when it has been quiet for the gap. The clock may not have followed a record that far yet.
+func (c *Correlator) expire(r *ref, now int64) {
+	if a := c.book.at(*r); a != nil && now-a.Hostile >= c.rules.Gap.Milliseconds() {
+		c.book.close(a)
+	}
 }
 
 func (c *Correlator) existing(refs []*ref) (*active, ref) {

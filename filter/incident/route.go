@@ -61,7 +61,7 @@ func split(target string) (path, query string) {
 // segment writes one segment of a path, with an id in it replaced.
 func (r *route) segment(s string) {
 	word, extension := s, ""
-	if at := strings.LastIndexByte(s, '.'); at > 0 && len(s)-at <= 6 && isLetters(s[at+1:]) {
+	if at := strings.LastIndexByte(s, '.'); at > 0 && len(s)-at <= 6 && isLetters(s[at+1:]) && classes(s).at == 0 {
 		word, extension = s[:at], s[at:]
 	}
 	before, kind := idIn(word)

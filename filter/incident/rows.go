@@ -8,7 +8,7 @@ const (
 	routeRows    = 3072
 	targetRows   = 1024
 	bulkRows     = 2048
-	missingRows  = 8192
+	missingRows  = 6144
 	habitRows    = 4096
 	toolRows     = 512
 	ownerSlots   = 65536
@@ -28,7 +28,8 @@ type source struct {
 	Fanout   uint8 // targets that it has talked to, up to 255
 	First    uint32
 	Records  uint32
-	Answered uint32
+	Answered uint32 // requests without an attack
+	Attacks  uint32
 	Ref      ref // of its incident
 
 	// Attacks.

@@ -231,12 +231,8 @@ func bound(n *uint8, most int) { *n = min(*n, uint8(most)) }
 
 func (n *name) repair() { bound(&n.Size, len(n.Text)) }
 
-// Save writes the state to a file, which is whole at any time: the one of before, or the new one.
-func (c *Correlator) Save(path string) error {
-	state, err := c.MarshalBinary()
-	if err != nil {
-		return err
-	}
+// Save writes a state to a file, which is whole at any time: the one of before, or the new one.
+func Save(path string, state []byte) error {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
 	if err != nil {
 		return fmt.Errorf("incident state: %w", err)
