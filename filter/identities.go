@@ -66,7 +66,9 @@ func (in *identities) of(place string) string {
 	if err != nil {
 		return in.names[strings.ToLower(place)]
 	}
-	address = address.Unmap()
+	if address.Is4In6() {
+		return in.of(address.Unmap().String())
+	}
 	for i := range in.networks {
 		if in.networks[i].Contains(address) {
 			return in.networks[i].name
