@@ -68,7 +68,7 @@ func (c *Correlator) goesOn(v *view, a *active, ids int) {
 		a.Records++
 		v.hit = a
 	}
-	if !v.Internal && a.IDs >= c.rules.Enumeration.Severe {
+	if c.isSevere(v, a.IDs) {
 		a.raise(High, fmt.Sprintf("%d distinct ids of one route for one principal", a.IDs))
 	}
 }
@@ -87,6 +87,12 @@ func (c *Correlator) endSlow(p *pair, r *routeRow, now uint32) {
 		h = &r.Slow
 	}
 	c.endWindow(p, &p.Slow, with(p.Key, 2), h, &p.UsualSlow, toldSlow, now)
+}
+
+// isSevere reports whether so many ids are certainly other people's.
+func (c *Correlator) isSevere(v *view, ids int) bool {
+	t := &c.rules.Enumeration
+	return !v.Internal && ids >= t.Severe && v.route.shared() < t.Shared && v.route.isPrivate(t.Private)
 }
 
 // endWindow begins the next window of a pair, and learns from the last one: nothing from an actor that attacks, and from what was
@@ -129,7 +135,7 @@ func (c *Correlator) enumeration(v *view, p *pair, ids int, window time.Duration
 		severity = Low
 	case v.route.shared() >= c.rules.Enumeration.Shared:
 		severity = Low
-	case ids >= c.rules.Enumeration.Severe:
+	case c.isSevere(v, ids):
 		severity = High
 	}
 	who := "one address"
@@ -161,16 +167,15 @@ func (c *Correlator) own(v *view) {
 	switch {
 	case o.Tag != tag:
 		*o = owner{tag, who}
-		return
+		v.route.Fresh++
 	case o.Principal == who:
 		v.route.Own++
 	default:
 		v.route.Shared++
 		o.Principal = who
 	}
-	if v.route.Own+v.route.Shared > 2000 {
-		v.route.Own /= 2
-		v.route.Shared /= 2
+	if v.route.Own+v.route.Shared+v.route.Fresh > 4000 {
+		v.route.Own, v.route.Shared, v.route.Fresh = v.route.Own/2, v.route.Shared/2, v.route.Fresh/2
 	}
 }
 

@@ -24,7 +24,7 @@ func (c *Correlator) attack(v *view) {
 	if v.source == nil {
 		return
 	}
-	if v.Internal && (c.forwards.known(v.edge) || c.learning()) {
+	if v.Internal && (c.forwards.known(v.edge) || c.learning() && c.edges.known(v.edge)) {
 		c.wait(v)
 		return
 	}

@@ -165,7 +165,7 @@ func (h *held) link() {
 
 // settle decides on the attacks that nothing has explained in time.
 func (in *infections) settle(c *Correlator, now int64) {
-	for len(in.held) > 0 && now > in.held[0].at+disorder {
+	for len(in.held) > 0 && now > in.held[0].at+patience {
 		h := in.held[0]
 		in.held = slices.Delete(in.held, 0, 1)
 		c.release(h)

@@ -113,12 +113,13 @@ type window struct {
 
 // routeRow is what is known of a route of a target.
 type routeRow struct {
-	First       uint32
-	Target      uint64    // key
-	IDs, Slow   histogram // ids that principals get in a window
-	Bytes       histogram // kilobytes that principals get in an hour
-	Items       histogram
-	Shared, Own uint16 // ids asked for again: by others, by the same principal
+	First     uint32
+	Target    uint64    // key
+	IDs, Slow histogram // ids that principals get in a window
+	Bytes     histogram // kilobytes that principals get in an hour
+	Items     histogram
+	// How often ids were asked for again, by others and by the same principal, and how often ids that nobody is known to have asked for.
+	Shared, Own, Fresh uint16
 
 	Stuffing      bucket
 	Stuffers      [exact]uint32
@@ -133,6 +134,11 @@ func (r *routeRow) shared() float64 {
 		return 0
 	}
 	return float64(r.Shared) / float64(r.Shared+r.Own)
+}
+
+// isPrivate reports whether principals mostly ask for the ids that they asked for before.
+func (r *routeRow) isPrivate(share float64) bool {
+	return float64(r.Own) >= share*float64(r.Own+r.Shared+r.Fresh)
 }
 
 // target is what is known of a target.

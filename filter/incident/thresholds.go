@@ -81,6 +81,7 @@ type Thresholds struct {
 		SharedFactor float64 `yaml:"shared_factor"`
 		Windows      int
 		Severe       int
+		Private      float64
 	}
 	Disclosure struct {
 		Window    time.Duration

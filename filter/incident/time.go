@@ -8,6 +8,7 @@ import (
 // How far records may be from each other in time.
 const (
 	disorder = 60_000         // milliseconds that a record may be late
+	patience = 20_000         // milliseconds that an attack waits for the record of which it may be an echo
 	leap     = 3_600_000      // milliseconds by which one record alone may move the clock ahead
 	agreeing = 4              // records in a row that move it further
 	backward = 64             // records in a row that move it back
