@@ -113,8 +113,11 @@ func (c *Correlator) endWindow(p *pair, w *window, owner uint64, h *histogram, u
 // most returns how many ids a principal may get on a route.
 func (c *Correlator) most(v *view, floor int, h *histogram, usual uint8) float64 {
 	t := &c.rules.Enumeration
-	least := float64(floor)
-	most := t.Factor * max(h.quantile(0.99), ceiling(usual))
+	least, usually := float64(floor), 0.99
+	if usual == 0 && passed(v.sec, v.source.First) < 24*3600 {
+		usually = t.Newcomer
+	}
+	most := t.Factor * max(h.quantile(usually), ceiling(usual))
 	if h.Total < uint32(t.Windows) {
 		least *= 2
 	}

@@ -20,7 +20,7 @@ func (c *Correlator) deny(v *view) {
 	var level, slow float32
 	switch {
 	case blind:
-		if p.Unknown.pour(1, v.sec, t.Leak) <= float32(t.UnknownBucket) || regular {
+		if p.Unknown.pour(1, v.sec, t.UnknownLeak) <= float32(t.UnknownBucket) || regular {
 			return
 		}
 		level = float32(t.Bucket) + 1
@@ -37,7 +37,11 @@ func (c *Correlator) deny(v *view) {
 		return
 	}
 	if level > float32(t.Bucket) || slow > float32(t.SlowBucket) {
-		c.found(v, BruteForce, Medium, fmt.Sprintf("%s on one route since the last success, with different credentials", plural(int(p.SinceOk), "refused request")),
+		how := "with different credentials"
+		if blind {
+			how = "in quick succession"
+		}
+		c.found(v, BruteForce, Medium, fmt.Sprintf("%s on one route since the last success, %s", plural(int(p.SinceOk), "refused request"), how),
 			&p.Ref, &v.source.Ref)
 		return
 	}

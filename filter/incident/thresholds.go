@@ -55,6 +55,7 @@ type Thresholds struct {
 		SlowBucket      int           `yaml:"slow_bucket"`
 		SlowLeak        time.Duration `yaml:"slow_leak"`
 		UnknownBucket   int           `yaml:"unknown_bucket"`
+		UnknownLeak     time.Duration `yaml:"unknown_leak"`
 		Success         int
 		StuffingBucket  int           `yaml:"stuffing_bucket"`
 		StuffingLeak    time.Duration `yaml:"stuffing_leak"`
@@ -77,6 +78,7 @@ type Thresholds struct {
 		SlowWindow   time.Duration `yaml:"slow_window"`
 		SlowIDs      int           `yaml:"slow_ids"`
 		Factor       float64
+		Newcomer     float64
 		Shared       float64
 		SharedFactor float64 `yaml:"shared_factor"`
 		Windows      int
