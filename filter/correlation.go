@@ -88,6 +88,22 @@ func (c *correlation) end() {
 	close(c.stop)
 	c.saving.Wait()
 	c.save()
+	n := c.correlator.Counts()
+	line := fmt.Sprintf("incidents: %d opened, %d closed, %d open", n.Opened, n.Closed, n.Open)
+	if n.Excluded > 0 {
+		line += fmt.Sprintf(", %d findings excluded", n.Excluded)
+	}
+	if made := n.EvictedIncidents + n.EvictedSources + n.EvictedActors + n.EvictedRoutes + n.EvictedTools + n.EvictedSketches + n.EvictedTargets; made > 0 {
+		line += fmt.Sprintf("; made room %d times (incidents %d, sources %d, actors %d, routes %d, tools %d, sets of ids %d, attacked targets %d)", made,
+			n.EvictedIncidents, n.EvictedSources, n.EvictedActors, n.EvictedRoutes, n.EvictedTools, n.EvictedSketches, n.EvictedTargets)
+	}
+	if n.Untracked > 0 {
+		line += fmt.Sprintf("; no room for %d observations", n.Untracked)
+	}
+	if n.Late+n.Ahead > 0 {
+		line += fmt.Sprintf("; %d records were more than a minute late, %d more than an hour ahead", n.Late, n.Ahead)
+	}
+	c.filter.log(LevelInfo, line)
 }
 
 // correlate gives the items of a batch the incidents that they belong to, and returns the events about these. A chunk with a name that
