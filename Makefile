@@ -27,7 +27,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw recorded equality lint tools generate bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run screenshots clean help
+.PHONY: build test ftw recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -97,9 +97,13 @@ gobench: ## Go benchmarks of single packages (BENCH=pattern, BENCHTIME=1s)
 fuzz: ## every fuzz target for FUZZTIME each
 	@grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -rn1 dirname | sort -u | while read -r package; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -c6-); do \
-			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package || exit 1; \
 		done; \
 	done
+
+incidents: ## whole weeks of a cluster with planted attacks: what is found, when, and what is not, next to published rules; 10 M invented sources
+	INCIDENTS=full $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run 'TestWeek|InventedSources' ./filter/incident
+	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./filter/incident
 
 survive: build ## hostile input, faults and floods in full size; what runs for a while does so for SURVIVE=10m
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive

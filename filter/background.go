@@ -192,6 +192,7 @@ func (q *background) inspect(k *block) (emits []Emit) {
 	b.defers = true
 	k.chunks(func(p *part, chunk []byte) { p.items = b.add(chunk, p.tag) })
 	b.each(f.evaluateInto)
+	incidents := f.correlate(b, "", f.config.incidentTag, f.afterwards)
 	f.count(b)
 	f.watchSilence(b)
 	out.counted = true
@@ -204,7 +205,7 @@ func (q *background) inspect(k *block) (emits []Emit) {
 		items = items[n:]
 	}
 	whole = true
-	return out.Emits
+	return append(out.Emits, incidents...)
 }
 
 // recovered, deferred, counts a panic and does what is to be done then.

@@ -251,10 +251,11 @@ func (q *background) judgeSlow(j *slowJob) []Emit {
 	for !done {
 		runs.timed(j.sender, j.bytes, func() { done = f.judgeAlone(&j.job, j.rules.set, f.inLine) })
 	}
-	one := []item{j.item}
-	f.collectEmits(one, j.tag, &out)
-	f.countKinds(&batch{items: one})
-	return out.Emits
+	b := &batch{items: []item{j.item}, rules: j.rules, pace: &f.pace, columns: &f.columns}
+	incidents := f.correlate(b, "", f.config.incidentTag, f.afterwards)
+	f.collectEmits(b.items, j.tag, &out)
+	f.countKinds(b)
+	return append(out.Emits, incidents...)
 }
 
 // drop counts a job that is not judged.

@@ -24,7 +24,8 @@ var cefFields = map[string]int{
 	"requestContext": 2048, "c6a2": -6, "c6a2Label": 1023, "c6a3": -6, "c6a3Label": 1023, "flexString1": 1023, "flexString1Label": 128,
 	"flexString2": 1023, "flexString2Label": 128,
 	"cs1": 4000, "cs1Label": 1023, "cs2": 4000, "cs2Label": 1023, "cs3": 4000, "cs3Label": 1023, "cs4": 4000, "cs4Label": 1023,
-	"cs5": 4000, "cs5Label": 1023, "cs6": 4000, "cs6Label": 1023,
+	"fluentBitWafIncident": 40,
+	"cs5":                  4000, "cs5Label": 1023, "cs6": 4000, "cs6Label": 1023,
 }
 
 // parseCEF reads a line as the format is specified, and refuses everything else. No maintained Go library does: those that read

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -15,6 +16,8 @@ type Finding struct {
 	Alert   *Summary       // of alerts, nil otherwise
 	Partial rules.Partial  // parts of which rules did not see everything, also of a record that is no HTTP transaction
 	Message string         // of the last rule that matched, without secrets
+
+	Observation *incident.Observation // of HTTP transactions, when the filter was made for incidents
 
 	// Of a record that holds several ones, these. The rest of the finding is that of the worst of them.
 	Parts []Finding
@@ -54,6 +57,9 @@ func (f *Filter) Check(chunk []byte) []Finding {
 		n := eventSize(rest)
 		found = append(found, findingOf(rest[:n]))
 		rest = rest[n:]
+	}
+	if f.config.observe {
+		f.observeAll(b.items, found)
 	}
 	if b.broken != nil {
 		found = append(found, Finding{Kind: Broken})

@@ -40,11 +40,12 @@ type config struct {
 	budget          time.Duration // for inspecting one chunk; 0 inspects everything
 	redactor        *redact.Redactor
 	flood           flood.Settings
+	incidentConfig
 }
 
 // Properties are the settings of the filter in the order in which help lists them.
 func Properties() []setting.Property {
-	return append(rules.Properties(),
+	return append(append(rules.Properties(),
 		setting.Property{Name: "metrics_listen", Default: "off", Help: "address at which Prometheus finds the metrics of all instances, " +
 			"for instance 127.0.0.1:2021; several instances may name the same one"},
 		setting.Property{Name: "metrics_tag", Help: "when set, the metrics of the instance are emitted as a record under this tag, " +
@@ -83,7 +84,7 @@ func Properties() []setting.Property {
 		setting.Property{Name: "flood_window", Default: "off", Help: "time such as 60s in which repeats of an alert, from the same source to the " +
 			"same destination with the same rules, are summed up in one; off gives every alert"},
 		setting.Property{Name: "alert_limit", Default: "off", Help: "alerts that go out in a second; what is beyond is counted, and told; off sets no limit"},
-	)
+	), correlating()...)
 }
 
 // recordKey is where a copied record holds its alert map when alert_key adds nothing to the original.
@@ -110,6 +111,7 @@ func readConfig(r *setting.Reader) config {
 	}
 	c.redactor = ReadRedactor(r)
 	c.flood = readFlood(r)
+	c.incidentConfig = readIncidents(r)
 	if text := r.Text("emit_tag"); text != "" {
 		template, err := parseTag(text)
 		if err != nil {
@@ -188,5 +190,5 @@ func readMetrics(r *setting.Reader) (listen, tag string, interval time.Duration)
 // Emitter says what the host needs to know for emitting: whether something is emitted at all, and the memory limit in
 // Fluent Bit's notation.
 func (f *Filter) Emitter() (limit string, wanted bool) {
-	return strconv.FormatInt(f.config.emitLimit, 10), f.config.emitTag != nil || f.config.metricsTag != ""
+	return strconv.FormatInt(f.config.emitLimit, 10), f.config.emitTag != nil || f.config.metricsTag != "" || f.config.incidentTag != ""
 }

@@ -58,7 +58,7 @@ func (c Counts) String() string {
 // EmitTaken counts an alert that the host took.
 func (f *Filter) EmitTaken(e *Emit) {
 	switch {
-	case e.metrics:
+	case e.metrics, e.incident:
 	case e.Summary:
 		f.counts.summaries.Add(1)
 	default:
@@ -71,6 +71,10 @@ func (f *Filter) EmitTaken(e *Emit) {
 func (f *Filter) EmitFailed(e *Emit) {
 	if e.metrics {
 		return // the next one tells the same
+	}
+	if e.incident {
+		f.log(LevelWarn, "an event about an incident was not taken by the pipeline")
+		return
 	}
 	if e.Summary {
 		f.log(LevelWarn, "a summary was not taken by the pipeline; what it stands for is counted as suppressed")

@@ -26,6 +26,7 @@ type Emit struct {
 	Host     string    // that made the record, "" when it does not say
 	Summary  bool      // it stands for alerts that flood control has suppressed
 	metrics  bool      // it is no alert
+	incident bool      // it is an event about an incident
 
 	head  int          // offset of the body in Event
 	line  string       // the alert as text, for formats that are no JSON
@@ -49,10 +50,15 @@ func (f *Filter) writeAlert(it *item, v *alert.View) {
 	}
 	secrets := f.secrets(v)
 	a := alert.New(v, secrets)
+	a.Incident = it.incident
 	if f.config.alertKey != "" {
 		it.body = record.AppendMapWith(nil, it.event.Body, f.config.alertKey, a.AppendMap(nil))
 	}
-	if f.config.emitTag != nil {
+	switch {
+	case f.config.emitTag == nil:
+	case f.config.incidentsOnly:
+		f.counts.suppressed.Add(1)
+	default:
 		it.emit = f.emission(v, a, secrets)
 	}
 }
@@ -124,7 +130,9 @@ func (f *Filter) collectEmits(items []item, tag string, out *Outcome) {
 }
 
 // offer reports whether flood control lets an alert out now.
-func (f *Filter) offer(e *Emit) bool { return f.flood == nil || f.flood.Offer(e.alert, e.Tag) }
+func (f *Filter) offer(e *Emit) bool {
+	return f.flood == nil || e.incident || f.flood.Offer(e.alert, e.Tag)
+}
 
 // Summaries returns the summaries of suppressed alerts that are due: those whose window is over, or all. It may be called from
 // any goroutine; Process returns those that are due by itself.

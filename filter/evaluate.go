@@ -48,7 +48,9 @@ type item struct {
 	outcome alert.Outcome  // of an alert
 	summary *Summary       // of an alert, for Check
 	message string         // of the last rule that matched in what does not alert, for Check
-	pending pending        // of a waiting item
+
+	incident string  // id of the one that it belongs to
+	pending  pending // of a waiting item
 
 	columns   *accesslog.Columns // of its line, nil when they are not known
 	announced *accesslog.Columns // of the lines behind it

@@ -32,23 +32,25 @@ type Logger func(level Level, line string)
 
 // Filter evaluates chunks with one configuration. Its methods may be called from several threads at once.
 type Filter struct {
-	config     config
-	maps       *fieldmap.Choice
-	name       string // of the instance, "" when nothing is kept of it
-	current    atomic.Pointer[loaded]
-	reloads    reloads
-	meter      meter
-	log        Logger
-	counts     counters
-	sources    []atomic.Uint64 // records by field map, those of no map first
-	columns    columnsByTag
-	silence    silence
-	flood      *flood.Control // nil when every alert goes out
-	background *background    // nil unless records are inspected beside the pipeline
-	batches    sync.Pool      // of *batch
-	pace       pace
+	config      config
+	maps        *fieldmap.Choice
+	name        string // of the instance, "" when nothing is kept of it
+	current     atomic.Pointer[loaded]
+	reloads     reloads
+	meter       meter
+	log         Logger
+	counts      counters
+	sources     []atomic.Uint64 // records by field map, those of no map first
+	columns     columnsByTag
+	silence     silence
+	flood       *flood.Control // nil when every alert goes out
+	background  *background    // nil unless records are inspected beside the pipeline
+	correlation *correlation   // nil unless incidents are found
+	batches     sync.Pool      // of *batch
+	pace        pace
 
 	inLine       *demand               // for alerts that go into the record
+	afterwards   *demand               // for the same, where alerts name their incidents
 	evaluateInto func(*item, *scratch) // with it; a closure for each chunk would cost an allocation
 }
 
@@ -64,7 +66,11 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 func NewNamed(name string, get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
 	refuseMisplaced(get, reader, false)
-	return open(name, reader, readConfig(reader), log)
+	c := readConfig(reader)
+	if c.correlates && c.incidentTag == "" {
+		reader.Problem("incidents", errors.New("on needs incident_tag"))
+	}
+	return open(name, reader, c, log)
 }
 
 // NewProfiled is New for a filter that keeps where its time goes, for Profile. That costs some time itself.
@@ -108,6 +114,10 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	f.current.Store(newLoaded(set))
 	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))
 	f.inLine = &demand{matches: c.onMatch, write: f.writeAlert}
+	if f.afterwards = f.inLine; c.correlates && !c.observe {
+		f.correlation = startCorrelation(f)
+		f.inLine = &demand{matches: c.onMatch, write: leaveAlert}
+	}
 	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, f.inLine) }
 	f.batches.New = func() any { return &batch{} }
 	f.reloads.broken.Store(err != nil)
@@ -131,6 +141,7 @@ func (f *Filter) Close() error {
 	if f.background != nil {
 		f.background.end() // before the reloads: one that is under way waits until nobody has the old rules
 	}
+	f.correlation.end()
 	f.tellSilence()
 	f.reloads.end()
 	err := f.meter.close()
@@ -169,5 +180,6 @@ func (f *Filter) Warnings() []string { return f.set().Warnings() }
 
 // IsEmitTag reports whether records under a tag are taken for alerts or metrics of this filter, and not evaluated.
 func (f *Filter) IsEmitTag(tag string) bool {
-	return f.config.emitTag.isOwn(tag) || f.config.metricsTag != "" && tag == f.config.metricsTag
+	return f.config.emitTag.isOwn(tag) || f.config.metricsTag != "" && tag == f.config.metricsTag ||
+		f.config.incidentTag != "" && tag == f.config.incidentTag
 }

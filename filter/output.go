@@ -25,12 +25,14 @@ type Output struct {
 	decisions decisions // of chunks whose delivery has failed
 	summaries summaries
 	demand    demand
+
+	evaluation *demand // with which records are evaluated: alerts that name their incidents are written afterwards
 }
 
 // Properties that only one of filter and output has.
 var (
 	onlyFilter = []string{
-		"emit_tag", "emit_limit", "inspect_budget", "keep", "metrics_tag", "metrics_interval", "mode", "async_full", "async_limit",
+		"emit_tag", "emit_limit", "incident_tag", "inspect_budget", "keep", "metrics_tag", "metrics_interval", "mode", "async_full", "async_limit",
 	}
 	onlyOutput = []setting.Property{
 		{Name: "alert_to", Help: "where alerts go, comma separated: " + destinationForms()},
@@ -103,9 +105,18 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 		return nil, err
 	}
 	o.demand = demand{matches: c.onMatch, write: func(it *item, v *alert.View) {
+		if o.filter.config.incidentsOnly {
+			o.filter.counts.suppressed.Add(1)
+			return
+		}
 		secrets := o.filter.secrets(v)
-		it.emit = o.filter.emission(v, alert.New(v, secrets), secrets)
+		a := alert.New(v, secrets)
+		a.Incident = it.incident
+		it.emit = o.filter.emission(v, a, secrets)
 	}}
+	if o.evaluation = &o.demand; o.filter.correlation != nil {
+		o.evaluation = &demand{matches: c.onMatch, write: leaveAlert}
+	}
 	o.summaries.start(o)
 	o.filter.MeasureDelivery(o.delivery.Stats)
 	return o, nil
@@ -121,22 +132,35 @@ func (o *Output) MeasureFlushes(waiting func() int) { o.filter.measureGauge(metr
 // error it is to be called again with the same chunk, and then gives each destination only what that has not taken yet. It never
 // fails because of a record. The chunk is borrowed for the call.
 func (o *Output) Flush(ctx context.Context, chunk []byte, tag string) error {
-	emits := o.evaluate(chunk, tag)
+	name := batchName(chunk, tag)
+	emits := o.evaluate(chunk, tag, name)
 	if len(emits) == 0 {
+		o.filter.correlation.forget(name)
 		return nil
 	}
-	name := batchName(chunk, tag)
 	sent := o.decisions.of(name, emits, o.filter.offer)
 	o.filter.counts.suppressed.Add(uint64(len(emits) - len(sent)))
 	if len(sent) > 0 {
+		alerts := uint64(len(sent) - incidentsOf(emits)) // flood control leaves these alone
 		if err := o.delivery.Deliver(ctx, name, sent); err != nil {
-			o.filter.counts.failed.Add(uint64(len(sent)))
+			o.filter.counts.failed.Add(alerts)
 			return err
 		}
-		o.filter.counts.emitted.Add(uint64(len(sent)))
+		o.filter.counts.emitted.Add(alerts)
 	}
 	o.decisions.forget(name)
+	o.filter.correlation.forget(name)
 	return nil
+}
+
+// incidentsOf returns how many events about incidents there are.
+func incidentsOf(emits []*Emit) (n int) {
+	for _, e := range emits {
+		if e.incident {
+			n++
+		}
+	}
+	return n
 }
 
 // batchName tells chunks apart: Fluent Bit hands over the same bytes again when it retries, and names them in no other way.
@@ -146,11 +170,12 @@ func batchName(chunk []byte, tag string) string {
 }
 
 // evaluate returns the alerts of a chunk in record order.
-func (o *Output) evaluate(chunk []byte, tag string) (emits []*Emit) {
+func (o *Output) evaluate(chunk []byte, tag, name string) (emits []*Emit) {
 	f := o.filter
 	b := f.getBatch(chunk, tag)
 	defer f.putBatch(b)
-	b.each(func(it *item, s *scratch) { f.evaluate(it, s, &o.demand) })
+	b.each(func(it *item, s *scratch) { f.evaluate(it, s, o.evaluation) })
+	incidents := f.correlate(b, name, tag, &o.demand)
 	f.count(b)
 	f.watchSilence(b)
 	for i := range b.items {
@@ -158,6 +183,9 @@ func (o *Output) evaluate(chunk []byte, tag string) (emits []*Emit) {
 			e.Tag = tag
 			emits = append(emits, e)
 		}
+	}
+	for i := range incidents {
+		emits = append(emits, &incidents[i])
 	}
 	return emits
 }

@@ -48,6 +48,7 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 		}
 	}()
 	f.evaluateBatch(b)
+	incidents := f.correlate(b, "", f.config.incidentTag, f.afterwards)
 	f.count(b)
 	f.watchSilence(b)
 	out.counted = true
@@ -55,6 +56,7 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 	if f.config.emitTag != nil {
 		f.collectEmits(b.items, tag, out)
 	}
+	out.Emits = append(out.Emits, incidents...)
 	out.Emits = f.Due(out.Emits)
 	whole = true
 }
@@ -62,7 +64,7 @@ func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
 // loseEmits counts alerts that a panic keeps from the host.
 func (f *Filter) loseEmits(out *Outcome) {
 	for i := range out.Emits {
-		if e := &out.Emits[i]; !e.Summary && !e.metrics {
+		if e := &out.Emits[i]; !e.Summary && !e.metrics && !e.incident {
 			f.counts.failed.Add(1)
 		}
 	}

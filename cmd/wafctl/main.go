@@ -13,6 +13,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/collect"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/compare"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/doctor"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/incidents"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/install"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/mapping"
@@ -74,7 +75,7 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 	root.SetFlagErrorFunc(cli.NewUsageError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, add := range []func(*cli.Console, []string) *cobra.Command{
-		setup.New, doctor.New, collect.New, check.New, page.New, ruleset.New, mapping.New, compare.New, tune.New, ruletest.New, top.New, install.New, newVersion,
+		setup.New, doctor.New, collect.New, check.New, incidents.New, page.New, ruleset.New, mapping.New, compare.New, tune.New, ruletest.New, top.New, install.New, newVersion,
 	} {
 		root.AddCommand(add(c, args))
 	}

@@ -56,6 +56,8 @@ type Alert struct {
 	ReplyHead      string
 	ReplyBody      string
 
+	Incident string // id of the incident that the transaction belongs to, "" when to none
+
 	Place   Place
 	Network []Pair // what the source says of the network
 

@@ -16,16 +16,7 @@ var cefSeverities = [...]int{10, 10, 9, 7, 5, 3, 2, 1}
 // and telling fields come first, so that a line that is cut at its end keeps them.
 func (a *Alert) Line() string {
 	m := a.Rule()
-	line := &cefLine{}
-	line.text.WriteString("CEF:0")
-	for _, field := range []string{
-		vendor, product, a.RuleSet, strconv.Itoa(m.Rule.ID), m.Message,
-		strconv.Itoa(cefSeverities[max(0, min(a.Severity, len(cefSeverities)-1))]),
-	} {
-		line.text.WriteByte('|')
-		line.text.WriteString(withoutControls(cefHeader.Replace(strings.ToValidUTF8(field, replacement))))
-	}
-	line.text.WriteByte('|')
+	line := newCEFLine(a.RuleSet, strconv.Itoa(m.Rule.ID), m.Message, a.Severity)
 	a.cefEnds(line)
 	a.cefVerdict(line, m)
 	a.cefOrigin(line)
@@ -41,6 +32,7 @@ func (a *Alert) cefEnds(line *cefLine) {
 	line.port("dpt", a.ServerPort)
 	line.add("dhost", a.ServerName, 1023)
 	line.add("externalId", a.UID, 40)
+	line.add(cefIncident, a.Incident, 40)
 }
 
 func (a *Alert) cefVerdict(line *cefLine, m *rules.Match) {
@@ -94,6 +86,9 @@ func (a *Alert) cefRequest(line *cefLine, m *rules.Match) {
 	line.add("requestContext", a.Referer, 2048)
 }
 
+// cefIncident is a key of our own, as the format wants one: with the name of the product before it. No other has a place left for it.
+const cefIncident = "fluentBitWafIncident"
+
 // longestCustom is how many bytes of cs1 to cs6 and the flex strings receivers take.
 const longestCustom = 1023
 
@@ -110,6 +105,21 @@ func withoutControls(text string) string {
 		}
 		return r
 	}, text)
+}
+
+// newCEFLine returns a line with its head: a version, which is that of what has found something, a class, a name, and a severity in
+// syslog's numbers.
+func newCEFLine(version, class, name string, severity int) *cefLine {
+	line := &cefLine{}
+	line.text.WriteString("CEF:0")
+	for _, field := range []string{
+		vendor, product, version, class, name, strconv.Itoa(cefSeverities[max(0, min(severity, len(cefSeverities)-1))]),
+	} {
+		line.text.WriteByte('|')
+		line.text.WriteString(withoutControls(cefHeader.Replace(strings.ToValidUTF8(field, replacement))))
+	}
+	line.text.WriteByte('|')
+	return line
 }
 
 // cefLine writes the fields behind the head of a line.

@@ -117,6 +117,9 @@ func (d *document) number(name string, value int64) {
 	d.bytes = msgp.AppendInt64(d.bytes, value)
 }
 
+// float writes the value of a key.
+func (d *document) float(value float64) { d.bytes = msgp.AppendFloat64(d.bytes, value) }
+
 // numeral writes a text as a number, when it is one.
 func (d *document) numeral(name, value string) {
 	if n, err := strconv.ParseInt(value, 10, 64); err == nil {

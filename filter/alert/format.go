@@ -69,6 +69,7 @@ func (a *Alert) findings(d *document) {
 	d.texts("partial", a.Partial)
 	d.texts("redacted", a.Redacted)
 	a.repeats(d)
+	d.object("incident", func() { d.text("id", a.Incident) })
 	d.text("engine", Engine)
 	d.text("rule_set", a.RuleSet)
 	d.text("label", a.Message)

@@ -6,8 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-
-	"github.com/tinylib/msgp/msgp"
 )
 
 // machine is the name of this one, for records that do not say where they come from.
@@ -25,7 +23,7 @@ func (a *Alert) appendGELF(dst []byte, payload bool) []byte {
 	d.always("short_message", cmp.Or(m.Message, "web attack"))
 	d.text("full_message", a.list())
 	d.key("timestamp")
-	d.bytes = msgp.AppendFloat64(d.bytes, float64(a.Time.UnixMilli())/1000)
+	d.float(float64(a.Time.UnixMilli()) / 1000)
 	d.number("level", int64(max(0, min(a.Severity, 7))))
 	d.always("_alert_id", a.UID)
 	d.always("_rule_id", strconv.Itoa(m.Rule.ID))
@@ -37,6 +35,7 @@ func (a *Alert) appendGELF(dst []byte, payload bool) []byte {
 	d.text("_matched", m.Wording())
 	d.text("_outcome", string(a.Outcome))
 	d.text("_reason", a.Reason)
+	d.text("_incident_id", a.Incident)
 	d.number("_score", int64(a.Score))
 	for _, s := range a.Scores {
 		d.number("_score_"+s.Name, int64(s.Value))

@@ -39,6 +39,7 @@ func (a *Alert) appendMSA(dst []byte, payload bool) []byte {
 		d.always("rsp_body", a.ReplyBody)
 	}
 	d.text("redacted", strings.Join(a.Redacted, ","))
+	d.text("incident_id", a.Incident)
 	if a.Repeats != nil {
 		d.always("count", strconv.Itoa(a.Repeats.Count))
 		d.always("first_seen", timestamp(a.Repeats.First))

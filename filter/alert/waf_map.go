@@ -31,6 +31,7 @@ func (a *Alert) AppendMap(dst []byte) []byte {
 	d.texts("partial", a.Partial)
 	d.texts("redacted", a.Redacted)
 	a.repeats(d)
+	d.object("incident", func() { d.text("id", a.Incident) })
 	d.always("engine", Engine)
 	d.always("rule_set", a.RuleSet)
 	return d.end()

@@ -176,3 +176,19 @@ func (v *Values) finishPort(address, port Field) {
 		v.texts[port] = ""
 	}
 }
+
+// Client returns the address of the client of a transaction that was read from the values: where the connection came from a trusted
+// proxy, the one that this reports.
+func (v *Values) Client(t *rules.Transaction) string {
+	ip := v.texts[ClientIP]
+	if !v.proxies.has(ip) {
+		return ip
+	}
+	if client, all := v.Forwarded(t); len(all) > 0 && client != "" {
+		return client
+	}
+	return ip
+}
+
+// IsPrivate reports whether a text is an address that no client on the Internet has.
+func IsPrivate(ip string) bool { return Proxies(privateNetworks).has(ip) }

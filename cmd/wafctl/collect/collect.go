@@ -36,6 +36,9 @@ var runFlags = []setting.Property{
 // defaultEmitTag makes the filter write alerts when no tag for them is set.
 const defaultEmitTag = "alert.$TAG"
 
+// defaultIncidentTag is that of events about incidents.
+const defaultIncidentTag = "incident"
+
 func New(c *cli.Console, args []string) *cobra.Command {
 	var f cli.Flags
 	cmd := &cobra.Command{
@@ -102,6 +105,9 @@ func openCollector(c *cli.Console, f *cli.Flags) (r *collector, err error) {
 func (r *collector) openFilter(f *cli.Flags) (err error) {
 	if strings.TrimSpace(f.Values["emit_tag"]) == "" {
 		f.Values["emit_tag"] = defaultEmitTag
+	}
+	if strings.EqualFold(strings.TrimSpace(f.Values["incidents"]), "on") && f.Values["incident_tag"] == "" {
+		f.Values["incident_tag"] = defaultIncidentTag
 	}
 	if f.Values["inspect_budget"] == "" {
 		f.Values["inspect_budget"] = "off" // there is no pipeline that it would hold up

@@ -19,16 +19,17 @@ const Appendix = "appendix"
 // Essential are the flags that the help of a command lists; --help --all lists all of them. The help of other commands lists
 // their own flags, and not the filter's properties.
 var Essential = map[string]string{
-	"run":     "listen alert-to emit-format output field-map rules rule-packs exclude-rules blocking-paranoia metrics-listen",
-	"check":   "output explain line full field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound",
-	"report":  "output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound alert-on trusted-proxies redact",
-	"rules":   "check diff all output field-map rule-packs exclude-rules blocking-paranoia preset rules-strict",
-	"map":     "all show output field-map trusted-proxies",
-	"compare": "with output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound alert-on preset",
-	"tune":    "output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound preset allowed-methods trusted-proxies",
-	"install": "from",
-	"top":     "once interval from field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound trusted-proxies",
-	"test":    "verbose junit rules rule-packs exclude-rules blocking-paranoia detection-paranoia anomaly-inbound alert-on directives",
+	"run":       "listen alert-to emit-format output field-map rules rule-packs exclude-rules blocking-paranoia metrics-listen",
+	"check":     "output explain line full field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound",
+	"report":    "output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound alert-on trusted-proxies redact",
+	"rules":     "check diff all output field-map rule-packs exclude-rules blocking-paranoia preset rules-strict",
+	"map":       "all show output field-map trusted-proxies",
+	"compare":   "with output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound alert-on preset",
+	"tune":      "output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound preset allowed-methods trusted-proxies",
+	"incidents": "output explain incident-rules incident-exclude incident-learning identities field-map rule-packs exclude-rules trusted-proxies",
+	"install":   "from",
+	"top":       "once interval from field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound trusted-proxies",
+	"test":      "verbose junit rules rule-packs exclude-rules blocking-paranoia detection-paranoia anomaly-inbound alert-on directives",
 }
 
 // HelpOf returns the function that prints what a command does, how it is called, and its flags, or with --all each of them.

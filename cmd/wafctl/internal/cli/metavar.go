@@ -19,14 +19,14 @@ const (
 
 // metavars are what help shows as the value of settings that take more than a few words.
 var metavars = byName(map[string]string{
-	OnOff:   "gate rules_strict include_payload redact base64 modsec_req_body_access modsec_resp_body_access",
+	OnOff:   "gate rules_strict include_payload redact incidents base64 modsec_req_body_access modsec_resp_body_access",
 	oneZero: "enforce_bodyproc_urlencoded validate_utf8_encoding",
 	"NUMBER": "blocking_paranoia paranoia detection_paranoia executing_paranoia anomaly_inbound anomaly_outbound reporting_level max_num_args " +
 		"arg_name_length arg_length total_arg_length modsec_req_body_json_depth_limit modsec_arguments_limit sockets source_rate " +
 		"max_connections source_connections alert_limit",
 	"BYTES": "max_file_size combined_file_sizes modsec_req_body_limit modsec_resp_body_limit",
 	"SIZE":  "cache_size emit_limit async_limit receive_buffer queue_limit max_message",
-	"TIME":  "wait metrics_interval reload_interval inspect_budget flood_window idle_timeout interval",
+	"TIME":  "wait incident_learning metrics_interval reload_interval inspect_budget flood_window idle_timeout interval",
 	"WORDS": "allowed_methods allowed_request_content_type allowed_http_versions restricted_extensions restricted_headers_basic " +
 		"restricted_headers_extended static_extensions allowed_request_content_type_charset modsec_resp_body_mimetype",
 	"PATH":            "from plugin fluent_bit",
@@ -34,8 +34,8 @@ var metavars = byName(map[string]string{
 	"HOST:PORT":       "metrics_listen",
 	"PLACE,...":       "listen",
 	"DESTINATION,...": "alert_to",
-	"FILE":            "output",
-	"TAG":             "tag emit_tag metrics_tag",
+	"FILE":            "output incident_state incident_rules identities",
+	"TAG":             "tag emit_tag metrics_tag incident_tag",
 	"KEY":             "alert_key source_address_key time_key",
 	"ZONE":            "time_zone",
 	"SOURCE,...":      "rules",
@@ -45,6 +45,7 @@ var metavars = byName(map[string]string{
 	"NETWORK,...":     "allow trusted_proxies",
 	"NAME,...":        "redact_names base64_keys",
 	"REGEXP":          "redact_pattern",
+	"FINDING;...":     "incident_exclude",
 	"SECLANG":         "directives",
 })
 

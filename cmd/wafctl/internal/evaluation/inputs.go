@@ -38,7 +38,7 @@ func (in *Inputs) Each(ctx context.Context, e *Evaluation, do func(file string, 
 	defer in.progress.End()
 	var problems []error
 	for _, name := range in.Names {
-		if err := in.one(ctx, e, name, do); err != nil {
+		if err := in.One(ctx, e, name, do); err != nil {
 			problems = append(problems, err)
 			in.Unread++
 		}
@@ -52,7 +52,15 @@ func (in *Inputs) Each(ctx context.Context, e *Evaluation, do func(file string, 
 // maxToldLines bounds how many unreadable lines of an input are told one by one.
 const maxToldLines = 10
 
-func (in *Inputs) one(ctx context.Context, e *Evaluation, name string, do func(file string, r *Checked) error) error {
+// Include adds the counts of other inputs, which were read beside these.
+func (in *Inputs) Include(other *Inputs) {
+	in.http += other.http
+	in.strange += other.strange
+	in.Broken += other.Broken
+}
+
+// One evaluates all records of one file.
+func (in *Inputs) One(ctx context.Context, e *Evaluation, name string, do func(file string, r *Checked) error) error {
 	from, err := OpenInput(name, in.Console.In, in.progress)
 	if err != nil {
 		return err

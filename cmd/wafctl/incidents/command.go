@@ -1,0 +1,304 @@
+package incidents
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	jsoniter "github.com/json-iterator/go"
+	"github.com/spf13/cobra"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+var incidentFlags = []setting.Property{
+	{Name: "output", Default: "table", Values: []string{"table", "json"}, Help: "table prints one line an incident, json one object an incident"},
+}
+
+// New returns the command.
+func New(c *cli.Console, args []string) *cobra.Command {
+	var (
+		f       cli.Flags
+		explain string
+	)
+	cmd := &cobra.Command{
+		Use:   "incidents [flags] FILE…|-",
+		Short: "Show who attacks whom across records",
+		Long: `Evaluate records as check does and show incidents: campaigns, probing, brute force, one source that attacks many targets,
+attackers that move from service to service, enumeration of other people's data and unusual disclosure. An incident has
+everything that one attacker does, and says since when, to whom, and whether it worked. The times that records name count.
+Several files, such as the logs of several services, are read together in the order of time. Detectors that compare with
+what is usual need records of a day before they report (--incident-learning).
+
+With --explain ID one incident is shown with the reason for each finding and its records.
+
+The exit code is 0 when there is no incident, or only background noise, 1 when there is one, and 2 on errors.`,
+		Example: `  wafctl incidents /var/log/nginx/access.log
+  wafctl incidents shop.ndjson.gz cart.ndjson.gz billing.ndjson.gz
+  wafctl incidents --identities services.yaml --output json records.ndjson
+  wafctl incidents --explain c461a95a2eee71e4 records.ndjson`,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			output := setting.NewReader(&f, incidentFlags).Word("output")
+			w, correlator, err := filter.NewObserving(&f, c.Log(false))
+			if w != nil {
+				defer w.Close()
+			}
+			if err := f.Usage(cmd, args, err, cli.WantFiles(names)); err != nil {
+				return err
+			}
+			r := incidentReport{console: c, to: cli.LineWriter(c), collection: newCollection(correlator), names: names}
+			if err := r.read(cmd.Context(), w); err != nil {
+				return err
+			}
+			found := r.collection.End()
+			switch {
+			case explain != "":
+				err = r.explain(found, explain)
+			case output == "json":
+				err = r.json(found)
+			default:
+				err = r.table(found)
+			}
+			if err != nil {
+				return err
+			}
+			for _, one := range found {
+				if one.Severity > incident.Info {
+					return cli.ErrAlert
+				}
+			}
+			return nil
+		},
+	}
+	cli.Strict(cmd)
+	f.Add(cmd.Flags(), incidentFlags)
+	cmd.Flags().StringVar(&explain, "explain", "", "show the incident with this `ID`, why it was found, and its records")
+	f.Add(cmd.Flags(), filter.IncidentProperties())
+	f.AddJudging(cmd.Flags())
+	for _, p := range filter.IncidentProperties() {
+		cmd.Flags().Lookup(cli.FlagName(p.Name)[2:]).Hidden = false
+	}
+	return cmd
+}
+
+// incidentReport reads files and prints their
+type incidentReport struct {
+	console    *cli.Console
+	to         *bufio.Writer
+	collection *Collection
+	names      []string
+}
+
+// read evaluates all records of the files, and adds what they contribute in the order of time.
+func (r *incidentReport) read(ctx context.Context, w *filter.Filter) error {
+	all := evaluation.Inputs{Console: r.console, Names: r.names}
+	if len(r.names) == 1 {
+		err := all.Each(ctx, &evaluation.Evaluation{Filter: w}, func(file string, found *evaluation.Checked) error {
+			if found.Observation != nil {
+				r.collection.Add(file, found.Line, found.Observation)
+			}
+			return nil
+		})
+		return errors.Join(err, all.Inspected())
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	each := make([]evaluation.Inputs, len(r.names)) // they are read at the same time
+	for i := range each {
+		each[i].Console = r.console
+	}
+	problems := r.collection.Merge(ctx, r.names, func(ctx context.Context, file int, add func(int, *incident.Observation) error) error {
+		return each[file].One(ctx, &evaluation.Evaluation{Filter: w, Calm: true}, r.names[file], func(_ string, found *evaluation.Checked) error {
+			if found.Observation == nil {
+				return nil
+			}
+			return add(found.Line, found.Observation)
+		})
+	})
+	for i := range each {
+		all.Include(&each[i])
+	}
+	if all.Broken > 0 {
+		problems = append(problems, fmt.Errorf("%s could not be read", cli.Count(all.Broken, "line")))
+	}
+	return errors.Join(append(problems, all.Inspected())...)
+}
+
+// incidentSeverities are the names under which severities have their colors.
+var incidentSeverities = map[incident.Severity]string{
+	incident.Info: "info", incident.Low: "notice", incident.Medium: "warning", incident.High: "error", incident.Critical: "critical",
+}
+
+func incidentSeverity(s incident.Severity) cli.Cell {
+	shown := cli.SeverityCell(incidentSeverities[s])
+	shown.Text = strings.ToUpper(s.String())
+	return shown
+}
+
+func (r *incidentReport) table(found []*Found) error {
+	g := cli.NewGrid(r.console, r.to, cli.Column{Title: "INCIDENT", Width: 16}, cli.Column{Title: "SEVERITY", Width: cli.SeverityWidth}, cli.Column{Title: "KINDS", Width: 24, Least: 11},
+		cli.Column{Title: "FIRST SEEN (UTC)", Width: 19, Spare: 1}, cli.Column{Title: "LASTED", Width: 6, Right: true, Spare: 2},
+		cli.Column{Title: "RECORDS", Width: 7, Right: true, Spare: 3}, cli.Column{Title: "SUMMARY"})
+	if len(found) > 0 {
+		g.Title()
+	}
+	for _, i := range found {
+		g.Row(cli.Cell{Text: i.ID}, incidentSeverity(i.Severity), cli.Cell{Text: kindsText(i.Incident)}, cli.Cell{Text: Stamp(i.First)},
+			cli.Cell{Text: Lasted(i.Last - i.First)}, cli.Cell{Text: cli.Grouped(i.Incident.Records)}, cli.Cell{Text: i.Summary})
+	}
+	if len(found) > 0 {
+		fmt.Fprintln(r.to)
+	}
+	counts, loud := r.collection.Counts(), 0
+	for _, i := range found {
+		if i.Severity >= incident.High {
+			loud++
+		}
+	}
+	fmt.Fprintf(r.to, "%s in %s, %s of severity high or critical\n", cli.Count(len(found), "incident"), cli.Count(counts.Observed, "record"), cli.Grouped(loud))
+	if len(found) > 0 {
+		fmt.Fprintf(r.to, "wafctl incidents --explain %s shows why, with the records\n", found[0].ID)
+	}
+	return r.to.Flush()
+}
+
+func kindsText(i *incident.Incident) string {
+	var kinds []string
+	for _, k := range i.Kinds {
+		kinds = append(kinds, string(k))
+	}
+	return strings.Join(kinds, ", ")
+}
+
+// incidentLine is an incident with times as people and programs read them.
+type incidentLine struct {
+	*incident.Incident
+	First   string           `json:"first_seen"`
+	Last    string           `json:"last_seen"`
+	Opened  string           `json:"opened"`
+	Places  []string         `json:"places"` // of its first records
+	Samples []incidentSample `json:"samples,omitempty"`
+	Hops    []incidentHop    `json:"hops,omitempty"`
+	Why     []incidentWhy    `json:"findings"`
+	// Status is that of the last event, which for files is always the end.
+	Status string `json:"status,omitempty"`
+}
+
+type incidentSample struct {
+	incident.Sample
+	Time string `json:"time"`
+}
+
+type incidentHop struct {
+	incident.Hop
+	Time string `json:"time"`
+}
+
+type incidentWhy struct {
+	incident.Finding
+	Time string `json:"time"`
+}
+
+func iso(milliseconds int64) string {
+	return time.UnixMilli(milliseconds).UTC().Format("2006-01-02T15:04:05.000Z")
+}
+
+func (r *incidentReport) json(found []*Found) error {
+	encoder := jsoniter.ConfigCompatibleWithStandardLibrary.NewEncoder(r.to)
+	for _, i := range found {
+		line := incidentLine{Incident: i.Incident, First: iso(i.First), Last: iso(i.Last), Opened: iso(i.Opened)}
+		for _, s := range i.Samples {
+			line.Samples = append(line.Samples, incidentSample{s, iso(s.Time)})
+		}
+		for _, h := range i.Hops {
+			line.Hops = append(line.Hops, incidentHop{h, iso(h.Time)})
+		}
+		for _, f := range i.Findings {
+			line.Why = append(line.Why, incidentWhy{f, iso(f.Time)})
+		}
+		for _, at := range i.Records {
+			line.Places = append(line.Places, cli.Mend(at.File)+":"+strconv.Itoa(at.Line))
+		}
+		if err := encoder.Encode(&line); err != nil {
+			return err
+		}
+	}
+	return r.to.Flush()
+}
+
+func (r *incidentReport) explain(found []*Found, id string) error {
+	for _, i := range found {
+		if i.ID == id {
+			r.explainOne(i)
+			return r.to.Flush()
+		}
+	}
+	return fmt.Errorf("no incident %q in these files (expected one that wafctl incidents lists)", id)
+}
+
+func (r *incidentReport) explainOne(i *Found) {
+	line := func(name, text string) {
+		if text != "" {
+			fmt.Fprintf(r.to, "%-11s %s\n", name, cli.Printable(text))
+		}
+	}
+	fmt.Fprintf(r.to, "%s\n\n", cli.Printable(i.Summary))
+	severity := incidentSeverity(i.Severity)
+	line("incident", i.ID)
+	fmt.Fprintf(r.to, "%-11s %s: %s\n", "severity", r.console.Paint(severity.Color, i.Severity.String()), cli.Printable(i.Reason))
+	line("time", Stamp(i.First)+" to "+Stamp(i.Last)+" UTC")
+	line("sources", countsText(i.Sources, i.SourceSeen))
+	line("targets", countsText(i.Targets, i.TargetSeen))
+	line("routes", countsText(i.Routes, 0))
+	line("rules", countsText(i.Rules, 0))
+	line("techniques", strings.Join(i.Techniques, ", "))
+	line("related", strings.Join(i.Related, ", "))
+	line("outcome", fmt.Sprintf("%s of %s blocked, %s likely succeeded", cli.Grouped(i.Blocked), cli.Count(i.Attacks, "attack"), cli.Grouped(i.Succeeded)))
+	fmt.Fprintln(r.to, "\nWhy:")
+	for _, f := range i.Findings {
+		fmt.Fprintf(r.to, "  %s  %-11s %-8s %s\n", Stamp(f.Time), f.Kind, f.Severity, cli.Printable(f.Why))
+	}
+	if len(i.Hops) > 0 {
+		fmt.Fprintln(r.to, "\nPath:")
+	}
+	for _, h := range i.Hops {
+		fmt.Fprintf(r.to, "  %s  %s → %s  %s\n", Stamp(h.Time), cli.Printable(h.From), cli.Printable(h.To), cli.Printable(h.What))
+	}
+	fmt.Fprintf(r.to, "\nRecords (the first %d of %s):\n", len(i.Records), cli.Grouped(i.Incident.Records))
+	for _, at := range i.Records {
+		rules := ""
+		if len(at.Rules) > 0 {
+			rules = fmt.Sprintf("  rules %v", at.Rules)
+		}
+		fmt.Fprintf(r.to, "  %s:%d  %s  %s → %s  %s %s  %s%s\n", cli.Printable(at.File), at.Line, Stamp(at.Time), cli.Printable(at.Source),
+			cli.Printable(cmp.Or(at.Target, "?")), cli.Printable(at.Method), cli.Printable(at.Path), statusText(at.Status), rules)
+	}
+}
+
+func statusText(status int) string {
+	if status == 0 {
+		return "no status"
+	}
+	return strconv.Itoa(status)
+}
+
+// countsText lists names with how many records have them, and how many names there are besides.
+func countsText(list []incident.Count, seen int) string {
+	var all []string
+	for _, one := range list {
+		all = append(all, fmt.Sprintf("%s (%s)", one.Name, cli.Grouped(one.Count)))
+	}
+	if more := seen - len(list); more > 0 {
+		all = append(all, "about "+cli.Grouped(more)+" more")
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,113 @@
+// Package incidents is the command "wafctl incidents": it evaluates the records of files in the order of time and shows who attacks
+// whom across them. The correlator is that of the filter; this package collects what it finds, with the records.
+package incidents
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+)
+
+// mostRecords bounds how many records of an incident are kept.
+const mostRecords = 50
+
+// Record is a record that belongs to an incident.
+type Record struct {
+	File   string
+	Line   int
+	Time   int64 // in milliseconds since 1970
+	Source string
+	Target string
+	Method string
+	Path   string
+	Status int
+	Rules  []int
+}
+
+// Found is an incident and the first of its records.
+type Found struct {
+	*incident.Incident
+	Records []Record
+}
+
+// Collection makes incidents of the records of files.
+type Collection struct {
+	correlator *incident.Correlator
+	all        map[string]*Found
+	records    map[string][]Record
+}
+
+// newCollection returns a collection of what the correlator finds.
+func newCollection(c *incident.Correlator) *Collection {
+	return &Collection{correlator: c, all: map[string]*Found{}, records: map[string][]Record{}}
+}
+
+// Add takes the observation of a record.
+func (c *Collection) Add(file string, line int, o *incident.Observation) {
+	result := c.correlator.Observe(o)
+	c.take(result.Events)
+	if known := c.records[result.Incident]; result.Incident != "" && len(known) < mostRecords {
+		c.records[result.Incident] = append(known, recordOf(file, line, o))
+	}
+}
+
+func recordOf(file string, line int, o *incident.Observation) Record {
+	r := Record{File: file, Line: line, Time: o.Time, Source: o.Source, Target: o.Target, Method: o.Method, Path: o.Path, Status: o.Status}
+	if o.Attack != nil {
+		for _, rule := range o.Attack.Rules {
+			r.Rules = append(r.Rules, rule.ID)
+		}
+		if shown := o.Attack.Show(); shown.URI != "" { // it has no secrets
+			r.Path = shown.URI
+		}
+	}
+	return r
+}
+
+func (c *Collection) take(events []*incident.Incident) {
+	for _, e := range events {
+		if c.all[e.ID] == nil {
+			c.all[e.ID] = &Found{}
+		}
+		c.all[e.ID].Incident = e
+	}
+}
+
+// End returns all incidents: the most severe first, and of these the one that began first. Background comes last.
+func (c *Collection) End() []*Found {
+	c.take(c.correlator.Flush())
+	var all []*Found
+	for id, f := range c.all {
+		f.Records = c.records[id]
+		all = append(all, f)
+	}
+	slices.SortFunc(all, func(a, b *Found) int {
+		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.First, b.First), cmp.Compare(a.ID, b.ID))
+	})
+	return all
+}
+
+// Counts are those of the correlator.
+func (c *Collection) Counts() incident.Counts { return c.correlator.Counts() }
+
+// Stamp writes a time of an incident.
+func Stamp(milliseconds int64) string {
+	return time.UnixMilli(milliseconds).UTC().Format("2006-01-02 15:04:05")
+}
+
+// Lasted writes how long something took, in the largest unit of which it has two.
+func Lasted(milliseconds int64) string {
+	seconds := milliseconds / 1000
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{24 * 3600, "d"}, {3600, "h"}, {60, "m"}} {
+		if seconds >= 2*unit.size {
+			return strconv.FormatInt(seconds/unit.size, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(seconds, 10) + "s"
+}

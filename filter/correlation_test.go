@@ -1,0 +1,181 @@
+package filter
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// attackers are chunks of a log in which one source attacks, among clean requests of others, with the times of events.
+func attackers(t testing.TB, chunks int) (all [][]byte) {
+	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
+	payloads := []string{"1'%20OR%20'1'='1", "<script>alert(1)</script>", "../../etc/passwd", ";cat%20/etc/passwd", "1%20UNION%20SELECT%20a%20FROM%20b"}
+	for c := range chunks {
+		var chunk []byte
+		for n := range 20 {
+			at = at.Add(time.Second)
+			source, uri := fmt.Sprintf("198.51.100.%d", n), fmt.Sprintf("/items/%d", c*20+n)
+			if n%10 == 7 {
+				source, uri = "203.0.113.9", fmt.Sprintf("/items/%d?q=%s&token=s3cr3t-value", n, payloads[(c+n)%len(payloads)])
+			}
+			chunk = appendHead(chunk, at)
+			body := msgp.AppendMapHeader(nil, 8)
+			for _, p := range [][2]string{{"L7_PROTOCOL", "http"}, {"SRC_IP", source}, {"DST_IP", "10.2.0.7"}, {"DST_PORT", "80"}, {"METHOD", "GET"}, {"URL", uri},
+				{"RETCODE", "200"}, {"REQ_HEADER", "GET " + uri + " HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: agent\r\nAccept: */*\r\n\r\n"}} {
+				body = msgp.AppendString(msgp.AppendString(body, p[0]), p[1])
+			}
+			chunk = append(chunk, body...)
+		}
+		all = append(all, chunk)
+	}
+	return all
+}
+
+// told returns the events about incidents, and the ids of incidents that alerts name.
+func correlatedIn(t testing.TB, f *Filter, chunks [][]byte) (events []string, named map[string]int) {
+	named = map[string]int{}
+	for _, chunk := range chunks {
+		out := process(f, chunk, "nano")
+		for i := range out.Emits {
+			e := &out.Emits[i]
+			text := string(e.Message().JSON)
+			if e.Tag == "incident" {
+				events = append(events, text)
+				continue
+			}
+			var flat map[string]string
+			require.NoError(t, json.Unmarshal([]byte(text), &flat))
+			named[flat["incident_id"]]++
+		}
+	}
+	return events, named
+}
+
+var withIncidents = setting.Map{"incidents": "on", "incident_tag": "incident", "emit_tag": "alert"}
+
+func TestAlertsNameTheIncidentThatTheyBelongTo(t *testing.T) {
+	f := newFilter(t, withIncidents)
+	events, named := correlatedIn(t, f, attackers(t, 8))
+	require.NotEmpty(t, events)
+	var event map[string]string
+	require.NoError(t, json.Unmarshal([]byte(events[0]), &event))
+	require.Equal(t, "open", event["incident_status"])
+	require.Equal(t, "203.0.113.9", event["sources"])
+	require.Equal(t, "10.2.0.7:80", event["targets"])
+	require.Equal(t, "campaign", event["incident_kinds"])
+	require.NotContains(t, strings.Join(events, ""), "s3cr3t", "samples are redacted")
+	require.Len(t, named, 2, "the first alerts belong to none yet")
+	require.Greater(t, named[event["incident_id"]], 10)
+
+	counts := f.Counts()
+	require.Equal(t, uint64(16), counts.Alerts)
+	require.True(t, f.IsEmitTag("incident"), "its own events are no records")
+}
+
+func TestRecordsCarryTheIncident(t *testing.T) {
+	f := newFilter(t, setting.Map{"incidents": "on", "incident_tag": "incident"})
+	chunks, last := attackers(t, 8), ""
+	for _, chunk := range chunks {
+		out := process(f, chunk, "nano")
+		require.True(t, out.Changed)
+		last = string(out.Data)
+	}
+	require.Contains(t, last, "incident")
+}
+
+// The same records give the same incidents on one core and many, in one chunk or many, and before and after a restart with a state file.
+func TestIncidentsDoNotDependOnHowRecordsCome(t *testing.T) {
+	chunks := attackers(t, 8)
+	once, _ := correlatedIn(t, newFilter(t, withIncidents), chunks)
+	require.NotEmpty(t, once)
+
+	before := runtime.GOMAXPROCS(1)
+	alone, _ := correlatedIn(t, newFilter(t, withIncidents), chunks)
+	runtime.GOMAXPROCS(before)
+	require.Equal(t, once, alone)
+
+	var all []byte
+	for _, chunk := range chunks {
+		all = append(all, chunk...)
+	}
+	together, _ := correlatedIn(t, newFilter(t, withIncidents), [][]byte{all})
+	require.Equal(t, once, together)
+
+	kept := setting.Map{"incidents": "on", "incident_tag": "incident", "emit_tag": "alert", "incident_state": filepath.Join(t.TempDir(), "state")}
+	first, err := New(kept, quiet)
+	require.NoError(t, err)
+	parts, _ := correlatedIn(t, first, chunks[:3])
+	require.NoError(t, first.Close())
+	second, err := New(kept, quiet)
+	require.NoError(t, err)
+	more, _ := correlatedIn(t, second, chunks[3:])
+	require.NoError(t, second.Close())
+	require.Equal(t, once, append(parts, more...))
+}
+
+func quiet(Level, string) {}
+
+func TestIncidentsAloneCanBeSent(t *testing.T) {
+	f := newFilter(t, setting.Map{"incidents": "on", "incident_tag": "incident", "emit_tag": "alert", "alert_detail": "incidents"})
+	events, named := correlatedIn(t, f, attackers(t, 8))
+	require.NotEmpty(t, events)
+	require.Empty(t, named)
+	require.Equal(t, f.Counts().Alerts, f.Counts().Suppressed)
+}
+
+func TestIncidentsAreFoundBesideThePipeline(t *testing.T) {
+	f := newFilter(t, setting.Map{"incidents": "on", "incident_tag": "incident", "emit_tag": "alert", "mode": "async", "alert_key": "off"})
+	chunks := attackers(t, 8)
+	events, _ := correlatedIn(t, f, chunks)
+	require.Eventually(t, func() bool {
+		for _, e := range f.Due(nil) {
+			if e.Tag == "incident" {
+				events = append(events, string(e.Message().JSON))
+			}
+		}
+		return len(events) > 0
+	}, 10*time.Second, 20*time.Millisecond)
+}
+
+func TestAnOutputThatTriesAgainCountsRecordsOnce(t *testing.T) {
+	var out strings.Builder
+	o, err := NewOutput("", setting.Map{"incidents": "on", "alert_to": "stdout"}, quiet, &out)
+	require.NoError(t, err)
+	chunks := attackers(t, 8)
+	for _, chunk := range chunks {
+		for range 3 { // the destination does not take it in time
+			_ = o.evaluate(chunk, "nano", batchName(chunk, "nano"))
+		}
+		require.NoError(t, o.Flush(context.Background(), chunk, "nano"))
+	}
+	require.Equal(t, uint64(160), o.filter.correlation.correlator.Counts().Observed)
+	require.Empty(t, o.filter.correlation.chunks)
+	require.NoError(t, o.Close())
+	require.Equal(t, 1, strings.Count(out.String(), `"incident_status":"open"`))
+}
+
+func TestIncidentPropertiesThatMeanNothingPreventStartup(t *testing.T) {
+	for want, settings := range map[string]setting.Map{
+		"property incidents: on needs incident_tag":      {"incidents": "on"},
+		"property incident_state: needs incidents on":    {"incident_state": "/tmp/x"},
+		"property alert_detail: needs incidents on":      {"alert_detail": "incidents"},
+		`property incident_tag: malformed tag "a.$TAG"`:  {"incidents": "on", "incident_tag": "a.$TAG"},
+		`property incident_exclude: exclusion "who=me"`:  {"incidents": "on", "incident_tag": "i", "incident_exclude": "who=me"},
+		"property incident_learning: malformed interval": {"incidents": "on", "incident_tag": "i", "incident_learning": "1s"},
+	} {
+		_, err := New(settings, quiet)
+		require.ErrorContains(t, err, want)
+	}
+	_, err := NewOutput("", setting.Map{"incidents": "on", "alert_to": "stdout", "incident_tag": "x"}, quiet, &strings.Builder{})
+	require.ErrorContains(t, err, "is for the filter")
+}

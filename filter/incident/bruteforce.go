@@ -1,0 +1,181 @@
+package incident
+
+import "fmt"
+
+// deny takes a request whose credentials were not accepted.
+func (c *Correlator) deny(v *view) {
+	if v.source == nil {
+		c.stuff(v)
+		return
+	}
+	v.source.Denied = v.sec
+	p := c.pairOf(with(v.sourceKey, v.routeKey), v)
+	if p == nil {
+		return
+	}
+	t := &c.rules.BruteForce
+	p.SinceOk = min(p.SinceOk+1, 60000)
+	tried, blind := c.newCredentials(v, p)
+	regular := c.established(v) || p.Ok > 0 && passed(v.sec, p.FirstOk) >= seconds(c.rules.Established) // its token may have expired
+	var level, slow float32
+	switch {
+	case blind:
+		if p.Unknown.pour(1, v.sec, t.UnknownLeak) <= float32(t.UnknownBucket) || regular {
+			return
+		}
+		level = float32(t.Bucket) + 1
+	case !tried:
+		return
+	default:
+		amount := 1.0
+		if regular && p.TriedCount < exact {
+			amount = 0.25
+		}
+		level, slow = p.Fails.pour(amount, v.sec, t.Leak), p.SlowFails.pour(amount, v.sec, t.SlowLeak)
+	}
+	if a := c.book.at(v.source.Ref); a != nil && a.Has(BruteForce) {
+		return
+	}
+	if level > float32(t.Bucket) || slow > float32(t.SlowBucket) {
+		how := "with different credentials"
+		if blind {
+			how = "in quick succession"
+		}
+		c.found(v, BruteForce, Medium, fmt.Sprintf("%s on one route since the last success, %s", plural(int(p.SinceOk), "refused request"), how),
+			&p.Ref, &v.source.Ref)
+		return
+	}
+	if !c.established(v) {
+		c.stuff(v)
+	}
+}
+
+// newCredentials reports whether a request tries credentials that were not tried before, and whether the record shows nothing of them.
+func (c *Correlator) newCredentials(v *view, p *pair) (tried, blind bool) {
+	if v.Principal == 0 && v.User == 0 {
+		return true, v.Method == "GET" || v.Method == "HEAD"
+	}
+	short := uint32(with(v.Principal, v.User)>>16) | 1
+	n := min(p.TriedCount, exact)
+	for _, known := range p.Tried[:n] {
+		if known == short {
+			return v.Principal == 0 && v.Method != "GET", false // one user name, and a password that the record does not show
+		}
+	}
+	p.Tried[p.TriedCount%exact] = short
+	p.TriedCount = min(p.TriedCount+1, 60000)
+	return true, false
+}
+
+// stuff counts refused credentials on a route from sources that nobody knows: one attempt from each shows only here.
+func (c *Correlator) stuff(v *view) {
+	r, t := v.route, &c.rules.BruteForce
+	if r == nil {
+		return
+	}
+	if a := c.book.at(r.Ref); a != nil {
+		if v.source != nil && c.book.at(v.source.Ref) == nil {
+			v.source.Ref = r.Ref
+		}
+		c.attach(v, a)
+		return
+	}
+	fails := r.StrangerFails.add(1, v.sec, t.StuffingLeak*20)
+	ok := r.StrangerOk.add(0, v.sec, t.StuffingLeak*20)
+	if fails < 2*ok { // strangers usually get in
+		r.Stuffing.Level = 0
+		return
+	}
+	level := r.Stuffing.pour(1, v.sec, t.StuffingLeak)
+	if level <= 1 {
+		r.StufferCount = 0
+	}
+	n, _ := joins(r.Stuffers[:], &r.StufferCount, v.sourceKey)
+	if level > float32(t.StuffingBucket) && n >= min(t.StuffingSources, exact) {
+		c.found(v, BruteForce, Medium, fmt.Sprintf("credentials are refused on one route for %s that were not here before", atLeast(n, exact, "source")),
+			v.refs(&r.Ref)...)
+	}
+}
+
+// refs returns a ref and that of the source, if the source has a row.
+func (v *view) refs(first *ref) []*ref {
+	if v.source == nil {
+		return []*ref{first}
+	}
+	return []*ref{first, &v.source.Ref}
+}
+
+// succeed takes a request that was let in.
+func (c *Correlator) succeed(v *view) {
+	if v.source == nil {
+		return
+	}
+	if v.route != nil && v.Method != "GET" && v.route.StrangerFails.N > 0 && !c.established(v) {
+		v.route.StrangerOk.add(1, v.sec, c.rules.BruteForce.StuffingLeak*20)
+	}
+	if v.source.Denied == 0 {
+		return
+	}
+	p := c.pairs.get(with(v.sourceKey, v.routeKey), v.sec)
+	if p == nil {
+		return
+	}
+	failures, regular := int(p.SinceOk), p.Ok > 0
+	p.SinceOk = 0
+	if p.Ok++; p.Ok == 1 {
+		p.FirstOk = v.sec
+	}
+	p.Fails.pour(-float64(c.rules.BruteForce.Success), v.sec, c.rules.BruteForce.Leak)
+	p.SlowFails.pour(-float64(c.rules.BruteForce.Success), v.sec, c.rules.BruteForce.SlowLeak)
+	a := c.book.at(p.Ref)
+	if a == nil || !a.Has(BruteForce) || failures < c.rules.BruteForce.Bucket || regular && p.TriedCount < exact {
+		return
+	}
+	v.hit = a
+	a.add(Finding{Kind: BruteForce, Time: v.now, Severity: Critical,
+		Why: fmt.Sprintf("after %s the source was let in with status %d", plural(failures, "refused request"), v.Status)})
+	a.Last, a.Hostile = max(a.Last, v.now), max(a.Hostile, v.now)
+}
+
+// pairOf returns the row for an actor on a route.
+func (c *Correlator) pairOf(key uint64, v *view) *pair {
+	p := c.pairs.get(key, v.sec)
+	if p != nil || v.source == nil {
+		return p
+	}
+	if p = c.pairs.add(key, v.sec, c.leavePair); p == nil {
+		return nil
+	}
+	p.Key, p.Route, p.Internal = key, v.routeKey, v.Internal
+	if b := c.bulks.get(key, v.sec); b != nil {
+		p.UsualShort, p.UsualSlow, p.UsualBytes, p.UsualItem = b.Short, b.Slow, b.Bytes, b.Items
+	}
+	return p
+}
+
+// leavePair learns from a pair before its row is given to another. One with an open incident stays.
+func (c *Correlator) leavePair(p *pair) bool {
+	if c.book.at(p.Ref) != nil {
+		return false
+	}
+	var r *routeRow
+	if i := c.routes.find(p.Route); i >= 0 {
+		r = &c.routes.rows[i]
+	}
+	now := uint32(c.clock.Now / 1000)
+	c.endShort(p, r, now)
+	c.endSlow(p, r, now)
+	c.endHour(p, r, now)
+	if ceiling(p.UsualShort) <= float64(c.rules.Enumeration.IDs) && ceiling(p.UsualSlow) <= float64(c.rules.Enumeration.SlowIDs) &&
+		ceiling(p.UsualBytes) <= 1000*float64(c.rules.Disclosure.Megabytes) && ceiling(p.UsualItem) <= float64(c.rules.Disclosure.Items) {
+		return true
+	}
+	b := c.bulks.get(p.Key, now)
+	if b == nil {
+		b = c.bulks.add(p.Key, now, nil)
+	}
+	if b != nil {
+		*b = bulk{p.UsualShort, p.UsualSlow, p.UsualBytes, p.UsualItem}
+	}
+	return true
+}

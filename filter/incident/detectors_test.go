@@ -1,0 +1,515 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// scene plays observations and keeps what comes of them.
+type scene struct {
+	t    *testing.T
+	c    *Correlator
+	at   int64
+	last map[string]*Incident
+	ids  []string
+}
+
+func newScene(t *testing.T) *scene {
+	return &scene{t: t, c: New(Options{}), at: epoch, last: map[string]*Incident{}}
+}
+
+// ask plays one request some time after the one before, and returns the id of the incident that it belongs to.
+func (s *scene) ask(later int64, o Observation) string {
+	s.at += later
+	o.Time = s.at
+	if o.Target == "" {
+		o.Target, o.TargetHost = "shop/cart", "10.1.0.1"
+	}
+	if o.Method == "" {
+		o.Method = "GET"
+	}
+	if o.Status == 0 {
+		o.Status = 200
+	}
+	o.Internal = strings.HasPrefix(o.Source, "10.")
+	r := s.c.Observe(&o)
+	s.take(r.Events)
+	return r.Incident
+}
+
+func (s *scene) take(events []*Incident) {
+	for _, e := range events {
+		if s.last[e.ID] == nil {
+			s.ids = append(s.ids, e.ID)
+		}
+		s.last[e.ID] = e
+	}
+}
+
+// learn plays a day of ordinary requests: users with their own orders, a catalog, and services that call each other.
+func (s *scene) learn() {
+	for n := range 24 * 60 {
+		user := n % 40
+		s.ask(minute/2, Observation{Source: fmt.Sprintf("198.51.100.%d", user), Principal: uint64(1 + user), Path: fmt.Sprintf("/api/orders/%d", user*10+n%3), Bytes: 3000})
+		s.ask(minute/2, Observation{Source: fmt.Sprintf("198.51.100.%d", user), Principal: uint64(1 + user), Path: fmt.Sprintf("/catalog/%d", n%50), Bytes: 3000})
+		if n%20 == 0 {
+			s.ask(0, Observation{Source: "10.1.0.1", Target: "shop/orders", TargetHost: "10.1.0.2", Path: "/internal/status"})
+			s.ask(0, Observation{Source: "10.3.0.1", Path: "/api/orders/1"})
+			s.ask(0, Observation{Source: "198.51.100.1", Principal: 2, Method: "POST", Path: "/login"})
+		}
+	}
+}
+
+// end returns all incidents but the background, in the order in which they were opened.
+func (s *scene) end() (all []*Incident) {
+	s.take(s.c.Flush())
+	for _, id := range s.ids {
+		if i := s.last[id]; i.Severity > Info {
+			all = append(all, i)
+		}
+	}
+	return all
+}
+
+// only demands one incident.
+func (s *scene) only(kinds ...Kind) *Incident {
+	s.t.Helper()
+	all := s.end()
+	require.Len(s.t, all, 1)
+	require.Equal(s.t, kinds, all[0].Kinds)
+	return all[0]
+}
+
+func hostile(rule, n int) *Attack { return alarm(rule, uint64(n)*7919+3) }
+
+func TestASourceThatTriggersSeveralRulesIsACampaign(t *testing.T) {
+	s := newScene(t)
+	for n := range 12 {
+		s.ask(5*second, Observation{Source: "203.0.113.9", Path: fmt.Sprintf("/item?q=%d", n), Attack: hostile(941100+n*100, n)})
+	}
+	i := s.only(Campaign)
+	require.Equal(t, Medium, i.Severity)
+	require.Equal(t, "203.0.113.9 attacked shop/cart with cross-site scripting and SQL injection (10 requests) over 45 seconds; no response shows that it succeeded.", i.Summary)
+}
+
+func TestAnAttackThatLikelySucceededIsCritical(t *testing.T) {
+	s := newScene(t)
+	for n := range 5 {
+		a := hostile(941100+n*100, n)
+		a.Likely = n == 4
+		s.ask(5*second, Observation{Source: "203.0.113.9", Path: fmt.Sprintf("/item?q=%d", n), Attack: a})
+	}
+	i := s.only(Campaign)
+	require.Equal(t, Critical, i.Severity)
+	require.Equal(t, 1, i.Succeeded)
+}
+
+func TestAnHourOfSilenceEndsACampaign(t *testing.T) {
+	s := newScene(t)
+	for _, pause := range []int64{0, 50 * minute, 61 * minute} {
+		s.at += pause
+		for n := range 5 {
+			s.ask(5*second, Observation{Source: "203.0.113.9", Path: fmt.Sprintf("/item?q=%d", n), Attack: hostile(941100+n*100, n)})
+		}
+	}
+	require.Len(t, s.end(), 2)
+}
+
+func TestTextsThatKnownClientsWriteDayByDayAreNoCampaign(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for n := range 6 * 24 { // editors save drafts that hold markup
+		source := fmt.Sprintf("198.51.100.%d", n%4)
+		for k := range 5 {
+			s.ask(minute/3, Observation{Source: source, Principal: uint64(1 + n%4), Method: "POST", Path: "/posts/7", Attack: alarm(941100, uint64(n*10+k), 941160, 941340)})
+		}
+		s.ask(9*minute, Observation{Source: source, Principal: uint64(1 + n%4), Path: "/api/orders/3"})
+	}
+	require.Empty(t, s.end())
+}
+
+func TestOneToolFromManyAddressesIsOneCampaign(t *testing.T) {
+	s := newScene(t)
+	for n := range 40 {
+		s.ask(20*second, Observation{Source: fmt.Sprintf("203.0.113.%d", n), Path: "/search", Agent: "tool", Attack: hostile(942100+n%3*10, n)})
+	}
+	i := s.only(Campaign)
+	require.Greater(t, i.SourceSeen, 30)
+	require.Equal(t, 40, i.Attacks)
+}
+
+func TestBotsThatMeetNothingAreBackground(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for n := range 200 {
+		o := Observation{Source: fmt.Sprintf("203.0.113.%d", n/8), Path: botPaths[n%len(botPaths)], Status: 404}
+		if n%5 == 0 {
+			o.Attack = hostile(930100, n)
+		}
+		s.ask(20*second, o)
+	}
+	require.Empty(t, s.end())
+	require.NotEmpty(t, s.ids)
+	i := s.last[s.ids[0]]
+	require.Equal(t, []Kind{Background}, i.Kinds)
+	require.Greater(t, i.SourceSeen, 15)
+	require.Contains(t, i.Summary, "looked for well-known weaknesses")
+}
+
+func TestASourceThatAsksForWhatDoesNotExistIsProbing(t *testing.T) {
+	for name, every := range map[string]int64{"fast": second, "every 20 s": 20 * second, "every 2 min": 2 * minute} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.learn()
+			for n := range 100 {
+				s.ask(every, Observation{Source: "203.0.113.9", Path: fmt.Sprintf("/%s", strings.Repeat(string(rune('a'+n%26)), 1+n/26)), Status: 404})
+			}
+			require.Equal(t, Low, s.only(Probing).Severity)
+		})
+	}
+}
+
+func TestBrokenLinksAndMissingDeploymentsAreNoProbing(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for user := range 30 {
+		source := fmt.Sprintf("198.51.100.%d", user)
+		for n := range 15 { // a page whose pictures are not there
+			s.ask(100, Observation{Source: source, Principal: uint64(1 + user), Path: fmt.Sprintf("/assets/%c.png", 'a'+n), Status: 404})
+		}
+		for n := range 15 { // a route that was there an hour ago
+			s.ask(100, Observation{Source: source, Principal: uint64(1 + user), Path: fmt.Sprintf("/api/orders/%d", n), Status: 404})
+		}
+		s.at += minute
+	}
+	require.Empty(t, s.end())
+}
+
+func TestManyCredentialsOnOneRouteAreBruteForce(t *testing.T) {
+	for name, every := range map[string]int64{"fast": 2 * second, "every minute": minute} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			for range 60 {
+				s.ask(every, Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 401})
+			}
+			require.Equal(t, Medium, s.only(BruteForce).Severity)
+		})
+	}
+}
+
+func TestASuccessAfterBruteForceIsCritical(t *testing.T) {
+	s := newScene(t)
+	for range 30 {
+		s.ask(2*second, Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 401})
+	}
+	id := s.ask(second, Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 302})
+	i := s.only(BruteForce)
+	require.Equal(t, i.ID, id)
+	require.Equal(t, Critical, i.Severity)
+	require.Contains(t, i.Summary, "and got in")
+}
+
+func TestAnExpiredTokenIsNoBruteForce(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for range 500 {
+		s.ask(5*second, Observation{Source: "198.51.100.3", Principal: 4, Path: "/api/orders/30", Status: 401})
+		s.ask(0, Observation{Source: "198.51.100.4", Path: "/api/orders/40", Status: 401})
+	}
+	require.Empty(t, s.end())
+}
+
+func TestOneAttemptFromEachOfManyAddressesIsBruteForce(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for n := range 120 {
+		s.ask(5*second, Observation{Source: fmt.Sprintf("203.0.%d.%d", n/50, n), Method: "POST", Path: "/login", Status: 401})
+	}
+	require.Greater(t, s.only(BruteForce).SourceSeen, 30)
+}
+
+func TestOneOfOursThatAttacksSeveralTargetsSpreads(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for n := range 4 {
+		s.ask(minute, Observation{Source: "10.9.0.9", Target: fmt.Sprintf("shop/s%d", n), TargetHost: fmt.Sprintf("10.1.0.%d", 20+n), Path: "/x", Attack: hostile(932160, n)})
+	}
+	i := s.end()
+	require.NotEmpty(t, i)
+	require.Contains(t, i[0].Kinds, Spread)
+	require.Equal(t, High, i[0].Severity)
+}
+
+func TestAnAttackFromWhatWasAttackedIsAPivotAtItsFirstRecord(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	from, host := "203.0.113.9", ""
+	var ids []string
+	for n := range 4 {
+		target, next := fmt.Sprintf("shop/s%d", n), fmt.Sprintf("10.1.0.%d", 20+n)
+		ids = append(ids, s.ask(5*minute, Observation{Source: from, Target: target, TargetHost: next, Path: "/x", Attack: hostile(932160, n)}))
+		from, host = next, target
+	}
+	require.NotEmpty(t, host)
+	i := s.only(Pivot)
+	require.Equal(t, []string{"", i.ID, i.ID, i.ID}, ids)
+	require.Equal(t, Critical, i.Severity)
+	require.Len(t, i.Hops, 4)
+	require.Equal(t, "203.0.113.9", i.Sources[0].Name)
+	require.Contains(t, i.Summary, "203.0.113.9 → shop/s0 → shop/s1 → shop/s2 → shop/s3")
+}
+
+func TestChainsEndAfterEightHops(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	from := "203.0.113.9"
+	for n := range 12 {
+		next := fmt.Sprintf("10.1.0.%d", 20+n)
+		s.ask(minute, Observation{Source: from, Target: fmt.Sprintf("shop/s%d", n), TargetHost: next, Path: "/x", Attack: hostile(932160, n)})
+		from = next
+	}
+	require.Len(t, s.only(Pivot).Hops, 8)
+}
+
+func TestANewConnectionOfWhatWasAttackedIsAPivot(t *testing.T) {
+	for name, c := range map[string]struct {
+		status int
+		to     string
+		found  bool
+	}{
+		"a new one":              {200, "shop/vault", true},
+		"one in use":             {200, "shop/orders", false},
+		"the attack was refused": {403, "shop/vault", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.learn()
+			s.ask(minute, Observation{Source: "203.0.113.9", Path: "/api/orders/7", Status: c.status, Attack: hostile(932160, 1)})
+			s.ask(minute, Observation{Source: "10.1.0.1", Target: c.to, TargetHost: "10.1.0.9", Path: "/secrets"})
+			if !c.found {
+				require.Empty(t, s.end())
+				return
+			}
+			require.Equal(t, High, s.only(Pivot).Severity)
+		})
+	}
+}
+
+func TestARefusedAttackAndOneLongAgoAreNoPivot(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	s.ask(minute, Observation{Source: "203.0.113.9", Path: "/api/orders/7", Status: 403, Attack: hostile(932160, 1)})
+	s.ask(minute, Observation{Source: "10.1.0.1", Target: "shop/orders", Path: "/x", Attack: hostile(932160, 2)})
+	s.ask(40*minute, Observation{Source: "203.0.113.9", Path: "/api/orders/7", Attack: hostile(932160, 3)})
+	s.ask(31*minute, Observation{Source: "10.1.0.1", Target: "shop/orders", Path: "/x", Attack: hostile(932160, 4)})
+	require.Empty(t, s.end())
+}
+
+// A gateway passes attacks on; the record of the service behind it may come first.
+func TestWhatAGatewayPassesOnIsNoPivot(t *testing.T) {
+	for name, shift := range map[string]int64{"in order": 20, "the service first": -20} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.learn()
+			for n := range 60 {
+				front := Observation{Source: fmt.Sprintf("203.0.113.%d", n), Path: "/search", Attack: alarm(942100, uint64(1000+n))}
+				back := Observation{Source: "10.1.0.1", Target: "shop/orders", TargetHost: "10.1.0.2", Path: "/search", Attack: alarm(942100, uint64(1000+n))}
+				first, second_ := front, back
+				if shift < 0 {
+					first, second_ = back, front
+				}
+				s.ask(10*minute, first)
+				s.ask(20, second_)
+			}
+			for _, i := range s.end() {
+				require.False(t, i.Has(Pivot) && n60(i), "%s", i.Summary)
+			}
+			require.GreaterOrEqual(t, s.c.Counts().Echoes, uint64(55))
+		})
+	}
+}
+
+// n60 reports whether an incident has more than the one pivot that the first echo in reverse looks like.
+func n60(i *Incident) bool { return i.Attacks > 4 }
+
+func TestManyIDsForOnePrincipalAreEnumeration(t *testing.T) {
+	for name, c := range map[string]struct {
+		every     int64
+		principal uint64
+	}{"fast": {second, 99}, "3 a minute": {20 * second, 99}, "without credentials": {2 * second, 0}} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.learn()
+			for n := range 250 {
+				s.ask(c.every, Observation{Source: "203.0.113.9", Principal: c.principal, Path: fmt.Sprintf("/api/orders/%d", 5000+n)})
+			}
+			i := s.only(Enumeration)
+			require.Equal(t, High, i.Severity)
+			require.InDelta(t, 250, i.IDs, 25)
+		})
+	}
+}
+
+func TestACatalogThatIsReadWholeIsNoEnumeration(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for n := range 250 {
+		s.ask(second, Observation{Source: "203.0.113.9", Path: fmt.Sprintf("/catalog/%d", n)})
+	}
+	require.Empty(t, s.end())
+}
+
+func TestAJobOfOursIsReportedOnceAndOfLowSeverity(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for range 3 {
+		for n := range 300 {
+			s.ask(second/2, Observation{Source: "10.3.0.1", Path: fmt.Sprintf("/api/orders/%d", n)})
+		}
+		s.at += oneDay
+		s.ask(0, Observation{Source: "198.51.100.1", Principal: 2, Path: "/api/orders/10"})
+	}
+	require.Equal(t, Low, s.only(Enumeration).Severity)
+}
+
+func TestNothingThatNeedsABaselineIsReportedInTheFirstDay(t *testing.T) {
+	s := newScene(t)
+	for n := range 250 {
+		s.ask(second, Observation{Source: "203.0.113.9", Principal: 99, Path: fmt.Sprintf("/api/orders/%d", 5000+n), Bytes: 2e6, Items: 5})
+	}
+	require.Empty(t, s.end())
+}
+
+func TestMuchMoreThanOthersGetIsADisclosure(t *testing.T) {
+	for name, o := range map[string]Observation{"bytes": {Bytes: 9e6}, "items": {Items: 40}} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.learn()
+			for range 50 {
+				o.Source, o.Principal, o.Path = "198.51.100.3", 4, "/api/orders/30"
+				s.ask(20*second, o)
+			}
+			i := s.only(Disclosure)
+			require.NotZero(t, i.Bytes+i.Items)
+			require.Contains(t, i.Summary, "received unusually much data")
+		})
+	}
+}
+
+func TestExclusionsApplyToWhatAllTheirConditionsName(t *testing.T) {
+	all, err := ParseExclusions("source=203.0.113.0/24 kind=campaign; target=ops/* route=GET /x\nkind=background")
+	require.NoError(t, err)
+	for n, c := range []struct {
+		kind                  Kind
+		source, target, route string
+		want                  bool
+	}{
+		{Campaign, "203.0.113.9", "shop/cart", "GET /", true}, {Probing, "203.0.113.9", "shop/cart", "GET /", false},
+		{Campaign, "198.51.100.1", "ops/db", "GET /x", true}, {Campaign, "198.51.100.1", "ops/db", "GET /y", false}, {Background, "", "", "", true},
+	} {
+		got := false
+		for i := range all {
+			got = got || all[i].applies(c.kind, c.source, c.target, c.route)
+		}
+		require.Equal(t, c.want, got, n)
+	}
+	for _, bad := range []string{"from=x", "kind=odd", "source=", "target=[", "word"} {
+		_, err := ParseExclusions(bad)
+		require.Error(t, err, bad)
+	}
+}
+
+func TestThresholdsOfUsersReplaceTheirOwnOnly(t *testing.T) {
+	got, err := ReadThresholds([]byte("probing: {bucket: 99}\npivot: {window: 2h}\n"))
+	require.NoError(t, err)
+	want := DefaultThresholds()
+	want.Probing.Bucket, want.Pivot.Window = 99, 2*60*60*1e9
+	require.Equal(t, want, got)
+	for text, problem := range map[string]string{
+		"probing: {buckets: 9}": "buckets", "probing: {bucket: 0}": "probing.bucket: 0 is out of range", "gap: 1ms": "gap: 1ms is out of range",
+		"gap: soon": "soon", "campaign: {protocol_weight: -1}": "campaign.protocol_weight: -1 is out of range",
+	} {
+		_, err := ReadThresholds([]byte(text))
+		require.ErrorContains(t, err, problem)
+	}
+}
+
+func TestIDsOfRoutesAreReplaced(t *testing.T) {
+	for target, want := range map[string]string{
+		"/": "GET /", "": "GET /", "*": "GET /", "/users/17/orders/9?x=1": "GET /users/{id}/orders/{id}", "/a/0194e5a0-7c1e-7b1a-9d2c-1234567890ab": "GET /a/{id}",
+		"/blob/9f86d081884c7d65": "GET /blob/{id}", "/reports/2024-05-30/all": "GET /reports/{date}/all", "/u/jane@example.com": "GET /u/{id}",
+		"/u/jane%40example.com": "GET /u/{id}", "/files/1234.pdf": "GET /files/{id}.pdf", "/v1/backup2/admin": "GET /v1/backup2/admin",
+		"/o/ord_17": "GET /o/ord_{id}", "http://host.example:80/a/7": "GET /a/{id}", "/item?id=7&q=x": "GET /item?id={id}", "/item?page=7": "GET /item",
+		"/k/AKIA7Q2ZK4M1P9X8W3B5": "GET /k/{id}", "/how-to-install-windows-11-on-old-computers": "GET /how-to-install-windows-11-on-old-computers",
+		"//a//": "GET //a//", "/s/defaced": "GET /s/defaced",
+	} {
+		var r route
+		r.parse("GET", target)
+		require.Equal(t, want, r.String(), target)
+	}
+	var a, b route
+	a.parse("GET", "/users/17/orders")
+	b.parse("GET", "/users/18/orders")
+	require.Equal(t, a.hash, b.hash)
+	require.NotEqual(t, a.ids, b.ids)
+}
+
+func TestTheClockFollowsRecordsAndNoneAlone(t *testing.T) {
+	var c clock
+	require.Equal(t, int64(epoch), c.at(epoch))
+	require.Equal(t, int64(epoch-30_000), c.at(epoch-30_000), "a little late")
+	require.Equal(t, int64(epoch-60_000), c.at(epoch-90_000), "later counts as late as is possible")
+	years := int64(epoch + 3*365*oneDay)
+	for range 20 {
+		c.at(years)
+		c.at(epoch + 1000)
+	}
+	require.Equal(t, int64(epoch+1000), c.Now, "a host whose clock is years ahead")
+	for n := range int64(5) {
+		c.at(years + n)
+	}
+	require.Equal(t, years+4, c.Now, "all records are")
+	for n := range int64(100) {
+		c.at(epoch + n)
+	}
+	require.Equal(t, int64(epoch+99), c.Now, "and back again")
+}
+
+func TestDistinctHashesAreCounted(t *testing.T) {
+	p := sketches{All: make([]sketch, 4)}
+	var s set
+	for n := range 5000 {
+		got := p.add(&s, 1, hash(fmt.Sprint(n)), 1)
+		p.add(&s, 1, hash(fmt.Sprint(n/2)), 1)
+		want := float64(n + 1)
+		require.InDelta(t, want, got, max(0.5, 0.25*want), n)
+		if n < exact {
+			require.Equal(t, want, got)
+		}
+	}
+	for owner := range uint64(5) { // more sets than sketches
+		var other set
+		for n := range 20 {
+			p.add(&other, owner+2, hash(fmt.Sprint(n)), uint32(owner)+2)
+		}
+	}
+	require.NotZero(t, p.Stolen)
+	require.Equal(t, float64(exact), p.count(&s, 1), "what was stolen is known in part")
+}
+
+func TestQuantilesDoNotFollowSingleValues(t *testing.T) {
+	var h histogram
+	for range 500 {
+		h.add(5)
+	}
+	h.add(1e9)
+	require.InDelta(t, 5, h.quantile(0.99), 3)
+	for range 100_000 {
+		h.add(40)
+	}
+	require.InDelta(t, 40, h.quantile(0.99), 20)
+	require.Less(t, h.Total, uint32(mostCounted))
+}

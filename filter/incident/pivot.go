@@ -1,0 +1,334 @@
+package incident
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// infection is a target that was attacked, and may do what the attacker wants since.
+type infection struct {
+	Key    uint64
+	Name   string
+	At     int64
+	Strong bool  // the attack can have given control, and came from someone who meant this target
+	Ref    ref   // of the incident of the attack
+	Hops   []Hop // from the first attacker to this target
+	Edges  int   // first connections of the target since
+}
+
+// infections are the targets that were attacked within the pivot window, by the keys under which they act as clients.
+type infections struct {
+	all  []infection
+	held []*held
+	Held uint64
+	Lost uint64 // infections that made room for others
+}
+
+// held is an attack by one of ours over a connection over which it passes requests on: the record of what it was asked may be behind. It is
+// decided on when that would have come.
+type held struct {
+	at     int64
+	o      Observation
+	attack Attack
+	sample Sample
+}
+
+func (in *infections) of(key uint64, now, window int64) *infection {
+	for i := range in.all {
+		if in.all[i].Key == key && now-in.all[i].At <= window {
+			return &in.all[i]
+		}
+	}
+	return nil
+}
+
+// put notes an infection. It takes the place of one of the same target, unless that is stronger or has the longer chain, or of the oldest.
+func (in *infections) put(n infection, now, window int64) {
+	oldest := -1
+	for i := range in.all {
+		old := &in.all[i]
+		switch {
+		case old.Key == n.Key && now-old.At <= window:
+			if len(old.Hops) > len(n.Hops) || old.Strong && !n.Strong {
+				old.At, old.Strong = n.At, old.Strong || n.Strong
+				return
+			}
+			*old = n
+			return
+		case oldest < 0 || old.At < in.all[oldest].At:
+			oldest = i
+		}
+	}
+	switch {
+	case oldest >= 0 && now-in.all[oldest].At > window:
+		in.all[oldest] = n
+	case len(in.all) < mostInfected:
+		in.all = append(in.all, n)
+	default:
+		in.Lost++
+		in.all[oldest] = n
+	}
+}
+
+// infect notes that the target of an attack may be the attacker's now.
+func (c *Correlator) infect(v *view) {
+	if v.weight < 1 || v.Target == "" || v.Target == v.Source || v.TargetHost == v.Source && v.Source != "" {
+		return
+	}
+	if !v.Attack.Likely && (v.refused() || v.Status == 0) {
+		return
+	}
+	n := infection{At: v.now, Strong: c.isStrong(v), Ref: v.source.Ref}
+	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil {
+		n.Hops, n.Ref = by.Hops, by.Ref
+	}
+	if len(n.Hops) < c.rules.Pivot.Hops {
+		n.Hops = append(slices.Clone(n.Hops), c.hop(v))
+	}
+	n.Name = strings.Clone(clip(v.Target))
+	for _, host := range []string{v.Target, v.TargetHost} {
+		if host != "" {
+			n.Key = hash(host)
+			c.infected.put(n, v.now, c.pivotWindow())
+		}
+	}
+}
+
+func (c *Correlator) pivotWindow() int64 { return c.rules.Pivot.Window.Milliseconds() }
+
+func (c *Correlator) hop(v *view) Hop {
+	h := Hop{From: strings.Clone(clip(v.Source)), To: strings.Clone(clip(v.Target)), Time: v.now, What: "first connection"}
+	if v.Attack != nil && len(v.Attack.Rules) > 0 {
+		r := v.Attack.Rules[len(v.Attack.Rules)-1]
+		h.What = fmt.Sprintf("%s (rule %d)", clip(categoryName(r.Category)), r.ID)
+	}
+	return h
+}
+
+// isStrong reports whether an attack may have given control over its target to someone who meant it. Bots try the same everywhere.
+func (c *Correlator) isStrong(v *view) bool {
+	if v.Attack.Likely || v.Internal {
+		return true
+	}
+	if a := c.book.at(v.source.Ref); a != nil && !a.Has(Background) {
+		return true
+	}
+	if v.route == nil || c.path.String() == v.Method+" /" {
+		return false
+	}
+	for _, r := range v.Attack.Rules {
+		if executing[r.Category] {
+			return true
+		}
+	}
+	return false
+}
+
+// pivotByAttack finds an attack by what was attacked itself.
+func (c *Correlator) pivotByAttack(v *view) {
+	by := c.infected.of(v.sourceKey, v.now, c.pivotWindow())
+	if by != nil && v.weight >= 1 && v.Target != v.Source && by.Name != clip(v.Target) {
+		c.pivot(v, by, Critical)
+	}
+}
+
+// wait puts off the decision on an attack that may turn out to be an echo.
+func (c *Correlator) wait(v *view) {
+	in := &c.infected
+	if len(in.held) == mostHeld {
+		first := in.held[0]
+		in.held = slices.Delete(in.held, 0, 1)
+		c.release(first)
+	}
+	in.Held++
+	in.held = append(in.held, hold(v))
+	v.waits = true
+}
+
+func hold(v *view) *held {
+	h := &held{at: v.now, o: *v.Observation, attack: *v.Attack}
+	for _, text := range []*string{&h.o.Source, &h.o.Target, &h.o.TargetHost, &h.o.Method, &h.o.Path, &h.o.Agent} {
+		*text = strings.Clone(*text)
+	}
+	h.attack.Rules = slices.Clone(h.attack.Rules)
+	h.sample = v.sample()
+	h.link()
+	return h
+}
+
+// link makes the observation show its own attack. The held attack must be linked again where it was copied.
+func (h *held) link() {
+	h.o.Attack = &h.attack
+	h.attack.Show = func() Sample { return h.sample }
+}
+
+// settle decides on the attacks that nothing has explained in time.
+func (in *infections) settle(c *Correlator, now int64) {
+	for len(in.held) > 0 && now > in.held[0].at+patience {
+		h := in.held[0]
+		in.held = slices.Delete(in.held, 0, 1)
+		c.release(h)
+	}
+}
+
+// release takes a held attack for what it looks like.
+func (c *Correlator) release(h *held) {
+	v := &view{Observation: &h.o, now: h.at, sec: uint32(h.at / 1000)}
+	v.sourceKey, v.targetKey, v.principal = hash(v.Source), hash(v.Target), v.Principal != 0
+	if v.source = c.known.get(v.sourceKey, v.sec); v.source == nil {
+		if v.source = c.newcomers.get(v.sourceKey, v.sec); v.source == nil {
+			return
+		}
+	}
+	saved := c.path
+	defer func() { c.path = saved }()
+	c.path.parse(v.Method, v.Path)
+	v.routeKey, v.edge = with(v.targetKey, c.path.hash), with(v.sourceKey, v.targetKey)
+	v.route = c.routes.get(v.routeKey, v.sec)
+	v.weight = c.weigh(v)
+	c.decide(v)
+	c.join(v)
+	if v.hit != nil {
+		c.book.settle(v.hit, v.now, c.rules.Update.Milliseconds())
+	}
+}
+
+// pivot opens an incident about a chain, or adds to that of the attack before.
+func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
+	first := by.Hops[len(by.Hops)-1]
+	hops := by.Hops
+	if len(hops) < c.rules.Pivot.Hops {
+		hops = append(slices.Clone(hops), c.hop(v))
+	}
+	what := "attacks"
+	if v.Attack == nil {
+		what = "connects for the first time to"
+	}
+	why := fmt.Sprintf("%s was attacked by %s, and %s %s %s later", by.Name, first.From, what, clip(v.Target), span(v.now-first.Time))
+	a := c.found(v, Pivot, severity, why, &by.Ref, &v.source.Ref)
+	if a == nil {
+		return
+	}
+	v.source.Ref = by.Ref
+	if len(hops) > len(a.Hops) {
+		a.Hops = hops
+	}
+	for _, h := range hops {
+		count(&a.Incident.Sources, h.From, mostSources)
+		count(&a.Incident.Targets, h.To, mostTargets)
+		a.First = min(a.First, h.Time)
+	}
+	list := a.Incident.Sources
+	if at := slices.IndexFunc(list, func(n Count) bool { return n.Name == hops[0].From }); at > 0 { // who began comes first
+		first := list[at]
+		copy(list[1:at+1], list[:at])
+		list[0] = first
+	}
+}
+
+// connect notes a connection, and finds the first one of a target that was attacked.
+func (c *Correlator) connect(v *view) {
+	if c.edges.known(v.edge) {
+		return
+	}
+	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil && by.Strong && !c.learning() && by.Name != clip(v.Target) && v.Target != v.Source {
+		if by.Edges++; by.Edges <= 3 {
+			c.pivot(v, by, High)
+		}
+	}
+	if v.Status < 500 && (v.Internal || c.known.find(v.sourceKey) >= 0) {
+		c.edges.note(v.edge)
+		v.source.Fanout = min(v.source.Fanout+1, 250)
+	}
+}
+
+// echo is an attack that may be seen again on its way to the service behind its target.
+type echo struct {
+	Values, Trace        uint64
+	Source, Target, Host uint64
+	At                   int64
+	Ref                  ref
+}
+
+// echoes are the latest attacks.
+type echoes struct {
+	ring [mostEchoes]echo
+	next int
+}
+
+func (e *echoes) note(c *Correlator, v *view) {
+	at := &e.ring[e.next%mostEchoes]
+	e.next++
+	*at = echo{Values: v.Attack.Values, Trace: v.Trace, Source: v.sourceKey, Target: v.targetKey, At: v.now}
+	if v.TargetHost != "" {
+		at.Host = hash(v.TargetHost)
+	}
+	if v.source != nil {
+		at.Ref = v.source.Ref
+	}
+	c.infected.held = slices.DeleteFunc(c.infected.held, func(h *held) bool {
+		same := h.attack.Values != 0 && h.attack.Values == v.Attack.Values || h.o.Trace != 0 && h.o.Trace == v.Trace
+		from := hash(h.o.Source)
+		apart, limit := v.now-h.at, c.rules.Pivot.Echo.Milliseconds()
+		if !same || from != at.Target && from != at.Host || apart > limit || -apart > limit {
+			return false
+		}
+		c.forwards.note(with(from, hash(h.o.Target)))
+		return true
+	})
+}
+
+// known reports whether an attack is one that was seen before, on its way: the same values or trace, from one of ours that is not the
+// source of the first.
+func (e *echoes) known(c *Correlator, v *view) bool {
+	if v.Attack.Values == 0 && v.Trace == 0 {
+		return false
+	}
+	limit := c.rules.Pivot.Echo.Milliseconds()
+	for i := range e.ring {
+		x := &e.ring[i]
+		apart := v.now - x.At
+		if x.At == 0 || apart > limit || apart < -limit || x.Source == v.sourceKey || !x.same(v) {
+			continue
+		}
+		switch {
+		case x.Source == v.targetKey || v.TargetHost != "" && x.Source == hash(v.TargetHost):
+			c.forgive(x, v)
+		case v.Internal:
+			return true
+		}
+	}
+	return false
+}
+
+func (e *echo) same(v *view) bool {
+	return v.Trace != 0 && e.Trace == v.Trace || v.Attack.Values != 0 && e.Values == v.Attack.Values
+}
+
+// forgive takes back an attack that has turned out to be an echo, whose record came before that of the request itself.
+func (c *Correlator) forgive(e *echo, v *view) {
+	s := c.known.get(e.Source, v.sec)
+	if s == nil {
+		s = c.newcomers.get(e.Source, v.sec)
+	}
+	if s != nil {
+		s.Alerts, s.Real, s.Hits = max(0, s.Alerts-1), max(0, s.Real-1), max(1, s.Hits)-1
+	}
+	e.Values, e.Trace = 0, 0
+	c.echoed++
+	c.forwards.note(with(e.Source, e.Target))
+}
+
+// joinEcho adds an echo to the incident of what it is an echo of.
+func (c *Correlator) joinEcho(v *view) {
+	for i := range c.echoes.ring {
+		x := &c.echoes.ring[i]
+		if x.At != 0 && (v.Trace != 0 && x.Trace == v.Trace || v.Attack.Values != 0 && x.Values == v.Attack.Values) {
+			if a := c.book.at(x.Ref); a != nil {
+				v.hit = a
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,215 @@
+package incident
+
+import "strings"
+
+// longestRoute bounds a route in bytes; what follows is the same route.
+const longestRoute = 160
+
+// route is a method and a path with its ids replaced. Its text is valid until the next parse.
+type route struct {
+	text [longestRoute + 16]byte
+	size int
+	hash uint64
+	ids  uint64 // hash of the ids, 0 when there are none
+}
+
+func (r *route) String() string { return string(r.text[:r.size]) }
+
+func (r *route) put(text string) { r.size += copy(r.text[r.size:longestRoute], text) }
+
+// parse reads a request.
+func (r *route) parse(method, target string) {
+	r.size, r.ids = 0, 0
+	r.put(method)
+	r.put(" ")
+	path, query := split(target)
+	for len(path) > 0 {
+		end := strings.IndexByte(path[1:], '/') + 1
+		if end == 0 {
+			end = len(path)
+		}
+		r.put("/")
+		r.segment(path[1:end])
+		path = path[end:]
+	}
+	if r.ids == 0 && query != "" {
+		r.query(query)
+	}
+	r.hash = hashBytes(r.text[:r.size])
+}
+
+// split returns the path of a request target, beginning with a slash, and its query.
+func split(target string) (path, query string) {
+	if at := strings.IndexByte(target, '#'); at >= 0 {
+		target = target[:at]
+	}
+	path = target
+	if at := strings.IndexByte(target, '?'); at >= 0 {
+		path, query = target[:at], target[at+1:]
+	}
+	if path == "" || path[0] != '/' {
+		_, rest, absolute := strings.Cut(path, "://")
+		at := strings.IndexByte(rest, '/')
+		if !absolute || at < 0 {
+			return "/", query
+		}
+		path = rest[at:]
+	}
+	return path, query
+}
+
+// segment writes one segment of a path, with an id in it replaced.
+func (r *route) segment(s string) {
+	word, extension := s, ""
+	if at := strings.LastIndexByte(s, '.'); at > 0 && len(s)-at <= 6 && isLetters(s[at+1:]) && classes(s).at == 0 {
+		word, extension = s[:at], s[at:]
+	}
+	before, kind := idIn(word)
+	switch kind {
+	case noID:
+		r.put(s)
+		return
+	case aDate:
+		r.put("{date}")
+	case anID:
+		r.put(word[:before])
+		r.put("{id}")
+		r.ids = with(r.ids, hash(word[before:]))
+	}
+	r.put(extension)
+}
+
+// idNames end the names of arguments that hold ids.
+var idNames = []string{"id", "uuid", "user", "account", "order", "invoice", "customer", "number", "email"}
+
+// query writes the names of arguments that hold ids.
+func (r *route) query(query string) {
+	separator := "?"
+	for range 16 {
+		argument, rest, more := strings.Cut(query, "&")
+		name, value, _ := strings.Cut(argument, "=")
+		if before, kind := idIn(value); kind == anID && before == 0 && namesID(name) {
+			r.put(separator)
+			r.put(name)
+			r.put("={id}")
+			r.ids = with(r.ids, hash(value))
+			separator = "&"
+		}
+		if query = rest; !more {
+			return
+		}
+	}
+}
+
+func namesID(name string) bool {
+	for _, end := range idNames {
+		if len(name) >= len(end) && strings.EqualFold(name[len(name)-len(end):], end) {
+			return true
+		}
+	}
+	return false
+}
+
+type idKind uint8
+
+const (
+	noID idKind = iota
+	anID
+	aDate // is replaced, and tells nothing of whose data it is
+)
+
+// Lengths from which a text of some kind is an id, and no word.
+const (
+	shortestHex    = 8
+	shortestToken  = 20
+	shortestDigits = 4 // behind letters, without anything between
+)
+
+// idIn reports what id a word is or ends with, and how much of the word stands before it.
+func idIn(word string) (before int, kind idKind) {
+	if len(word) == 0 || len(word) > 512 {
+		return 0, noID
+	}
+	c := classes(word)
+	switch {
+	case c.digits == len(word):
+		return 0, anID
+	case c.digits == 0 && c.at == 0:
+		return 0, noID // most words
+	case isDate(word):
+		return 0, aDate
+	case c.at > 0 && strings.IndexByte(word, '.') > 0:
+		return 0, anID
+	case c.hex+c.dashes == len(word) && c.digits > 0 && (c.hex >= shortestHex && c.dashes == 0 || len(word) == 36 && c.dashes == 4):
+		return 0, anID
+	case len(word) >= shortestToken && c.plain == len(word) && c.dashes < 2 && c.digits >= 2 && c.digits < len(word):
+		return 0, anID
+	}
+	return numbered(word)
+}
+
+// numbered finds the number at the end of a word such as ord_17 or user-3; backup2 and v1 are names.
+func numbered(word string) (before int, kind idKind) {
+	at := len(word)
+	for at > 0 && isDigit(word[at-1]) {
+		at--
+	}
+	if at == len(word) || at == 0 {
+		return 0, noID
+	}
+	if last := word[at-1]; last == '_' || last == '-' || last == ':' || len(word)-at >= shortestDigits {
+		return at, anID
+	}
+	return 0, noID
+}
+
+// class counts the kinds of characters in a word.
+type class struct{ digits, hex, dashes, plain, at int }
+
+func classes(word string) (c class) {
+	for i := range len(word) {
+		switch b := word[i]; {
+		case isDigit(b):
+			c.digits++
+			c.hex++
+			c.plain++
+		case b >= 'a' && b <= 'f' || b >= 'A' && b <= 'F':
+			c.hex++
+			c.plain++
+		case isLetter(b), b == '_', b == '=', b == '~', b == '.':
+			c.plain++
+		case b == '-':
+			c.dashes++
+			c.plain++
+		case b == '@', b == '%' && i+2 < len(word) && word[i+1] == '4' && word[i+2] == '0':
+			c.at++
+		}
+	}
+	return c
+}
+
+// isDate reports whether a word is a date such as 2024-05-30 or 2024-05.
+func isDate(word string) bool {
+	if len(word) != len("2024-05") && len(word) != len("2024-05-30") {
+		return false
+	}
+	for i := range len(word) {
+		if dash := i == 4 || i == 7; dash != (word[i] == '-') || !dash && !isDigit(word[i]) {
+			return false
+		}
+	}
+	return word[0] == '1' || word[0] == '2'
+}
+
+func isDigit(b byte) bool { return b >= '0' && b <= '9' }
+
+func isLetter(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' }
+
+func isLetters(s string) bool {
+	for i := range len(s) {
+		if !isLetter(s[i]) && !isDigit(s[i]) {
+			return false
+		}
+	}
+	return len(s) > 0 && isLetter(s[0])
+}

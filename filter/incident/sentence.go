@@ -1,0 +1,153 @@
+package incident
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// categoryNames are what people call the categories of rules.
+var categoryNames = map[string]string{
+	"sqli": "SQL injection", "xss": "cross-site scripting", "rce": "command injection", "lfi": "path traversal", "rfi": "remote file inclusion",
+	"injection-php": "PHP injection", "injection-java": "Java injection", "injection-generic": "code injection", "generic": "code injection", "ssti": "template injection",
+	"ssrf": "server-side request forgery", "fixation": "session fixation", "protocol": "malformed requests", "reputation-scanner": "scanners",
+	"lateral-movement": "lateral movement",
+}
+
+func categoryName(c string) string {
+	if name, known := categoryNames[c]; known {
+		return name
+	}
+	if c == "" {
+		return "an attack"
+	}
+	return c
+}
+
+// sentence says in plain English who does what to whom.
+func (i *Incident) sentence() string {
+	var parts []string
+	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if i.Has(Background) && len(i.Kinds) == 1 {
+		return fmt.Sprintf("%s on the Internet looked for well-known weaknesses and found nothing (%s in %s).",
+			plural(i.SourceSeen, "source"), plural(i.Records, "request"), span(i.Last-i.First))
+	}
+	who, whom := named(i.Sources, i.SourceSeen, "source"), named(i.Targets, i.TargetSeen, "target")
+	if i.Has(Pivot) {
+		say("the attacker moved along %s", chain(i.Hops))
+	}
+	if i.Has(Campaign) || i.Has(Spread) {
+		say("%s attacked %s with %s (%s)", who, whom, i.means(), plural(i.Attacks, "request"))
+	}
+	if i.Has(Probing) {
+		say("%s searched %s for hidden paths (%s that missed)", who, whom, plural(i.Missed, "request"))
+	}
+	if i.Has(BruteForce) {
+		say("%s tried credentials on %s (%s refused)", who, firstName(i.Routes, whom), plural(i.Denied, "request"))
+		if i.findingAt(BruteForce) == Critical {
+			say("and got in")
+		}
+	}
+	if i.Has(Enumeration) {
+		say("%s fetched %d different ids from %s on %s", who, i.IDs, firstName(i.Routes, "one route"), whom)
+	}
+	if i.Has(Disclosure) {
+		say("%s received unusually much data from %s: %s", who, whom, amount(i.Bytes, i.Items))
+	}
+	text := strings.Join(parts, ", ")
+	text += " over " + span(i.Last-i.First)
+	switch {
+	case i.Succeeded > 0:
+		text += "; " + plural(i.Succeeded, "attack") + " likely succeeded"
+	case i.Attacks > 0 && i.Blocked == i.Attacks:
+		text += "; everything was blocked"
+	case i.Attacks > 0:
+		text += "; no response shows that it succeeded"
+	}
+	if strings.HasPrefix(text, "the ") || strings.HasPrefix(text, "an ") { // names keep their case
+		text = strings.ToUpper(text[:1]) + text[1:]
+	}
+	return text + "."
+}
+
+// means names the kinds of attacks.
+func (i *Incident) means() string {
+	var names []string
+	for _, c := range i.Categories {
+		if name := categoryName(c.Name); len(names) < 3 {
+			note(&names, name, 3)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return "requests that detection rules match"
+	case 1:
+		return names[0]
+	}
+	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+}
+
+func (i *Incident) findingAt(k Kind) Severity {
+	for _, f := range i.Findings {
+		if f.Kind == k {
+			return f.Severity
+		}
+	}
+	return Info
+}
+
+func chain(hops []Hop) string {
+	var all []string
+	for n, h := range hops {
+		if n == 0 {
+			all = append(all, h.From)
+		}
+		all = append(all, h.To)
+	}
+	return strings.Join(all, " → ")
+}
+
+func named(list []Count, total int, one string) string {
+	switch {
+	case len(list) == 0:
+		return "an unknown " + one
+	case len(list) == 1:
+		return list[0].Name
+	case len(list) == 2:
+		return list[0].Name + " and " + list[1].Name
+	}
+	return fmt.Sprintf("%s and %s", list[0].Name, plural(max(total, len(list))-1, "other "+one))
+}
+
+func firstName(list []Count, otherwise string) string {
+	if len(list) == 0 {
+		return otherwise
+	}
+	return list[0].Name
+}
+
+func amount(bytes, items int) string {
+	switch {
+	case items > 0 && bytes > 1e6:
+		return fmt.Sprintf("%s, %d MB", plural(items, "sensitive item"), bytes/1e6)
+	case items > 0:
+		return plural(items, "sensitive item")
+	}
+	return fmt.Sprintf("%d MB", bytes/1e6)
+}
+
+// span writes a time in the unit that fits.
+func span(milliseconds int64) string {
+	switch d := time.Duration(max(0, milliseconds)) * time.Millisecond; {
+	case d < time.Second:
+		return "less than a second"
+	case d < 2*time.Minute:
+		return plural(int(d/time.Second), "second")
+	case d < 2*time.Hour:
+		return plural(int(d/time.Minute), "minute")
+	case d < 48*time.Hour:
+		return plural(int(d/time.Hour), "hour")
+	default:
+		return plural(int(d/(24*time.Hour)), "day")
+	}
+}

@@ -1,0 +1,83 @@
+package incident
+
+import (
+	"math"
+	"time"
+)
+
+// How far records may be from each other in time.
+const (
+	disorder = 60_000         // milliseconds that a record may be late
+	patience = 20_000         // milliseconds that an attack waits for the record of which it may be an echo
+	leap     = 3_600_000      // milliseconds by which one record alone may move the clock ahead
+	agreeing = 4              // records in a row that move it further
+	backward = 64             // records in a row that move it back
+	longAgo  = math.MaxUint32 // seconds since what was never, or is in a future that did not come
+)
+
+// clock follows the time of events: it runs ahead with them, and neither back nor far ahead because of single ones.
+type clock struct {
+	Start int64 // time of the first record
+	Now   int64 // the latest time that is believed
+
+	Candidate int64 // time of a record that is far from Now
+	Agree     int   // records in a row that confirm it
+
+	Late, Ahead uint64
+}
+
+// at returns the time at which a record counts: its own, unless it is late.
+func (c *clock) at(t int64) int64 {
+	switch {
+	case c.Now == 0:
+		c.Start, c.Now = t, t
+	case t > c.Now+leap:
+		c.Ahead++
+		if c.confirmed(t, agreeing) {
+			c.Now = t
+		}
+	case t >= c.Now:
+		c.Now, c.Agree = t, 0
+	case t >= c.Now-disorder:
+		c.Agree = 0
+	default:
+		c.Late++
+		if c.confirmed(t, backward) {
+			c.Start, c.Now = min(c.Start, t), t
+		}
+		return max(t, c.Now-disorder)
+	}
+	return t
+}
+
+// confirmed reports whether so many records in a row are about as far from the clock as this one.
+func (c *clock) confirmed(t int64, records int) bool {
+	if c.Agree > 0 && (t < c.Candidate-disorder || t < c.Now != (c.Candidate < c.Now)) {
+		c.Agree = 0
+	}
+	c.Candidate = t
+	if c.Agree++; c.Agree < records {
+		return false
+	}
+	c.Agree = 0
+	return true
+}
+
+// learning reports whether baselines are too young to be relied on.
+func (c *clock) learning(period time.Duration) bool { return c.Now-c.Start < period.Milliseconds() }
+
+// passed returns the seconds from then to now: none when then is a little later, for records are not in order, and longAgo when it is
+// later by more than that can explain.
+func passed(now, then uint32) uint32 {
+	switch {
+	case then == 0:
+		return longAgo
+	case now >= then:
+		return now - then
+	case then-now > leap/1000:
+		return longAgo
+	}
+	return 0
+}
+
+func seconds(d time.Duration) uint32 { return uint32(d / time.Second) }

@@ -1,0 +1,344 @@
+package filter
+
+import (
+	"cmp"
+	"net"
+	"strconv"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// observe makes an observation of an item that was evaluated. Its texts are views, valid as long as the scratch is not used for another
+// record. It reports false for what is no HTTP transaction.
+func (f *Filter) observe(it *item, s *scratch, o *incident.Observation) bool {
+	switch it.kind {
+	case Clean, Alert, Late:
+	default:
+		return false
+	}
+	if f.read(it, &s.values) < 0 || !s.values.Transaction(&s.transaction) || s.transaction.Unknown&rules.PartRequest != 0 {
+		return false
+	}
+	t := &s.transaction
+	*o = incident.Observation{Time: f.timeOf(it, s), Method: t.Method, Path: t.URI, Status: t.ResponseStatus, Bytes: int64(len(t.ResponseBody))}
+	e := extrasOf(it, &s.values)
+	if e.bytes > 0 {
+		o.Bytes = e.bytes
+	}
+	f.observeEnds(o, s, &e)
+	f.observeClient(o, s, &e)
+	if it.kind == Alert && it.verdict != nil {
+		f.observeAttack(o, it, s)
+	}
+	return true
+}
+
+// timeOf returns when a transaction took place, in milliseconds: the time of the event, or where records come from files, the time that
+// they name.
+func (f *Filter) timeOf(it *item, s *scratch) int64 {
+	at := it.event.Time.Seconds*1000 + it.event.Time.Nanoseconds/1e6
+	if !f.config.timesInRecords {
+		return at
+	}
+	if named, ok := logtime.Parse(s.values.Get(fieldmap.Time), nil); ok {
+		return named.UnixMilli()
+	}
+	return at
+}
+
+// observeEnds finds out who asks, and whom.
+func (f *Filter) observeEnds(o *incident.Observation, s *scratch, e *extras) {
+	client := s.values.Client(&s.transaction)
+	o.Source = client
+	o.Internal = fieldmap.IsPrivate(client)
+	if name := f.config.identities.of(client); name != "" {
+		o.Source, o.Internal = name, true
+	}
+	t := &s.transaction
+	o.TargetHost = cmp.Or(e.podIP, t.ServerIP)
+	switch name := cmp.Or(f.config.identities.of(t.ServerIP), f.config.identities.of(t.ServerName)); {
+	case name != "":
+		o.Target, o.TargetHost = name, name
+	case e.workload() != "":
+		o.Target = e.workload()
+		if name := f.config.identities.of(o.TargetHost); name != "" {
+			o.TargetHost = name
+		}
+	case t.ServerIP != "":
+		o.Target = t.ServerIP
+		if port := s.values.Get(fieldmap.ServerPort); port != "" {
+			o.Target = net.JoinHostPort(t.ServerIP, port)
+		}
+	default:
+		o.Target = t.ServerName
+	}
+}
+
+// observeClient hashes what tells clients apart.
+func (f *Filter) observeClient(o *incident.Observation, s *scratch, e *extras) {
+	t := &s.transaction
+	o.Agent, _ = t.Header("User-Agent")
+	o.Agent = cmp.Or(o.Agent, s.values.Get(fieldmap.UserAgent))
+	if len(t.RequestHeaders) > 3 { // there are those that browsers always send, in an order of their own
+		o.Shape = shapeOf(t.RequestHeaders)
+	}
+	if e.user != "" {
+		o.User = f.credential("user", e.user)
+	}
+	if credentials, has := t.Header("Authorization"); has && credentials != "" {
+		o.Principal = f.credential("authorization", credentials)
+	} else if session := sessionOf(t, s.values.Get(fieldmap.Cookie)); session != "" {
+		o.Principal = f.credential("session", session)
+	} else if e.user != "" && o.Status != 401 {
+		o.Principal = o.User
+	}
+	if trace := traceOf(t, e); trace != "" {
+		o.Trace = xxhash.Sum64String(trace)
+	}
+}
+
+// credential hashes credentials, so that neither incidents nor their state have any.
+func (f *Filter) credential(kind, value string) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	for _, text := range [...]string{f.config.incidentSalt, "\x00", kind, "\x00", value} {
+		_, _ = d.WriteString(text) // it never fails
+	}
+	return d.Sum64() | 1
+}
+
+func shapeOf(headers []rules.Header) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	for i := range headers {
+		switch name := headers[i].Name; {
+		case strings.EqualFold(name, "Cookie"), strings.EqualFold(name, "Content-Length"), strings.EqualFold(name, "Content-Type"),
+			strings.EqualFold(name, "Referer"), strings.EqualFold(name, "X-Forwarded-For"):
+		default:
+			_, _ = d.WriteString(name)
+			_, _ = d.WriteString("\n")
+		}
+	}
+	return d.Sum64() | 1
+}
+
+// sessionNames are parts of the names of cookies that hold sessions.
+var sessionNames = []string{"sess", "sid", "auth", "token", "jwt", "connect."}
+
+// sessionOf returns the value of the cookie that holds a session, "" when there is none.
+func sessionOf(t *rules.Transaction, parsed string) string {
+	cookies, has := t.Header("Cookie")
+	if !has {
+		cookies = parsed
+	}
+	for range 32 {
+		pair, rest, more := strings.Cut(cookies, ";")
+		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if len(value) >= 8 && containsFold(name, sessionNames) {
+			return value
+		}
+		if cookies = rest; !more {
+			return ""
+		}
+	}
+	return ""
+}
+
+func containsFold(text string, parts []string) bool {
+	for _, part := range parts {
+		for at := 0; at+len(part) <= len(text); at++ {
+			if strings.EqualFold(text[at:at+len(part)], part) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// traceOf returns the id that a request keeps on its way through services.
+func traceOf(t *rules.Transaction, e *extras) string {
+	if parent, has := t.Header("traceparent"); has {
+		if parts := strings.SplitN(parent, "-", 3); len(parts) == 3 {
+			return parts[1]
+		}
+	}
+	for _, name := range [...]string{"X-Request-Id", "X-B3-TraceId", "X-Correlation-Id", "X-Amzn-Trace-Id"} {
+		if id, has := t.Header(name); has && id != "" {
+			return id
+		}
+	}
+	return e.trace
+}
+
+// observeAttack tells apart what rules found in the request and in the response.
+func (f *Filter) observeAttack(o *incident.Observation, it *item, s *scratch) {
+	var a *incident.Attack
+	for i := range it.verdict.Matches {
+		m := &it.verdict.Matches[i]
+		category := m.Rule.Category()
+		if m.Rule.Response() {
+			if category == "sensitive-data" {
+				o.Items++
+			}
+			continue
+		}
+		if category == "sensitive-data" { // data that a client sends is no attack
+			continue
+		}
+		if a == nil {
+			a = &incident.Attack{}
+		}
+		a.Rules = append(a.Rules, incident.Rule{ID: m.Rule.ID, Category: category, Techniques: alert.Techniques(m.Rule)})
+		a.Values ^= xxhash.Sum64String(m.Value)
+	}
+	if a == nil {
+		return
+	}
+	view := f.view(it, s, it.verdict)
+	outcome, _ := view.Outcome()
+	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
+	a.Show = func() incident.Sample {
+		told := alert.New(view, f.secrets(view))
+		return incident.Sample{Alert: told.UID, Method: told.Method, URI: told.URI, Message: told.Rule().Message, Outcome: string(told.Outcome)}
+	}
+	o.Attack = a
+}
+
+// extras are what field maps do not read.
+type extras struct {
+	user, trace           string
+	bytes                 int64
+	namespace, pod, podIP string
+	app                   string // a label with the name of the workload
+}
+
+// extrasOf reads them from the top level of a record, and of the one that stands inside it.
+func extrasOf(it *item, values *fieldmap.Values) (e extras) {
+	e.read(it.event.Body)
+	if inside := values.Inside().Body; inside != nil {
+		e.read(inside)
+	}
+	return e
+}
+
+func (e *extras) read(body []byte) {
+	pairs, _ := record.ReadMap(body)
+	for pairs.Next() {
+		switch pairs.Key {
+		case "remote_user", "user", "username", "user_name", "userid", "cs-username":
+			if text, isText := record.Text(pairs.Value); isText && text != "-" && text != "" {
+				e.user = text
+			}
+		case "body_bytes_sent", "bytes_sent", "bytes", "size", "sc-bytes", "response_size", "resp_bytes", "bytes_out":
+			if n := number(pairs.Value); n > 0 {
+				e.bytes = n
+			}
+		case "trace_id", "traceid", "request_id", "req_id":
+			if text, isText := record.Text(pairs.Value); isText && len(text) >= 8 {
+				e.trace = text
+			}
+		case "kubernetes":
+			e.readPod(pairs.Value)
+		}
+	}
+}
+
+// number returns a value as a number, 0 when it is none.
+func number(value []byte) int64 {
+	if text, isText := record.Text(value); isText {
+		n, _ := strconv.ParseInt(text, 10, 64) // 0 is what is wanted of other texts
+		return n
+	}
+	switch msgp.NextType(value) {
+	case msgp.IntType, msgp.UintType:
+		n, _, _ := msgp.ReadInt64Bytes(value)
+		return n
+	case msgp.Float32Type, msgp.Float64Type:
+		n, _, _ := msgp.ReadFloat64Bytes(value)
+		return int64(min(max(n, 0), 1<<50))
+	}
+	return 0
+}
+
+func (e *extras) readPod(value []byte) {
+	pairs, _ := record.ReadMap(value)
+	for pairs.Next() {
+		text, _ := record.Text(pairs.Value)
+		switch pairs.Key {
+		case "namespace_name":
+			e.namespace = text
+		case "pod_name":
+			e.pod = text
+		case "pod_ip":
+			e.podIP = text
+		case "labels":
+			labels, _ := record.ReadMap(pairs.Value)
+			for labels.Next() {
+				if name, _ := record.Text(labels.Value); labels.Key == "app.kubernetes.io/name" || labels.Key == "app" && e.app == "" {
+					e.app = name
+				}
+			}
+		}
+	}
+}
+
+// workload returns namespace and name of the workload that logged a record, "" when it does not say it.
+func (e *extras) workload() string {
+	name := e.app
+	if name == "" {
+		name = workloadOf(e.pod)
+	}
+	if name == "" || e.namespace == "" {
+		return name
+	}
+	return e.namespace + "/" + name
+}
+
+// workloadOf returns the name of the workload that made a pod: without what Deployments, DaemonSets and StatefulSets put behind it.
+func workloadOf(pod string) string {
+	at := strings.LastIndexByte(pod, '-')
+	if at <= 0 {
+		return pod
+	}
+	last := pod[at+1:]
+	if _, err := strconv.Atoi(last); err == nil && len(last) < 4 { // of a StatefulSet
+		return pod[:at]
+	}
+	if len(last) != 5 {
+		return pod
+	}
+	pod = pod[:at]
+	if at = strings.LastIndexByte(pod, '-'); at > 0 && isHash(pod[at+1:]) { // of the ReplicaSet
+		return pod[:at]
+	}
+	return pod
+}
+
+// isHash reports whether a text is a hash as Kubernetes writes it: up to ten of these letters and digits.
+func isHash(text string) bool {
+	return len(text) >= 5 && len(text) <= 10 && strings.Trim(text, "bcdfghjklmnpqrstvwxz2456789") == ""
+}
+
+// owned gives an observation memory of its own. What its samples show is made now.
+func owned(o *incident.Observation) *incident.Observation {
+	c := *o
+	for _, text := range []*string{&c.Source, &c.Target, &c.TargetHost, &c.Method, &c.Path, &c.Agent} {
+		*text = strings.Clone(*text)
+	}
+	if o.Attack != nil {
+		a := *o.Attack
+		sample := a.Show()
+		a.Show = func() incident.Sample { return sample }
+		c.Attack = &a
+	}
+	return &c
+}
