@@ -18,6 +18,22 @@ const largeTransaction = 16 << 10
 // hugeTransaction is the size in bytes from which the gate itself keeps a thread busy for long.
 const hugeTransaction = 1 << 20
 
+// While the engine is cold, the first alert of a new installation among what it inspects, a chunk has more time unless the operator has
+// set it: caches of the processor and the allocator are empty, and other programs start at the same time.
+const (
+	coldRuns   = 32 // of the engine
+	coldBudget = time.Second
+)
+
+// budget returns the time for inspecting the next chunk, 0 for any.
+func (f *Filter) budget() time.Duration {
+	budget := f.config.budget
+	if budget > 0 && f.config.defaultBudget && f.meter.ways[rules.Judged].Load() < coldRuns {
+		return max(budget, coldBudget)
+	}
+	return budget
+}
+
 func size(t *rules.Transaction) int {
 	return len(t.URI) + len(t.RequestBody) + len(t.ResponseBody)
 }

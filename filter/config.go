@@ -38,6 +38,7 @@ type config struct {
 	queueLimit      int64         // bytes of the records that wait for that
 	queueSkips      bool          // records for which there is no room, instead of waiting
 	budget          time.Duration // for inspecting one chunk; 0 inspects everything
+	defaultBudget   bool          // the operator has not set it
 	redactor        *redact.Redactor
 	flood           flood.Settings
 	incidentConfig
@@ -104,7 +105,7 @@ func readConfig(r *setting.Reader) config {
 		reloadInterval: r.Interval("reload_interval"),
 	}
 	c.background, c.queueLimit, c.queueSkips = r.Word("mode") == "async", r.Size("async_limit"), r.Word("async_full") == "skip"
-	c.budget = r.Duration("inspect_budget", time.Millisecond, time.Minute)
+	c.budget, c.defaultBudget = r.Duration("inspect_budget", time.Millisecond, time.Minute), !r.Given("inspect_budget")
 	c.metricsListen, c.metricsTag, c.metricsInterval = readMetrics(r)
 	if c.alertKey == "off" {
 		c.alertKey = ""

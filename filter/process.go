@@ -97,7 +97,7 @@ func (f *Filter) countAll(chunk []byte, kind Kind) {
 
 // evaluateBatch evaluates all events within the budget.
 func (f *Filter) evaluateBatch(b *batch) {
-	b.budget = f.config.budget
+	b.budget = f.budget()
 	b.each(f.evaluateInto)
 	if b.budget > 0 {
 		f.judgeWaiting(b, f.inLine)
