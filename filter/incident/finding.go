@@ -112,13 +112,14 @@ func (c *Correlator) attach(v *view, a *active) {
 	if len(a.Routes) < mostRoutes || c.path.isIn(a.Routes) {
 		count(&a.Routes, cut(c.path.String(), longestText), mostRoutes)
 	}
-	switch {
-	case v.Attack != nil:
+	if v.Attack != nil {
 		a.takeAttack(v)
+	}
+	switch {
+	case v.missed() && v.route == nil:
+		a.Missed++
 	case v.denied():
 		a.Denied++
-	case v.missed():
-		a.Missed++
 	}
 }
 
