@@ -80,7 +80,6 @@ The exit code is 0 when there is no incident, or only background noise, 1 when t
 	strict(cmd)
 	f.add(cmd.Flags(), incidentFlags)
 	cmd.Flags().StringVar(&explain, "explain", "", "show the incident with this `ID`, why it was found, and its records")
-	f.add(cmd.Flags(), filter.IncidentProperties())
 	f.addJudging(cmd.Flags())
 	for _, p := range filter.IncidentProperties() {
 		cmd.Flags().Lookup(flagName(p.Name)[2:]).Hidden = false

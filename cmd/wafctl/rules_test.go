@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 const ownRules = `
@@ -117,7 +118,8 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 		}
 		for _, p := range filter.Properties() {
 			hidden := command != "run" && slices.Contains(writing, p.Name) &&
-				!(command == "report" && slices.Contains(redacting, p.Name)) || command == "test" && p.Name == "field_map"
+				!(command == "report" && slices.Contains(redacting, p.Name)) &&
+				!(command == "incidents" && slices.ContainsFunc(filter.IncidentProperties(), func(own setting.Property) bool { return own.Name == p.Name })) || command == "test" && p.Name == "field_map"
 			require.Equal(t, !hidden, strings.Contains(shared, "      "+flagName(p.Name)+" "), p.Name)
 		}
 	}
