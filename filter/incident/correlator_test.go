@@ -112,10 +112,10 @@ func TestInventedSourcesEvictNoRealOne(t *testing.T) {
 		invented = 10_000_000
 	}
 	c, at := New(Options{}), int64(epoch)
-	real_ := func(n int) string { return fmt.Sprintf("198.51.100.%d", n) }
+	genuine := func(n int) string { return fmt.Sprintf("198.51.100.%d", n) }
 	for range 5 {
 		for n := range 200 {
-			c.Observe(clean(at, real_(n)))
+			c.Observe(clean(at, genuine(n)))
 			at += 200
 		}
 	}
@@ -129,13 +129,13 @@ func TestInventedSourcesEvictNoRealOne(t *testing.T) {
 			c.Observe(clean(at, o.Source))
 		}
 		if n%100 == 0 {
-			c.Observe(clean(at, real_(n/100%200)))
+			c.Observe(clean(at, genuine(n/100%200)))
 			at += 10
 		}
 	}
 	for n := range 200 {
-		row := c.known.find(hash(real_(n)))
-		require.GreaterOrEqual(t, row, 0, real_(n))
+		row := c.known.find(hash(genuine(n)))
+		require.GreaterOrEqual(t, row, 0, genuine(n))
 		require.Equal(t, uint32(epoch/1000), c.known.rows[row].First-uint32(40+n/5), "it is the first one still")
 	}
 	require.NotZero(t, c.Counts().EvictedSources)

@@ -107,7 +107,7 @@ type row struct {
 	planted, found int
 	delays         []int64
 	incidents      int
-	false_         [Critical + 1]int
+	wrong          [Critical + 1]int
 	missed         []string
 }
 
@@ -141,7 +141,7 @@ func (v *verdicts) rows() []row {
 			if j.isTrue() && v.w.plants[best-1].kind == k {
 				r.incidents++
 			} else if !j.isTrue() && j.Kinds[0] == k {
-				r.false_[j.Severity]++
+				r.wrong[j.Severity]++
 			}
 		}
 		slices.Sort(r.delays)
@@ -162,7 +162,7 @@ func (v *verdicts) print(t *testing.T, rows []row) (loud, quiet float64) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-12s %8s %6s %10s %10s %12s %12s\n", "kind", "planted", "found", "median", "incidents", "false high", "false lower")
 	for _, r := range rows {
-		high, low := r.false_[High]+r.false_[Critical], r.false_[Low]+r.false_[Medium]+r.false_[Info]
+		high, low := r.wrong[High]+r.wrong[Critical], r.wrong[Low]+r.wrong[Medium]+r.wrong[Info]
 		loud += float64(high) / days
 		quiet += float64(low) / days
 		fmt.Fprintf(&b, "%-12s %8d %6d %10s %10.2f %12.2f %12.2f\n", r.kind, r.planted, r.found, r.median().Round(time.Second),
