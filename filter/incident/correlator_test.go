@@ -178,3 +178,30 @@ func TestAStateFileIsWholeOrSetAside(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, left, 1, "nothing else stays")
 }
+
+// A host whose clock is years ahead must not keep an incident open for years, nor end those of others.
+func TestAClockThatIsAheadKeepsNothingOpen(t *testing.T) {
+	c, seen := New(Options{}), map[string]Status{}
+	take := func(events []*Incident) {
+		for _, e := range events {
+			seen[e.ID] = e.Status
+		}
+	}
+	at := int64(epoch)
+	for n := range 40 {
+		at += 2 * second
+		o := Observation{Time: at, Source: "203.0.113.9", Target: "shop/cart", Method: "GET", Path: fmt.Sprintf("/item?q=%d", n), Status: 200, Attack: alarm(942100+n, uint64(n))}
+		if n%10 == 9 {
+			o.Time += 3 * 365 * oneDay
+		}
+		take(c.Observe(&o).Events)
+	}
+	require.LessOrEqual(t, len(seen), 5)
+	for range 400 {
+		at += 30 * second
+		take(c.Observe(clean(at, "192.0.2.1")).Events)
+	}
+	for id, status := range seen {
+		require.Equal(t, Closed, status, id)
+	}
+}

@@ -103,8 +103,8 @@ func (c *Correlator) attach(v *view, a *active) {
 		return
 	}
 	v.hit = a
-	a.Changed = true
-	a.First, a.Last, a.Hostile = min(a.First, v.now), max(a.Last, v.now), max(a.Hostile, v.now)
+	a.First = min(a.First, v.now)
+	c.extend(v, a)
 	count(&a.Incident.Sources, clip(v.Source), mostSources)
 	count(&a.Incident.Targets, clip(v.Target), mostTargets)
 	mark(&a.Sources, v.sourceKey)
@@ -121,6 +121,11 @@ func (c *Correlator) attach(v *view, a *active) {
 	case v.denied():
 		a.Denied++
 	}
+}
+
+// extend has an incident go on until a record. One from a clock far ahead keeps it open no longer than others.
+func (c *Correlator) extend(v *view, a *active) {
+	a.Last, a.Hostile, a.Changed = max(a.Last, v.now), max(a.Hostile, min(v.now, c.clock.Now+leap)), true
 }
 
 func (r *route) isIn(list []Count) bool {
