@@ -63,7 +63,7 @@ func (c *Correlator) enumerate(v *view, p *pair, key uint64) {
 // goesOn adds a record to an incident about ids.
 func (c *Correlator) goesOn(v *view, a *active, ids int) {
 	a.IDs = max(a.IDs, ids)
-	a.Last, a.Hostile, a.Changed = max(a.Last, v.now), max(a.Hostile, v.now), true
+	c.extend(v, a)
 	if v.hit == nil {
 		a.Records++
 		v.hit = a
@@ -148,7 +148,7 @@ func (c *Correlator) enumeration(v *view, p *pair, ids int, window time.Duration
 	why := fmt.Sprintf("%d distinct ids of one route for %s within %s; 99 %% of principals get at most %.0f", ids, who, span(window.Milliseconds()), h.quantile(0.99))
 	if a := c.found(v, Enumeration, severity, why, c.refsOf(v, p)...); a != nil {
 		a.IDs = max(a.IDs, ids)
-		a.Hostile, a.Last = max(a.Hostile, v.now), max(a.Last, v.now)
+		c.extend(v, a)
 	}
 }
 
@@ -208,7 +208,7 @@ func (c *Correlator) disclose(v *view, p *pair) {
 	}
 	if a := c.book.at(p.Ref); a != nil && p.Told&(toldBytes|toldItems) != 0 {
 		a.Bytes, a.Items = max(a.Bytes, int(p.Bytes)), max(a.Items, int(p.Items))
-		a.Last, a.Hostile, a.Changed = max(a.Last, v.now), max(a.Hostile, v.now), true
+		c.extend(v, a)
 		if v.hit == nil {
 			a.Records++
 			v.hit = a
@@ -249,6 +249,6 @@ func (c *Correlator) disclosure(v *view, p *pair, told uint8, why string) {
 	}
 	if a := c.found(v, Disclosure, severity, why, c.refsOf(v, p)...); a != nil {
 		a.Bytes, a.Items = int(p.Bytes), int(p.Items)
-		a.Hostile, a.Last = max(a.Hostile, v.now), max(a.Last, v.now)
+		c.extend(v, a)
 	}
 }

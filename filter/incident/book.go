@@ -90,6 +90,9 @@ func (b *book) free() int {
 
 // close closes an incident, which the next one may replace.
 func (b *book) close(a *active) {
+	if a.Status == "" { // nobody knows of it yet
+		b.settle(a, a.Last, 0)
+	}
 	a.Status, a.Taken = Closed, false
 	b.Closed++
 	b.tell(a)

@@ -134,7 +134,7 @@ func (c *Correlator) succeed(v *view) {
 	v.hit = a
 	a.add(Finding{Kind: BruteForce, Time: v.now, Severity: Critical,
 		Why: fmt.Sprintf("after %s the source was let in with status %d", plural(failures, "refused request"), v.Status)})
-	a.Last, a.Hostile = max(a.Last, v.now), max(a.Hostile, v.now)
+	c.extend(v, a)
 }
 
 // pairOf returns the row for an actor on a route.

@@ -155,7 +155,7 @@ func sensitive(path string) bool {
 type comparison struct {
 	comparator
 	found  map[int]bool
-	false_ int
+	wrong  int
 	alarms int
 }
 
@@ -174,7 +174,7 @@ func compare(w *week) []*comparison {
 			case o.Source == "192.0.2.200": // the approved penetration test
 			default:
 				c.alarms++
-				c.false_++
+				c.wrong++
 			}
 		}
 	})
@@ -204,7 +204,7 @@ func printComparison(t *testing.T, seed uint64, days int, scale float64, rows []
 	}
 	fmt.Fprintf(&b, "\n%-26s %12.1f", "false alarms a day", loud+quiet)
 	for _, o := range others {
-		fmt.Fprintf(&b, " %12.1f", float64(o.false_)/float64(days-1))
+		fmt.Fprintf(&b, " %12.1f", float64(o.wrong)/float64(days-1))
 	}
 	fmt.Fprintf(&b, "\n%-26s %12d", "alarms for these attacks", 0)
 	planted := 0
@@ -213,7 +213,7 @@ func printComparison(t *testing.T, seed uint64, days int, scale float64, rows []
 	}
 	text := strings.Replace(b.String(), fmt.Sprintf("%-26s %12d", "alarms for these attacks", 0), fmt.Sprintf("%-26s %12d", "alarms for these attacks", planted), 1)
 	for _, o := range others {
-		text += fmt.Sprintf(" %12d", o.alarms-o.false_)
+		text += fmt.Sprintf(" %12d", o.alarms-o.wrong)
 	}
 	t.Logf("\n%s\n%d ns a record, attacks included; %d kB of tables", text, each.Nanoseconds(), New(Options{}).Size()/1000)
 }

@@ -112,10 +112,10 @@ func TestInventedSourcesEvictNoRealOne(t *testing.T) {
 		invented = 10_000_000
 	}
 	c, at := New(Options{}), int64(epoch)
-	real_ := func(n int) string { return fmt.Sprintf("198.51.100.%d", n) }
+	genuine := func(n int) string { return fmt.Sprintf("198.51.100.%d", n) }
 	for range 5 {
 		for n := range 200 {
-			c.Observe(clean(at, real_(n)))
+			c.Observe(clean(at, genuine(n)))
 			at += 200
 		}
 	}
@@ -129,13 +129,13 @@ func TestInventedSourcesEvictNoRealOne(t *testing.T) {
 			c.Observe(clean(at, o.Source))
 		}
 		if n%100 == 0 {
-			c.Observe(clean(at, real_(n/100%200)))
+			c.Observe(clean(at, genuine(n/100%200)))
 			at += 10
 		}
 	}
 	for n := range 200 {
-		row := c.known.find(hash(real_(n)))
-		require.GreaterOrEqual(t, row, 0, real_(n))
+		row := c.known.find(hash(genuine(n)))
+		require.GreaterOrEqual(t, row, 0, genuine(n))
 		require.Equal(t, uint32(epoch/1000), c.known.rows[row].First-uint32(40+n/5), "it is the first one still")
 	}
 	require.NotZero(t, c.Counts().EvictedSources)
@@ -177,4 +177,31 @@ func TestAStateFileIsWholeOrSetAside(t *testing.T) {
 	left, err := filepath.Glob(filepath.Dir(path) + "/*")
 	require.NoError(t, err)
 	require.Len(t, left, 1, "nothing else stays")
+}
+
+// A host whose clock is years ahead must not keep an incident open for years, nor end those of others.
+func TestAClockThatIsAheadKeepsNothingOpen(t *testing.T) {
+	c, seen := New(Options{}), map[string]Status{}
+	take := func(events []*Incident) {
+		for _, e := range events {
+			seen[e.ID] = e.Status
+		}
+	}
+	at := int64(epoch)
+	for n := range 40 {
+		at += 2 * second
+		o := Observation{Time: at, Source: "203.0.113.9", Target: "shop/cart", Method: "GET", Path: fmt.Sprintf("/item?q=%d", n), Status: 200, Attack: alarm(942100+n, uint64(n))}
+		if n%10 == 9 {
+			o.Time += 3 * 365 * oneDay
+		}
+		take(c.Observe(&o).Events)
+	}
+	require.LessOrEqual(t, len(seen), 5)
+	for range 400 {
+		at += 30 * second
+		take(c.Observe(clean(at, "192.0.2.1")).Events)
+	}
+	for id, status := range seen {
+		require.Equal(t, Closed, status, id)
+	}
 }

@@ -310,30 +310,34 @@ func TestARefusedAttackAndOneLongAgoAreNoPivot(t *testing.T) {
 
 // A gateway passes attacks on; the record of the service behind it may come first.
 func TestWhatAGatewayPassesOnIsNoPivot(t *testing.T) {
-	for name, shift := range map[string]int64{"in order": 20, "the service first": -20} {
+	for name, c := range map[string]struct {
+		serviceFirst bool
+		pivots       int // that are found before it is known that the gateway passes attacks on
+	}{"in order": {false, 0}, "the service first": {true, 1}} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
 			s.learn()
 			for n := range 60 {
 				front := Observation{Source: fmt.Sprintf("203.0.113.%d", n), Path: "/search", Attack: alarm(942100, uint64(1000+n))}
 				back := Observation{Source: "10.1.0.1", Target: "shop/orders", TargetHost: "10.1.0.2", Path: "/search", Attack: alarm(942100, uint64(1000+n))}
-				first, second_ := front, back
-				if shift < 0 {
-					first, second_ = back, front
+				first, then := front, back
+				if c.serviceFirst {
+					first, then = back, front
 				}
 				s.ask(10*minute, first)
-				s.ask(20, second_)
+				s.ask(20, then)
 			}
+			pivots := 0
 			for _, i := range s.end() {
-				require.False(t, i.Has(Pivot) && n60(i), "%s", i.Summary)
+				if i.Has(Pivot) {
+					pivots++
+				}
 			}
+			require.LessOrEqual(t, pivots, c.pivots)
 			require.GreaterOrEqual(t, s.c.Counts().Echoes, uint64(55))
 		})
 	}
 }
-
-// n60 reports whether an incident has more than the one pivot that the first echo in reverse looks like.
-func n60(i *Incident) bool { return i.Attacks > 4 }
 
 func TestManyIDsForOnePrincipalAreEnumeration(t *testing.T) {
 	for name, c := range map[string]struct {

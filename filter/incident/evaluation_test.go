@@ -21,22 +21,22 @@ type judged struct {
 
 // verdicts compares incidents with what was planted.
 type verdicts struct {
-	w        *week
-	all      map[string]*judged
-	order    []string
-	foundAt  map[int]int64 // by attack, of the first incident of its kind
-	events   int
-	records  int
-	took     time.Duration
-	hopDelay map[int]int64
-	made     map[string]int // attack by source and time of its records
+	w       *week
+	all     map[string]*judged
+	order   []string
+	foundAt map[int]int64 // by attack, of the first incident of its kind
+	events  int
+	records int
+	took    time.Duration
+	hops    map[int]int    // records of a pivot from its second hop on, until it was found
+	made    map[string]int // attack by source and time of its records
 }
 
 // key names a record for what incidents show of it.
 func key(source string, at int64) string { return fmt.Sprintf("%s@%d", source, at) }
 
 func judge(w *week, c *Correlator) *verdicts {
-	v := &verdicts{w: w, all: map[string]*judged{}, foundAt: map[int]int64{}, hopDelay: map[int]int64{}, made: map[string]int{}}
+	v := &verdicts{w: w, all: map[string]*judged{}, foundAt: map[int]int64{}, hops: map[int]int{}, made: map[string]int{}}
 	take := func(events []*Incident) {
 		for _, e := range events {
 			v.events++
@@ -60,6 +60,9 @@ func judge(w *week, c *Correlator) *verdicts {
 			p.last = max(p.last, o.Time)
 			p.seen++
 			v.made[key(o.Source, o.Time)] = plant
+		}
+		if plant > 0 && v.foundAt[plant] == 0 && w.plants[plant-1].hop > 0 && o.Time >= w.plants[plant-1].hop {
+			v.hops[plant]++
 		}
 		j := v.all[r.Incident]
 		if j == nil {
@@ -107,7 +110,7 @@ type row struct {
 	planted, found int
 	delays         []int64
 	incidents      int
-	false_         [Critical + 1]int
+	wrong          [Critical + 1]int
 	missed         []string
 }
 
@@ -141,7 +144,7 @@ func (v *verdicts) rows() []row {
 			if j.isTrue() && v.w.plants[best-1].kind == k {
 				r.incidents++
 			} else if !j.isTrue() && j.Kinds[0] == k {
-				r.false_[j.Severity]++
+				r.wrong[j.Severity]++
 			}
 		}
 		slices.Sort(r.delays)
@@ -162,12 +165,19 @@ func (v *verdicts) print(t *testing.T, rows []row) (loud, quiet float64) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-12s %8s %6s %10s %10s %12s %12s\n", "kind", "planted", "found", "median", "incidents", "false high", "false lower")
 	for _, r := range rows {
-		high, low := r.false_[High]+r.false_[Critical], r.false_[Low]+r.false_[Medium]+r.false_[Info]
+		high, low := r.wrong[High]+r.wrong[Critical], r.wrong[Low]+r.wrong[Medium]+r.wrong[Info]
 		loud += float64(high) / days
 		quiet += float64(low) / days
 		fmt.Fprintf(&b, "%-12s %8d %6d %10s %10.2f %12.2f %12.2f\n", r.kind, r.planted, r.found, r.median().Round(time.Second),
 			float64(r.incidents)/float64(max(1, r.found)), float64(high)/days, float64(low)/days)
 	}
+	at := map[int]int{}
+	for plant, n := range v.hops {
+		if v.foundAt[plant] > 0 {
+			at[min(n, 3)]++
+		}
+	}
+	fmt.Fprintf(&b, "pivots found with the first record of their second hop: %d, with the second: %d, later: %d\n", at[1], at[2], at[3])
 	fmt.Fprintf(&b, "%d records; false incidents a day: %.2f high or critical, %.2f lower", v.records, loud, quiet)
 	t.Log("\n" + b.String())
 	return loud, quiet

@@ -103,8 +103,8 @@ func (c *Correlator) attach(v *view, a *active) {
 		return
 	}
 	v.hit = a
-	a.Changed = true
-	a.First, a.Last, a.Hostile = min(a.First, v.now), max(a.Last, v.now), max(a.Hostile, v.now)
+	a.First = min(a.First, v.now)
+	c.extend(v, a)
 	count(&a.Incident.Sources, clip(v.Source), mostSources)
 	count(&a.Incident.Targets, clip(v.Target), mostTargets)
 	mark(&a.Sources, v.sourceKey)
@@ -112,14 +112,20 @@ func (c *Correlator) attach(v *view, a *active) {
 	if len(a.Routes) < mostRoutes || c.path.isIn(a.Routes) {
 		count(&a.Routes, cut(c.path.String(), longestText), mostRoutes)
 	}
-	switch {
-	case v.Attack != nil:
+	if v.Attack != nil {
 		a.takeAttack(v)
+	}
+	switch {
+	case v.missed() && v.route == nil:
+		a.Missed++
 	case v.denied():
 		a.Denied++
-	case v.missed():
-		a.Missed++
 	}
+}
+
+// extend has an incident go on until a record. One from a clock far ahead keeps it open no longer than others.
+func (c *Correlator) extend(v *view, a *active) {
+	a.Last, a.Hostile, a.Changed = max(a.Last, v.now), max(a.Hostile, min(v.now, c.clock.Now+leap)), true
 }
 
 func (r *route) isIn(list []Count) bool {

@@ -206,9 +206,16 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 		what = "connects for the first time to"
 	}
 	why := fmt.Sprintf("%s was attacked by %s, and %s %s %s later", by.Name, first.From, what, clip(v.Target), span(v.now-first.Time))
+	before := c.book.at(by.Ref)
+	if before != nil && before.isCrowded() {
+		by.Ref = v.source.Ref
+	}
 	a := c.found(v, Pivot, severity, why, &by.Ref, &v.source.Ref)
 	if a == nil {
 		return
+	}
+	if before != nil && before != a {
+		relate(before, a)
 	}
 	v.source.Ref = by.Ref
 	if len(hops) > len(a.Hops) {
@@ -225,6 +232,11 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 		copy(list[1:at+1], list[:at])
 		list[0] = first
 	}
+}
+
+// isCrowded reports whether an incident is of a source behind which many are, such as a proxy: it never ends, and has everything in it.
+func (a *active) isCrowded() bool {
+	return len(a.Incident.Targets) >= mostTargets && a.Last-a.First > 6*3600*1000
 }
 
 // connect notes a connection, and finds the first one of a target that was attacked.

@@ -82,7 +82,6 @@ The exit code is 0 when there is no incident, or only background noise, 1 when t
 	cli.Strict(cmd)
 	f.Add(cmd.Flags(), incidentFlags)
 	cmd.Flags().StringVar(&explain, "explain", "", "show the incident with this `ID`, why it was found, and its records")
-	f.Add(cmd.Flags(), filter.IncidentProperties())
 	f.AddJudging(cmd.Flags())
 	for _, p := range filter.IncidentProperties() {
 		cmd.Flags().Lookup(cli.FlagName(p.Name)[2:]).Hidden = false
