@@ -80,6 +80,16 @@ func (c *correlation) save() {
 	}
 }
 
+// counts returns what was counted so far, nothing when no incidents are found.
+func (c *correlation) counts() incident.Counts {
+	if c == nil {
+		return incident.Counts{}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.correlator.Counts()
+}
+
 // end saves the state. Incidents that are open stay so in it.
 func (c *correlation) end() {
 	if c == nil {

@@ -171,11 +171,11 @@ func TestIncidentPropertiesThatMeanNothingPreventStartup(t *testing.T) {
 		"property alert_detail: needs incidents on":      {"alert_detail": "incidents"},
 		`property incident_tag: malformed tag "a.$TAG"`:  {"incidents": "on", "incident_tag": "a.$TAG"},
 		`property incident_exclude: exclusion "who=me"`:  {"incidents": "on", "incident_tag": "i", "incident_exclude": "who=me"},
-		"property incident_learning: malformed interval": {"incidents": "on", "incident_tag": "i", "incident_learning": "1s"},
+		"property incident_learning: 1s is out of range": {"incidents": "on", "incident_tag": "i", "incident_learning": "1s"},
 	} {
-		_, err := New(settings, quiet)
+		_, err := NewNamed("", settings, quiet)
 		require.ErrorContains(t, err, want)
 	}
 	_, err := NewOutput("", setting.Map{"incidents": "on", "alert_to": "stdout", "incident_tag": "x"}, quiet, &strings.Builder{})
-	require.ErrorContains(t, err, "is for the filter")
+	require.ErrorContains(t, err, "belongs to the filter waf")
 }

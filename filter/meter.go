@@ -236,6 +236,7 @@ func (c collector) Describe(chan<- *prometheus.Desc) {}
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	c.collectRecords(to)
 	c.collectAlerts(to)
+	c.collectIncidents(to)
 	c.collectReloads(to)
 	if l := c.f.use(); l != nil {
 		defer l.done()
@@ -267,6 +268,16 @@ func (c collector) collectAlerts(to chan<- prometheus.Metric) {
 	for family, counts := range map[*metrics.Family]*tally{metrics.Alerts: &m.alerts, metrics.Categories: &m.categories, metrics.AlertRules: &m.alertRules} {
 		counts.each(func(l labels, n uint64) { family.Send(to, float64(n), l[:]...) })
 	}
+}
+
+func (c collector) collectIncidents(to chan<- prometheus.Metric) {
+	n := c.f.correlation.counts()
+	metrics.Incidents.SendAll(to, map[string]uint64{"opened": n.Opened, "updated": n.Updated, "closed": n.Closed})
+	metrics.OpenOnes.Send(to, float64(n.Open))
+	metrics.IncidentRoom.SendAll(to, map[string]uint64{
+		"incidents": n.EvictedIncidents, "sources": n.EvictedSources, "actors": n.EvictedActors, "routes": n.EvictedRoutes,
+		"tools": n.EvictedTools, "ids": n.EvictedSketches, "targets": n.EvictedTargets, "untracked": n.Untracked,
+	})
 }
 
 func (c collector) collectReloads(to chan<- prometheus.Metric) {
