@@ -5,48 +5,7 @@ import (
 	"math/bits"
 	"slices"
 	"sync"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 )
-
-// Reads says what of a transaction the rules look at: what they do not look at makes no difference to the verdict. It is nil when
-// verdicts are not remembered.
-func (s *Set) Reads() *gate.Reads {
-	if s.cache == nil {
-		return nil
-	}
-	return s.engines.whole.gate.Reads()
-}
-
-// Recall returns the verdict that is remembered for an identity, nil when there is none, and the key with which to remember one.
-// An identity holds all that Reads tells of a transaction. What a match says can depend on the client's address where the verdict does
-// not, so a verdict with matches is that of one client. With matches, a verdict that only says that the transaction passes
-// does not count. It must not be called when Reads is nil.
-func (s *Set) Recall(identity []byte, client string, matches bool) (*Verdict, Key) {
-	k := s.cache.key(identity)
-	v := s.cache.get(k)
-	if v == &matchVerdict {
-		v = s.cache.get(s.cache.keyOf(k, client))
-	}
-	if v == nil || matches && v == &passVerdict {
-		return nil, k
-	}
-	s.speed.cached.Add(1)
-	return v, k
-}
-
-// Remember keeps a verdict for the transactions of a key as long as there is memory for it. What a rule did not find for lack of time is
-// looked for again.
-func (s *Set) Remember(k Key, client string, v *Verdict) {
-	if v.Partial&PartialRules != 0 {
-		return
-	}
-	if !v.isShared() && s.Reads().Reduces() {
-		s.cache.put(k, &matchVerdict)
-		k = s.cache.keyOf(k, client)
-	}
-	s.cache.put(k, v)
-}
 
 // cache remembers verdicts by what tells transactions apart. It holds a bounded number of bytes, takes them as it needs them, and
 // is safe for concurrent use. Identities are told apart by 104 bits of a keyed hash.
@@ -102,18 +61,15 @@ type Usage struct {
 	Evicted uint64 // verdicts that made room for others
 }
 
-// CacheUsage returns the usage as it stands.
-func (s *Set) CacheUsage() (u Usage) {
-	if s.cache == nil {
-		return u
-	}
-	each := int64(s.cache.sets)*cacheWays*slotBytes + int64(s.cache.spare)
-	for i := range s.cache.shards {
-		shard := &s.cache.shards[i]
+// Usage returns the usage as it stands.
+func (c *cache) Usage() (u Usage) {
+	each := int64(c.sets)*cacheWays*slotBytes + int64(c.spare)
+	for i := range c.shards {
+		shard := &c.shards[i]
 		shard.mu.Lock()
 		u.Entries += shard.entries
 		u.Evicted += shard.evicted
-		u.Bytes += int64(len(shard.slots))*slotBytes + int64(s.cache.spare-shard.spare)
+		u.Bytes += int64(len(shard.slots))*slotBytes + int64(c.spare-shard.spare)
 		shard.mu.Unlock()
 		u.Limit += each
 	}
@@ -160,6 +116,34 @@ func (c *cache) key(identity []byte) Key {
 // keyOf returns the key of one client among the transactions of a key.
 func (c *cache) keyOf(k Key, client string) Key {
 	return Key{k.a ^ maphash.String(c.seeds[0], client), k.b ^ maphash.String(c.seeds[1], client)}
+}
+
+// Recall returns the verdict that is cached for an identity, nil when there is none, and the key with which to cache one. What a match
+// says can depend on the client's address where the verdict does not, so such a verdict is that of one client. With matches, a verdict
+// that only says that the transaction passes does not count.
+func (c *cache) Recall(identity []byte, client string, matches bool) (*Verdict, Key) {
+	k := c.key(identity)
+	v := c.get(k)
+	if v == &byClient {
+		v = c.get(c.keyOf(k, client))
+	}
+	if v == nil || matches && v == PassVerdict() {
+		return nil, k
+	}
+	return v, k
+}
+
+// Remember caches a verdict for the transactions of a key as long as there is memory for it; one that is not shared only for a client
+// when the key does not hold the client's address. What a rule did not find for lack of time is looked for again.
+func (c *cache) Remember(k Key, client string, v *Verdict, perClient bool) {
+	if v.Partial&PartialRules != 0 {
+		return
+	}
+	if perClient && !isShared(v) {
+		c.put(k, &byClient)
+		k = c.keyOf(k, client)
+	}
+	c.put(k, v)
 }
 
 // get returns the verdict for a key, nil when it is not remembered.
@@ -244,21 +228,29 @@ func (s *shard) grow() {
 	}
 }
 
+// byClient stands for verdicts with matches that are cached for single clients.
+var byClient Verdict
+
+// shared are the verdicts that have a number and no memory of their own.
+var shared = append([]*Verdict{&byClient}, SharedVerdicts()...)
+
+func isShared(v *Verdict) bool { return slices.Contains(shared, v) }
+
 // verdict returns the verdict of a number.
 func (s *shard) verdict(number uint32) *Verdict {
-	if int(number) <= len(sharedVerdicts) {
-		return sharedVerdicts[number-1]
+	if int(number) <= len(shared) {
+		return shared[number-1]
 	}
-	return s.verdicts[int(number)-len(sharedVerdicts)-1]
+	return s.verdicts[int(number)-len(shared)-1]
 }
 
 // take returns a number for a verdict, 0 when there is no room for it.
 func (s *shard) take(v *Verdict) uint32 {
-	if at := slices.Index(sharedVerdicts[:], v); at >= 0 {
+	if at := slices.Index(shared, v); at >= 0 {
 		return uint32(at + 1)
 	}
-	cost := v.bytes()
-	if cost > s.spare || len(s.unused) == 0 && len(s.verdicts) >= 1<<numberBits-len(sharedVerdicts)-1 {
+	cost := sizeOf(v)
+	if cost > s.spare || len(s.unused) == 0 && len(s.verdicts) >= 1<<numberBits-len(shared)-1 {
 		return 0
 	}
 	s.spare -= cost
@@ -269,22 +261,22 @@ func (s *shard) take(v *Verdict) uint32 {
 	at := s.unused[len(s.unused)-1]
 	s.unused = s.unused[:len(s.unused)-1]
 	s.verdicts[at] = v
-	return at + uint32(len(sharedVerdicts)) + 1
+	return at + uint32(len(shared)) + 1
 }
 
 // drop gives up a number.
 func (s *shard) drop(number uint32) {
-	if int(number) <= len(sharedVerdicts) {
+	if int(number) <= len(shared) {
 		return
 	}
-	at := number - uint32(len(sharedVerdicts)) - 1
-	s.spare += s.verdicts[at].bytes()
+	at := number - uint32(len(shared)) - 1
+	s.spare += sizeOf(s.verdicts[at])
 	s.verdicts[at] = nil
 	s.unused = append(s.unused, at)
 }
 
-// bytes estimates the memory of a verdict that is not shared, with what Go's heap takes besides.
-func (v *Verdict) bytes() int {
+// sizeOf estimates the memory of a verdict that is not shared, with what Go's heap takes besides.
+func sizeOf(v *Verdict) int {
 	n := 200 + len(v.Scores)*40
 	for i := range v.Matches {
 		m := &v.Matches[i]

@@ -11,8 +11,6 @@ import (
 
 func keyOf(c *cache, i int) Key { return c.key(binary.LittleEndian.AppendUint64(nil, uint64(i))) }
 
-func (c *cache) usage() Usage { return (&Set{cache: c}).CacheUsage() }
-
 // scored returns a verdict that is not shared.
 func scored(score int) *Verdict {
 	return &Verdict{Blocked: true, Inbound: score, Matches: []Match{{Rule: &RuleInfo{ID: score}, Value: strings.Repeat("x", 100)}}}
@@ -20,20 +18,20 @@ func scored(score int) *Verdict {
 
 func TestACacheGrowsWithWhatItRemembers(t *testing.T) {
 	c := newCache(16 << 20)
-	require.EqualValues(t, 16<<20, c.usage().Limit)
-	require.Less(t, c.usage().Bytes, int64(32<<10), "of an empty cache")
+	require.EqualValues(t, 16<<20, c.Usage().Limit)
+	require.Less(t, c.Usage().Bytes, int64(32<<10), "of an empty cache")
 	const entries = 100_000
 	for i := range entries {
-		c.put(keyOf(c, i), cleanAsFarAs(0))
+		c.put(keyOf(c, i), CleanVerdict(0))
 	}
-	u := c.usage()
+	u := c.Usage()
 	require.Less(t, u.Bytes, int64(8*slotBytes*entries))
 	require.EqualValues(t, entries, u.Entries+int(u.Evicted))
 	require.Less(t, u.Evicted, uint64(entries/10), "verdicts that made room although there is memory")
 	found := 0
 	for i := range entries {
 		if v := c.get(keyOf(c, i)); v != nil {
-			require.Same(t, cleanAsFarAs(0), v)
+			require.Same(t, CleanVerdict(0), v)
 			found++
 		}
 	}
@@ -44,7 +42,7 @@ func TestACacheKeepsToItsLimit(t *testing.T) {
 	const size = 64 << 10
 	c := newCache(size)
 	for i := range 20_000 {
-		v := cleanAsFarAs(Partial(i % 16))
+		v := CleanVerdict(Partial(i % 16))
 		if i%3 == 0 {
 			v = scored(i)
 		}
@@ -55,7 +53,7 @@ func TestACacheKeepsToItsLimit(t *testing.T) {
 			require.Zero(t, i%3, "a shared verdict is always taken")
 		}
 	}
-	u := c.usage()
+	u := c.Usage()
 	require.LessOrEqual(t, u.Limit, int64(size))
 	require.LessOrEqual(t, u.Bytes, u.Limit)
 	require.Positive(t, u.Evicted)
@@ -69,25 +67,25 @@ func TestACacheKeepsToItsLimit(t *testing.T) {
 func TestACacheRemembersWhatIsAskedFor(t *testing.T) {
 	c := newCache(2 * cacheShards * cacheWays * slotBytes) // one set in each shard
 	favorite := keyOf(c, -1)
-	c.put(favorite, &passVerdict)
+	c.put(favorite, PassVerdict())
 	for i := range 10_000 {
-		c.put(keyOf(c, i), cleanAsFarAs(0))
-		require.Same(t, &passVerdict, c.get(favorite), "after %d others", i)
+		c.put(keyOf(c, i), CleanVerdict(0))
+		require.Same(t, PassVerdict(), c.get(favorite), "after %d others", i)
 	}
-	require.Equal(t, cacheShards*cacheWays, c.usage().Entries)
+	require.Equal(t, cacheShards*cacheWays, c.Usage().Entries)
 }
 
 func TestANewVerdictTakesThePlaceOfTheOldOne(t *testing.T) {
 	c := newCache(1 << 20)
 	k := keyOf(c, 1)
-	for _, v := range []*Verdict{&passVerdict, scored(1), scored(2), cleanAsFarAs(0), scored(3)} {
+	for _, v := range []*Verdict{PassVerdict(), scored(1), scored(2), CleanVerdict(0), scored(3)} {
 		c.put(k, v)
 		require.Same(t, v, c.get(k))
-		require.Equal(t, 1, c.usage().Entries)
+		require.Equal(t, 1, c.Usage().Entries)
 	}
-	c.put(k, cleanAsFarAs(0))
-	require.Zero(t, c.usage().Evicted)
-	require.Equal(t, newCache(1<<20).usage().Bytes, c.usage().Bytes, "the memory of the others is free again")
+	c.put(k, CleanVerdict(0))
+	require.Zero(t, c.Usage().Evicted)
+	require.Equal(t, newCache(1<<20).Usage().Bytes, c.Usage().Bytes, "the memory of the others is free again")
 	require.Nil(t, c.get(keyOf(c, 2)))
 }
 
@@ -98,7 +96,7 @@ func TestACacheWithoutMemoryIsNone(t *testing.T) {
 
 func TestACacheIsSafeForConcurrentUse(t *testing.T) {
 	c := newCache(256 << 10)
-	verdicts := []*Verdict{cleanAsFarAs(0), &passVerdict, scored(2), cleanAsFarAs(PartialBody)}
+	verdicts := []*Verdict{CleanVerdict(0), PassVerdict(), scored(2), CleanVerdict(PartialBody)}
 	var group sync.WaitGroup
 	for worker := range 8 {
 		group.Go(func() {
@@ -111,7 +109,7 @@ func TestACacheIsSafeForConcurrentUse(t *testing.T) {
 		})
 	}
 	group.Wait()
-	u := c.usage()
+	u := c.Usage()
 	require.LessOrEqual(t, u.Bytes, u.Limit)
 }
 
@@ -130,7 +128,7 @@ func TestAClosedCacheRemembersNothing(t *testing.T) {
 	c.close()
 	group.Wait()
 	k := keyOf(c, 1)
-	c.put(k, cleanAsFarAs(0))
+	c.put(k, CleanVerdict(0))
 	require.Nil(t, c.get(k))
-	require.Zero(t, c.usage().Entries)
+	require.Zero(t, c.Usage().Entries)
 }

@@ -6,45 +6,44 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"time"
 
 	"github.com/corazawaf/coraza/v3"
 	"github.com/corazawaf/coraza/v3/debuglog"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
+
+// compiler compiles a program. It is for one goroutine.
+type compiler struct {
+	*program
+	times    *profile // of the rules, collected unless nil
+	yields   bool     // records flow while it compiles, and come first
+	yielded  time.Time
+	compiles bool // every rule was compiled apart
+}
 
 // compile builds the WAF of a program. Every rule is compiled apart first, so that all that is wrong is found at once.
 // Without strict, rules that cannot be used are left out and become warnings.
-func (p *program) compile(strict bool) (coraza.WAF, error) {
+func (p *compiler) compile(strict bool) (coraza.WAF, error) {
 	if p.compiles {
 		return p.assemble()
 	}
 	probes := p.probe()
 	defer probes.close()
-	if strict {
-		p.problems = append(p.problems, p.rejections()...)
-	} else {
-		p.warnings = append(p.warnings, leftOutWarnings(p.rejections())...)
-	}
-	p.rejected = nil
-	if len(p.problems) > 0 {
+	if p.settleRejected(strict); len(p.problems) > 0 {
 		return nil, errors.Join(p.problems...)
 	}
 	p.compiles = true
 	return p.assemble()
 }
 
-func leftOutWarnings(rejected []error) (warnings []string) {
-	for _, err := range rejected {
-		warnings = append(warnings, err.Error()+"; left out")
-	}
-	return warnings
-}
-
 // assemble builds the WAF of a program whose rules are known to compile one by one. Its patterns are those of the engines
 // that are open and have them too.
-func (p *program) assemble() (coraza.WAF, error) {
+func (p *compiler) assemble() (coraza.WAF, error) {
 	var log debuglog.Logger
-	if p.profile != nil {
-		log = ruleLog{profile: p.profile}
+	if p.times != nil {
+		log = ruleLog{profile: p.times}
 	}
 	config, parsed := p.config(log)
 	defer parsed()
@@ -58,8 +57,27 @@ func (p *program) assemble() (coraza.WAF, error) {
 	return nil, fmt.Errorf("rule set: %w", explain(err))
 }
 
+// try compiles a program without the rules that cannot be used, which the program notes. It returns a function that tells what is known
+// of a rule.
+func try(program *program) (rule func(id int) *RuleInfo, err error) {
+	p := &compiler{program: program}
+	probes := p.probe()
+	defer probes.close()
+	waf, err := p.assemble()
+	if err != nil {
+		return nil, err
+	}
+	defer closeWAF(waf)
+	compiled, err := corazalink.Compiled(waf)
+	if err != nil {
+		return nil, err
+	}
+	table := newRuleTable(program, compiled)
+	return func(id int) *RuleInfo { return table.infos[id] }, nil
+}
+
 // culprit returns the index of the directive at which the parser stops, -1 when it reads all.
-func (p *program) culprit() int {
+func (p *compiler) culprit() int {
 	parsed := 0
 	log := debuglog.DefaultWithPrinterFactory(func(io.Writer) debuglog.Printer {
 		return func(_ debuglog.Level, message, _ string) {

@@ -17,7 +17,7 @@ const (
 const longestExcerpt = 200
 
 // conceal takes out of a match what must not leave with an alert.
-func (m *Match) conceal() {
+func conceal(m *Match) {
 	switch {
 	case slices.Contains(m.Rule.Tags, tagMasked):
 		secret := m.Data

@@ -25,8 +25,8 @@ type Config struct {
 	Profile    bool         // where the time goes is kept, for Set.Profile; it costs some time itself
 }
 
-// Properties are the settings of a rule set in the order in which help lists them.
-func Properties() []setting.Property {
+// properties are the settings of a rule set in the order in which help lists them.
+func properties() []setting.Property {
 	table := []setting.Property{
 		{Name: "rules", Default: "crs", Help: "crs (the embedded OWASP Core Rule Set) and/or files, globs or directories of " +
 			"SecLang, in order, comma separated"},
@@ -52,8 +52,8 @@ func Properties() []setting.Property {
 	)
 }
 
-// ReadConfig reads the settings of a rule set; problems stay in the reader.
-func ReadConfig(r *setting.Reader) Config {
+// readConfig reads the settings of a rule set; problems stay in the reader.
+func readConfig(r *setting.Reader, v Vocabulary) Config {
 	c := Config{
 		Sources:    r.List("rules"),
 		Directives: r.Text("directives"),
@@ -78,7 +78,7 @@ func ReadConfig(r *setting.Reader) Config {
 		}
 	}
 	for _, part := range r.List("exclude_rules") {
-		directive, err := exclusion(part)
+		directive, err := v.exclusion(part)
 		if err != nil {
 			r.Problem("exclude_rules", err)
 			continue

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
-
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -18,7 +16,7 @@ func (p *program) settleControls(u *unit, i int) {
 	var problem error
 	r := &u.rules[i]
 	expanded := r.WithExpanded(func(a seclang.Action) []string {
-		values, err := expandControl(a)
+		values, err := p.vocabulary.expandControl(a)
 		if err != nil && problem == nil {
 			problem = fmt.Errorf("ctl:%s: %w", a.Value, err)
 		}
@@ -33,7 +31,7 @@ func (p *program) settleControls(u *unit, i int) {
 }
 
 // expandControl returns the values with one range and one target each of an action that removes rules or targets by lists, nil of others.
-func expandControl(a seclang.Action) (values []string, err error) {
+func (v *Vocabulary) expandControl(a seclang.Action) (values []string, err error) {
 	control, value, _ := strings.Cut(a.Value, "=")
 	if a.Name != "ctl" || !strings.HasPrefix(strings.ToLower(control), "ruleremove") {
 		return nil, nil
@@ -55,7 +53,7 @@ func expandControl(a seclang.Action) (values []string, err error) {
 	}
 	for _, target := range list {
 		if hasTargets {
-			if err := checkRemovedTarget(target); err != nil {
+			if err := v.checkRemovedTarget(target); err != nil {
 				return nil, err
 			}
 			loose := ignoringCase(target)
@@ -87,7 +85,7 @@ func ignoringCase(target string) string {
 // checkRanges reports ids that Coraza cannot read. Those of markers, 0, are fine for it.
 func checkRanges(ranges []string) error {
 	for _, ids := range ranges {
-		if low, high, err := numberRange(ids); err != nil || low < 0 || high < low {
+		if low, high, err := seclang.ParseRange(ids); err != nil || low < 0 || high < low {
 			return fmt.Errorf("malformed rule %q (want an id or a range of ids such as 942100-942199)", ids)
 		}
 	}
@@ -98,22 +96,22 @@ func checkRanges(ranges []string) error {
 }
 
 // checkRemovedTarget reports a target that an action cannot remove.
-func checkRemovedTarget(target string) error {
+func (v *Vocabulary) checkRemovedTarget(target string) error {
 	if strings.HasPrefix(target, "!") || strings.HasPrefix(target, "&") {
 		return fmt.Errorf("malformed target %q (want a variable such as ARGS:q)", target)
 	}
-	return checkUpdatedTarget(target)
+	return v.checkUpdatedTarget(target)
 }
 
 // checkUpdatedTarget reports a target whose variable Coraza does not have.
-func checkUpdatedTarget(target string) error {
+func (v *Vocabulary) checkUpdatedTarget(target string) error {
 	variable, key, _ := strings.Cut(strings.TrimLeft(target, "!&"), ":")
-	v, err := corazavariables.Parse(variable)
+	hasKeys, known := v.Variable(variable)
 	switch {
-	case err != nil:
+	case !known:
 		return fmt.Errorf("unknown variable %q of the target %q (commas and bars separate targets; a key that has them is written as an expression)",
 			variable, target)
-	case key != "" && !v.CanBeSelected():
+	case key != "" && !hasKeys:
 		return fmt.Errorf("malformed target %q (%s has no keys)", target, strings.ToUpper(variable))
 	}
 	return nil

@@ -101,3 +101,26 @@ func (p *program) readDataFile(from, name string) ([]byte, error) {
 	}
 	return nil, fmt.Errorf("%s: %w", name, syscall.ENOENT)
 }
+
+// dataByRule returns what the operators of each rule read from files, those of the rules chained to it included.
+func (p *program) dataByRule() map[int][]byte {
+	data := map[int][]byte{}
+	id, chained := 0, false
+	for _, d := range p.directives {
+		if !d.IsRule() {
+			continue
+		}
+		r, err := seclang.ParseRule(d)
+		if err != nil {
+			continue // the compiler has accepted it, and it reads nothing
+		}
+		if !chained {
+			id = r.ID()
+		}
+		chained = r.Chained()
+		if readsFile(r.Operator.Name) {
+			data[id] = append(append(data[id], '\n'), p.data[askedName(&r)]...)
+		}
+	}
+	return data
+}

@@ -1,9 +1,7 @@
 package rules
 
 import (
-	"fmt"
 	"io"
-	"slices"
 	"sync/atomic"
 
 	"github.com/corazawaf/coraza/v3"
@@ -16,17 +14,31 @@ import (
 // engine is one compiled form of a set's rules with everything that belongs to this form alone. A set has one engine with all
 // of its rules, and one for each list of rules that must be left out because a source does not log what they judge.
 type engine struct {
-	waf     coraza.WAF
-	table   *ruleTable
-	gate    *gated        // what is known of the rules, nil when nothing is; all engines of a set share it
-	exempt  *gate.Exempt  // rules that this engine leaves out
-	spared  atomic.Uint64 // transactions that the gate has proven to be clean, counted for a profile
-	ungated string        // why the engine judges every transaction, "" when the gate decides which
+	compiler *compiler
+	profile  *profile // where the time goes, nil when nobody wants to know
+	waf      coraza.WAF
+	table    *ruleTable
+	gate     *gated        // what is known of the rules, nil when nothing is; all engines of a set share it
+	exempt   *gate.Exempt  // rules that this engine leaves out
+	spared   atomic.Uint64 // transactions that the gate has proven to be clean, counted for a profile
+	ungated  string        // why the engine judges every transaction, "" when the gate decides which
+}
+
+// Options says how a program is compiled.
+type Options struct {
+	Strict    bool // a rule that cannot be used is an error
+	Prefilter bool // the prefilter decides which transactions Coraza evaluates
+	Profile   bool // times of the rules are collected
+	Yield     bool // records flow meanwhile, and come first
 }
 
 // newEngine compiles a program. Patterns are shared with all engines that are open.
-func newEngine(p *program, c *Config) (*engine, error) {
-	waf, err := p.compile(c.Strict)
+func newEngine(program *program, o Options) (*engine, error) {
+	p := &compiler{program: program, yields: o.Yield}
+	if o.Profile {
+		p.times = &profile{}
+	}
+	waf, err := p.compile(o.Strict)
 	if err != nil {
 		return nil, err
 	}
@@ -36,30 +48,46 @@ func newEngine(p *program, c *Config) (*engine, error) {
 		return nil, err
 	}
 	nameOperators(compiled)
-	e := &engine{waf: waf, table: newRuleTable(p, compiled)}
+	e := &engine{compiler: p, waf: waf, table: newRuleTable(program, compiled), profile: p.times}
 	if e.gate, err = newGate(p, waf, compiled, e.table); err != nil {
 		e.ungated = err.Error()
 	}
 	coolDown()
-	if !c.Gate {
+	if !o.Prefilter {
 		e.ungated = "gate off"
+	}
+	if e.profile != nil {
+		e.profile.rules.Clear() // of the plain transaction from which the gate has learned
 	}
 	return e, nil
 }
 
-// without compiles the engine of a program from which rules are left out. It costs a twentieth of the whole engine, whose gate
-// and rule table it shares.
-func (e *engine) without(p *program, ids []int) (*engine, error) {
-	waf, err := p.without(ids).compile(true)
+// without compiles the engine without some of its rules. It costs a twentieth of the whole engine, whose gate and rule table it
+// shares.
+func (e *engine) without(ids []int) (*engine, error) {
+	p := *e.compiler
+	p.program = p.without(ids)
+	waf, err := p.compile(true)
 	if err != nil {
 		return nil, err
 	}
-	made := &engine{waf: waf, table: e.table, gate: e.gate, ungated: e.ungated}
+	made := &engine{compiler: &p, waf: waf, table: e.table, profile: e.profile, gate: e.gate, ungated: e.ungated}
 	if e.gate != nil {
 		made.exempt = e.gate.Exempt(ids)
 	}
 	return made, nil
 }
+
+// alerting returns what is known of a rule whose match can make an alert, nil of others.
+func (e *engine) alerting(id int) *RuleInfo {
+	if !e.table.watched(id) {
+		return nil
+	}
+	return e.table.infos[id]
+}
+
+// rule returns what is known of a rule, nil when there is none with this id.
+func (e *engine) rule(id int) *RuleInfo { return e.table.infos[id] }
 
 // rules returns the number of compiled rules.
 func (e *engine) rules() int {
@@ -78,14 +106,4 @@ func (e *engine) close() error {
 		return closer.Close()
 	}
 	return nil
-}
-
-// without returns the program with rules removed from it; it shares everything else.
-func (p *program) without(ids []int) *program {
-	reduced := *p
-	reduced.directives = slices.Clone(p.directives)
-	for _, id := range ids {
-		reduced.addText("field map", fmt.Sprintf("SecRuleRemoveById %d", id))
-	}
-	return &reduced
 }

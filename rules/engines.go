@@ -3,7 +3,6 @@ package rules
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -28,28 +27,12 @@ type engines struct {
 
 func (es *engines) start(p *program, c Config, whole *engine) {
 	es.program, es.config, es.whole = p, c, whole
-	es.needs = p.needs(whole.table)
+	es.needs = newNeeds(p.directives, whole.alerting)
 	for _, n := range es.needs {
 		es.judged |= n.parts
 	}
 	es.made = map[string]*engine{key(nil): whole}
 	es.byParts.Store(&map[Parts]*engine{0: whole})
-}
-
-// unjudged returns the unknown parts of a transaction that rules could judge wrongly: no rule judges a response or the end of
-// a body that is not there.
-func (t *Transaction) unjudged() Parts {
-	unknown := t.Unknown
-	if unknown&PartRequest != 0 {
-		return unknown
-	}
-	if !t.HasResponse {
-		unknown &^= PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd
-	}
-	if t.RequestBody == "" && !t.RequestCut {
-		unknown &^= PartBodyEnd
-	}
-	return unknown
 }
 
 // form returns the parts that make a difference to the form of the rules.
@@ -92,7 +75,7 @@ func (es *engines) add(unknown Parts) (*engine, error) {
 	}
 	if !found {
 		var err error
-		if e, err = es.whole.without(es.program, ids); err != nil {
+		if e, err = es.whole.without(ids); err != nil {
 			return nil, fmt.Errorf("rules for records without %s: %w", unknown, err)
 		}
 		es.made[key(ids)] = e
@@ -122,18 +105,6 @@ func (s *Set) Prepare(like *Set) error {
 
 // key identifies a form by the rules that it leaves out.
 func key(ids []int) string { return fmt.Sprint(ids) }
-
-// leftOutIDs returns the rules that cannot judge a transaction of which parts are unknown. Of a record that is no HTTP
-// transaction, only rules that have something to look at are left.
-func leftOutIDs(needs []need, unknown Parts) (ids []int) {
-	for i := range needs {
-		if n := &needs[i]; n.parts&unknown != 0 || unknown&PartRequest != 0 && n.idle(unknown) {
-			ids = append(ids, n.rule.ID)
-		}
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
 
 func (es *engines) close() error {
 	es.mu.Lock()

@@ -9,6 +9,7 @@ import (
 )
 
 func TestExclusionsAreWrittenAsDirectives(t *testing.T) {
+	vocabulary := NewVocabulary()
 	for part, want := range map[string]string{
 		"942100":             "SecRuleRemoveById 942100",
 		"942100 - 942199":    "SecRuleRemoveById 942100-942199",
@@ -20,13 +21,14 @@ func TestExclusionsAreWrittenAsDirectives(t *testing.T) {
 		"942100:XML:/*":                           `SecRuleUpdateTargetById 942100 "!XML:/*"`,
 		"942100:args_names":                       `SecRuleUpdateTargetById 942100 "!args_names"`,
 	} {
-		got, err := exclusion(part)
+		got, err := vocabulary.exclusion(part)
 		require.NoError(t, err, part)
 		require.Equal(t, want, got)
 	}
 }
 
 func TestMalformedExclusionsAreRefused(t *testing.T) {
+	vocabulary := NewVocabulary()
 	for part, want := range map[string]string{
 		"x":                 `malformed rule "x" (want an id, a range of ids such as 942100-942199, or tag:NAME)`,
 		"0":                 `malformed rule "0"`,
@@ -43,7 +45,7 @@ func TestMalformedExclusionsAreRefused(t *testing.T) {
 		"942100:ARG:q":      `unknown variable "ARG" of the target "ARG:q"`,
 		"942100:ARGS:q:x y": `malformed target`,
 	} {
-		_, err := exclusion(part)
+		_, err := vocabulary.exclusion(part)
 		require.ErrorContains(t, err, want, part)
 	}
 }

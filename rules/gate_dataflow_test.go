@@ -173,10 +173,10 @@ SecRule TX:known "@eq 1" "id:920350,phase:1,deny,severity:'CRITICAL',t:none,setv
 SecRule TX:known "@eq 2" "t:none"
 SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,chain"
 SecRule &TX:x "@eq 0" "t:none"`)
-	e, err := newEngine(p, &Config{Strict: true, Gate: true})
+	e, err := newEngine(p, Options{Strict: true, Prefilter: true})
 	require.NoError(t, err)
 	defer e.close() //nolint:errcheck // reported by the tests of close
-	less, err := e.without(p, []int{920350})
+	less, err := e.without([]int{920350})
 	require.NoError(t, err)
 	tx := sample()
 	tx.URI = "/?a=b"

@@ -17,17 +17,11 @@ import (
 
 // engineOf compiles rules behind the base configuration.
 func engineOf(texts ...string) (*engine, error) {
-	return newEngine(programOf(texts...), &Config{Strict: true, Gate: true})
+	return newEngine(programOf(texts...), Options{Strict: true, Prefilter: true})
 }
 
 func programOf(texts ...string) *program {
-	p := &program{data: map[string][]byte{}}
-	p.addText(engineFile, engineText)
-	for i, text := range texts {
-		p.addText(fmt.Sprintf("%d.conf", i), text)
-	}
-	p.settle()
-	return p
+	return readProgram(Config{Directives: strings.Join(texts, "\n")}, NewVocabulary())
 }
 
 // askAfresh asks a gate for the same rules that has seen no transaction.
@@ -37,7 +31,7 @@ func (e *engine) askAfresh(t *testing.T, tx *Transaction) gate.Answer {
 	require.NoError(t, err)
 	nameOperators(compiled)
 	fresh := &engine{waf: e.waf, table: e.table}
-	fresh.gate, err = newGate(programOf(), e.waf, compiled, e.table)
+	fresh.gate, err = newGate(&compiler{program: programOf()}, e.waf, compiled, e.table)
 	require.NoError(t, err)
 	defer fresh.gate.baseline.Close()
 	return fresh.ask(tx, true)

@@ -83,15 +83,15 @@ SecRuleUpdateTargetById 1 "!ARGS:/^x/"`,
 // A rule set that is not prefiltered is ten times slower at least, so the reason has to name the rule.
 func TestTheReasonForNoGateNamesTheRule(t *testing.T) {
 	for rules, reason := range map[string]string{
-		`SecRule UNIQUE_ID "@rx 1" "id:7,phase:2,deny"`:                                                "rule 7 at 0.conf:1 always runs: target UNIQUE_ID is not supported",
-		`SecRule REQUEST_URI "@restpath /{x}" "id:7,phase:2,pass"`:                                     "rule 7 at 0.conf:1 always runs: operator @restpath is not supported",
-		`SecRule REQUEST_URI "@rx ." "id:7,phase:2,pass,setenv:a=b"`:                                   "rule 7 at 0.conf:1 can match on a plain request, and action setenv is not supported",
-		`SecAction "id:7,phase:2,deny"`:                                                                "rule 7 at 0.conf:1 matches a plain request",
-		`SecAction "id:7,phase:1,pass,ctl:ruleEngine=Off"`:                                             "rule 7 at 0.conf:1 matches every transaction: ctl:ruleEngine is not supported",
-		`SecRule ARGS "@streq %{REQUEST_URI}" "id:7,phase:2,deny"`:                                     "rule 7 at 0.conf:1 always runs: the argument of @streq depends on the transaction",
-		"SecAction \"id:6,phase:4,pass,setvar:tx.a=1\"\nSecRule &TX:a \"@eq 0\" \"id:7,phase:5,deny\"": "rule 7 at 0.conf:2 matches a plain request",
+		`SecRule UNIQUE_ID "@rx 1" "id:7,phase:2,deny"`:                                                "rule 7 at directives:1 always runs: target UNIQUE_ID is not supported",
+		`SecRule REQUEST_URI "@restpath /{x}" "id:7,phase:2,pass"`:                                     "rule 7 at directives:1 always runs: operator @restpath is not supported",
+		`SecRule REQUEST_URI "@rx ." "id:7,phase:2,pass,setenv:a=b"`:                                   "rule 7 at directives:1 can match on a plain request, and action setenv is not supported",
+		`SecAction "id:7,phase:2,deny"`:                                                                "rule 7 at directives:1 matches a plain request",
+		`SecAction "id:7,phase:1,pass,ctl:ruleEngine=Off"`:                                             "rule 7 at directives:1 matches every transaction: ctl:ruleEngine is not supported",
+		`SecRule ARGS "@streq %{REQUEST_URI}" "id:7,phase:2,deny"`:                                     "rule 7 at directives:1 always runs: the argument of @streq depends on the transaction",
+		"SecAction \"id:6,phase:4,pass,setvar:tx.a=1\"\nSecRule &TX:a \"@eq 0\" \"id:7,phase:5,deny\"": "rule 7 at directives:2 matches a plain request",
 		`SecRule REQUEST_HEADERS:Content-Type "@detectSQLi" "id:7,phase:1,pass,chain,ctl:requestBodyProcessor=JSON"` +
-			"\nSecRule TX:1 \"@rx .\" \"ctl:requestBodyProcessor=XML\"": "rule 7 at 0.conf:1 always runs: it selects how bodies are read",
+			"\nSecRule TX:1 \"@rx .\" \"ctl:requestBodyProcessor=XML\"": "rule 7 at directives:1 always runs: it selects how bodies are read",
 	} {
 		e, err := engineOf(rules)
 		require.NoError(t, err)

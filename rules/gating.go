@@ -35,7 +35,7 @@ var plain = Transaction{
 }
 
 // newGate derives the gate of a compiled program. The error says why the engine evaluates every transaction.
-func newGate(p *program, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTable) (g *gated, err error) {
+func newGate(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTable) (g *gated, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			g, err = nil, fmt.Errorf("prefilter: panic on a plain transaction: %v", cause)
@@ -53,7 +53,7 @@ func newGate(p *program, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTa
 		return nil, err
 	}
 	made, err := gate.New(gate.Rules{
-		Yield: p.yield, WAF: compiled, Data: p.programFiles(), Place: p.places(), Watched: table.watched,
+		Yield: p.yield, WAF: compiled, Data: newProgramFiles(p.program), Place: p.places(), Watched: table.watched,
 		Blocking: func(id int) bool { return table.blocking[id] },
 		Baseline: baseline, Fresh: freshState.Variables(), Own: needsOf,
 	})
@@ -67,7 +67,7 @@ func newGate(p *program, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTa
 }
 
 // warnAboutBlocked warns of rules that block whatever comes: of those that block the plain transaction with its response and without.
-func (p *program) warnAboutBlocked(b gate.Baseline, table *ruleTable) {
+func (p *compiler) warnAboutBlocked(b gate.Baseline, table *ruleTable) {
 	for _, id := range slices.Sorted(maps.Keys(b.Matched[0])) {
 		if b.Matched[1][id] && table.blocking[id] {
 			p.warnings = append(p.warnings, fmt.Sprintf("%s: rule %d blocks every request: an alert without a cause", p.places()(id), id))
@@ -84,7 +84,7 @@ func (g *gated) runPlain(waf coraza.WAF) (b gate.Baseline, err error) {
 		if err := runAll(tx, &t); err != nil {
 			return b, err
 		}
-		b.Requests[i], b.Matched[i] = t.input(), map[int]bool{}
+		b.Requests[i], b.Matched[i] = input(&t), map[int]bool{}
 		for _, m := range tx.MatchedRules() {
 			b.Matched[i][m.Rule().ID()] = true
 		}
@@ -102,20 +102,16 @@ func (g *gated) runPlain(waf coraza.WAF) (b gate.Baseline, err error) {
 	return b, nil
 }
 
-// places returns a function that tells file and line of a rule.
-func (p *program) places() func(id int) string {
-	byID := map[int]string{}
-	for _, u := range p.units() {
-		if id := u.id(); id != 0 {
-			byID[id] = u.place()
-		}
-	}
-	return func(id int) string { return byID[id] }
-}
-
 // ask asks the gate; with matches for a transaction that the engine also judges when it passes. A panic in it leaves the answer
 // to the engine.
-func (e *engine) ask(t *Transaction, matches bool) (a gate.Answer) {
+func (e *engine) ask(t *Transaction, matches bool) gate.Answer {
+	if e.profile != nil {
+		return e.profile.ask(e, t, matches)
+	}
+	return e.askGate(t, matches)
+}
+
+func (e *engine) askGate(t *Transaction, matches bool) (a gate.Answer) {
 	if e.ungated != "" || t.Unknown&PartRequest != 0 || len(t.Arguments) > 0 {
 		return gate.Answer{}
 	}
@@ -124,7 +120,7 @@ func (e *engine) ask(t *Transaction, matches bool) (a gate.Answer) {
 			a = gate.Answer{}
 		}
 	}()
-	in := t.input()
+	in := input(t)
 	in.Exempt, in.Matches = e.exempt, matches
 	return e.gate.Ask(&in)
 }
@@ -151,7 +147,7 @@ func (t *ruleTable) watched(id int) bool {
 }
 
 // input returns what the gate has to know of a transaction.
-func (t *Transaction) input() gate.Input {
+func input(t *Transaction) gate.Input {
 	return gate.Input{
 		ClientIP: t.ClientIP, ServerIP: t.ServerIP, ClientPort: t.ClientPort, ServerPort: t.ServerPort,
 		Method: t.Method, URI: t.URI, Protocol: t.Protocol, ServerName: t.ServerName,

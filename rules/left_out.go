@@ -10,7 +10,7 @@ type LeftOut struct {
 // LeftOut returns the detection rules that do not run for records of which parts are unknown, because they would take what is
 // not logged for something that was not sent.
 func (s *Set) LeftOut(unknown Parts) (found []LeftOut) {
-	needs := s.engines.byID()
+	needs := needsByID(s.engines.needs)
 	for _, l := range s.List() {
 		if n := needs[l.ID]; n != nil && n.parts&unknown != 0 {
 			found = append(found, LeftOut{l, n.parts & unknown, n.why(unknown)})
@@ -22,19 +22,11 @@ func (s *Set) LeftOut(unknown Parts) (found []LeftOut) {
 // Idle returns the detection rules that never match when parts are absent from all records, because they look at nothing else.
 // For records that are no HTTP transactions they do not run either.
 func (s *Set) Idle(absent Parts) (found []Loaded) {
-	needs := s.engines.byID()
+	needs := needsByID(s.engines.needs)
 	for _, l := range s.List() {
 		if n := needs[l.ID]; n != nil && n.idle(absent) {
 			found = append(found, l)
 		}
 	}
 	return found
-}
-
-func (es *engines) byID() map[int]*need {
-	byID := make(map[int]*need, len(es.needs))
-	for i := range es.needs {
-		byID[es.needs[i].rule.ID] = &es.needs[i]
-	}
-	return byID
 }

@@ -17,21 +17,22 @@ type Loaded struct {
 }
 
 // List returns the rules of the set in load order, without those that a directive has removed.
-func (s *Set) List() []Loaded { return s.engines.program.list(s.engines.whole.table) }
+func (s *Set) List() []Loaded { return list(s.engines.program.directives, s.engines.whole.rule) }
 
-func (p *program) list(table *ruleTable) []Loaded {
+// list returns the rules that directives have, of which rule tells what is known.
+func list(directives []seclang.Directive, rule func(id int) *RuleInfo) []Loaded {
 	var list []Loaded
 	chained := false
-	for _, d := range p.directives {
+	for _, d := range directives {
 		switch {
-		case d.Is("SecRule"), d.Is("SecAction"):
+		case d.IsRule():
 			r, err := seclang.ParseRule(d)
 			if err != nil {
 				continue
 			}
 			if chained && len(list) > 0 {
 				list[len(list)-1].Text += "\n" + d.Name + " " + d.Args
-			} else if info := table.infos[r.ID()]; info != nil {
+			} else if info := rule(r.ID()); info != nil {
 				list = append(list, newLoaded(info, &r))
 			}
 			chained = r.Chained()
@@ -78,18 +79,4 @@ func removedBy(d seclang.Directive) func(Loaded) bool {
 			return err == nil && first <= l.ID && l.ID <= last
 		})
 	}
-}
-
-const paranoiaTag = "paranoia-level/"
-
-// Paranoia returns the CRS paranoia level from which a rule runs, 0 when it does not say.
-func (t *RuleInfo) Paranoia() int {
-	for _, tag := range t.Tags {
-		if level, found := strings.CutPrefix(tag, paranoiaTag); found {
-			if n, err := strconv.Atoi(level); err == nil {
-				return n
-			}
-		}
-	}
-	return 0
 }

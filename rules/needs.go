@@ -159,11 +159,11 @@ var needTable = map[int]reason{
 	920350: {PartHost, "judges how the Host header was written, not which host answered"},
 }
 
-// needs derives what the detection rules of a program need.
-func (p *program) needs(table *ruleTable) (all []need) {
+// newNeeds derives what the detection rules of a program need. alerting returns what is known of a rule, nil when it cannot alert.
+func newNeeds(directives []seclang.Directive, alerting func(id int) *RuleInfo) (all []need) {
 	var chain []seclang.Rule
-	for _, d := range p.directives {
-		if !d.Is("SecRule") && !d.Is("SecAction") {
+	for _, d := range directives {
+		if !d.IsRule() {
 			continue
 		}
 		r, err := seclang.ParseRule(d)
@@ -173,7 +173,7 @@ func (p *program) needs(table *ruleTable) (all []need) {
 		if chain = append(chain, r); r.Chained() {
 			continue
 		}
-		if info := table.infos[chain[0].ID()]; info != nil && table.watched(info.ID) {
+		if info := alerting(chain[0].ID()); info != nil {
 			all = append(all, newNeed(info, chain))
 		}
 		chain = chain[:0]
@@ -323,4 +323,25 @@ func emptyTransformed(r *seclang.Rule) string {
 		return "0"
 	}
 	return ""
+}
+
+// needsByID returns needs by the ids of their rules.
+func needsByID(needs []need) map[int]*need {
+	byID := make(map[int]*need, len(needs))
+	for i := range needs {
+		byID[needs[i].rule.ID] = &needs[i]
+	}
+	return byID
+}
+
+// leftOutIDs returns the rules that cannot judge a transaction of which parts are unknown. Of a record that is no HTTP
+// transaction, only rules that have something to look at are left.
+func leftOutIDs(needs []need, unknown Parts) (ids []int) {
+	for i := range needs {
+		if n := &needs[i]; n.parts&unknown != 0 || unknown&PartRequest != 0 && n.idle(unknown) {
+			ids = append(ids, n.rule.ID)
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }

@@ -35,7 +35,6 @@ var ownOperators = map[string]func(argument string) (sensitive.Finder, error){
 
 func init() {
 	for name, create := range ownOperators {
-		operators[strings.ToLower(name)] = name
 		plugins.RegisterOperator(name, func(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
 			find, err := create(o.Arguments)
 			if err != nil {

@@ -94,7 +94,7 @@ func (p *program) engineDirectives() (n int) {
 // ruleBetween returns the index of the first rule whose id lies in a range, -1 when there is none.
 func (p *program) ruleBetween(low, high int) int {
 	return slices.IndexFunc(p.directives, func(d seclang.Directive) bool {
-		if !isRule(&d) {
+		if !d.IsRule() {
 			return false
 		}
 		r, err := seclang.ParseRule(d)

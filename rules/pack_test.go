@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corazawaf/coraza/v3/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
@@ -130,7 +129,7 @@ func TestEveryRuleOfThePacksIsDescribedAndTested(t *testing.T) {
 		}
 		rules++
 		require.NotEmpty(t, rule.Message, rule.ID)
-		require.NotEqual(t, types.RuleSeverityUnset, rule.Severity, rule.ID)
+		require.NotEqual(t, SeverityUnset, rule.Severity, rule.ID)
 		require.NotEmpty(t, rule.Version, rule.ID)
 		require.Contains(t, rule.Text, "logdata:", rule.ID)
 		require.NotEmpty(t, matching(rule.Tags, technique), "technique of rule %d", rule.ID)

@@ -97,7 +97,7 @@ func TestOrderOfPlugins(t *testing.T) {
 		"DIR/blog":                                                     "blog-config blog-before blog-after",
 		"DIR/crs/rules/*.conf,DIR/crs/crs-setup.conf,DIR/shop/plugins/": "shop-before " + crs + "shop-after crs-setup",
 	} {
-		p := readProgram(config(t, setting.Map{"rules": strings.ReplaceAll(rules, "DIR", dir), "rule_packs": "off"}))
+		p := readProgram(config(t, setting.Map{"rules": strings.ReplaceAll(rules, "DIR", dir), "rule_packs": "off"}), NewVocabulary())
 		require.Empty(t, p.rejected, rules)
 		var files []string
 		for _, d := range p.directives {

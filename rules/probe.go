@@ -27,9 +27,9 @@ func (ps *probes) close() {
 }
 
 // probe compiles what can be compiled apart, on all cores, and rejects what is broken.
-func (p *program) probe() *probes {
+func (p *compiler) probe() *probes {
 	all := p.units()
-	files := p.programFiles()
+	files := newProgramFiles(p.program)
 	datasets := p.datasets()
 	results := make([]coraza.WAF, len(all))
 	failures := make([]error, len(all))
@@ -67,7 +67,7 @@ func (p *program) probe() *probes {
 }
 
 // workers returns how many rules are compiled at the same time.
-func (p *program) workers() int {
+func (p *compiler) workers() int {
 	if p.yields {
 		return 1
 	}
@@ -80,7 +80,7 @@ func (p *program) workers() int {
 const slice = 2 * time.Millisecond
 
 // yield lets others run, between one rule and the next.
-func (p *program) yield() {
+func (p *compiler) yield() {
 	if p.yields && time.Since(p.yielded) > slice {
 		runtime.Gosched()
 		p.yielded = time.Now()
@@ -115,7 +115,7 @@ func usesDataset(u *unit) bool {
 }
 
 // datasets returns the lists that rules may refer to.
-func (p *program) datasets() string {
+func (p *compiler) datasets() string {
 	var b strings.Builder
 	for i := range p.directives {
 		if p.directives[i].Is("SecDataset") && wellFormed(&p.directives[i]) {

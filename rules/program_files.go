@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"io/fs"
 	"path"
@@ -29,19 +27,13 @@ type programFiles struct {
 	texts map[string][]byte // the program's directives; only the parser reads them, and operators keep what is here
 }
 
-func (p *program) programFiles() programFiles {
+func newProgramFiles(p *program) programFiles {
 	f := programFiles{top: "@" + p.dataHash(), data: map[string][]byte{}, texts: map[string][]byte{}}
 	for name, content := range p.data {
 		f.data[name] = content
 		f.data[path.Join(f.top, name)] = content
 	}
 	return f
-}
-
-func (p *program) dataHash() string {
-	h := sha256.New()
-	p.hashData(h)
-	return hex.EncodeToString(h.Sum(nil))[:16]
 }
 
 // compile builds a WAF from text that stands in a folder.
@@ -62,8 +54,8 @@ func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
 
 // config returns what compiles the whole program: the directives of one folder that follow each other form one file in that
 // folder, so that names of data files resolve. parsed lets go of them, when the parser has read them.
-func (p *program) config(log debuglog.Logger) (config coraza.WAFConfig, parsed func()) {
-	f := p.programFiles()
+func (p *compiler) config(log debuglog.Logger) (config coraza.WAFConfig, parsed func()) {
+	f := newProgramFiles(p.program)
 	config = experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig(), func(types.RuleMetadata) { p.yield() })
 	if log != nil {
 		config = config.WithDebugLogger(log)

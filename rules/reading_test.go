@@ -28,7 +28,7 @@ func TestTextReadsAsCorazaCompilesIt(t *testing.T) {
 		"an old style":                    {"rules": modSecurityDirectory(t), "rules_strict": "off"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := readProgram(config(t, settings))
+			p := &compiler{program: readProgram(config(t, settings), NewVocabulary())}
 			defer p.probe().close() // takes out what Coraza does not compile
 			require.Greater(t, compareReadings(t, p), 300)
 		})
@@ -39,7 +39,7 @@ func TestRandomTextReadsAsCorazaCompilesIt(t *testing.T) {
 	compared := 0
 	for seed := range uint64(400) {
 		m := ruleMaker{rand.New(rand.NewPCG(seed, 18))}
-		p := programOf(m.rules())
+		p := &compiler{program: programOf(m.rules())}
 		if len(p.problems)+len(p.rejected) == 0 {
 			compared += compareReadings(t, p)
 		}
@@ -48,7 +48,7 @@ func TestRandomTextReadsAsCorazaCompilesIt(t *testing.T) {
 }
 
 // compareReadings compares all rules of a program, and returns how many.
-func compareReadings(t *testing.T, p *program) (compared int) {
+func compareReadings(t *testing.T, p *compiler) (compared int) {
 	t.Helper()
 	waf, err := p.assemble()
 	if err != nil {
@@ -67,7 +67,7 @@ func compareReadings(t *testing.T, p *program) (compared int) {
 		if d := &u.directives[0]; d.Is("SecDefaultAction") && strings.Contains(d.Args, "setvar") {
 			return 0
 		} else if strings.HasPrefix(strings.ToLower(d.Name), "secruleupdate") {
-			low, high, err := idRange(d.Words()[0])
+			low, high, err := seclang.ParseIDs(d.Words()[0])
 			require.NoError(t, err)
 			for id := low; id <= high; id++ {
 				updated[id] = true
@@ -194,10 +194,7 @@ func describeActions(r *seclang.Rule) (lines []string) {
 // names must be its own.
 func TestCorazaIsTheSameForOthers(t *testing.T) {
 	const internal = "github.com/corazawaf/coraza/v3/internal/"
-	for _, name := range operators {
-		if ownOperators[name] != nil {
-			continue
-		}
+	for _, name := range operatorNames {
 		operator, err := corazalink.GetOperator(name, plugintypes.OperatorOptions{Arguments: map[string]string{
 			"validateNid": "us x", "restpath": "/a", "validateByteRange": "1-2", "ipMatch": "192.0.2.1"}[name] + "1", Datasets: map[string][]string{"1": {"192.0.2.1"}}, Root: fstest.MapFS{}})
 		if err == nil {

@@ -73,7 +73,7 @@ func (refs *references) updateTargets(u *unit, by string, words []string) {
 	last := len(words) - 1
 	targets := seclang.SplitTargets(words[last])
 	for i, target := range targets {
-		if err := checkUpdatedTarget(target); err != nil {
+		if err := refs.program.vocabulary.checkUpdatedTarget(target); err != nil {
 			refs.program.reject(u, err)
 			return
 		}
@@ -102,7 +102,7 @@ func (refs *references) byID(u *unit, directive string, words, arguments []strin
 	var lines []string
 	d := u.directives[0]
 	for _, part := range strings.FieldsFunc(strings.Join(words, " "), func(c rune) bool { return c == ' ' || c == ',' }) {
-		low, high, err := idRange(part)
+		low, high, err := seclang.ParseIDs(part)
 		if err != nil {
 			refs.program.reject(u, err)
 			return
@@ -185,23 +185,4 @@ func (u *unit) setLines(lines []string) {
 	for _, line := range lines {
 		u.directives = append(u.directives, seclang.NewDirective(d.File, d.Line, line))
 	}
-}
-
-// idRange reads an id, or a range of ids such as 942100-942199.
-func idRange(part string) (low, high int, err error) {
-	low, high, err = numberRange(part)
-	if err != nil || low < 1 || high < low {
-		return 0, 0, fmt.Errorf("malformed rule %q (want an id or a range of ids such as 942100-942199)", part)
-	}
-	return low, high, nil
-}
-
-// numberRange reads a number, or two with a dash between them.
-func numberRange(part string) (low, high int, err error) {
-	first, last, isRange := strings.Cut(part, "-")
-	low, err = strconv.Atoi(first)
-	if high = low; err == nil && isRange {
-		high, err = strconv.Atoi(last)
-	}
-	return low, high, err
 }

@@ -2,8 +2,6 @@ package rules
 
 import (
 	"fmt"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
 // Report says what loading the rules of a configuration finds.
@@ -19,23 +17,15 @@ type Report struct {
 // Check loads the rules of a configuration and reports everything at once. What cannot be used is left out and counted,
 // whatever the configuration says of it, so that the report shows what the rest is worth.
 func Check(c Config) Report {
-	p := readProgram(c)
-	probes := p.probe()
-	defer probes.close()
+	p := readProgram(c, NewVocabulary())
+	rule, err := try(p)
 	report := Report{Warnings: p.warnings, Broken: texts(p.rejections()), Refused: texts(p.problems), Skipped: p.skipped}
-	waf, err := p.assemble()
-	if err != nil {
-		report.Refused = append(report.Refused, err.Error())
-		return report
-	}
-	defer closeWAF(waf)
-	compiled, err := corazalink.Compiled(waf)
 	if err != nil {
 		report.Refused = append(report.Refused, err.Error())
 		return report
 	}
 	report.Name = p.name()
-	report.Rules = len(p.list(newRuleTable(p, compiled)))
+	report.Rules = len(list(p.directives, rule))
 	return report
 }
 

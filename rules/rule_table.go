@@ -1,10 +1,7 @@
 package rules
 
 import (
-	"fmt"
 	"path"
-	"strconv"
-	"strings"
 
 	"github.com/corazawaf/coraza/v3/types"
 
@@ -16,17 +13,16 @@ import (
 type ruleTable struct {
 	infos    map[int]*RuleInfo
 	blocking map[int]bool // rules that a WAF in the request path would block on
+	quiet    map[int]bool // rules whose text keeps them from logging
 }
-
-const defaultPhase = 2
 
 // newRuleTable reads what the text says of the rules, and from the compiled rules what directives that update rules can change.
 func newRuleTable(p *program, compiled *corazalink.WAF) *ruleTable {
-	t := &ruleTable{infos: map[int]*RuleInfo{}, blocking: map[int]bool{}}
+	t := &ruleTable{infos: map[int]*RuleInfo{}, blocking: map[int]bool{}, quiet: map[int]bool{}}
 	quiet := map[int]bool{} // whether rules of a phase log nothing unless they say so
 	var starter *RuleInfo   // of the chain that the next rule continues
 	for _, d := range p.directives {
-		if !isRule(&d) {
+		if !d.IsRule() {
 			t.readLogging(&d, quiet)
 			continue
 		}
@@ -36,7 +32,7 @@ func newRuleTable(p *program, compiled *corazalink.WAF) *ruleTable {
 		}
 		if starter == nil {
 			starter = t.add(&r)
-			starter.quiet = isQuiet(r.Actions, quiet[phaseOf(r.Actions)])
+			t.quiet[starter.ID] = isQuiet(r.Actions, quiet[seclang.PhaseOf(r.Actions)])
 		}
 		starter.chain = append(starter.chain, test{r.Operator.Name, writtenArgument(&r.Operator)})
 		if !r.Chained() {
@@ -56,15 +52,15 @@ func (t *ruleTable) readLogging(d *seclang.Directive, quiet map[int]bool) {
 	case len(words) == 0:
 	case d.Is("SecDefaultAction"):
 		actions := seclang.ParseActions(words[0])
-		quiet[phaseOf(actions)] = isQuiet(actions, false)
+		quiet[seclang.PhaseOf(actions)] = isQuiet(actions, false)
 	case d.Is("SecRuleUpdateActionById"):
-		low, high, err := idRange(words[0])
+		low, high, err := seclang.ParseIDs(words[0])
 		if err != nil {
 			return
 		}
-		for id, info := range t.infos {
+		for id := range t.infos {
 			if low <= id && id <= high {
-				info.quiet = isQuiet(seclang.ParseActions(words[len(words)-1]), info.quiet)
+				t.quiet[id] = isQuiet(seclang.ParseActions(words[len(words)-1]), t.quiet[id])
 			}
 		}
 	}
@@ -86,21 +82,21 @@ func (t *ruleTable) update(r *corazalink.Rule) {
 	if info == nil {
 		return // a marker
 	}
-	info.Phase, info.Severity, info.Tags = r.Phase, r.Severity, r.Tags
+	info.Phase, info.Severity, info.Tags = r.Phase, Severity(r.Severity), r.Tags
 	t.blocking[r.ID] = blocks(r.Disruptive())
 	if len(r.Links) > 0 {
 		info.Message = r.Links[0].Message
 	}
 	hasSeverity := r.Severity != types.RuleSeverityUnset
-	info.logs = r.Log || !info.quiet // a rule that says nothing of it logs, as in ModSecurity; Coraza wants the action
+	info.logs = r.Log || !t.quiet[r.ID] // a rule that says nothing of it logs, as in ModSecurity; Coraza wants the action
 	tells := info.logs && info.Message != ""
 	info.detects = !isOfCRS(r.ID) && (hasSeverity || t.blocking[r.ID] || tells)
 	switch {
 	case hasSeverity:
 	case t.blocking[r.ID]:
-		info.Severity = types.RuleSeverityCritical
+		info.Severity = SeverityCritical
 	case info.detects:
-		info.Severity = types.RuleSeverityNotice
+		info.Severity = SeverityNotice
 	}
 }
 
@@ -110,19 +106,12 @@ func (t *ruleTable) add(r *seclang.Rule) *RuleInfo {
 	maturity, _ := r.Action("maturity")
 	accuracy, _ := r.Action("accuracy")
 	info := &RuleInfo{
-		ID: r.ID(), File: path.Base(r.File), Line: r.Line, Severity: types.RuleSeverityUnset,
+		ID: r.ID(), File: path.Base(r.File), Line: r.Line, Severity: SeverityUnset,
 		Version: version, Revision: revision, Maturity: maturity, Accuracy: accuracy,
 	}
 	t.infos[info.ID] = info
 	return info
 }
-
-// isDetection reports whether a rule says something of the traffic: it has a severity, blocks, or logs a message, and does not only set
-// things up or sum up. One without a severity counts as critical when it blocks, else as a notice.
-func (t *RuleInfo) isDetection() bool { return t.detects }
-
-// wording returns what is said of matches of a rule that has no message.
-func (t *RuleInfo) wording() string { return fmt.Sprintf("Rule %d matched", t.ID) }
 
 // isOfCRS reports whether a rule is one with which the Core Rule Set sets things up or sums up.
 func isOfCRS(id int) bool {
@@ -131,26 +120,4 @@ func isOfCRS(id int) bool {
 
 func blocks(action string) bool {
 	return action == "deny" || action == "drop" || action == "redirect" || action == "proxy"
-}
-
-func phaseOf(actions []seclang.Action) int {
-	phase := defaultPhase
-	for _, a := range actions {
-		if a.Name != "phase" {
-			continue
-		}
-		switch value := strings.ToLower(a.Value); value {
-		case "request":
-			phase = 2
-		case "response":
-			phase = 4
-		case "logging":
-			phase = 5
-		default:
-			if n, err := strconv.Atoi(value); err == nil {
-				phase = n
-			}
-		}
-	}
-	return phase
 }

@@ -16,8 +16,7 @@ type Set struct {
 	name     string
 	warnings []string
 	speed    speed
-	profile  *profile // where the time goes, nil when nobody wants to know
-	users    int      // guarded by registry.mu
+	users    int // guarded by registry.mu
 
 	textsOnce sync.Once
 	textsByID map[int]string // of the rules, made when one is explained
@@ -35,30 +34,24 @@ var compiling sync.Mutex
 
 // Open reads and compiles the rules of a configuration, or shares the set that has the same content. The error joins all
 // problems, each with file and line. Every set must be closed by each of its openers.
-func Open(c Config) (*Set, error) { return readProgram(c).compiled(c) }
+func Open(c Config) (*Set, error) { return compiled(readProgram(c, NewVocabulary()), c, false) }
 
-// compiled is Open of rules that were read.
-func (p *program) compiled(c Config) (*Set, error) {
+// compiled is Open of rules that were read. Records that flow meanwhile come first when the rules are in use.
+func compiled(p *program, c Config, inUse bool) (*Set, error) {
 	key := p.identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize, c.Profile)
-	if s := p.shared(key); s != nil {
+	if s := shareOpen(p, key); s != nil {
 		return s, nil
 	}
 	compiling.Lock()
 	defer compiling.Unlock()
-	if s := p.shared(key); s != nil {
+	if s := shareOpen(p, key); s != nil {
 		return s, nil
 	}
-	if c.Profile {
-		p.profile = &profile{}
-	}
-	e, err := newEngine(p, &c)
+	e, err := newEngine(p, Options{Strict: c.Strict, Prefilter: c.Gate, Profile: c.Profile, Yield: inUse})
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{id: p.identity(), key: key, name: p.name(), warnings: p.warnings, users: 1, profile: p.profile}
-	if s.profile != nil {
-		s.profile.rules.Clear() // of the plain transaction from which the gate has learned
-	}
+	s := &Set{id: p.identity(), key: key, name: p.name(), warnings: p.warnings, users: 1}
 	s.engines.start(p, c, e)
 	s.startCache(c.CacheSize)
 	registry.mu.Lock()
@@ -67,8 +60,8 @@ func (p *program) compiled(c Config) (*Set, error) {
 	return s, nil
 }
 
-// shared returns the open set of a key, opened once more; nil when there is none, or the program has problems.
-func (p *program) shared(key string) *Set {
+// shareOpen returns the open set of a key, opened once more; nil when there is none, or the program has problems.
+func shareOpen(p *program, key string) *Set {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	s := registry.sets[key]

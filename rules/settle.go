@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
-
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -56,7 +54,7 @@ func (p *program) settleDefaults(all []unit) {
 		r := seclang.Rule{Directive: u.directives[0], Actions: seclang.ParseActions(unquoted(u.directives[0].Args))}
 		r.Directive = r.WithoutActions(func(a seclang.Action) bool { return a.Name == "t" && a.Value == "none" })
 		u.directives[0] = r.WithCompleteSetvars()
-		phase := phaseOf(r.Actions)
+		phase := seclang.PhaseOf(r.Actions)
 		earlier, found := first[phase]
 		switch {
 		case !found:
@@ -87,11 +85,11 @@ func (p *program) settleRule(u *unit) {
 // not exist.
 func (p *program) settleTargets(u *unit, i int) {
 	for _, t := range u.rules[i].Targets {
-		switch _, err := corazavariables.Parse(t.Variable); {
+		switch _, known := p.vocabulary.Variable(t.Variable); {
 		case slices.Contains(collections, strings.ToLower(t.Variable)):
 			p.leave(u, t.Variable+": "+noCollections)
 			return
-		case err != nil:
+		case !known:
 			p.reject(u, fmt.Errorf("unknown variable %s", t.Variable))
 			return
 		}
@@ -104,7 +102,7 @@ func (p *program) settleOperator(u *unit, i int) {
 	}
 	r := &u.rules[i]
 	name := strings.ToLower(r.Operator.Name)
-	spelled, known := operators[name]
+	spelled, known := p.vocabulary.Operators[name]
 	switch {
 	case known && spelled != r.Operator.Name:
 		u.rewrite(i, r.WithOperator(spelled))

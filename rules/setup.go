@@ -62,7 +62,7 @@ func skippable(all []unit) []bool {
 	for i := range all {
 		for j := range all[i].rules {
 			r := &all[i].rules[j]
-			phase := phaseOf(all[i].rules[0].Actions)
+			phase := seclang.PhaseOf(all[i].rules[0].Actions)
 			if marker, skips := r.Action("skipafter"); skips {
 				end := slices.IndexFunc(all[i+1:], func(u unit) bool { return u.isMarker(marker) })
 				markSkipped(all[i+1:], found[i+1:], phase, end)
@@ -82,7 +82,7 @@ func markSkipped(all []unit, found []bool, phase, end int) {
 		end = len(all)
 	}
 	for i := range all[:end] {
-		if all[i].id() != 0 && phaseOf(all[i].rules[0].Actions) == phase {
+		if all[i].id() != 0 && seclang.PhaseOf(all[i].rules[0].Actions) == phase {
 			found[i] = true
 		}
 	}
@@ -94,7 +94,7 @@ func nthRule(all []unit, phase, n int) int {
 		if n <= 0 {
 			return i
 		}
-		if all[i].id() != 0 && phaseOf(all[i].rules[0].Actions) == phase {
+		if all[i].id() != 0 && seclang.PhaseOf(all[i].rules[0].Actions) == phase {
 			n--
 		}
 	}

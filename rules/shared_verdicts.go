@@ -1,27 +1,21 @@
 package rules
 
-import "slices"
+// passed is the verdict on transactions that are not blocked, and of which nobody asked what matches.
+var passed = &Verdict{}
 
-// passVerdict is that of transactions that are not blocked, and of which nobody asked what matches.
-var passVerdict Verdict
-
-// matchVerdict stands for verdicts with matches that are remembered for single clients.
-var matchVerdict Verdict
-
-// cleanVerdicts are those of transactions on which no rule matches that can alert, by the parts of which rules did not see everything.
-var cleanVerdicts [1 << len(partialNames)]Verdict
-
-// sharedVerdicts are all verdicts that many transactions share.
-var sharedVerdicts = func() (all [2 + len(cleanVerdicts)]*Verdict) {
-	all[0], all[1] = &passVerdict, &matchVerdict
-	for p := range cleanVerdicts {
-		cleanVerdicts[p].Partial = Partial(p)
-		all[2+p] = &cleanVerdicts[p]
+// clean are the verdicts on transactions on which no rule matches that can alert, by the parts of which rules did not see everything.
+var clean = func() (all [1 << len(partialNames)]*Verdict) {
+	for p := range all {
+		all[p] = &Verdict{Partial: Partial(p)}
 	}
 	return all
 }()
 
-func (v *Verdict) isShared() bool { return slices.Contains(sharedVerdicts[:], v) }
+// PassVerdict returns the verdict on all transactions that are not blocked, and of which nobody asked what matches.
+func PassVerdict() *Verdict { return passed }
 
-// cleanAsFarAs returns the verdict on a transaction on which no rule matches, of which some parts may be unseen.
-func cleanAsFarAs(p Partial) *Verdict { return &cleanVerdicts[p] }
+// CleanVerdict returns the verdict on all transactions on which no rule matches, of which some parts may be unseen.
+func CleanVerdict(unseen Partial) *Verdict { return clean[unseen] }
+
+// SharedVerdicts returns all verdicts that many transactions share.
+func SharedVerdicts() []*Verdict { return append([]*Verdict{passed}, clean[:]...) }

@@ -11,7 +11,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"time"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 
@@ -43,11 +42,8 @@ type program struct {
 	rejected []rejection // rules that cannot be used: they refuse the rule set or, without rules_strict, are left out
 	skipped  int         // rules that are in the text and not in the program
 
-	profile  *profile // collects times of the rules, unless nil
-	yields   bool     // records flow while it is compiled, and come first
-	yielded  time.Time
-	compiles bool // every rule was compiled apart
-	crs3     bool // the rules are those of CRS 3, which has other names for some variables
+	vocabulary Vocabulary
+	crs3       bool // the rules are those of CRS 3, which has other names for some variables
 }
 
 // readFile is what is known of a file of rules that was read.
@@ -56,9 +52,9 @@ type readFile struct {
 	order int    // counts the files in the order of their reading
 }
 
-// readProgram reads everything that a configuration names. All problems are collected in the program.
-func readProgram(c Config) *program {
-	p := &program{data: map[string][]byte{}, read: map[string]readFile{}, files: files{seen: traces{}}}
+// readProgram reads everything that a configuration names, in words that the engine knows. All problems are collected in the program.
+func readProgram(c Config, v Vocabulary) *program {
+	p := &program{vocabulary: v, data: map[string][]byte{}, read: map[string]readFile{}, files: files{seen: traces{}}}
 	p.addText(engineFile, engineText)
 	for _, source := range c.Sources {
 		p.addSource(source)
@@ -122,6 +118,13 @@ func (p *program) identity() string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// dataHash returns a hash over the data files.
+func (p *program) dataHash() string {
+	h := sha256.New()
+	p.hashData(h)
+	return hex.EncodeToString(h.Sum(nil))[:16]
+}
+
 // hashData writes the names and contents of the data files to a hash.
 func (p *program) hashData(h hash.Hash) {
 	for _, name := range slices.Sorted(maps.Keys(p.data)) {
@@ -142,4 +145,27 @@ func (p *program) name() string {
 		return "sha256:" + p.identity()[:12]
 	}
 	return strings.Join(signatures, " ")
+}
+
+// without returns the program with rules removed from it; it shares everything else.
+func (p *program) without(ids []int) *program {
+	reduced := *p
+	reduced.directives = slices.Clone(p.directives)
+	for _, id := range ids {
+		reduced.addText("field map", fmt.Sprintf("SecRuleRemoveById %d", id))
+	}
+	return &reduced
+}
+
+// settings returns the arguments of the directives that are no rules, by name in the order in which the rules have them.
+// What is removed shows as rules that are not there.
+func (p *program) settings() map[string][]string {
+	all := map[string][]string{}
+	for i := range p.directives {
+		d := &p.directives[i]
+		if !d.IsRule() && !d.Is("SecMarker") && !strings.HasPrefix(strings.ToLower(d.Name), "secruleremoveby") {
+			all[d.Name] = append(all[d.Name], d.Args)
+		}
+	}
+	return all
 }

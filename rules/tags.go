@@ -2,6 +2,7 @@ package rules
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,4 +28,18 @@ func (t *RuleInfo) Category() string {
 // Response reports whether a rule looks at the response: it runs when that is there, or is tagged as one that finds leaked data.
 func (t *RuleInfo) Response() bool {
 	return t.Phase == 3 || t.Phase == 4 || t.Category() == "disclosure"
+}
+
+const paranoiaTag = "paranoia-level/"
+
+// Paranoia returns the CRS paranoia level from which a rule runs, 0 when it does not say.
+func (t *RuleInfo) Paranoia() int {
+	for _, tag := range t.Tags {
+		if level, found := strings.CutPrefix(tag, paranoiaTag); found {
+			if n, err := strconv.Atoi(level); err == nil {
+				return n
+			}
+		}
+	}
+	return 0
 }

@@ -64,6 +64,22 @@ func (t *Transaction) Header(name string) (value string, found bool) {
 	return "", false
 }
 
+// unjudged returns the unknown parts of a transaction that rules could judge wrongly: no rule judges a response or the end of
+// a body that is not there.
+func (t *Transaction) unjudged() Parts {
+	unknown := t.Unknown
+	if unknown&PartRequest != 0 {
+		return unknown
+	}
+	if !t.HasResponse {
+		unknown &^= PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd
+	}
+	if t.RequestBody == "" && !t.RequestCut {
+		unknown &^= PartBodyEnd
+	}
+	return unknown
+}
+
 func equalFold(a, b string) bool {
 	if len(a) != len(b) {
 		return false

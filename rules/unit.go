@@ -16,9 +16,7 @@ type unit struct {
 
 func (u *unit) place() string { return u.directives[0].Place() }
 
-func (u *unit) isRule() bool { return isRule(&u.directives[0]) }
-
-func isRule(d *seclang.Directive) bool { return d.Is("SecRule") || d.Is("SecAction") }
+func (u *unit) isRule() bool { return u.directives[0].IsRule() }
 
 // id returns the rule's id, 0 when it has none.
 func (u *unit) id() int {
@@ -42,12 +40,12 @@ func (p *program) units() (all []unit) {
 		u := unit{}
 		for open := true; open && i < len(p.directives); i++ {
 			d := p.directives[i]
-			if len(u.directives) > 0 && !isRule(&d) {
+			if len(u.directives) > 0 && !d.IsRule() {
 				break
 			}
 			u.directives = append(u.directives, d)
 			open = false
-			if !isRule(&d) {
+			if !d.IsRule() {
 				continue
 			}
 			if r, err := seclang.ParseRule(d); err == nil {
@@ -91,6 +89,18 @@ func (p *program) rejections() (all []error) {
 	return all
 }
 
+// settleRejected has rejected rules refuse the rule set or, when it is not strict, leaves them out with a warning.
+func (p *program) settleRejected(strict bool) {
+	if strict {
+		p.problems = append(p.problems, p.rejections()...)
+	} else {
+		for _, err := range p.rejections() {
+			p.warnings = append(p.warnings, err.Error()+"; left out")
+		}
+	}
+	p.rejected = nil
+}
+
 // leave takes a unit out of the program with a warning.
 func (p *program) leave(u *unit, consequence string) {
 	p.warnings = append(p.warnings, fmt.Sprintf("%s: %s left out: %s", u.place(), u.name(), consequence))
@@ -102,4 +112,15 @@ func (p *program) drop(u *unit) {
 		p.skipped++
 	}
 	u.directives = nil
+}
+
+// places returns a function that tells file and line of a rule.
+func (p *program) places() func(id int) string {
+	byID := map[int]string{}
+	for _, u := range p.units() {
+		if id := u.id(); id != 0 {
+			byID[id] = u.place()
+		}
+	}
+	return func(id int) string { return byID[id] }
 }

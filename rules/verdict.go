@@ -1,9 +1,8 @@
 package rules
 
 import (
+	"fmt"
 	"strings"
-
-	"github.com/corazawaf/coraza/v3/types"
 )
 
 // Verdict is what the rules say of one transaction. It is immutable and shares no memory with the transaction.
@@ -40,7 +39,7 @@ type RuleInfo struct {
 	File     string
 	Line     int
 	Phase    int
-	Severity types.RuleSeverity
+	Severity Severity
 	Message  string // msg, its variables as they are written
 	Version  string
 	Revision string
@@ -49,23 +48,26 @@ type RuleInfo struct {
 	Tags     []string
 	chain    []test
 	detects  bool
-	quiet    bool // the text keeps it from logging
 	logs     bool
 }
+
+// isDetection reports whether a rule says something of the traffic: it has a severity, blocks, or logs a message, and does not only set
+// things up or sum up. One without a severity counts as critical when it blocks, else as a notice.
+func (t *RuleInfo) isDetection() bool { return t.detects }
+
+// wording returns what is said of matches of a rule that has no message.
+func (t *RuleInfo) wording() string { return fmt.Sprintf("Rule %d matched", t.ID) }
 
 // test is the operator of one rule of a chain.
 type test struct{ name, argument string }
 
 // Severity returns the severity in ModSecurity's numbers, 0 emergency to 7 debug.
-func (m *Match) Severity() int { return m.Rule.Severity.Int() }
+func (m *Match) Severity() int { return int(m.Rule.Severity) }
 
 // Notice returns a match that stands for no rule.
 func Notice(severity int, message string) Match {
-	return Match{Rule: &RuleInfo{Severity: types.RuleSeverity(severity)}, Message: message}
+	return Match{Rule: &RuleInfo{Severity: Severity(severity)}, Message: message}
 }
-
-// SeverityName returns the name of a severity in ModSecurity's numbers, for instance critical for 2.
-func SeverityName(number int) string { return types.RuleSeverity(number).String() }
 
 // Clean reports whether no detection rule matched.
 func (v *Verdict) Clean() bool { return len(v.Matches) == 0 && !v.Blocked }

@@ -7,20 +7,10 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
-// operators are the names of the operators that can be compiled, as Coraza spells them, by their lower case.
-var operators = byLower(
-	"beginsWith", "contains", "detectSQLi", "detectXSS", "endsWith", "eq", "ge", "gt", "ipMatch", "ipMatchFromDataset",
-	"ipMatchFromFile", "ipMatchF", "le", "lt", "noMatch", "pm", "pmFromDataset", "pmFromFile", "pmf", "restpath", "rx", "streq",
-	"strmatch", "unconditionalMatch", "validateByteRange", "validateNid", "validateSchema", "validateUrlEncoding",
-	"validateUtf8Encoding", "within",
-)
-
-func byLower(names ...string) map[string]string {
-	table := make(map[string]string, len(names))
-	for _, name := range names {
-		table[strings.ToLower(name)] = name
-	}
-	return table
+// Vocabulary is what the engine knows of SecLang beyond its grammar.
+type Vocabulary struct {
+	Operators map[string]string // operators that it compiles, as it spells them, by their lower case
+	Variable  func(name string) (hasKeys, known bool)
 }
 
 // pointless are operators that say nothing of a log record: a rule with one is left out, with what that means.

@@ -22,6 +22,9 @@ type Directive struct {
 // Is reports whether the directive has a name; case is ignored as SecLang does.
 func (d *Directive) Is(name string) bool { return strings.EqualFold(d.Name, name) }
 
+// IsRule reports whether the directive is a rule.
+func (d *Directive) IsRule() bool { return d.Is("SecRule") || d.Is("SecAction") }
+
 // Place returns "file:line".
 func (d *Directive) Place() string { return fmt.Sprintf("%s:%d", d.File, d.Line) }
 
