@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bufio"
+	_ "embed"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -60,47 +61,10 @@ Include /etc/nginx/modsec/rules/*.conf
 IncludeOptional /etc/nginx/modsec/custom/*.conf
 `
 
-const oldStyle = `SecRuleEngine On
-SecRequestBodyAccess	On
-SecRule REQUEST_HEADERS:Content-Type "^(?:application(?:/soap\+|/)|text/)xml" \
-     "id:'200000',phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
-SecRule REQUEST_HEADERS:Content-Type '^application/json' id:'200001',phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON
-SecRequestBodyLimit 13107200
-SecRequestBodyNoFilesLimit 131072
-SecRequestBodyInMemoryLimit 131072
-SecRequestBodyLimitAction Reject
-SecRequestBodyJsonDepthLimit 1024
-SecRule	REQBODY_ERROR	"!@eq 0"	\
-	"id:'200002', phase:2,t:none,log,deny,status:400,	\
-	msg:'Failed to parse request body.',logdata:'%{reqbody_error_msg}',severity:2"
-SecRule MULTIPART_STRICT_ERROR "!@eq 0" \
-"id:'200003',phase:2,t:none,log,deny,status:400, \
-msg:'Multipart request body failed strict validation: \
-PE %{REQBODY_PROCESSOR_ERROR}'"
-SecRule MULTIPART_UNMATCHED_BOUNDARY "!@eq 0" \
-"id:'200004',phase:2,t:none,log,deny,msg:'Multipart parser detected a possible unmatched boundary.'"
-SecPcreMatchLimit 1000
-SecPcreMatchLimitRecursion 1000
-SecRule TX:/^MSC_/ "!@streq 0" \
-        "id:'200005',phase:2,t:none,deny,msg:'ModSecurity internal error flagged: %{MATCHED_VAR_NAME}'"
-SecResponseBodyAccess On
-SecResponseBodyMimeType text/plain text/html text/xml
-SecResponseBodyLimit 524288
-SecResponseBodyLimitAction ProcessPartial
-SecTmpDir /tmp/
-SecDataDir /tmp/
-SecDebugLog /opt/modsecurity/var/log/debug.log
-SecDebugLogLevel 3
-SecAuditEngine RelevantOnly
-SecAuditLogRelevantStatus "^(?:5|4(?!04))"
-SecAuditLogParts ABIJDEFHZ
-SecAuditLogType Serial
-SecAuditLog /var/log/modsec_audit.log
-SecArgumentSeparator &
-SecCookieFormat 0
-SecUnicodeMapFile unicode.mapping 20127
-SecStatusEngine On
-`
+// oldStyle is a configuration of the engine in an old style.
+//
+//go:embed testdata/modsecurity.conf
+var oldStyle string
 
 func config(t *testing.T, settings setting.Map) Config {
 	t.Helper()

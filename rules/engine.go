@@ -89,6 +89,25 @@ func (e *engine) alerting(id int) *RuleInfo {
 // rule returns what is known of a rule, nil when there is none with this id.
 func (e *engine) rule(id int) *RuleInfo { return e.table.infos[id] }
 
+// Reads returns what the rules look at, nil when that is not known.
+func (e *engine) Reads() *gate.Reads {
+	if e.gate == nil {
+		return nil
+	}
+	return e.gate.Reads()
+}
+
+// Report returns how every rule that can alert is prefiltered, nothing when there is no prefilter.
+func (e *engine) Report() []gate.Rule {
+	if e.gate == nil {
+		return nil
+	}
+	return e.gate.Report()
+}
+
+// Unfiltered returns why the engine evaluates every transaction, "" when the prefilter decides which.
+func (e *engine) Unfiltered() string { return e.ungated }
+
 // rules returns the number of compiled rules.
 func (e *engine) rules() int {
 	if counter, can := e.waf.(experimental.WAFWithRules); can {

@@ -92,7 +92,7 @@ func (es *engines) add(unknown Parts) (*engine, error) {
 // Prepare readies a set for taking the place of another: it has to inspect a plain transaction, and makes the forms of the
 // rules that the other has needed so far, so that no record has to wait for them.
 func (s *Set) Prepare(like *Set) error {
-	if _, err := s.Inspect(&plain); err != nil {
+	if _, err := s.Inspect(PlainTransaction()); err != nil {
 		return err
 	}
 	for unknown := range *like.engines.byParts.Load() {

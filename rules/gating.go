@@ -34,6 +34,12 @@ var plain = Transaction{
 	ResponseHeaders: []Header{{Name: "Content-Type", Value: "text/html"}}, ResponseBody: "<p>ok</p>",
 }
 
+// PlainTransaction returns a request and response as every rule set lets them pass.
+func PlainTransaction() *Transaction {
+	t := plain
+	return &t
+}
+
 // newGate derives the gate of a compiled program. The error says why the engine evaluates every transaction.
 func newGate(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTable) (g *gated, err error) {
 	defer func() {

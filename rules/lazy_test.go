@@ -1,14 +1,23 @@
 package rules
 
 import (
+	"os"
+	"path/filepath"
 	"runtime"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
+
+// compiledOf returns the engine of a configuration, without a prefilter.
+func compiledOf(t *testing.T, c Config) *engine {
+	t.Helper()
+	e, err := newEngine(readProgram(c, NewVocabulary()), Options{Strict: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.close()) })
+	return e
+}
 
 // sharedOperators returns how many operators are made.
 func sharedOperators() int {
@@ -35,18 +44,17 @@ func usersOf(m *madeOperator) (n int) {
 
 func TestOperatorsAreMadeWithTheirFirstValueAndShared(t *testing.T) {
 	const expression = "lazy[0-9]+value"
-	rule := func(id string) setting.Map {
-		return setting.Map{"rules": "", "gate": "off", "cache_size": "0", "rule_packs": "off",
-			"directives": "SecRule ARGS \"@rx " + expression + "\" \"id:" + id + ",phase:2,deny\""}
+	compile := func(id string) *engine {
+		return compiledOf(t, Config{Directives: "SecRule ARGS \"@rx " + expression + "\" \"id:" + id + ",phase:2,deny\""})
 	}
-	one, two := open(t, rule("1")), open(t, rule("2"))
+	one, two := compile("1"), compile("2")
 	require.Nil(t, made(t, expression))
 
 	attack := sample()
 	attack.URI = "/?a=lazy7value"
 	before := MakingTime()
-	for _, set := range []*Set{one, two} {
-		v, err := set.Inspect(attack)
+	for _, e := range []*engine{one, two} {
+		v, err := e.inspect(attack)
 		require.NoError(t, err)
 		require.True(t, v.Blocked)
 	}
@@ -55,14 +63,14 @@ func TestOperatorsAreMadeWithTheirFirstValueAndShared(t *testing.T) {
 
 	coolDown()
 	require.Eventually(t, func() bool { runtime.GC(); return sharedOperators() == 0 }, 10*time.Second, time.Millisecond)
-	v, err := one.Inspect(attack)
+	v, err := one.inspect(attack)
 	require.NoError(t, err)
 	require.True(t, v.Blocked)
 	require.NotNil(t, made(t, expression))
 }
 
 func TestLoadedRulesKeepNoOperatorThatNoTrafficNeeds(t *testing.T) {
-	open(t, nil)
+	compiledOf(t, config(t, nil))
 	require.Eventually(t, func() bool { runtime.GC(); return sharedOperators() == 0 }, 10*time.Second, time.Millisecond)
 }
 
@@ -71,10 +79,12 @@ func TestWordListsAreToldApartByTheirText(t *testing.T) {
 	attack := sample()
 	attack.URI = "/?a=second"
 	for words, blocked := range map[string]bool{"first": false, "second": true} {
-		write(t, dir, map[string]string{
+		for name, text := range map[string]string{
 			"main.conf": "SecRuleEngine On\nSecRule ARGS \"@pmFromFile words.data\" \"id:1,phase:2,deny\"\n", "words.data": words + "\n",
-		})
-		v, err := open(t, setting.Map{"rules": dir + "/main.conf", "rule_packs": "off"}).Inspect(attack)
+		} {
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+		}
+		v, err := compiledOf(t, Config{Sources: []string{dir + "/main.conf"}}).inspect(attack)
 		require.NoError(t, err)
 		require.Equal(t, blocked, v.Blocked, words)
 	}

@@ -102,7 +102,7 @@ func TestOrderOfPlugins(t *testing.T) {
 		var files []string
 		for _, d := range p.directives {
 			name := strings.TrimSuffix(filepath.Base(d.File), ".conf")
-			if d.File != engineFile && (len(files) == 0 || files[len(files)-1] != name) {
+			if d.File != "engine.conf" && (len(files) == 0 || files[len(files)-1] != name) {
 				files = append(files, name)
 			}
 		}

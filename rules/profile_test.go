@@ -98,8 +98,8 @@ func TestProfiledSetsJudgeAsOthersDo(t *testing.T) {
 
 func TestIdleRulesAreSparedOfWhatPasses(t *testing.T) {
 	set := openProfiled(t, setting.Map{"rules": "crs", "cache_size": "0"})
-	tx := plain
-	tx.RequestHeaders = append([]Header{{Name: "Host", Value: "192.0.2.1"}}, plain.RequestHeaders[1:]...)
+	tx := *PlainTransaction()
+	tx.RequestHeaders = append([]Header{{Name: "Host", Value: "192.0.2.1"}}, tx.RequestHeaders[1:]...)
 	for range 3 {
 		verdict, err := set.Inspect(&tx)
 		require.NoError(t, err)

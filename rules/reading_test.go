@@ -25,7 +25,7 @@ import (
 func TestTextReadsAsCorazaCompilesIt(t *testing.T) {
 	for name, settings := range map[string]setting.Map{
 		"the Core Rule Set and the packs": {"blocking_paranoia": "4"},
-		"an old style":                    {"rules": modSecurityDirectory(t), "rules_strict": "off"},
+		"an old style":                    {"rules": "../testdata/modsecurity.conf,crs", "rules_strict": "off"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := &compiler{program: readProgram(config(t, settings), NewVocabulary())}

@@ -59,17 +59,22 @@ var crsDefaults = map[string]bool{"blocking_paranoia_level": true, "inbound_anom
 
 func TestDefaultsAreThoseOfTheRules(t *testing.T) {
 	require.Empty(t, config(t, nil).Setup, "a property that is not given sets nothing")
+	defaults := map[string]string{}
+	for _, p := range Properties() {
+		defaults[p.Name] = p.Default
+	}
 	directives := ""
-	for i, s := range crsSettings {
-		if s.def != "" {
-			directives += asks(i+1, s.variable, s.def)
+	for i, c := range crsCases {
+		if def := defaults[c.property]; def != "" {
+			directives += asks(i+1, c.variable, def)
 		}
 	}
+	require.NotEmpty(t, directives)
 	v, err := open(t, setting.Map{"directives": directives}).Inspect(sample())
 	require.NoError(t, err)
-	for i, s := range crsSettings {
-		if s.def != "" {
-			require.Contains(t, ids(v), i+1, "the default that the documentation has of %s is that of CRS", s.property)
+	for i, c := range crsCases {
+		if defaults[c.property] != "" {
+			require.Contains(t, ids(v), i+1, "the default that the documentation has of %s is that of CRS", c.property)
 		}
 	}
 }
@@ -194,7 +199,7 @@ SecRule REQUEST_FILENAME "@streq /many" "id:4,phase:1,pass,nolog,setvar:tx.max_n
 }
 
 func TestOwnSetupTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
-	example, err := fs.ReadFile(coreruleset.FS, setupFile)
+	example, err := fs.ReadFile(coreruleset.FS, "@crs-setup.conf.example")
 	require.NoError(t, err)
 	selfContained := strings.ReplaceAll(string(example), ",log,auditlog,pass\"", ",log,auditlog,deny,status:403\"")
 	require.NotEqual(t, string(example), selfContained)
@@ -219,7 +224,7 @@ func TestOwnSetupTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
 		})
 	}
 	_, err = Open(config(t, setting.Map{"rules": "crs," + ownFile(t, string(example))}))
-	require.ErrorContains(t, err, "rule 900990: the id is taken by the rule at "+setupFile, "CRS has read its settings before")
+	require.ErrorContains(t, err, "rule 900990: the id is taken by the rule at "+"@crs-setup.conf.example", "CRS has read its settings before")
 }
 
 const always7 = `SecAction "id:900110,phase:1,pass,t:none,nolog,setvar:tx.inbound_anomaly_score_threshold=7"` + "\n"

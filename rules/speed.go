@@ -8,7 +8,7 @@ import (
 
 // startCache makes the verdict cache, if the rules allow one and it is given memory.
 func (s *Set) startCache(size int64) {
-	if g := s.engines.whole.gate; size > 0 && g != nil && g.Reads().Volatile == "" {
+	if r := s.engines.whole.Reads(); size > 0 && r != nil && r.Volatile == "" {
 		s.cache = newCache(size)
 	}
 }
@@ -16,13 +16,13 @@ func (s *Set) startCache(size int64) {
 // Notes tell what makes inspection slow: that there is no gate or no verdict cache, and why.
 func (s *Set) Notes() []string {
 	var notes []string
-	if why := s.engines.whole.ungated; why != "" {
+	if why := s.engines.whole.Unfiltered(); why != "" {
 		notes = append(notes, "every transaction runs all rules: "+why)
 	}
-	if g := s.engines.whole.gate; s.cache == nil && s.engines.config.CacheSize > 0 {
+	if r := s.engines.whole.Reads(); s.cache == nil && s.engines.config.CacheSize > 0 {
 		why := "the rules are not understood"
-		if g != nil {
-			why = g.Reads().Volatile
+		if r != nil {
+			why = r.Volatile
 		}
 		notes = append(notes, "verdicts are not cached: "+why)
 	}
@@ -54,9 +54,4 @@ func (s *Set) Speed() Speed {
 type speed struct{ cached, gated, judged atomic.Uint64 }
 
 // Gates tells of every rule that can alert how the gate proves that it does not match. It is empty when there is no gate.
-func (s *Set) Gates() []gate.Rule {
-	if g := s.engines.whole.gate; g != nil {
-		return g.Report()
-	}
-	return nil
-}
+func (s *Set) Gates() []gate.Rule { return s.engines.whole.Report() }

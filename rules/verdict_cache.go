@@ -8,7 +8,7 @@ func (s *Set) Reads() *gate.Reads {
 	if s.cache == nil {
 		return nil
 	}
-	return s.engines.whole.gate.Reads()
+	return s.engines.whole.Reads()
 }
 
 // Recall returns the verdict that is cached for an identity, nil when there is none, and the key with which to cache one. An identity
