@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -63,7 +64,7 @@ SecRule ARGS "@rx (?<!x)evil" "id:2,phase:2,deny,severity:2"
 `
 
 // givesUp returns a transaction on which the expression of givingUp gives up.
-func givesUp() *Transaction {
+func givesUp() *model.Transaction {
 	tx := sample()
 	tx.URI = "/?q=" + strings.Repeat("a", 80) + "-c"
 	return tx
@@ -135,7 +136,7 @@ func TestTransactionsOnWhichExpressionsGiveUpEnd(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			v, err := set.Inspect(many)
-			if err != nil || v.Partial&PartialRules == 0 {
+			if err != nil || v.Partial&model.PartialRules == 0 {
 				t.Errorf("%v, %v", v, err)
 			}
 		})
@@ -150,47 +151,49 @@ func TestBacktrackingRulesOfTheCoreRuleSet3(t *testing.T) {
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("without Debian's package modsecurity-crs: %v", err)
 	}
-	argument := func(value string) func(*Transaction) { return func(tx *Transaction) { tx.URI = "/?q=" + value } }
-	part := func(head string) func(*Transaction) {
-		return func(tx *Transaction) {
+	argument := func(value string) func(*model.Transaction) {
+		return func(tx *model.Transaction) { tx.URI = "/?q=" + value }
+	}
+	part := func(head string) func(*model.Transaction) {
+		return func(tx *model.Transaction) {
 			tx.Method, tx.RequestBody = "POST", "--b\r\n"+head+"\r\n\r\nx\r\n--b--\r\n"
-			tx.RequestHeaders = append(tx.RequestHeaders, Header{Name: "Content-Type", Value: "multipart/form-data; boundary=b"})
+			tx.RequestHeaders = append(tx.RequestHeaders, model.Header{Name: "Content-Type", Value: "multipart/form-data; boundary=b"})
 		}
 	}
-	accept := func(value string) func(*Transaction) {
-		return func(tx *Transaction) {
-			tx.RequestHeaders = append(tx.RequestHeaders, Header{Name: "Accept", Value: value})
+	accept := func(value string) func(*model.Transaction) {
+		return func(tx *model.Transaction) {
+			tx.RequestHeaders = append(tx.RequestHeaders, model.Header{Name: "Accept", Value: value})
 		}
 	}
-	page := func(body string) func(*Transaction) {
-		return func(tx *Transaction) {
+	page := func(body string) func(*model.Transaction) {
+		return func(tx *model.Transaction) {
 			tx.HasResponse, tx.ResponseStatus, tx.ResponseProtocol, tx.ResponseBody = true, 200, "HTTP/1.1", body
-			tx.ResponseHeaders = []Header{{Name: "Content-Type", Value: "text/html"}}
+			tx.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "text/html"}}
 		}
 	}
 	for _, gate := range []string{"on", "off"} {
 		set := open(t, setting.Map{"rules": "/etc/modsecurity/crs/crs-setup.conf," + dir + "/*.conf", "rule_packs": "off", "blocking_paranoia": "4", "gate": gate})
 		for _, c := range []struct {
 			rule    int
-			yes, no []func(*Transaction)
+			yes, no []func(*model.Transaction)
 		}{
-			{920120, []func(*Transaction){part(`Content-Disposition: form-data; name="a"; filename="x;y=z.php"`), part(`Content-Disposition: form-data; name="a"; filename="it's.txt"`)},
-				[]func(*Transaction){part(`Content-Disposition: form-data; name="a"; filename="caf&eacute;.txt"`), part(`Content-Disposition: form-data; name="a"; filename="plain.txt"`)}},
-			{920600, []func(*Transaction){accept("text/html; charset=utf-7"), accept("text"), accept("text/html;charset=\xff")},
-				[]func(*Transaction){accept("text/html, application/json ; q=0.9"), accept("*/*"), accept(`text/html ; charset = "utf-8"`)}},
-			{942130, []func(*Transaction){argument("1%20or%20'cat'='cat'"), argument("x%20like%20x"), argument("a%20%3C%3E%20b"), argument("Red=rED")},
-				[]func(*Transaction){argument("a%20=%20b"), argument("a%20%3C%3E%20a"), argument("plain")}},
-			{942260, []func(*Transaction){argument("'%20union%20select%20"), argument("'%20%23%23(%20a%20+%20b")}, []func(*Transaction){argument("unions%20and%20selections"), argument("plain")}},
-			{953120, []func(*Transaction){page("<p><?php echo 1;"), page("<?= $x ?>")}, []func(*Transaction){page(`<?xml version="1.0"?><a/>`), page("<p>?</p>")}},
+			{920120, []func(*model.Transaction){part(`Content-Disposition: form-data; name="a"; filename="x;y=z.php"`), part(`Content-Disposition: form-data; name="a"; filename="it's.txt"`)},
+				[]func(*model.Transaction){part(`Content-Disposition: form-data; name="a"; filename="caf&eacute;.txt"`), part(`Content-Disposition: form-data; name="a"; filename="plain.txt"`)}},
+			{920600, []func(*model.Transaction){accept("text/html; charset=utf-7"), accept("text"), accept("text/html;charset=\xff")},
+				[]func(*model.Transaction){accept("text/html, application/json ; q=0.9"), accept("*/*"), accept(`text/html ; charset = "utf-8"`)}},
+			{942130, []func(*model.Transaction){argument("1%20or%20'cat'='cat'"), argument("x%20like%20x"), argument("a%20%3C%3E%20b"), argument("Red=rED")},
+				[]func(*model.Transaction){argument("a%20=%20b"), argument("a%20%3C%3E%20a"), argument("plain")}},
+			{942260, []func(*model.Transaction){argument("'%20union%20select%20"), argument("'%20%23%23(%20a%20+%20b")}, []func(*model.Transaction){argument("unions%20and%20selections"), argument("plain")}},
+			{953120, []func(*model.Transaction){page("<p><?php echo 1;"), page("<?= $x ?>")}, []func(*model.Transaction){page(`<?xml version="1.0"?><a/>`), page("<p>?</p>")}},
 		} {
-			for hit, changes := range map[bool][]func(*Transaction){true: c.yes, false: c.no} {
+			for hit, changes := range map[bool][]func(*model.Transaction){true: c.yes, false: c.no} {
 				for i, change := range changes {
 					tx := sample()
 					tx.URI = "/"
 					change(tx)
 					v, err := set.Inspect(tx)
 					require.NoError(t, err)
-					require.Zero(t, v.Partial&PartialRules)
+					require.Zero(t, v.Partial&model.PartialRules)
 					require.Equal(t, hit, slices.Contains(ids(v), c.rule), "rule %d, %v %d, gate %s: %v", c.rule, hit, i, gate, ids(v))
 				}
 			}

@@ -32,8 +32,8 @@ type Setting struct {
 // Compare tells what is different in a second set.
 func Compare(before, after *Set) Difference {
 	var d Difference
-	old, oldData := byID(before.List()), before.engines.program.dataByRule()
-	data := after.engines.program.dataByRule()
+	old, oldData := byID(before.List()), before.engines.program.DataByRule()
+	data := after.engines.program.DataByRule()
 	for _, rule := range after.List() {
 		was, known := old[rule.ID]
 		delete(old, rule.ID)
@@ -47,7 +47,7 @@ func Compare(before, after *Set) Difference {
 	for _, id := range slices.Sorted(maps.Keys(old)) {
 		d.Removed = append(d.Removed, old[id])
 	}
-	d.Settings = compareSettings(before.engines.program.settings(), after.engines.program.settings())
+	d.Settings = compareSettings(before.engines.program.Settings(), after.engines.program.Settings())
 	return d
 }
 

@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -66,7 +68,7 @@ IncludeOptional /etc/nginx/modsec/custom/*.conf
 //go:embed testdata/modsecurity.conf
 var oldStyle string
 
-func config(t *testing.T, settings setting.Map) Config {
+func config(t *testing.T, settings setting.Map) load.Config {
 	t.Helper()
 	r := setting.NewReader(settings, Properties())
 	c := ReadConfig(r)
@@ -124,7 +126,7 @@ var attacks = []string{
 }
 
 // judged returns attacks, a broken multipart body, a response that leaks, and clean transactions.
-func judged(t *testing.T) (all []*Transaction) {
+func judged(t *testing.T) (all []*model.Transaction) {
 	for _, target := range attacks {
 		attack := sample()
 		attack.URI = target
@@ -132,11 +134,11 @@ func judged(t *testing.T) (all []*Transaction) {
 	}
 	multipart := sample()
 	multipart.Method, multipart.URI, multipart.RequestBody = "POST", "/", "--a\r\nContent-Disposition: form-data; name=x\r\n\r\ny"
-	multipart.RequestHeaders = append(multipart.RequestHeaders, Header{Name: "Content-Type", Value: "multipart/form-data; boundary=b"},
-		Header{Name: "Content-Length", Value: fmt.Sprint(len(multipart.RequestBody))})
+	multipart.RequestHeaders = append(multipart.RequestHeaders, model.Header{Name: "Content-Type", Value: "multipart/form-data; boundary=b"},
+		model.Header{Name: "Content-Length", Value: fmt.Sprint(len(multipart.RequestBody))})
 	leak := sample()
 	leak.URI, leak.HasResponse, leak.ResponseStatus, leak.ResponseProtocol = "/", true, 200, "HTTP/1.1"
-	leak.ResponseHeaders = []Header{{Name: "Content-Type", Value: "text/html"}}
+	leak.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "text/html"}}
 	leak.ResponseBody = "<b>Warning</b>: You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version"
 	all = append(all, multipart, leak)
 	for i := range uint64(100) {
@@ -146,23 +148,23 @@ func judged(t *testing.T) (all []*Transaction) {
 	return all
 }
 
-func fromCorpus(t testing.TB, r *corpus.Record) *Transaction {
+func fromCorpus(t testing.TB, r *corpus.Record) *model.Transaction {
 	t.Helper()
 	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(r.RequestHead)))
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(r.ResponseHead)), request)
 	require.NoError(t, err)
 	response.Body.Close()
-	tx := &Transaction{
+	tx := &model.Transaction{
 		ClientIP: r.SrcIP, ClientPort: r.SrcPort, ServerIP: r.DstIP, ServerPort: r.DstPort, Method: r.Method, URI: r.Target, Protocol: "HTTP/1.1",
-		ServerName: r.Host, RequestHeaders: []Header{{Name: "Host", Value: r.Host}}, RequestBody: r.RequestBody, HasResponse: true, ResponseStatus: r.Status,
+		ServerName: r.Host, RequestHeaders: []model.Header{{Name: "Host", Value: r.Host}}, RequestBody: r.RequestBody, HasResponse: true, ResponseStatus: r.Status,
 		ResponseProtocol: "HTTP/1.1", ResponseBody: r.ResponseBody,
 	}
 	for name, values := range request.Header {
-		tx.RequestHeaders = append(tx.RequestHeaders, Header{Name: name, Value: values[0]})
+		tx.RequestHeaders = append(tx.RequestHeaders, model.Header{Name: name, Value: values[0]})
 	}
 	for name, values := range response.Header {
-		tx.ResponseHeaders = append(tx.ResponseHeaders, Header{Name: name, Value: values[0]})
+		tx.ResponseHeaders = append(tx.ResponseHeaders, model.Header{Name: name, Value: values[0]})
 	}
 	return tx
 }

@@ -5,12 +5,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 func TestRulesDoNotLookAtExcludedTargets(t *testing.T) {
-	attack := func(name string) *Transaction {
-		tx := *PlainTransaction()
+	attack := func(name string) *model.Transaction {
+		tx := *engine.PlainTransaction()
 		tx.URI = "/?" + name + "=1+union+select+password+from+users"
 		return &tx
 	}

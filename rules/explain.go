@@ -1,10 +1,15 @@
 package rules
 
+import (
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+)
+
 // Explain inspects a transaction without gate and cache and keeps what can be known of it.
-func (s *Set) Explain(t *Transaction) (*Explanation, error) {
-	e, err := s.engine(t.unjudged())
+func (s *Set) Explain(t *model.Transaction) (*engine.Explanation, error) {
+	e, err := s.engine(t.Unjudged())
 	if err != nil {
 		return nil, err
 	}
-	return e.explain(t, s.texts)
+	return e.Explain(t, s.texts)
 }

@@ -1,17 +1,21 @@
 package rules
 
-import "github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+import (
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+)
 
 // Inspect finds the verdict of the rules on a transaction, without those rules that need parts that are unknown. A panic
 // inside the engine comes back as an error.
-func (s *Set) Inspect(t *Transaction) (*Verdict, error) { return s.find(t, true) }
+func (s *Set) Inspect(t *model.Transaction) (*model.Verdict, error) { return s.find(t, true) }
 
 // Pass finds out whether a WAF in the request path would have blocked a transaction. It may be faster than Inspect, because
 // the verdict on a transaction that is not blocked need not tell which rules matched.
-func (s *Set) Pass(t *Transaction) (*Verdict, error) { return s.find(t, false) }
+func (s *Set) Pass(t *model.Transaction) (*model.Verdict, error) { return s.find(t, false) }
 
 // find asks the gate, and the engine when the gate cannot tell.
-func (s *Set) find(t *Transaction, matches bool) (*Verdict, error) {
+func (s *Set) find(t *model.Transaction, matches bool) (*model.Verdict, error) {
 	c := s.Case(t, matches)
 	if err := s.Compile(&c); err != nil {
 		return nil, err
@@ -25,8 +29,8 @@ func (s *Set) find(t *Transaction, matches bool) (*Verdict, error) {
 // Case is what is known of a transaction while its verdict is found in steps. It does not refer to the transaction's memory.
 type Case struct {
 	matches bool
-	form    Parts   // that are unknown
-	engine  *engine // nil when it is not compiled yet
+	form    model.Parts    // that are unknown
+	engine  *engine.Engine // nil when it is not compiled yet
 	asked   bool
 	answer  gate.Answer
 	way     Way
@@ -46,8 +50,8 @@ func (c *Case) Asked() bool { return c.asked }
 func (c *Case) Ran() int { return c.ran }
 
 // Case begins finding the verdict on a transaction: that of Inspect when matches are wanted, else that of Pass.
-func (s *Set) Case(t *Transaction, matches bool) Case {
-	form := t.unjudged()
+func (s *Set) Case(t *model.Transaction, matches bool) Case {
+	form := t.Unjudged()
 	return Case{matches: matches, form: form, engine: s.compiled(form)}
 }
 
@@ -64,38 +68,38 @@ func (s *Set) Compile(c *Case) (err error) {
 
 // Gate returns the verdict on the transaction of a compiled case when it is certain without running the rules, nil when it is not.
 // It takes microseconds for a common transaction.
-func (s *Set) Gate(c *Case, t *Transaction) *Verdict {
-	c.asked, c.answer, c.way = true, c.engine.ask(t, c.matches), Gated
-	partial := t.Partial | partialOfCut(c.answer.Cut)
+func (s *Set) Gate(c *Case, t *model.Transaction) *model.Verdict {
+	c.asked, c.answer, c.way = true, c.engine.Ask(t, c.matches), Gated
+	partial := t.Partial | engine.Unread(c.answer.Cut)
 	switch {
 	case c.answer.Clean:
 		s.speed.gated.Add(1)
-		return CleanVerdict(partial)
+		return model.CleanVerdict(partial)
 	case c.answer.Passes && !c.matches && partial == 0:
 		s.speed.gated.Add(1)
-		return PassVerdict()
+		return model.PassVerdict()
 	}
 	return nil
 }
 
 // Judge finds the verdict on the transaction of a compiled case, or one equal to it, by running the rules, unless the gate has not
 // been asked and is certain. It takes milliseconds, and more for a large transaction.
-func (s *Set) Judge(c *Case, t *Transaction) (*Verdict, error) {
+func (s *Set) Judge(c *Case, t *model.Transaction) (*model.Verdict, error) {
 	if !c.asked {
 		if v := s.Gate(c, t); v != nil {
 			return v, nil
 		}
 	}
-	c.way, c.ran = Judged, max(0, c.engine.rules()-len(c.answer.Idle))
+	c.way, c.ran = Judged, max(0, c.engine.Rules()-len(c.answer.Idle))
 	s.speed.judged.Add(1)
-	v, err := c.engine.inspectWithout(c.answer.Idle, t)
+	v, err := c.engine.InspectWithout(c.answer.Idle, t)
 	if err != nil {
 		return nil, err
 	}
 	v.Partial |= t.Partial
 	if v.Clean() {
-		return CleanVerdict(v.Partial), nil
+		return model.CleanVerdict(v.Partial), nil
 	}
-	c.engine.learn(c.answer, v)
+	c.engine.Learn(c.answer, v)
 	return v, nil
 }

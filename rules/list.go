@@ -5,22 +5,23 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
 // Loaded is one rule of a set with what only people want to know of it.
 type Loaded struct {
-	*RuleInfo
+	*model.RuleInfo
 	Message   string // msg, its variables not expanded
 	Text      string // the directive and those chained to it, a line each
 	Detection bool   // says something of the traffic; the others set things up or sum up
 }
 
 // List returns the rules of the set in load order, without those that a directive has removed.
-func (s *Set) List() []Loaded { return list(s.engines.program.directives, s.engines.whole.rule) }
+func (s *Set) List() []Loaded { return list(s.engines.program.Directives, s.engines.whole.Rule) }
 
 // list returns the rules that directives have, of which rule tells what is known.
-func list(directives []seclang.Directive, rule func(id int) *RuleInfo) []Loaded {
+func list(directives []seclang.Directive, rule func(id int) *model.RuleInfo) []Loaded {
 	var list []Loaded
 	chained := false
 	for _, d := range directives {
@@ -54,12 +55,12 @@ func (s *Set) texts() map[int]string {
 	return s.textsByID
 }
 
-func newLoaded(info *RuleInfo, r *seclang.Rule) Loaded {
+func newLoaded(info *model.RuleInfo, r *seclang.Rule) Loaded {
 	message, _ := r.Action("msg")
-	if message == "" && info.isDetection() {
-		message = info.wording()
+	if message == "" && info.Detects {
+		message = info.FallbackMessage()
 	}
-	return Loaded{RuleInfo: info, Message: message, Text: r.Name + " " + r.Args, Detection: info.isDetection()}
+	return Loaded{RuleInfo: info, Message: message, Text: r.Name + " " + r.Args, Detection: info.Detects}
 }
 
 // removedBy returns what a SecRuleRemoveBy directive says of a rule; its reading is Coraza's.

@@ -2,6 +2,9 @@ package rules
 
 import (
 	"fmt"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
 // Report says what loading the rules of a configuration finds.
@@ -16,16 +19,16 @@ type Report struct {
 
 // Check loads the rules of a configuration and reports everything at once. What cannot be used is left out and counted,
 // whatever the configuration says of it, so that the report shows what the rest is worth.
-func Check(c Config) Report {
-	p := readProgram(c, NewVocabulary())
-	rule, err := try(p)
-	report := Report{Warnings: p.warnings, Broken: texts(p.rejections()), Refused: texts(p.problems), Skipped: p.skipped}
+func Check(c load.Config) Report {
+	p := load.Read(c, engine.NewVocabulary())
+	rule, err := engine.Try(p)
+	report := Report{Warnings: p.Warnings, Broken: texts(p.Rejections()), Refused: texts(p.Problems), Skipped: p.Skipped}
 	if err != nil {
 		report.Refused = append(report.Refused, err.Error())
 		return report
 	}
-	report.Name = p.name()
-	report.Rules = len(list(p.directives, rule))
+	report.Name = p.Name()
+	report.Rules = len(list(p.Directives, rule))
 	return report
 }
 

@@ -1,16 +1,22 @@
-// Package rules loads SecLang rules, compiles them into a WAF that is shared by all users of the same rules, and inspects
-// transactions. Coraza is imported here and nowhere else.
+// Package rules is the façade of rule sets: [Open] reads and compiles the rules of a configuration, or shares the set that has the same
+// content, and a [Set] inspects, explains, lists and compares. The work is done below: load reads text, engine and prefilter evaluate,
+// coverage knows which records rules can answer, cache keeps verdicts, and model is the vocabulary of all. Imports run one way, which a test
+// enforces.
 package rules
 
 import (
 	"fmt"
 	"sync"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
 // Set is a compiled rule set. It is shared by all that opened the same rules and safe for concurrent use.
 type Set struct {
 	engines  engines
-	cache    *cache // nil when verdicts are not remembered
+	cache    *cache.Cache // nil when verdicts are not remembered
 	id       string
 	key      string // in the registry
 	name     string
@@ -34,11 +40,13 @@ var compiling sync.Mutex
 
 // Open reads and compiles the rules of a configuration, or shares the set that has the same content. The error joins all
 // problems, each with file and line. Every set must be closed by each of its openers.
-func Open(c Config) (*Set, error) { return compiled(readProgram(c, NewVocabulary()), c, false) }
+func Open(c load.Config) (*Set, error) {
+	return compiled(load.Read(c, engine.NewVocabulary()), c, false)
+}
 
 // compiled is Open of rules that were read. Records that flow meanwhile come first when the rules are in use.
-func compiled(p *program, c Config, inUse bool) (*Set, error) {
-	key := p.identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize, c.Profile)
+func compiled(p *load.Program, c load.Config, inUse bool) (*Set, error) {
+	key := p.Identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize, c.Profile)
 	if s := shareOpen(p, key); s != nil {
 		return s, nil
 	}
@@ -47,11 +55,11 @@ func compiled(p *program, c Config, inUse bool) (*Set, error) {
 	if s := shareOpen(p, key); s != nil {
 		return s, nil
 	}
-	e, err := newEngine(p, Options{Strict: c.Strict, Prefilter: c.Gate, Profile: c.Profile, Yield: inUse})
+	e, err := engine.New(p, engine.Options{Strict: c.Strict, Prefilter: c.Gate, Profile: c.Profile, Yield: inUse})
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{id: p.identity(), key: key, name: p.name(), warnings: p.warnings, users: 1}
+	s := &Set{id: p.Identity(), key: key, name: p.Name(), warnings: p.Warnings, users: 1}
 	s.engines.start(p, c, e)
 	s.startCache(c.CacheSize)
 	registry.mu.Lock()
@@ -61,11 +69,11 @@ func compiled(p *program, c Config, inUse bool) (*Set, error) {
 }
 
 // shareOpen returns the open set of a key, opened once more; nil when there is none, or the program has problems.
-func shareOpen(p *program, key string) *Set {
+func shareOpen(p *load.Program, key string) *Set {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	s := registry.sets[key]
-	if s == nil || len(p.problems) > 0 {
+	if s == nil || len(p.Problems) > 0 {
 		return nil
 	}
 	s.users++
@@ -86,7 +94,7 @@ func (s *Set) Close() error {
 		return nil
 	}
 	if s.cache != nil {
-		s.cache.close()
+		s.cache.Close()
 	}
 	return s.engines.close()
 }
@@ -109,16 +117,16 @@ func (s *Set) ID() string { return s.id }
 func (s *Set) Name() string { return s.name }
 
 // Skipped returns the number of rules that were read and left out.
-func (s *Set) Skipped() int { return s.engines.program.skipped }
+func (s *Set) Skipped() int { return s.engines.program.Skipped }
 
 // Warnings returns what was left out of the rules and why, each with file and line.
 func (s *Set) Warnings() []string { return s.warnings }
 
 // Rules returns the number of compiled rules. Markers, which Coraza counts as rules, are none.
 func (s *Set) Rules() int {
-	n := s.engines.whole.rules()
-	for i := range s.engines.program.directives {
-		if s.engines.program.directives[i].Is("SecMarker") {
+	n := s.engines.whole.Rules()
+	for i := range s.engines.program.Directives {
+		if s.engines.program.Directives[i].Is("SecMarker") {
 			n--
 		}
 	}

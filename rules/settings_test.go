@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -75,11 +76,11 @@ func TestOlderNamesOfSettings(t *testing.T) {
 const attack = "' UNION SELECT password FROM users-- -"
 
 // post is a transaction with an attack in the body of the request and a leak in that of the response.
-func post(mime, body string) *Transaction {
+func post(mime, body string) *model.Transaction {
 	request := sample()
 	request.Method, request.URI, request.RequestBody = "POST", "/", body
-	request.RequestHeaders = append(request.RequestHeaders, Header{Name: "Content-Type", Value: mime},
-		Header{Name: "Content-Length", Value: fmt.Sprint(len(body))})
+	request.RequestHeaders = append(request.RequestHeaders, model.Header{Name: "Content-Type", Value: mime},
+		model.Header{Name: "Content-Length", Value: fmt.Sprint(len(body))})
 	return request
 }
 
@@ -95,15 +96,15 @@ func TestEngineSettingsBoundWhatIsInspected(t *testing.T) {
 	require.NoError(t, os.WriteFile(own, []byte(bodyRules), 0o600))
 	leak := sample()
 	leak.URI, leak.ResponseStatus, leak.ResponseProtocol = "/", 200, "HTTP/1.1"
-	leak.ResponseHeaders = []Header{{Name: "Content-Type", Value: "text/html"}}
+	leak.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "text/html"}}
 	leak.ResponseBody = "<p>You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version</p>"
 	leak.HasResponse = true
 	other := *leak
-	other.ResponseHeaders = []Header{{Name: "Content-Type", Value: "application/problem+json"}}
+	other.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "application/problem+json"}}
 
 	for property, c := range map[string]struct {
 		value         string
-		request       *Transaction
+		request       *model.Transaction
 		rule          int
 		before, after bool // whether the rule matches without and with the property
 	}{

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -170,20 +171,20 @@ SecRule REQUEST_FILENAME "@streq /many" "id:4,phase:1,pass,nolog,setvar:tx.max_n
 		settings["gate"] = gate
 		set := open(t, settings)
 		for name, c := range map[string]struct {
-			edit    func(*Transaction)
+			edit    func(*model.Transaction)
 			rule    int
 			matches bool
 		}{
-			"method of a path":         {func(r *Transaction) { r.Method, r.URI = "PUT", "/api/x" }, 911100, false},
-			"method elsewhere":         {func(r *Transaction) { r.Method, r.URI = "PUT", "/x" }, 911100, true},
-			"no longer allowed there":  {func(r *Transaction) { r.Method, r.URI = "POST", "/api/x" }, 911100, true},
-			"paranoia of a network":    {func(r *Transaction) { r.ClientIP, r.URI = "192.0.2.1", "/?q=%27%20or%20x" }, 942521, true},
-			"paranoia of others":       {func(r *Transaction) { r.URI = "/?q=%27%20or%20x" }, 942521, false},
-			"extension at a host":      {func(r *Transaction) { r.URI = "/a.bak"; r.RequestHeaders[0].Value = "a.files.example" }, 920440, false},
-			"extension elsewhere":      {func(r *Transaction) { r.URI = "/a.bak" }, 920440, true},
-			"arguments of a path":      {func(r *Transaction) { r.URI = "/many?a=1&b=2&c=3" }, 920380, true},
-			"arguments elsewhere":      {func(r *Transaction) { r.URI = "/few?a=1&b=2&c=3" }, 920380, false},
-			"arguments within a limit": {func(r *Transaction) { r.URI = "/many?a=1&b=2" }, 920380, false},
+			"method of a path":         {func(r *model.Transaction) { r.Method, r.URI = "PUT", "/api/x" }, 911100, false},
+			"method elsewhere":         {func(r *model.Transaction) { r.Method, r.URI = "PUT", "/x" }, 911100, true},
+			"no longer allowed there":  {func(r *model.Transaction) { r.Method, r.URI = "POST", "/api/x" }, 911100, true},
+			"paranoia of a network":    {func(r *model.Transaction) { r.ClientIP, r.URI = "192.0.2.1", "/?q=%27%20or%20x" }, 942521, true},
+			"paranoia of others":       {func(r *model.Transaction) { r.URI = "/?q=%27%20or%20x" }, 942521, false},
+			"extension at a host":      {func(r *model.Transaction) { r.URI = "/a.bak"; r.RequestHeaders[0].Value = "a.files.example" }, 920440, false},
+			"extension elsewhere":      {func(r *model.Transaction) { r.URI = "/a.bak" }, 920440, true},
+			"arguments of a path":      {func(r *model.Transaction) { r.URI = "/many?a=1&b=2&c=3" }, 920380, true},
+			"arguments elsewhere":      {func(r *model.Transaction) { r.URI = "/few?a=1&b=2&c=3" }, 920380, false},
+			"arguments within a limit": {func(r *model.Transaction) { r.URI = "/many?a=1&b=2" }, 920380, false},
 		} {
 			request := sample()
 			c.edit(request)

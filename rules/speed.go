@@ -3,13 +3,14 @@ package rules
 import (
 	"sync/atomic"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 )
 
 // startCache makes the verdict cache, if the rules allow one and it is given memory.
 func (s *Set) startCache(size int64) {
 	if r := s.engines.whole.Reads(); size > 0 && r != nil && r.Volatile == "" {
-		s.cache = newCache(size)
+		s.cache = cache.New(size)
 	}
 }
 

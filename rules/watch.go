@@ -2,23 +2,26 @@ package rules
 
 import (
 	"maps"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
 // Watch tells when the rules of a configuration may have changed. It looks at every file that was read, be it of rules or of
 // data, and at the directories in which more of them may come to be; links count as what they lead to, so that the swap of
 // a link, which is how Kubernetes changes a ConfigMap, is a change of all files behind it. It is for one goroutine.
 type Watch struct {
-	config Config
-	seen   traces
+	config load.Config
+	seen   load.Traces
 }
 
 // NewWatch returns a watch that has seen nothing.
-func NewWatch(c Config) *Watch { return &Watch{config: c} }
+func NewWatch(c load.Config) *Watch { return &Watch{config: c} }
 
 // Open is Open of the watch's configuration as its files are now. The watch notes what they look like, also when they make no
 // rule set.
 func (w *Watch) Open() (*Set, error) {
-	p := readProgram(w.config, NewVocabulary())
+	p := load.Read(w.config, engine.NewVocabulary())
 	inUse := w.seen != nil // what is opened again is in use
 	w.seen = p.Seen()
 	return compiled(p, w.config, inUse)
@@ -29,9 +32,9 @@ func (w *Watch) Files() int { return len(w.seen) }
 
 // Changed reports whether something looks different from what it was when Changed or Open last looked.
 func (w *Watch) Changed() bool {
-	now := traces{}
+	now := load.Traces{}
 	for name := range w.seen {
-		now.note(name)
+		now.Note(name)
 	}
 	changed := !maps.Equal(now, w.seen)
 	w.seen = now

@@ -10,6 +10,7 @@ import (
 	"github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
 // processed is an empty transaction of Coraza's whose variables a body processor has filled.
@@ -32,7 +33,7 @@ func (b *bodies) get() (*processed, error) {
 
 // requestBody fills in what the body gives, with the processor that the rules have chosen. It reports false when the engine
 // has to judge.
-func (v *view) requestBody(in *Input, l *limits, forced bool, b *bodies) bool {
+func (v *view) requestBody(in *model.Transaction, l *limits, forced bool, b *bodies) bool {
 	if in.RequestBody == "" || !l.readRequest {
 		return true
 	}

@@ -1,10 +1,15 @@
 package gate
 
-import "github.com/corazawaf/coraza/v3/types/variables"
+import (
+	"github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+)
 
 // scratch is the memory for one transaction.
 type scratch struct {
 	gate       *Gate
+	exempt     *Exempt // rules that do not count for this transaction
 	view       view
 	run        run
 	scanned    forms // of the value that is being scanned
@@ -44,19 +49,26 @@ type Answer struct {
 // Cut tells which parts of a transaction the engine reads only as far as its limits.
 type Cut struct{ Arguments, RequestBody, ResponseBody bool }
 
+// Query says what is asked of a transaction.
+type Query struct {
+	Exempt  *Exempt // rules that the engine omits, nil for none
+	Matches bool    // the engine evaluates the transaction also when it passes
+}
+
 // Ask asks what is certain of a transaction. It allocates nothing when that is much and the request has no body, or that of a
 // form.
-func (g *Gate) Ask(in *Input) Answer {
+func (g *Gate) Ask(in *model.Transaction, q Query) Answer {
 	s := g.scratch.Get().(*scratch)
-	a := s.ask(in)
+	a := s.ask(in, q)
 	if max(cap(s.view.arena.buf), cap(s.scanned.arena.buf), cap(s.chained.arena.buf)) < largeArena {
 		g.scratch.Put(s)
 	}
 	return a
 }
 
-func (s *scratch) ask(in *Input) Answer {
-	s.marks, s.judged, s.culprit, s.diverted, s.scannedAll = marks{exempt: in.Exempt, response: in.HasResponse}, false, nil, false, false
+func (s *scratch) ask(in *model.Transaction, q Query) Answer {
+	s.exempt = q.Exempt
+	s.marks, s.judged, s.culprit, s.diverted, s.scannedAll = marks{exempt: q.Exempt, response: in.HasResponse}, false, nil, false, false
 	s.judge(in)
 	judge := s.judged
 	s.view.release()
@@ -65,18 +77,18 @@ func (s *scratch) ask(in *Input) Answer {
 		a.marks = marks{}
 	}
 	a.Passes = a.Clean || !judge && s.gate.learned.knows(s.marks)
-	if !a.Clean && (!a.Passes || in.Matches) {
+	if !a.Clean && (!a.Passes || q.Matches) {
 		a.Idle = s.idle()
 	}
 	return a
 }
 
 // judge finds out whether the engine has to judge. Rules that only count go to the marks instead.
-func (s *scratch) judge(in *Input) {
+func (s *scratch) judge(in *model.Transaction) {
 	g, v := s.gate, &s.view
 	s.judged, s.run.gaveUp = true, false
 	v.reset(&g.defaults)
-	if in.Exempt != nil && in.Exempt.relied {
+	if s.exempt != nil && s.exempt.relied {
 		return
 	}
 	v.request(in, &g.limits)
@@ -86,7 +98,7 @@ func (s *scratch) judge(in *Input) {
 	s.judged = false
 	s.names = question{}
 	for place, c := range g.direct {
-		if !in.Exempt.hasDirect(place) && (!s.judged || c.changes()) && s.matchesDirectly(c, in) {
+		if !s.exempt.hasDirect(place) && (!s.judged || c.changes()) && s.matchesDirectly(c, in) {
 			s.suspect(c)
 		}
 	}
@@ -148,7 +160,7 @@ func (s *scratch) applyEffects() (forced bool) {
 }
 
 // matches reports whether a chain can match.
-func (s *scratch) matches(c *chain, in *Input) bool {
+func (s *scratch) matches(c *chain, in *model.Transaction) bool {
 	if !in.HasResponse && (c.phase == 3 || c.phase == 4) {
 		return false
 	}
@@ -158,7 +170,7 @@ func (s *scratch) matches(c *chain, in *Input) bool {
 
 // matchesDirectly reports whether a chain can match that is evaluated for every transaction. What a chain, and its first test, make of
 // headers and the like is remembered, because these repeat when the rest of the request does not.
-func (s *scratch) matchesDirectly(c *chain, in *Input) bool {
+func (s *scratch) matchesDirectly(c *chain, in *model.Transaction) bool {
 	m := s.gate.memo
 	if c.first.repeats {
 		q := s.dependencies(c, &c.first, in)
@@ -190,7 +202,7 @@ func (s *scratch) matchesDirectly(c *chain, in *Input) bool {
 
 // dependencies returns the question whether the tests of a chain match, made of all values that their targets select: of those, and in the
 // way in which the tests read them.
-func (s *scratch) dependencies(c *chain, all *needs, in *Input) question {
+func (s *scratch) dependencies(c *chain, all *needs, in *model.Transaction) question {
 	q := question{}.with(uint64(c.number)<<32 | 1<<31)
 	if in.HasResponse {
 		q = q.with(1)
@@ -247,7 +259,7 @@ func (s *scratch) headerNames(c collection) question {
 }
 
 // scanAll looks at all values for rules that match.
-func (s *scratch) scanAll(in *Input) {
+func (s *scratch) scanAll(in *model.Transaction) {
 	l, v := s.gate.lanes, &s.view
 	for _, variable := range l.used {
 		s.look(l.single[variable], v.single[variable], in)
@@ -273,7 +285,7 @@ func (s *scratch) scanAll(in *Input) {
 
 // look notes the chains of a lane that fire on a value, and whether one of them matches that makes the engine judge. Which tests match
 // a value does not depend on what else the transaction has, and is remembered.
-func (s *scratch) look(at *lane, value string, in *Input) {
+func (s *scratch) look(at *lane, value string, in *model.Transaction) {
 	if at == nil {
 		return
 	}
@@ -316,10 +328,10 @@ func (s *scratch) hits(t *test) bool {
 }
 
 // fire notes that the test of a trigger matches a value, and whether its chain makes the engine judge.
-func (s *scratch) fire(number uint32, in *Input) {
+func (s *scratch) fire(number uint32, in *model.Transaction) {
 	s.fired.set(number)
 	c := s.gate.triggers[number].chain
-	if (!s.judged || c.changes()) && !in.Exempt.Has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
+	if (!s.judged || c.changes()) && !s.exempt.Has(c.id) && !s.marks.has(c.id) && s.matches(c, in) {
 		s.suspect(c)
 	}
 }

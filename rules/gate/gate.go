@@ -13,6 +13,7 @@ import (
 	"github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
 // Gate is the prefilter of one compiled rule set. It is immutable and safe for concurrent use.
@@ -57,7 +58,7 @@ type Rules struct {
 // Baseline is what the engine made of a plain request, once with a response and once without. Both requests must be clean.
 type Baseline struct {
 	State    plugintypes.TransactionState // after all phases, with a response; it must stay open as long as the Gate
-	Requests [2]Input                     // with and without a response
+	Requests [2]model.Transaction         // with and without a response
 	Matched  [2]map[int]bool              // ids of the rules that matched
 }
 
@@ -121,7 +122,7 @@ func New(r Rules) (*Gate, error) {
 func (g *Gate) passesBaseline(b *Baseline, place func(id int) string) error {
 	for i := range b.Requests {
 		s := g.scratch.Get().(*scratch)
-		a := s.ask(&b.Requests[i])
+		a := s.ask(&b.Requests[i], Query{})
 		suspect := s.culprit
 		g.scratch.Put(s)
 		switch {

@@ -6,6 +6,8 @@ import (
 	"math/rand/v2"
 	"strings"
 	"unicode"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
 // maker makes random transactions in which names, limits and encodings are as awkward as an attacker can make them, from a seed.
@@ -37,8 +39,8 @@ func (m maker) several(most int, part func() string) string {
 	return b.String()
 }
 
-func (m maker) transaction() *Input {
-	in := &Input{
+func (m maker) transaction() *model.Transaction {
+	in := &model.Transaction{
 		ClientIP: m.pick("192.0.2.7", "::1", "", "x"), ServerIP: m.pick("192.0.2.1", ""), ClientPort: m.IntN(70000) - 1, ServerPort: 80 * m.IntN(2),
 		Method: m.pick("GET", "POST", "POST", "get", "", m.text()), Protocol: m.pick("HTTP/1.1", "HTTP/2.0", "", m.text()), URI: m.uri(),
 		ServerName: m.pick("h", "", m.text()), RequestHeaders: m.headers(),
@@ -50,11 +52,11 @@ func (m maker) transaction() *Input {
 		named = m.pick("form", "multipart", "JSON", "XML", "other")
 	}
 	for range m.pick("", "-", "-", "-", "-", "-", "--") {
-		in.RequestHeaders = append(in.RequestHeaders, Header{m.folded("Content-Type"), m.contentType(named)})
+		in.RequestHeaders = append(in.RequestHeaders, model.Header{Name: m.folded("Content-Type"), Value: m.contentType(named)})
 		named = m.pick("form", "multipart", "JSON", "other")
 	}
 	for range m.IntN(3) {
-		in.RequestHeaders = append(in.RequestHeaders, Header{m.folded("Cookie"), m.cookies()})
+		in.RequestHeaders = append(in.RequestHeaders, model.Header{Name: m.folded("Cookie"), Value: m.cookies()})
 	}
 	m.Shuffle(len(in.RequestHeaders), func(i, k int) {
 		in.RequestHeaders[i], in.RequestHeaders[k] = in.RequestHeaders[k], in.RequestHeaders[i]
@@ -63,7 +65,7 @@ func (m maker) transaction() *Input {
 	in.ResponseStatus, in.ResponseProtocol = m.IntN(1000)-10, m.pick("HTTP/1.1", "", m.text())
 	in.ResponseHeaders = m.headers()
 	for range m.pick("", "-", "-", "-", "--") {
-		in.ResponseHeaders = append(in.ResponseHeaders, Header{m.folded("Content-Type"), m.mediaType()})
+		in.ResponseHeaders = append(in.ResponseHeaders, model.Header{Name: m.folded("Content-Type"), Value: m.mediaType()})
 	}
 	in.ResponseBody = m.filled(m.pick("", "<p>ok</p>", m.text(), m.body(kind)), m.limits.responseBody)
 	return in
@@ -164,11 +166,11 @@ func (m maker) query() string {
 	return b.String()
 }
 
-func (m maker) headers() (all []Header) {
+func (m maker) headers() (all []model.Header) {
 	for range m.IntN(6) {
 		name := m.folded(m.pick("Host", "User-Agent", "X-A", "x-a", "X-K", "Keep-Alive", "Set-Cookie", "Cookie2",
 			"Content-Length", "", "é", "X\xff", "x\xfe", m.name()))
-		all = append(all, Header{name, m.pick("", "1", m.text(), m.blank()+m.text()+m.blank())})
+		all = append(all, model.Header{Name: name, Value: m.pick("", "1", m.text(), m.blank()+m.text()+m.blank())})
 	}
 	return all
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -41,7 +42,7 @@ type duo struct {
 
 func newDuo(t *testing.T, settings string) *duo {
 	t.Helper()
-	base, err := os.ReadFile("../engine.conf")
+	base, err := os.ReadFile("../load/engine.conf")
 	require.NoError(t, err)
 	text := string(base) + "\n" + settings + "\n"
 	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithDirectives(text))
@@ -51,10 +52,10 @@ func newDuo(t *testing.T, settings string) *duo {
 	fresh := waf.NewTransaction()
 	defer fresh.Close()
 
-	plain := Input{Method: "GET", URI: "/", Protocol: "HTTP/1.1", RequestHeaders: []Header{{"Host", "h"}}, HasResponse: true, ResponseStatus: 200}
+	plain := model.Transaction{Method: "GET", URI: "/", Protocol: "HTTP/1.1", RequestHeaders: []model.Header{{Name: "Host", Value: "h"}}, HasResponse: true, ResponseStatus: 200}
 	silent := plain
 	silent.HasResponse = false
-	b := Baseline{Requests: [2]Input{plain, silent}}
+	b := Baseline{Requests: [2]model.Transaction{plain, silent}}
 	for i := range b.Requests {
 		tx := runPhases(t, waf, &b.Requests[i])
 		b.Matched[i] = map[int]bool{}
@@ -88,10 +89,10 @@ func (d *duo) with(t *testing.T, rules string) *duo {
 func (d *duo) limits() *limits { return &d.scratch.gate.limits }
 
 // runPhases gives Coraza a transaction as package rules does. Coraza's one is to be closed.
-func runPhases(t *testing.T, waf coraza.WAF, in *Input) types.Transaction {
+func runPhases(t *testing.T, waf coraza.WAF, in *model.Transaction) types.Transaction {
 	t.Helper()
 	tx := waf.NewTransaction()
-	raw := func(name, body string, headers []Header) {
+	raw := func(name, body string, headers []model.Header) {
 		if body != "" && HasText(ContentType(headers)) {
 			stateOf(t, tx).Variables().TX().Set(name, []string{body})
 		}
@@ -135,8 +136,8 @@ func stateOf(t *testing.T, tx types.Transaction) plugintypes.TransactionState {
 }
 
 // read has the gate read a transaction as it does for an answer. It reports false when the engine has to judge because of how it is read.
-func (d *duo) read(in *Input) (*view, bool) {
-	d.scratch.ask(in)
+func (d *duo) read(in *model.Transaction) (*view, bool) {
+	d.scratch.ask(in, Query{})
 	return &d.scratch.view, d.scratch.scannedAll
 }
 
@@ -187,7 +188,7 @@ var viewed = slices.DeleteFunc(slices.Sorted(maps.Keys(sources)), func(name stri
 })
 
 // difference returns the first variable in which view and engine differ, "" when there is none.
-func (d *duo) difference(in *Input, v *view, state plugintypes.TransactionState) string {
+func (d *duo) difference(in *model.Transaction, v *view, state plugintypes.TransactionState) string {
 	for c := range v.pairs {
 		for _, p := range v.pairs[c] {
 			if p.key != strings.ToLower(p.name) {
@@ -221,7 +222,7 @@ func (d *duo) difference(in *Input, v *view, state plugintypes.TransactionState)
 // forget takes the arguments of a form out of the view that Coraza does not keep: of names with the same key, as those that differ in case
 // only, it has the values of one, because each name overwrites the one before, in random order. This is the one difference that is meant: the
 // view has them all, so that rules match whichever Coraza keeps. Those are the ones that Coraza finds in the same text as a query.
-func forget(in *Input, v *view, d *duo, state plugintypes.TransactionState) (difference string) {
+func forget(in *model.Transaction, v *view, d *duo, state plugintypes.TransactionState) (difference string) {
 	if !d.limits().readRequest || state.Variables().RequestBodyProcessor().Get() != "URLENCODED" {
 		return ""
 	}
@@ -259,7 +260,7 @@ func transactions(own int) int {
 }
 
 // bodyReadAs tells how the engine has read a body.
-func bodyReadAs(in *Input, l *limits, state plugintypes.TransactionState) string {
+func bodyReadAs(in *model.Transaction, l *limits, state plugintypes.TransactionState) string {
 	processor := state.Variables().RequestBodyProcessor().Get()
 	switch {
 	case !l.readRequest:
@@ -344,8 +345,8 @@ func TestTheViewHasWhatCorazaHasAtItsLimits(t *testing.T) {
 		{response: strings.Repeat("x", l.responseBody), cut: Cut{ResponseBody: true}},
 		{response: strings.Repeat("x", l.responseBody) + "y", cut: Cut{ResponseBody: true}},
 	} {
-		in := &Input{URI: "/" + c.query, RequestHeaders: []Header{{"Content-Type", c.contentType}}, RequestBody: c.body, HasResponse: true,
-			ResponseHeaders: []Header{{"Content-Type", "text/html"}}, ResponseBody: c.response}
+		in := &model.Transaction{URI: "/" + c.query, RequestHeaders: []model.Header{{Name: "Content-Type", Value: c.contentType}}, RequestBody: c.body, HasResponse: true,
+			ResponseHeaders: []model.Header{{Name: "Content-Type", Value: "text/html"}}, ResponseBody: c.response}
 		v, ok := d.read(in)
 		if ok {
 			tx := runPhases(t, d.waf, in)

@@ -11,27 +11,8 @@ import (
 	"github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
-
-// Header is one header line, name and value as they were sent.
-type Header struct{ Name, Value string }
-
-// Input is what the engine would be given of one transaction.
-type Input struct {
-	ClientIP, ServerIP     string
-	ClientPort, ServerPort int
-	Method, URI, Protocol  string
-	ServerName             string
-	RequestHeaders         []Header
-	RequestBody            string
-	HasResponse            bool
-	ResponseStatus         int
-	ResponseProtocol       string
-	ResponseHeaders        []Header
-	ResponseBody           string
-	Exempt                 *Exempt // rules that the engine leaves out, nil for none
-	Matches                bool    // the engine judges the transaction also when it passes
-}
 
 // pair is one value of a collection: its name as it was sent, the key under which Coraza keeps it, which is what targets select by, and
 // the value.
@@ -177,7 +158,7 @@ func limitsOf(s *corazalink.Settings) limits {
 }
 
 // request fills in what phase 1 and the request line give.
-func (v *view) request(in *Input, l *limits) {
+func (v *view) request(in *model.Transaction, l *limits) {
 	s := &v.single
 	s[variables.RemoteAddr], s[variables.ServerAddr] = in.ClientIP, in.ServerIP
 	s[variables.RemotePort], s[variables.ServerPort] = v.arena.number(in.ClientPort), v.arena.number(in.ServerPort)
@@ -356,7 +337,7 @@ func trimControls(s string) string {
 }
 
 // response fills in what phases 3 and 4 give. It reports false when the engine has to judge.
-func (v *view) response(in *Input, l *limits) bool {
+func (v *view) response(in *model.Transaction, l *limits) bool {
 	if !in.HasResponse {
 		return true
 	}
@@ -406,7 +387,7 @@ func HasText(contentType string) bool {
 }
 
 // ContentType returns the last Content-Type header, "" when there is none. It reads names as Coraza does.
-func ContentType(headers []Header) string {
+func ContentType(headers []model.Header) string {
 	for i := len(headers) - 1; i >= 0; i-- {
 		if strings.ToLower(headers[i].Name) == "content-type" {
 			return headers[i].Value

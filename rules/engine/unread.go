@@ -1,0 +1,45 @@
+package engine
+
+import (
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+	"github.com/corazawaf/coraza/v3/types"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+)
+
+// Unread returns the parts that the prefilter has read as far as the engine would.
+func Unread(c gate.Cut) (p model.Partial) {
+	if c.Arguments {
+		p |= model.PartialArguments
+	}
+	if c.RequestBody {
+		p |= model.PartialBody
+	}
+	if c.ResponseBody {
+		p |= model.PartialResponse
+	}
+	return p
+}
+
+// partialOf returns what the engine has not read of a transaction that it has judged.
+func partialOf(tx types.Transaction) (p model.Partial) {
+	state, can := tx.(plugintypes.TransactionState)
+	if !can {
+		return 0
+	}
+	v := state.Variables()
+	if v.ArgumentsLimitReached().Get() == "1" {
+		p |= model.PartialArguments
+	}
+	if v.InboundDataError().Get() == "1" || v.RequestBodyError().Get() == "1" {
+		p |= model.PartialBody
+	}
+	if v.OutboundDataError().Get() == "1" {
+		p |= model.PartialResponse
+	}
+	if givenUp(state) > 0 {
+		p |= model.PartialRules
+	}
+	return p
+}
