@@ -15,10 +15,10 @@ const module = "github.com/fluent-bit-waf/fluent-bit-waf/"
 
 // layers are the packages below rules/ with those of the project that they may import.
 var layers = map[string][]string{
-	"rules":           {"rules/cache", "rules/coverage", "rules/engine", "rules/gate", "rules/load", "rules/model", "rules/seclang", "rules/setting"},
-	"rules/engine":    {"internal/corazalink", "internal/recovery", "rules/backtrack", "rules/gate", "rules/load", "rules/model", "rules/seclang", "rules/sensitive", "rules/setting"},
+	"rules":           {"rules/cache", "rules/coverage", "rules/engine", "rules/prefilter", "rules/load", "rules/model", "rules/seclang", "rules/setting"},
+	"rules/engine":    {"internal/corazalink", "internal/recovery", "rules/backtrack", "rules/prefilter", "rules/load", "rules/model", "rules/seclang", "rules/sensitive", "rules/setting"},
 	"rules/coverage":  {"rules/model", "rules/seclang"},
-	"rules/gate":      {"internal/corazalink", "rules/model", "rules/seclang", "rules/sensitive"},
+	"rules/prefilter": {"internal/corazalink", "rules/model", "rules/seclang", "rules/sensitive"},
 	"rules/cache":     {"rules/model"},
 	"rules/load":      {"rules/packs", "rules/presets", "rules/seclang", "rules/setting"},
 	"rules/model":     {},
@@ -31,7 +31,7 @@ var layers = map[string][]string{
 }
 
 // ofCoraza are the packages that may import Coraza.
-var ofCoraza = []string{"rules/engine", "rules/gate"}
+var ofCoraza = []string{"rules/engine", "rules/prefilter"}
 
 func TestImportsRunOneWay(t *testing.T) {
 	seen := 0

@@ -2,8 +2,8 @@ package rules
 
 import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // Inspect finds the verdict of the rules on a transaction, without those rules that need parts that are unknown. A panic
@@ -32,7 +32,7 @@ type Case struct {
 	form    model.Parts    // that are unknown
 	engine  *engine.Engine // nil when it is not compiled yet
 	asked   bool
-	answer  gate.Answer
+	answer  prefilter.Answer
 	way     Way
 	ran     int
 }
@@ -41,7 +41,7 @@ type Case struct {
 func (c *Case) Way() Way { return c.way }
 
 // Forget has the prefilter be asked again: what it knows of a case may take more memory than the record.
-func (c *Case) Forget() { c.asked, c.answer = false, gate.Answer{} }
+func (c *Case) Forget() { c.asked, c.answer = false, prefilter.Answer{} }
 
 // Asked reports whether the prefilter was asked.
 func (c *Case) Asked() bool { return c.asked }

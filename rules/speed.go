@@ -4,7 +4,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // startCache makes the verdict cache, if the rules allow one and it is given memory.
@@ -55,4 +55,4 @@ func (s *Set) Speed() Speed {
 type speed struct{ cached, gated, judged atomic.Uint64 }
 
 // Gates tells of every rule that can alert how the gate proves that it does not match. It is empty when there is no gate.
-func (s *Set) Gates() []gate.Rule { return s.engines.whole.Report() }
+func (s *Set) Gates() []prefilter.Rule { return s.engines.whole.Report() }

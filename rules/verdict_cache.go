@@ -2,13 +2,13 @@ package rules
 
 import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // Reads says what of a transaction the rules look at: what they do not look at makes no difference to the verdict. It is nil when
 // verdicts are not remembered.
-func (s *Set) Reads() *gate.Reads {
+func (s *Set) Reads() *prefilter.Reads {
 	if s.cache == nil {
 		return nil
 	}

@@ -15,7 +15,7 @@ func listGates(c *console, w *filter.Filter) error {
 	always := 0
 	gates := w.Gates()
 	for _, rule := range gates {
-		text := rule.Gate
+		text := rule.How
 		if rule.Open {
 			always++
 			text = "always runs: " + text

@@ -86,7 +86,7 @@ func (b *backtracker) capture(tx plugintypes.TransactionState, value string) (ma
 	return ends != nil, err
 }
 
-// Try implements gate.Limited.
+// Try implements prefilter.Limited.
 func (b *backtracker) Try(value string) (matched, sure bool) {
 	if until := b.resting.Load(); len(value) > quickValue && b.Loops() || until != 0 && time.Now().UnixNano() < until {
 		return false, false

@@ -63,7 +63,7 @@ func TestARuleThatMayGiveUpChoosesNoBodyProcessorForThePrefilter(t *testing.T) {
 SecRule ARGS "@contains evil" "id:8,phase:2,deny"`)
 	require.NoError(t, err)
 	defer e.Close() //nolint:errcheck // reported by the tests of close
-	require.Contains(t, e.ungated, "rule 7 at directives:1 always runs")
+	require.Contains(t, e.unfiltered, "rule 7 at directives:1 always runs")
 }
 
 // piece is a part of an expression, with a text that it matches.

@@ -8,22 +8,22 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // Engine is one compiled form of a set's rules with everything that belongs to this form alone. A set has one engine with all
 // of its rules, and one for each list of rules that must be left out because a source does not log what they judge.
 type Engine struct {
-	compiler *compiler
-	profile  *profile // where the time goes, nil when nobody wants to know
-	waf      coraza.WAF
-	table    *ruleTable
-	gate     *gated        // what is known of the rules, nil when nothing is; all engines of a set share it
-	exempt   *gate.Exempt  // rules that this engine leaves out
-	spared   atomic.Uint64 // transactions that the gate has proven to be clean, counted for a profile
-	ungated  string        // why the engine judges every transaction, "" when the gate decides which
+	compiler   *compiler
+	profile    *profile // where the time goes, nil when nobody wants to know
+	waf        coraza.WAF
+	table      *ruleTable
+	prefilter  *filter           // what is known of the rules, nil when nothing is; all engines of a set share it
+	exempt     *prefilter.Exempt // rules that this engine leaves out
+	spared     atomic.Uint64     // transactions that the prefilter has proven to be clean, counted for a profile
+	unfiltered string            // why the engine judges every transaction, "" when the prefilter decides which
 }
 
 // Options says how a program is compiled.
@@ -51,20 +51,20 @@ func New(program *load.Program, o Options) (*Engine, error) {
 	}
 	nameOperators(compiled)
 	e := &Engine{compiler: p, waf: waf, table: newRuleTable(program, compiled), profile: p.times}
-	if e.gate, err = newGate(p, waf, compiled, e.table); err != nil {
-		e.ungated = err.Error()
+	if e.prefilter, err = newFilter(p, waf, compiled, e.table); err != nil {
+		e.unfiltered = err.Error()
 	}
 	coolDown()
 	if !o.Prefilter {
-		e.ungated = "gate off"
+		e.unfiltered = "gate off"
 	}
 	if e.profile != nil {
-		e.profile.rules.Clear() // of the plain transaction from which the gate has learned
+		e.profile.rules.Clear() // of the plain transaction from which the prefilter has learned
 	}
 	return e, nil
 }
 
-// Without compiles the engine without some of its rules. It costs a twentieth of the whole engine, whose gate and rule table it
+// Without compiles the engine without some of its rules. It costs a twentieth of the whole engine, whose prefilter and rule table it
 // shares.
 func (e *Engine) Without(ids []int) (*Engine, error) {
 	p := *e.compiler
@@ -73,9 +73,9 @@ func (e *Engine) Without(ids []int) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	made := &Engine{compiler: &p, waf: waf, table: e.table, profile: e.profile, gate: e.gate, ungated: e.ungated}
-	if e.gate != nil {
-		made.exempt = e.gate.Exempt(ids)
+	made := &Engine{compiler: &p, waf: waf, table: e.table, profile: e.profile, prefilter: e.prefilter, unfiltered: e.unfiltered}
+	if e.prefilter != nil {
+		made.exempt = e.prefilter.Exempt(ids)
 	}
 	return made, nil
 }
@@ -92,23 +92,23 @@ func (e *Engine) Alerting(id int) *model.RuleInfo {
 func (e *Engine) Rule(id int) *model.RuleInfo { return e.table.infos[id] }
 
 // Reads returns what the rules look at, nil when that is not known.
-func (e *Engine) Reads() *gate.Reads {
-	if e.gate == nil {
+func (e *Engine) Reads() *prefilter.Reads {
+	if e.prefilter == nil {
 		return nil
 	}
-	return e.gate.Reads()
+	return e.prefilter.Reads()
 }
 
 // Report returns how every rule that can alert is prefiltered, nothing when there is no prefilter.
-func (e *Engine) Report() []gate.Rule {
-	if e.gate == nil {
+func (e *Engine) Report() []prefilter.Rule {
+	if e.prefilter == nil {
 		return nil
 	}
-	return e.gate.Report()
+	return e.prefilter.Report()
 }
 
 // Unfiltered returns why the engine evaluates every transaction, "" when the prefilter decides which.
-func (e *Engine) Unfiltered() string { return e.ungated }
+func (e *Engine) Unfiltered() string { return e.unfiltered }
 
 // Rules returns the number of compiled rules.
 func (e *Engine) Rules() int {
@@ -118,10 +118,10 @@ func (e *Engine) Rules() int {
 	return len(e.table.infos)
 }
 
-// Close releases the compiled rules; the gate belongs to the engine with all rules.
+// Close releases the compiled rules; the prefilter belongs to the engine with all rules.
 func (e *Engine) Close() error {
-	if e.gate != nil && e.exempt == nil {
-		e.gate.baseline.Close() // it has nothing on disk that could fail to go away
+	if e.prefilter != nil && e.exempt == nil {
+		e.prefilter.baseline.Close() // it has nothing on disk that could fail to go away
 	}
 	if closer, can := e.waf.(io.Closer); can {
 		return closer.Close()

@@ -67,7 +67,7 @@ type Threshold struct {
 	Alerts bool
 }
 
-// Explain inspects a transaction without gate and cache and keeps what can be known of it. texts returns the texts of the rules by id.
+// Explain inspects a transaction without prefilter and cache and keeps what can be known of it. texts returns the texts of the rules by id.
 func (e *Engine) Explain(t *model.Transaction, texts func() map[int]string) (*Explanation, error) {
 	x := &Explanation{}
 	return x, e.run(t, nil, func(tx types.Transaction) { x.read(e, tx, texts()) })

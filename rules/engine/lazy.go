@@ -17,11 +17,11 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
-// Most expressions and word lists never see a value: the gate knows of most transactions that they cannot match. Coraza's own
+// Most expressions and word lists never see a value: the prefilter knows of most transactions that they cannot match. Coraza's own
 // operators are made when they are evaluated first, which halves the memory that the engine takes and its time to load.
 
 // lazyNames are the names under which lazy operators are registered, besides Coraza's, by Coraza's names in lower case.
@@ -107,10 +107,10 @@ func (l *lazyOperator) make() *madeOperator {
 // How long making operators has taken, and since when one is being made, 0 when none is.
 var makingTook, makingSince atomic.Int64
 
-// MakingTime returns how long the process has spent on making operators, and what the gate has for them. Each is made once, with
+// MakingTime returns how long the process has spent on making operators, and what the prefilter has for them. Each is made once, with
 // its first value.
 func MakingTime() time.Duration {
-	took := makingTook.Load() + int64(gate.MakingTime())
+	took := makingTook.Load() + int64(prefilter.MakingTime())
 	if since := makingSince.Load(); since != 0 {
 		took += time.Now().UnixNano() - since
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -174,7 +174,7 @@ func counting(finder func(least int) sensitive.Finder) func(string) (sensitive.F
 }
 
 // needsOf returns what every value has on which one of our operators matches. ok is false for operators that are not ours.
-func needsOf(operator, argument string) (n gate.Needs, ok bool) {
+func needsOf(operator, argument string) (n prefilter.Needs, ok bool) {
 	for name := range ownOperators {
 		if !strings.EqualFold(name, operator) {
 			continue

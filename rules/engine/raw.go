@@ -4,14 +4,13 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
 // giveRaw gives rules a body as it was logged, under the name of a TX variable.
 func giveRaw(tx types.Transaction, name, body string, headers []model.Header) {
-	if state, can := tx.(plugintypes.TransactionState); can && body != "" && gate.HasText(gate.ContentType(headers)) {
+	if state, can := tx.(plugintypes.TransactionState); can && body != "" && model.HasText(model.ContentType(headers)) {
 		state.Variables().TX().Set(name, []string{body})
 	}
 }

@@ -5,14 +5,14 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // profile collects times while transactions are judged.
 type profile struct {
-	gate, engine atomic.Int64 // nanoseconds
-	rules        sync.Map     // *ruleTime by id
+	prefilter, engine atomic.Int64 // nanoseconds
+	rules             sync.Map     // *ruleTime by id
 }
 
 type ruleTime struct {
@@ -34,11 +34,11 @@ func (p *profile) ran(id int, took time.Duration) {
 	t.runs.Add(1)
 }
 
-// ask asks the gate of an engine that is profiled.
-func (p *profile) ask(e *Engine, t *model.Transaction, matches bool) gate.Answer {
+// ask asks the prefilter of an engine that is profiled.
+func (p *profile) ask(e *Engine, t *model.Transaction, matches bool) prefilter.Answer {
 	start := time.Now()
-	a := e.askGate(t, matches)
-	p.gate.Add(int64(time.Since(start)))
+	a := e.askPrefilter(t, matches)
+	p.prefilter.Add(int64(time.Since(start)))
 	switch {
 	case a.Clean, a.Passes && !matches:
 		e.spared.Add(1)
@@ -58,8 +58,8 @@ func (p *profile) inspect(e *Engine, idle []int, t *model.Transaction) (*model.V
 }
 
 // Times are what an engine that is profiled has spent, by the clock, added up over all goroutines.
-func (e *Engine) Times() (gate, engine time.Duration) {
-	return time.Duration(e.profile.gate.Load()), time.Duration(e.profile.engine.Load())
+func (e *Engine) Times() (prefilter, engine time.Duration) {
+	return time.Duration(e.profile.prefilter.Load()), time.Duration(e.profile.engine.Load())
 }
 
 // RuleTimes returns what one rule has cost an engine that is profiled, and how many of the transactions that ran it were spared that.
@@ -71,7 +71,7 @@ func (e *Engine) RuleTimes(id int) (took time.Duration, runs, spared uint64) {
 // Profiled reports whether the engine collects times.
 func (e *Engine) Profiled() bool { return e.profile != nil }
 
-// Spared returns for how many transactions the gate has spared this form of the engine all rules, none where it does not have this one.
+// Spared returns for how many transactions the prefilter has spared this form of the engine all rules, none where it does not have this one.
 func (e *Engine) Spared(id int) uint64 {
 	if e.exempt.Has(id) {
 		return 0

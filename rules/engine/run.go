@@ -15,7 +15,7 @@ func (e *Engine) inspect(t *model.Transaction) (*model.Verdict, error) {
 	return e.InspectWithout(nil, t)
 }
 
-// InspectWithout is inspect without rules of which the gate knows that they do nothing.
+// InspectWithout is inspect without rules of which the prefilter knows that they do nothing.
 func (e *Engine) InspectWithout(idle []int, t *model.Transaction) (*model.Verdict, error) {
 	if e.profile != nil {
 		return e.profile.inspect(e, idle, t)

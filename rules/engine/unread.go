@@ -4,12 +4,12 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/corazawaf/coraza/v3/types"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // Unread returns the parts that the prefilter has read as far as the engine would.
-func Unread(c gate.Cut) (p model.Partial) {
+func Unread(c prefilter.Cut) (p model.Partial) {
 	if c.Arguments {
 		p |= model.PartialArguments
 	}
