@@ -70,7 +70,7 @@ func (s *Set) Compile(c *Case) (err error) {
 // It takes microseconds for a common transaction.
 func (s *Set) Gate(c *Case, t *model.Transaction) *model.Verdict {
 	c.asked, c.answer, c.way = true, c.engine.Ask(t, c.matches), Gated
-	partial := t.Partial | engine.Unread(c.answer.Cut)
+	partial := t.Partial | c.answer.Unread
 	switch {
 	case c.answer.Clean:
 		s.speed.gated.Add(1)

@@ -194,7 +194,8 @@ func TestAPanicOfCorazasCompilerIsAnError(t *testing.T) {
 	require.ErrorContains(t, err, "coraza panics")
 }
 
-// Coraza expands a message before the rule is evaluated, so that RULE is the rule before: the alert must name the same one without idle rules.
+// Coraza expands a message before the rule is evaluated, so that RULE is the rule before: the alert must name the same one without idle
+// rules.
 func TestMessagesAreTheSameWithoutIdleRules(t *testing.T) {
 	e, err := engineOf(`SecRule ARGS:z "@streq zz" "id:90,phase:2,pass,severity:'CRITICAL',t:none,msg:'first'"
 SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,msg:'after %{rule.msg}'"`)

@@ -5,22 +5,7 @@ import (
 	"github.com/corazawaf/coraza/v3/types"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
-
-// Unread returns the parts that the prefilter has read as far as the engine would.
-func Unread(c prefilter.Cut) (p model.Partial) {
-	if c.Arguments {
-		p |= model.PartialArguments
-	}
-	if c.RequestBody {
-		p |= model.PartialBody
-	}
-	if c.ResponseBody {
-		p |= model.PartialResponse
-	}
-	return p
-}
 
 // partialOf returns what the engine has not read of a transaction that it has judged.
 func partialOf(tx types.Transaction) (p model.Partial) {

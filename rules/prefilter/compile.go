@@ -17,17 +17,22 @@ import (
 	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/literalset"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
 // compiler turns the links of chains into tests.
 type compiler struct {
-	yield  func()        // called between one rule and the next
-	data   fs.ReadFileFS // data files by the path under which operators look for them
-	steps  *steps
-	flow   *flow
-	state  plugintypes.TransactionState // of the baseline
-	states *atomic.Int64                // bytes of the automata's states
-	own    func(operator, argument string) (n Needs, isOwn bool)
+	yield    func()        // called between one rule and the next
+	data     fs.ReadFileFS // data files by the path under which operators look for them
+	steps    *transform.Tree
+	dataFlow *dataFlow
+	state    plugintypes.TransactionState // of the baseline
+	states   *atomic.Int64                // bytes of the states of lazy DFAs
+	own      func(operator, argument string) (n Needs, isOwn bool)
 
 	prefiltered bool // Coraza tries literals before expressions
 }
@@ -59,7 +64,7 @@ var groupMacro = regexp.MustCompile(`(?i)%\{\s*tx\.\d`)
 // readsGroups reports whether a test or an assignment of the chain looks at captured groups.
 func (c *chain) readsGroups() bool {
 	return slices.ContainsFunc(c.tests, func(t test) bool {
-		return slices.ContainsFunc(t.targets, func(g target) bool { return g.kind == ofTX && g.keyRx == nil && isGroup(g.key) }) ||
+		return slices.ContainsFunc(t.targets, func(g target) bool { return g.Kind == variables.OfTX && g.keyRx == nil && isGroup(g.key) }) ||
 			slices.ContainsFunc(t.sets, assignment.readsGroups)
 	})
 }
@@ -86,7 +91,7 @@ func (p *compiler) test(c *chain, at int, l *corazalink.Link) test {
 func (p *compiler) fill(c *chain, at int, t *test, l *corazalink.Link) (why string) {
 	for i := range l.Targets {
 		g, why := p.newTarget(&l.Targets[i])
-		if why == "" && p.flow.cached(c, l, &l.Targets[i]) {
+		if why == "" && p.dataFlow.cached(c, l, &l.Targets[i]) {
 			why = "target " + l.Targets[i].Variable.Name() + " is not supported with transformations"
 		}
 		if why != "" {
@@ -97,7 +102,7 @@ func (p *compiler) fill(c *chain, at int, t *test, l *corazalink.Link) (why stri
 	if why := p.follow(t, l.Transformations); why != "" {
 		return why
 	}
-	if !p.flow.constantMacros(t.argument, c) && !p.alternatives(t, c, at, l.Operator) {
+	if !p.dataFlow.constantMacros(t.argument, c) && !p.alternatives(t, c, at, l.Operator) {
 		return "the argument of @" + l.Operator.Name + " depends on the transaction"
 	}
 	if why := p.operator(t, c, l.Operator); why != "" {
@@ -117,22 +122,22 @@ func (p *compiler) fill(c *chain, at int, t *test, l *corazalink.Link) (why stri
 
 // follow takes over the transformation pipeline.
 func (p *compiler) follow(t *test, pipeline []corazalink.Transformation) (why string) {
-	last := p.steps.root
+	last := p.steps.Root
 	for i := range pipeline {
 		step := &pipeline[i]
 		switch {
 		case step.Name == "":
 			return "a transformation is not supported"
-		case t.multi && missingReports[step.Name]:
-			last = p.steps.reported(last, step)
-		case t.multi && !exactReports[step.Name] && !surplusReports[step.Name]:
+		case t.multi && transform.MissingReports[step.Name]:
+			last = p.steps.Reported(last, step)
+		case t.multi && !transform.ExactReports[step.Name] && !transform.SurplusReports[step.Name]:
 			return "transformation " + step.Name + " with multiMatch is not supported"
 		default:
-			last = p.steps.then(last, step)
+			last = p.steps.Then(last, step)
 		}
 	}
 	t.last = last
-	for s := last; s != nil; s = s.parent {
+	for s := last; s != nil; s = s.Parent {
 		t.path = append(t.path, s)
 	}
 	return ""
@@ -147,7 +152,7 @@ func (p *compiler) neverFilled(v corazavariables.RuleVariable) bool {
 // findCounters finds the variables that the test adds to for each name that it matches, such as tx.n_%{MATCHED_VAR_NAME}=+1, which
 // is TX:n_ARGS_NAMES:id for an argument id.
 func (t *test) findCounters(l *corazalink.Link) {
-	if len(t.targets) != 1 || t.targets[0].kind != ofNames || t.targets[0].counts || t.last.parent != nil {
+	if len(t.targets) != 1 || t.targets[0].Kind != variables.OfNames || t.targets[0].counts || t.last.Parent != nil {
 		return
 	}
 	for i := range t.sets {
@@ -163,10 +168,12 @@ func (t *test) findCounters(l *corazalink.Link) {
 // evaluateConstant finds the result of a test that looks at TX variables only of which all values are known. When it is not the same
 // with all of them, the targets keep the values.
 func (p *compiler) evaluateConstant(c *chain, at int, t *test) bool {
-	if slices.ContainsFunc(t.targets, func(g target) bool { return g.kind != ofTX || g.keyRx != nil || g.key == "" || len(g.except) > 0 }) {
+	if slices.ContainsFunc(t.targets, func(g target) bool {
+		return g.Kind != variables.OfTX || g.keyRx != nil || g.key == "" || len(g.except) > 0
+	}) {
 		return false
 	}
-	r := run{state: p.state, forms: &forms{}, steps: len(p.steps.all), v: &view{}}
+	r := run{state: p.state, forms: &transform.Results{}, steps: len(p.steps.All), v: &variables.Values{}}
 	always, never := false, true
 	for i := range t.targets {
 		g := &t.targets[i]
@@ -200,20 +207,20 @@ func (p *compiler) evaluateConstant(c *chain, at int, t *test) bool {
 
 // fits reports whether the prefilter knows all values of a target when the rule runs, and narrows it to those of its phase.
 func (p *compiler) fits(c *chain, at int, t *test, g *target) bool {
-	if c.phase == 1 && len(g.collections) == 2 {
-		g.collections = g.collections[:1] // arguments of the body come later
+	if c.phase == 1 && len(g.Collections) == 2 {
+		g.Collections = g.Collections[:1] // arguments of the body come later
 	}
-	switch g.kind {
-	case ofNothing:
+	switch g.Kind {
+	case variables.OfNothing:
 		return true
-	case ofTX:
+	case variables.OfTX:
 		return p.fitsTX(c, at, t, g)
-	case ofMatched:
+	case variables.OfMatched:
 		return !g.counts
-	case ofSize:
-		return !g.counts && c.phase >= g.from && t.grows()
+	case variables.OfSize:
+		return !g.counts && c.phase >= g.From && t.grows()
 	}
-	if c.phase < g.from && !(g.variable == corazavariables.ReqbodyProcessor && len(c.effects) > 0) {
+	if c.phase < g.From && !(g.Variable == corazavariables.ReqbodyProcessor && len(c.effects) > 0) {
 		return false
 	}
 	return !g.counts || p.fitsCount(t, g)
@@ -221,18 +228,18 @@ func (p *compiler) fits(c *chain, at int, t *test, g *target) bool {
 
 // grows reports whether the test matches a larger number when it matches a smaller one.
 func (t *test) grows() bool {
-	return !t.negated && (t.name == "gt" || t.name == "ge") && t.last.parent == nil
+	return !t.negated && (t.name == "gt" || t.name == "ge") && t.last.Parent == nil
 }
 
 // fitsCount allows counts that do not differ from the engine's: those of arguments do when two names in a form differ in case
 // only, because the engine then keeps one of them.
 func (p *compiler) fitsCount(t *test, g *target) bool {
-	if g.kind == ofSingle || len(g.collections) == 1 && g.collections[0] != argsPost || t.grows() {
+	if g.Kind == variables.OfSingle || len(g.Collections) == 1 && g.Collections[0] != variables.ArgsPost || t.grows() {
 		return true
 	}
 	switch t.name {
 	case "eq", "ge", "gt", "le", "lt":
-		return t.argument == "0" && t.last.parent == nil
+		return t.argument == "0" && t.last.Parent == nil
 	}
 	return false
 }
@@ -253,7 +260,7 @@ func (p *compiler) fitsTX(c *chain, at int, t *test, g *target) bool {
 		return true // what the chain sets replaces what others have set
 	}
 	var ok bool
-	if g.feeders, ok = p.flow.feeders(g, c); !ok {
+	if g.feeders, ok = p.dataFlow.feeders(g, c); !ok {
 		return false
 	}
 	for _, fed := range g.feeders {
@@ -267,10 +274,10 @@ func (p *compiler) fitsTX(c *chain, at int, t *test, g *target) bool {
 // fitsGroup allows a captured group. One that no link of the chain has captured is noticed when it is read; then it is what a rule before
 // has left behind.
 func (p *compiler) fitsGroup(c *chain, g *target) bool {
-	if p.flow.groups {
+	if p.dataFlow.groups {
 		return false
 	}
-	left, ok := p.flow.leftovers(c)
+	left, ok := p.dataFlow.leftovers(c)
 	if g.empty = ok && !slices.ContainsFunc(left, func(l feeder) bool { return !p.compileFeeder(&l) }); g.empty {
 		g.feeders = left
 	}
@@ -296,7 +303,7 @@ func (p *compiler) compileFeeder(f *feeder) bool {
 	return true
 }
 
-// operator finds what decides for the operator of a rule: our own automaton or scanner where they decide the same faster,
+// operator finds what decides for the operator of a rule: our own lazy DFA or multi-pattern matcher where they decide the same faster,
 // Coraza's operator otherwise. It returns why it is not supported, "" when it is.
 func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why string) {
 	t.operator = o.Implementation
@@ -306,7 +313,7 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	if !found && !isOwn {
 		return "operator @" + o.Name + " is not supported"
 	}
-	t.capturesOddly = t.captures && (known.captures || isOwn) && !(t.negated && !t.multi && len(t.targets) == 1 && t.targets[0].kind == ofSingle)
+	t.capturesOddly = t.captures && (known.captures || isOwn) && !(t.negated && !t.multi && len(t.targets) == 1 && t.targets[0].Kind == variables.OfSingle)
 	switch t.name {
 	case "rx":
 		p.expression(t)
@@ -333,7 +340,7 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	}
 	if isOwn {
 		if needs.Expression != "" {
-			t.literals = requiredLiterals(needs.Expression, false)
+			t.literals = regex.RequiredLiterals(needs.Expression, false)
 		}
 		t.digits = needs.Digits
 	}
@@ -341,8 +348,8 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 		t.literals = nil
 	}
 	if t.literals != nil && (t.name == "pm" || t.name == "pmfromfile" || t.name == "pmf") {
-		set := map[uint32]literals{0: t.literals}
-		t.phrases = sync.OnceValue(func() *scanner { return newScanner(set) })
+		set := map[uint32]literalset.Set{0: t.literals}
+		t.phrases = sync.OnceValue(func() *literalset.Matcher { return literalset.NewMatcher(set) })
 	}
 	return ""
 }
@@ -350,27 +357,27 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 // expression takes an @rx. Its groups are known when Coraza captures with the expression itself.
 func (p *compiler) expression(t *test) {
 	if t.limited != nil {
-		t.literals = requiredLiterals(t.limited.Loose(), true)
+		t.literals = regex.RequiredLiterals(t.limited.Loose(), true)
 		return
 	}
 	pattern := "(?sm)" + t.argument
 	binary := corazalink.MatchesArbitraryBytes(pattern)
-	t.literals = requiredLiterals(t.argument, binary)
+	t.literals = regex.RequiredLiterals(t.argument, binary)
 	if binary || p.prefiltered {
 		return // Coraza's own matcher decides, which misses matches when it tries literals first
 	}
-	t.rx = newAutomaton(pattern, p.states)
-	if t.rx != nil && t.captures && !t.negated && !p.flow.groups {
+	t.rx = regex.NewLazyDFA(pattern, p.states)
+	if t.rx != nil && t.captures && !t.negated && !p.dataFlow.groups {
 		t.capturesOddly = false
-		t.groups = t.rx.slow
+		t.groups = t.rx.Regexp
 		t.tellsGroups = slices.ContainsFunc(t.sets, assignment.readsGroups)
 	}
 }
 
-func phrases(list []string) literals {
-	set := literals{}
+func phrases(list []string) literalset.Set {
+	set := literalset.Set{}
 	for _, phrase := range list {
-		if phrase == "" || !isASCII(phrase) {
+		if phrase == "" || !ascii.Only(phrase) {
 			return nil
 		}
 		set = append(set, phrase)
@@ -379,8 +386,8 @@ func phrases(list []string) literals {
 }
 
 // fileLines reads the phrases of a data file as @pmFromFile does.
-func fileLines(content []byte) literals {
-	set := literals{}
+func fileLines(content []byte) literalset.Set {
+	set := literalset.Set{}
 	for line := range bytes.Lines(content) {
 		if len(line) >= bufio.MaxScanTokenSize {
 			return nil // Coraza stops reading there

@@ -23,7 +23,7 @@ type effect struct {
 }
 
 // readActions sorts the actions of all chains that do not depend on what other chains are.
-func (f *flow) readActions() {
+func (f *dataFlow) readActions() {
 	for _, c := range f.chains() {
 		for i := range c.links {
 			l := &c.links[i]
@@ -41,7 +41,7 @@ func (f *flow) readActions() {
 }
 
 // isPure reports whether an operator changes nothing but captured groups.
-func (f *flow) isPure(o *corazalink.Operator) bool {
+func (f *dataFlow) isPure(o *corazalink.Operator) bool {
 	if _, known := operators[strings.ToLower(o.Name)]; known {
 		return true
 	}
@@ -49,7 +49,7 @@ func (f *flow) isPure(o *corazalink.Operator) bool {
 	return isOwn
 }
 
-func (f *flow) readAction(c *chain, link int, a *corazalink.Action) {
+func (f *dataFlow) readAction(c *chain, link int, a *corazalink.Action) {
 	switch {
 	case a.Assignment != nil:
 	case a.Control != nil:
@@ -68,7 +68,7 @@ func (f *flow) readAction(c *chain, link int, a *corazalink.Action) {
 
 // readControl takes the ctl actions that select how bodies are read, and has all others divert that need more than a look at the rules
 // which they concern: see removals.
-func (f *flow) readControl(c *chain, link int, ctl *corazalink.Control) {
+func (f *dataFlow) readControl(c *chain, link int, ctl *corazalink.Control) {
 	switch {
 	case inertControls[ctl.Name]:
 	case strings.HasPrefix(ctl.Name, "ruleRemove"):
@@ -82,7 +82,7 @@ func (f *flow) readControl(c *chain, link int, ctl *corazalink.Control) {
 }
 
 // guardRemovals has chains divert whose match removes what must not be missing, and notes what others can remove.
-func (f *flow) guardRemovals() {
+func (f *dataFlow) guardRemovals() {
 	for _, c := range f.chains() {
 		c.removable, c.loses = false, false
 	}
@@ -96,7 +96,7 @@ func (f *flow) guardRemovals() {
 	}
 }
 
-func (f *flow) guardRemoval(c *chain, link int, ctl *corazalink.Control) {
+func (f *dataFlow) guardRemoval(c *chain, link int, ctl *corazalink.Control) {
 	concerned := f.concerned(ctl)
 	first, last, isRange := idRange(ctl.Value)
 	if ctl.Name == "ruleRemoveById" && isRange && first <= 0 && last >= 0 {
@@ -117,7 +117,7 @@ func (f *flow) guardRemoval(c *chain, link int, ctl *corazalink.Control) {
 }
 
 // guard has chains divert whose match skips what must not be missing. It returns what cannot be followed at all.
-func (f *flow) guard() error {
+func (f *dataFlow) guard() error {
 	for place, e := range f.entries {
 		c := e.chain
 		if c == nil || c.dead || c.static && !c.matches {
@@ -140,7 +140,7 @@ func (f *flow) guard() error {
 }
 
 // mayBeSkipped reports whether a skip from a place to its marker only takes matches away.
-func (f *flow) mayBeSkipped(place int) bool {
+func (f *dataFlow) mayBeSkipped(place int) bool {
 	end := f.skipEnd(place)
 	if end < 0 {
 		return false
@@ -205,7 +205,7 @@ func (c *chain) controlsEarly() bool {
 
 // skipEnd returns the place behind the last entry that a chain can skip, -1 when the marker to which it skips does not follow. A skip
 // counts markers, and no rules that were removed.
-func (f *flow) skipEnd(place int) int {
+func (f *dataFlow) skipEnd(place int) int {
 	c := f.entries[place].chain
 	left := c.skip
 	for i := place + 1; i < len(f.entries); i++ {
@@ -226,7 +226,7 @@ func (f *flow) skipEnd(place int) int {
 }
 
 // concerned returns the chains that a removal names.
-func (f *flow) concerned(ctl *corazalink.Control) (all []*chain) {
+func (f *dataFlow) concerned(ctl *corazalink.Control) (all []*chain) {
 	first, last, isRange := idRange(ctl.Value)
 	for _, c := range f.chains() {
 		var is bool
@@ -257,7 +257,7 @@ func idRange(s string) (first, last int, ok bool) {
 
 // mayBeRemoved reports whether the removal of rules, or of a target of theirs, only takes matches away. Counts can match because
 // something is missing.
-func (f *flow) mayBeRemoved(ctl *corazalink.Control, concerned []*chain) bool {
+func (f *dataFlow) mayBeRemoved(ctl *corazalink.Control, concerned []*chain) bool {
 	ofTarget := strings.HasPrefix(ctl.Name, "ruleRemoveTarget")
 	return !slices.ContainsFunc(concerned, func(c *chain) bool {
 		switch {

@@ -10,29 +10,30 @@ import (
 	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
 )
 
 // Rules that only add to a score do not alert by themselves: a numeric Host header, say. Whether those of a transaction
 // together reach a threshold follows from which rules matched how many values, so the engine has to evaluate each such
 // combination only once.
 
-// marks are the counting rules that a transaction matches, in ascending order, with what else decides whether their sum blocks: which of
-// the other rules run.
-type marks struct {
-	rules    [maxMarks]mark
+// combination are the counting rules that a transaction matches, in ascending order, with what else decides whether their sum blocks: which
+// of the other rules run.
+type combination struct {
+	rules    [maxCounted]countedRule
 	n        int
 	response bool    // rules of phases 3 and 4 run
 	exempt   *Exempt // rules that do not run
 }
 
-type mark struct{ id, values int }
+type countedRule struct{ id, values int }
 
 const (
-	maxMarks        = 4
+	maxCounted      = 4
 	maxCombinations = 4096
 )
 
-func (m *marks) has(id int) bool {
+func (m *combination) has(id int) bool {
 	for i := range m.n {
 		if m.rules[i].id == id {
 			return true
@@ -41,8 +42,8 @@ func (m *marks) has(id int) bool {
 	return false
 }
 
-func (m *marks) add(id, values int) bool {
-	if m.n == maxMarks {
+func (m *combination) add(id, values int) bool {
+	if m.n == maxCounted {
 		return false
 	}
 	at := m.n
@@ -50,47 +51,47 @@ func (m *marks) add(id, values int) bool {
 		m.rules[at] = m.rules[at-1]
 		at--
 	}
-	m.rules[at] = mark{id, values}
+	m.rules[at] = countedRule{id, values}
 	m.n++
 	return true
 }
 
-// combinations remembers marks with which the engine did not block. It is safe for concurrent use.
+// combinations remembers combinations with which the engine did not block. It is safe for concurrent use.
 type combinations struct {
 	mu    sync.RWMutex
-	known map[marks]struct{}
+	known map[combination]struct{}
 }
 
-func (c *combinations) knows(m marks) bool {
+func (c *combinations) knows(m combination) bool {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	_, found := c.known[m]
 	return found
 }
 
-func (c *combinations) learn(m marks) {
+func (c *combinations) learn(m combination) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
-		c.known = map[marks]struct{}{}
+		c.known = map[combination]struct{}{}
 	}
 	if len(c.known) < maxCombinations {
 		c.known[m] = struct{}{}
 	}
 }
 
-// Learn takes over what the engine made of a transaction that it did not block. values returns how many values a rule that
-// can alert has matched, for all of these rules. When they are the marks of the answer, the next transaction with the same marks passes.
+// Learn takes over what the engine made of a transaction that it did not block. values returns how many values a rule that can alert has
+// matched, for all of these rules. When they are those that the answer has counted, the next transaction with the same combination passes.
 func (g *Prefilter) Learn(a Answer, rules int, values func(id int) int) {
-	if a.marks.n == 0 || a.marks.n != rules {
+	if a.counted.n == 0 || a.counted.n != rules {
 		return
 	}
-	for _, m := range a.marks.rules[:a.marks.n] {
+	for _, m := range a.counted.rules[:a.counted.n] {
 		if values(m.id) != m.values {
 			return
 		}
 	}
-	g.learned.learn(a.marks)
+	g.learned.learn(a.counted)
 }
 
 // findCounting finds the chains that do nothing but add to corazavariables. blocks tells which chains block.
@@ -98,7 +99,7 @@ func (g *Prefilter) Learn(a Answer, rules int, values func(id int) int) {
 // A transaction can match fewer rules than the prefilter finds, never more, so a combination may only be learned if fewer matches
 // never block more: all rules that read a sum must ask whether it is large, and do nothing but block or add to another sum. Everything
 // else about the transaction has to be without influence, so only static chains may read a sum.
-func (f *flow) findCounting(blocks func(id int) bool) {
+func (f *dataFlow) findCounting(blocks func(id int) bool) {
 	if slices.ContainsFunc(f.chains(), func(c *chain) bool {
 		return blocks(c.id) && (c.phase > 4 || c.static && (c.removable || f.skippable(c)))
 	}) {
@@ -109,7 +110,7 @@ func (f *flow) findCounting(blocks func(id int) bool) {
 		if !c.alerts || c.static || blocks(c.id) || c.changes() || len(c.links) != 1 || c.links[0].Operator == nil {
 			continue
 		}
-		if c.links[0].MultiMatch && slices.ContainsFunc(c.links[0].Transformations, func(t corazalink.Transformation) bool { return !exactReports[t.Name] }) {
+		if c.links[0].MultiMatch && slices.ContainsFunc(c.links[0].Transformations, func(t corazalink.Transformation) bool { return !transform.ExactReports[t.Name] }) {
 			continue // how often it matches is not known
 		}
 		if slices.ContainsFunc(c.writes, func(w *write) bool { return !f.adds(w) }) {
@@ -128,7 +129,7 @@ func (f *flow) findCounting(blocks func(id int) bool) {
 
 // sums returns the names of the variables to which a chain adds, and of those to which static chains add them. It is nil when a name is
 // not known.
-func (f *flow) sums(c *chain) map[string]bool {
+func (f *dataFlow) sums(c *chain) map[string]bool {
 	sums := map[string]bool{}
 	add := func(w *write) bool {
 		if strings.Contains(w.name, "%{") {
@@ -152,12 +153,12 @@ func (f *flow) sums(c *chain) map[string]bool {
 }
 
 // readsSum reports whether a link of a chain reads one of the sums.
-func (f *flow) readsSum(c *chain, sums map[string]bool) bool {
+func (f *dataFlow) readsSum(c *chain, sums map[string]bool) bool {
 	return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { reads, _ := f.readsSums(&l, sums); return reads })
 }
 
 // readsAny reports whether a template has a macro of one of the TX corazavariables.
-func (f *flow) readsAny(template string, names map[string]bool) bool {
+func (f *dataFlow) readsAny(template string, names map[string]bool) bool {
 	return slices.ContainsFunc(macros(template), func(macro string) bool {
 		name, isTX := strings.CutPrefix(macro, "tx.")
 		return isTX && names[name]
@@ -165,7 +166,7 @@ func (f *flow) readsAny(template string, names map[string]bool) bool {
 }
 
 // adds reports whether a write adds a number that is not negative to a variable of a fixed name.
-func (f *flow) adds(w *write) bool {
+func (f *dataFlow) adds(w *write) bool {
 	if w.remove || !strings.HasPrefix(w.value, "+") || strings.Contains(w.value, "-") || strings.Contains(w.name, "%{") ||
 		!f.constantMacros(w.value, w.chain) {
 		return false
@@ -180,7 +181,7 @@ func (f *flow) adds(w *write) bool {
 }
 
 // onlyGrow reports whether larger sums never make a rule block, set or skip less, and nothing but static rules reads them.
-func (f *flow) onlyGrow(sums map[string]bool) bool {
+func (f *dataFlow) onlyGrow(sums map[string]bool) bool {
 	if sums == nil {
 		return false
 	}
@@ -210,7 +211,7 @@ func (f *flow) onlyGrow(sums map[string]bool) bool {
 }
 
 // readsSums reports whether a link reads one of the sums, and whether a larger one only makes it match more.
-func (f *flow) readsSums(l *corazalink.Link, sums map[string]bool) (reads, larger bool) {
+func (f *dataFlow) readsSums(l *corazalink.Link, sums map[string]bool) (reads, larger bool) {
 	larger = true
 	for i := range l.Targets {
 		t := &l.Targets[i]

@@ -24,16 +24,16 @@
 //
 // # Why it holds
 //
-// By induction over the order of evaluation. It holds before the first rule, because this package computes the variables of a request in the
-// same way as Coraza does (view.go, body.go, json.go), and hands every request for which that is not certain to the engine. Suppose it holds
-// before a rule. Then the tests of that rule, which are compiled from Coraza's own rule, can match whenever Coraza's can: what is known is
-// compared with Coraza's own operators and transformations, what is unknown counts as a match. If a decisive link can match, the transaction
-// is a candidate, and nothing more has to be shown. Otherwise the rule can only have written TX variables, selected a body processor, or
-// skipped and removed rules, and each of these is followed:
+// By induction over the order of evaluation. It holds before the first rule, because package variables computes the variables of a request
+// in the same way as Coraza does, and leaves every request for which that is not certain to the engine. Suppose it holds before a rule.
+// Then the tests of that rule, which are compiled from Coraza's own rule, can match whenever Coraza's can: what is known is compared with
+// Coraza's own operators and transformations, what is unknown counts as a match. If a decisive link can match, the transaction is a
+// candidate, and nothing more has to be shown. Otherwise the rule can only have written TX variables, selected a body processor, or skipped
+// and removed rules, and each of these is followed:
 //
 //   - A TX variable is static if only rules write it that read static variables; then it has the value that it has in the baseline
-//     (flow.go). If it is not static, all values that the writes before can give it are assumed, or any value (values.go).
-//   - The body processor is computed by rules whose outcome is known exactly (clean.go, applyEffects); if it is not, they are decisive.
+//     (dataflow.go). If it is not static, all values that the writes before can give it are assumed, or any value (values.go).
+//   - The body processor is computed by rules whose outcome is known exactly (ask.go, applyEffects); if it is not, they are decisive.
 //   - Skips and removals only take matches away. Where a rule that the prefilter relies on could be missing, they are decisive (control.go).
 //
 // The baseline is what the engine makes of two plain requests, with and without a response. [New] has the prefilter evaluate both, and
@@ -42,8 +42,8 @@
 // Idle needs more, because rules run there in a transaction in which decisive links may have matched: the first link of an idle rule
 // reads nothing that any other rule can change (numberTriggers, steadyRules).
 //
-// What repeats is cached (memo.go). A key is made of the values that the cached tests selected, and of nothing else that they could have
-// read.
+// What repeats is cached (value_cache.go). A key is made of the values that the cached tests selected, and of nothing else that they could
+// have read.
 //
 // # What is assumed about Coraza
 //
@@ -53,15 +53,16 @@
 //     Body parsers and transformations depend on their input only.
 //   - Names of collections are compared after strings.ToLower (target.go does the same, and it is the only comparison of names).
 //   - Coraza caches transformations within a phase by variable, key and position. Targets for which such an entry can be stale are
-//     unsupported (flow.go, cached).
+//     unsupported (dataflow.go, cached).
 //
 // Tests compare each of these with the pinned release: see docs/exactness.md.
 //
 // # Everything else is a candidate
 //
-// supported.go lists the variables, operators, transformations and actions that the prefilter understands. What is not on the list makes
-// the rule a candidate for every transaction on which the links before that construct can match. A rule set in which such a rule
-// always runs gets an error that names the rule, its place and the construct; the engine then evaluates every transaction.
+// supported.go lists the operators and actions that the prefilter understands, variables/sources.go the variables and transform/reports.go
+// the transformations under multiMatch. What is not on the list is an unsupported construct: its rule is a candidate for every transaction
+// on which the links before that construct can match. A rule set in which such a rule always runs gets an error that names the rule, its
+// place and the construct; the engine then evaluates every transaction.
 //
 // # Glossary
 //
@@ -70,11 +71,13 @@
 //   - link: one of the rules of a chain. A rule without chained rules has one.
 //   - test: the prefilter's form of a link: targets, transformation pipeline, operator, and the literal set that every match contains.
 //   - literal set: texts of which at least one is in every value that matches, found for all rules at once by a multi-pattern matcher
-//     (literal.go, scanner.go).
-//   - lane: the values that the same tests look at, such as those of one header (lane.go).
-//   - form: a value behind some transformations (transform.go).
+//     (packages regex and literalset).
+//   - inspection buffer: the values that the same tests look at, such as those of one header (buffer.go).
+//   - transformation pipeline: the transformations of a test in order; a form is what some of them make of a value (package transform).
 //   - trigger: a test whose match on a single value makes its chain worth evaluating. Other chains are evaluated directly.
-//   - lazy DFA: an automaton for regular expressions whose states are made when they are reached (dfa.go).
+//   - lazy DFA: an automaton for regular expressions whose states are made when they are reached (package regex).
+//   - candidate rule: a rule that can match the transaction as far as the prefilter knows.
+//   - TX data flow: which rules write and read which TX variables (dataflow.go).
 //   - static, dynamic: whether what a rule does is the same for every clean transaction.
 //   - divert: what a chain does whose match the prefilter does not follow.
 //   - counting rule: a detection rule that only adds to the anomaly score. Combinations of counting rules that the engine has let pass are

@@ -8,7 +8,7 @@ import (
 )
 
 // isDeadForCandidates reports whether a chain runs in no transaction, not even in those that the engine evaluates: a firm chain skips it.
-func (f *flow) isDeadForCandidates(c *chain) bool {
+func (f *dataFlow) isDeadForCandidates(c *chain) bool {
 	at := f.order[c]
 	for place := range f.entries[:at] {
 		b := f.entries[place].chain
@@ -21,7 +21,7 @@ func (f *flow) isDeadForCandidates(c *chain) bool {
 
 // isFirm reports whether a chain does in every transaction what it does in the plain ones: it reads nothing but what firm chains write, and
 // no other chain skips it or removes anything of it.
-func (f *flow) isFirm(c *chain, seen map[*chain]bool) bool {
+func (f *dataFlow) isFirm(c *chain, seen map[*chain]bool) bool {
 	if seen[c] {
 		return true
 	}
@@ -42,7 +42,7 @@ func (f *flow) isFirm(c *chain, seen map[*chain]bool) bool {
 }
 
 // isTouched reports whether any rule that runs before a chain names it for a removal, or can skip it.
-func (f *flow) isTouched(c *chain) bool {
+func (f *dataFlow) isTouched(c *chain) bool {
 	at := f.order[c]
 	for place, e := range f.entries {
 		if e.chain == nil || e.chain.phase > c.phase || e.chain.phase == c.phase && place >= at {
@@ -63,7 +63,7 @@ func (f *flow) isTouched(c *chain) bool {
 }
 
 // takesFrom reports whether a removal removes a chain, or a variable that the chain has among its targets.
-func (f *flow) takesFrom(ctl *corazalink.Control, c *chain) bool {
+func (f *dataFlow) takesFrom(ctl *corazalink.Control, c *chain) bool {
 	if !slices.Contains(f.concerned(ctl), c) {
 		return false
 	}

@@ -6,6 +6,8 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/literalset"
 )
 
 // quietTokens are kinds of tokens of which alone no fingerprint is made: numbers, bare words, operators, functions, dots, colons and
@@ -28,12 +30,12 @@ func (w *wordSet) add(word string) {
 
 // has reports whether a text is a word, whatever its case.
 func (w *wordSet) has(text string) bool {
-	if len(text) >= longestWord || w.lengths[fold[text[0]]]&(1<<len(text)) == 0 {
+	if len(text) >= longestWord || w.lengths[ascii.Fold[text[0]]]&(1<<len(text)) == 0 {
 		return false
 	}
 	var lower [longestWord]byte
 	for i := range len(text) {
-		lower[i] = fold[text[i]]
+		lower[i] = ascii.Fold[text[i]]
 	}
 	return w.words[string(lower[:len(text)])]
 }
@@ -133,17 +135,17 @@ func (o sqlInjection) Evaluate(tx plugintypes.TransactionState, value string) bo
 
 // scriptMarks are the texts of which libinjection needs one for every script that it finds: all tags begin with the first, all
 // attributes that it judges have the second.
-var scriptMarks = literals{"<", "="}
+var scriptMarks = literalset.Set{"<", "="}
 
 // bytesOutside returns the bytes that a @validateByteRange does not allow, nil when most values have one.
-func bytesOutside(operator plugintypes.Operator, state plugintypes.TransactionState) literals {
-	outside := literals{}
+func bytesOutside(operator plugintypes.Operator, state plugintypes.TransactionState) literalset.Set {
+	outside := literalset.Set{}
 	for c := range 256 {
 		if operator.Evaluate(state, string([]byte{byte(c)})) {
-			outside = append(outside, string([]byte{fold[c]}))
+			outside = append(outside, string([]byte{ascii.Fold[c]}))
 		}
 	}
-	if outside.likelihood() > commonBytes {
+	if outside.Likelihood() > commonBytes {
 		return nil
 	}
 	return outside

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/literalset"
 )
 
 // parts are what values are put together of that libinjection may take for SQL or scripts.
@@ -82,7 +83,7 @@ func FuzzCanBeSQLi(f *testing.F) {
 }
 
 func TestBytesOutsideARange(t *testing.T) {
-	for argument, want := range map[string]literals{
+	for argument, want := range map[string]literalset.Set{
 		"1-255": {"\x00"}, "0-80,82-255": {"q"}, "38,44-46,48-58,61,65-90,95,97-122": nil,
 	} {
 		operator, err := corazalink.GetOperator("validateByteRange", plugintypes.OperatorOptions{Arguments: argument})

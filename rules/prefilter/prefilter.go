@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	corazacollection "github.com/corazawaf/coraza/v3/collection"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -14,12 +15,15 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
 // Prefilter is the prefilter of one compiled rule set. It is immutable and safe for concurrent use.
 type Prefilter struct {
-	steps    *steps
-	lanes    *lanes
+	steps    *transform.Tree
+	buffers  *buffers
 	triggers []trigger
 	// What candidates set changes neither how bodies are read nor what rules do that match nothing.
 	steadyBodies bool
@@ -27,14 +31,14 @@ type Prefilter struct {
 	counted      map[int]bool // ids of the rules that a skip counts
 	writers      map[int]bool // ids of alerting rules that write variables in every transaction
 	effects      []*chain     // rules that select how bodies are read, in order
-	limits       limits
+	limits       variables.Limits
 	defaults     [256]string
 	state        plugintypes.TransactionState
-	bodies       bodies
-	memo         *memo
+	bodies       variables.Bodies
+	cache        *valueCache
 	learned      combinations
 	reads        Reads
-	states       atomic.Int64 // bytes of the automata's states
+	states       atomic.Int64 // bytes of the states of lazy DFAs
 	report       []Rule
 	scratch      sync.Pool
 }
@@ -91,10 +95,10 @@ func New(r Rules) (*Prefilter, error) {
 	if r.WAF.Engine != types.RuleEngineDetectionOnly {
 		return nil, fmt.Errorf("prefilter: SecRuleEngine is %s, not DetectionOnly", r.WAF.Engine)
 	}
-	g := &Prefilter{steps: newSteps(), limits: limitsOf(&r.WAF.Settings), state: r.Baseline.State, memo: newMemo()}
+	g := &Prefilter{steps: transform.NewTree(), limits: variables.LimitsOf(&r.WAF.Settings), state: r.Baseline.State, cache: newValueCache()}
 	g.scratch.New = func() any { return newScratch(g) }
 	g.readDefaults(r.Fresh)
-	f := newFlow(newEntries(&r), txVariables(r.Baseline.State), r.Own)
+	f := newDataFlow(newEntries(&r), txVariables(r.Baseline.State), r.Own)
 	if err := f.analyze(&r.Baseline); err != nil {
 		g.findReads(f, false)
 		return g, err
@@ -102,11 +106,11 @@ func New(r Rules) (*Prefilter, error) {
 	f.findCounting(r.Blocking)
 	g.counted, g.writers = f.counted(), f.writers()
 	g.triggers = f.numberTriggers(g.counted, g.compile(f, &compiler{
-		yield: r.Yield, data: r.Data, steps: g.steps, flow: f, state: r.Baseline.State, states: &g.states, own: r.Own,
+		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, states: &g.states, own: r.Own,
 		prefiltered: r.WAF.Settings.RxPreFilter,
 	}))
 	g.steadyBodies = f.steadyRules() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(c.links) })
-	g.lanes = newLanes(g.triggers, g.steps)
+	g.buffers = newBuffers(g.triggers, g.steps)
 	err := g.passesBaseline(&r.Baseline, r.Place)
 	g.findReads(f, err == nil)
 	for _, rule := range g.report {
@@ -131,8 +135,8 @@ func (g *Prefilter) passesBaseline(b *Baseline, place func(id int) string) error
 			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request, and %s", suspect.id, suspect.place, suspect.diverts)
 		case suspect != nil:
 			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", suspect.id, suspect.place)
-		case a.marks.n > 0:
-			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", a.marks.rules[0].id, place(a.marks.rules[0].id))
+		case a.counted.n > 0:
+			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", a.counted.rules[0].id, place(a.counted.rules[0].id))
 		default:
 			return fmt.Errorf("prefilter: the body of a plain request is not read")
 		}
@@ -141,7 +145,7 @@ func (g *Prefilter) passesBaseline(b *Baseline, place func(id int) string) error
 }
 
 // compile turns the chains that matter into tests and sorts them into triggers and those that are evaluated directly.
-func (g *Prefilter) compile(f *flow, p *compiler) []trigger {
+func (g *Prefilter) compile(f *dataFlow, p *compiler) []trigger {
 	var triggers []trigger
 	for _, c := range f.chains() {
 		p.yield()
@@ -185,7 +189,7 @@ func (g *Prefilter) compileStatic(c *chain, p *compiler) {
 func (c *chain) isExact() bool {
 	for i := range c.tests {
 		t := &c.tests[i]
-		if t.unknown || t.limited != nil || len(t.alternatives) > 1 || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.kind > ofNames && g.kind != ofNothing }) {
+		if t.unknown || t.limited != nil || len(t.alternatives) > 1 || !t.constant && slices.ContainsFunc(t.targets, func(g target) bool { return g.Kind > variables.OfNames && g.Kind != variables.OfNothing }) {
 			return false
 		}
 	}
@@ -250,7 +254,7 @@ func (t *test) scannable(alone bool) bool {
 		return false
 	}
 	for i := range t.targets {
-		if k := t.targets[i].kind; t.targets[i].counts || k != ofSingle && k != ofPairs && k != ofNames {
+		if k := t.targets[i].Kind; t.targets[i].counts || k != variables.OfSingle && k != variables.OfPairs && k != variables.OfNames {
 			return false
 		}
 	}
@@ -261,9 +265,9 @@ func (t *test) scannable(alone bool) bool {
 func (g *Prefilter) Report() []Rule { return g.report }
 
 func (g *Prefilter) readDefaults(fresh plugintypes.TransactionVariables) {
-	for _, s := range sources {
-		if s.kind == ofSingle {
-			g.defaults[s.variable] = ""
+	for _, s := range variables.Sources {
+		if s.Kind == variables.OfSingle {
+			g.defaults[s.Variable] = ""
 		}
 	}
 	fresh.All(func(v corazavariables.RuleVariable, col corazacollection.Collection) bool {
@@ -273,3 +277,6 @@ func (g *Prefilter) readDefaults(fresh plugintypes.TransactionVariables) {
 		return true
 	})
 }
+
+// MakingTime returns how long the process has spent on compiling what expressions need for their first value.
+func MakingTime() time.Duration { return regex.MakingTime() }

@@ -8,6 +8,8 @@ import (
 	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
 // Reads lists what of a transaction the rules look at. What they do not look at makes no difference to the verdict.
@@ -23,10 +25,10 @@ type Reads struct {
 	state         plugintypes.TransactionState
 }
 
-// steady are variables that follow from what a verdict is remembered by: method, target, protocol, request headers, bodies,
+// steady are variables that follow from what a verdict is cached by: method, target, protocol, request headers, bodies,
 // status, and the rules themselves.
 func steady(name string) bool {
-	_, known := sources[name]
+	_, known := variables.Sources[name]
 	switch name {
 	case "RULE", "MATCHED_VAR_NAME", "MATCHED_VARS_NAMES", "HIGHEST_SEVERITY", "REQBODY_ERROR_MSG", "REQBODY_PROCESSOR_ERROR_MSG",
 		"STATUS_LINE", "RESPONSE_ARGS", "RESPONSE_XML", "ARGS_PATH", "MULTIPART_FILENAME_CHARSET", "MULTIPART_FILENAME_LANGUAGE",
@@ -38,7 +40,7 @@ func steady(name string) bool {
 
 // findReads collects what the rules look at: targets, and macros of operators, messages and assignments. Rules that never run, for
 // no transaction, do not count when the analysis holds.
-func (g *Prefilter) findReads(f *flow, holds bool) {
+func (g *Prefilter) findReads(f *dataFlow, holds bool) {
 	p := &compiler{state: g.state}
 	r := &g.reads
 	r.state = g.state
@@ -171,7 +173,7 @@ func (r *Reads) Reduces() bool {
 
 // SeesResponseHeader reports whether the rules can look at a response header. Names beyond ASCII always count.
 func (r *Reads) SeesResponseHeader(name string) bool {
-	return r.AllResponse || !isASCII(name) || slices.ContainsFunc(r.ResponseHeaders, func(seen string) bool { return strings.EqualFold(seen, name) })
+	return r.AllResponse || !ascii.Only(name) || slices.ContainsFunc(r.ResponseHeaders, func(seen string) bool { return strings.EqualFold(seen, name) })
 }
 
 // Reads returns what the rules look at.

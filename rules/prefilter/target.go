@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
 // target is one target of a rule.
 type target struct {
-	source
+	variables.Source
 	key     string         // as the collection keeps its keys, "" for all
 	keyRx   *regexp.Regexp // selects keys instead
 	counts  bool           // the number of values is tested
@@ -64,28 +65,28 @@ func (p *compiler) newTarget(t *corazalink.Target) (g target, why string) {
 	name := t.Variable.Name()
 	g = target{keyRx: t.KeyRx, counts: t.Count}
 	selector := t.KeyRx != nil || t.Key != ""
-	known, found := sources[name]
+	known, found := variables.Sources[name]
 	switch {
 	case found:
-		g.source = known
+		g.Source = known
 	case p.neverFilled(t.Variable):
-		g.source = source{kind: ofNothing}
+		g.Source = variables.Source{Kind: variables.OfNothing}
 	default:
 		return g, "target " + name + " is not supported"
 	}
-	if body, isBody := rawBodies[strings.ToLower(t.Key)]; isBody && g.kind == ofTX && t.KeyRx == nil && !t.Count && len(t.Except) == 0 {
-		g.source = body
-		if slices.ContainsFunc(p.flow.writes, func(w *write) bool { return w.canWrite(strings.ToLower(t.Key)) }) {
+	if body, isBody := variables.RawBodies[strings.ToLower(t.Key)]; isBody && g.Kind == variables.OfTX && t.KeyRx == nil && !t.Count && len(t.Except) == 0 {
+		g.Source = body
+		if slices.ContainsFunc(p.dataFlow.writes, func(w *write) bool { return w.canWrite(strings.ToLower(t.Key)) }) {
 			return g, "a rule sets TX:" + t.Key
 		}
 		return g, ""
 	}
-	switch g.kind {
-	case ofSingle, ofSize, ofMatched:
+	switch g.Kind {
+	case variables.OfSingle, variables.OfSize, variables.OfMatched:
 		if selector { // Coraza finds no key in what has none
 			return g, "target " + name + " with a key is not supported"
 		}
-	case ofNames:
+	case variables.OfNames:
 		g.key = t.Key // these are found by the key as it is written
 	default:
 		g.key = strings.ToLower(t.Key)

@@ -8,6 +8,8 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
 // Rule exclusions of CRS plugins change lists such as tx.allowed_methods for some requests. The values that a TX variable can have are
@@ -24,7 +26,7 @@ type txValue struct {
 
 // possible returns the values that a TX variable can have when a link of a chain runs. It reports false when they are not known.
 func (p *compiler) possible(name string, reader *chain, link int) (values []txValue, ok bool) {
-	if value, exists, ok := p.flow.constant(name, reader); ok {
+	if value, exists, ok := p.dataFlow.constant(name, reader); ok {
 		return []txValue{{value, exists}}, true
 	}
 	if isEngines(name) || slices.ContainsFunc(reader.writes, func(w *write) bool {
@@ -34,8 +36,8 @@ func (p *compiler) possible(name string, reader *chain, link int) (values []txVa
 	}
 	values = []txValue{{}}
 	for _, phase := range []int{1, 2, 3, 4, 5} {
-		for _, c := range p.flow.chains() {
-			if c.phase != phase || c.phase > reader.phase || c.phase == reader.phase && p.flow.order[c] >= p.flow.order[reader] {
+		for _, c := range p.dataFlow.chains() {
+			if c.phase != phase || c.phase > reader.phase || c.phase == reader.phase && p.dataFlow.order[c] >= p.dataFlow.order[reader] {
 				continue
 			}
 			writes := 0
@@ -84,15 +86,15 @@ func (p *compiler) write(w *write, name string, before []txValue) (after []txVal
 	return slices.Compact(after), true
 }
 
-// matchesWith reports whether the chain of a write matches when the variable that it writes has a value. That is known of a rule that looks at
-// nothing else, such as one that sets a default.
+// matchesWith reports whether the chain of a write matches when the variable that it writes has a value. That is known of a rule that looks
+// at nothing else, such as one that sets a default.
 func (p *compiler) matchesWith(w *write, name string, value txValue) (matches, known bool) {
 	c := w.chain
 	if len(c.links) != 1 || len(c.tests) != 1 || len(c.tests[0].targets) != 1 {
 		return false, false
 	}
 	t := &c.tests[0]
-	if g := &t.targets[0]; g.kind != ofTX || g.key != name || g.values == nil || len(t.alternatives) > 0 {
+	if g := &t.targets[0]; g.Kind != variables.OfTX || g.key != name || g.values == nil || len(t.alternatives) > 0 {
 		return false, false
 	}
 	return p.matchesValue(t, value)
@@ -100,7 +102,7 @@ func (p *compiler) matchesWith(w *write, name string, value txValue) (matches, k
 
 // matchesValue reports whether a test of one TX variable matches a value, and whether that is known.
 func (p *compiler) matchesValue(t *test, value txValue) (matches, known bool) {
-	r := run{state: p.state, forms: &forms{}, steps: len(p.steps.all), v: &view{}}
+	r := run{state: p.state, forms: &transform.Results{}, steps: len(p.steps.All), v: &variables.Values{}}
 	switch {
 	case t.targets[0].counts:
 		matches = r.value(t, map[bool]string{true: "1", false: "0"}[value.exists])
@@ -132,14 +134,14 @@ func (p *compiler) happens(w *write) (can, surely bool) {
 	return true, surely
 }
 
-// isCertain reports whether a chain is evaluated with all of its targets whatever the transaction: no rule skips it or removes anything of it,
-// and it does not alert, which settings can exempt.
+// isCertain reports whether a chain is evaluated with all of its targets whatever the transaction: no rule skips it or removes anything of
+// it, and it does not alert, which settings can exempt.
 func (p *compiler) isCertain(c *chain) bool {
-	return !c.alerts && !c.removable && !c.loses && !p.flow.skippable(c)
+	return !c.alerts && !c.removable && !c.loses && !p.dataFlow.skippable(c)
 }
 
 // skippable reports whether a chain that depends on the transaction can skip another.
-func (f *flow) skippable(c *chain) bool {
+func (f *dataFlow) skippable(c *chain) bool {
 	at := f.order[c]
 	for place := range f.entries[:at] {
 		if s := f.entries[place].chain; s != nil && !s.static && !s.dead && s.skips() && s.phase == c.phase {
@@ -184,8 +186,8 @@ func isSingle(w *write) bool {
 		return false
 	}
 	t := &l.Targets[0]
-	known, found := sources[t.Variable.Name()]
-	return t.Count || found && known.kind == ofSingle || found && known.kind == ofTX && t.KeyRx == nil && t.Key != ""
+	known, found := variables.Sources[t.Variable.Name()]
+	return t.Count || found && known.Kind == variables.OfSingle || found && known.Kind == variables.OfTX && t.KeyRx == nil && t.Key != ""
 }
 
 // expand replaces the macros of a template: that of the variable itself by its value before, others by constants. A macro of a variable
@@ -198,7 +200,7 @@ func (p *compiler) expand(template, name string, before txValue, c *chain) (text
 		}
 		value := before
 		if variable != name {
-			constant, exists, ok := p.flow.constant(variable, c)
+			constant, exists, ok := p.dataFlow.constant(variable, c)
 			if !ok {
 				return "", false
 			}

@@ -8,15 +8,18 @@ import (
 	"unicode"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
 // maker makes random transactions in which names, limits and encodings are as awkward as an attacker can make them, from a seed.
 type maker struct {
 	*rand.Rand
-	limits *limits // of the engine, which some transactions reach
+	limits *variables.Limits // of the engine, which some transactions reach
 }
 
-func newMaker(seed uint64, l *limits) maker { return maker{rand.New(rand.NewPCG(seed, 19)), l} }
+func newMaker(seed uint64, l *variables.Limits) maker {
+	return maker{rand.New(rand.NewPCG(seed, 19)), l}
+}
 
 func (m maker) pick(list ...string) string { return list[m.IntN(len(list))] }
 
@@ -46,7 +49,7 @@ func (m maker) transaction() *model.Transaction {
 		ServerName: m.pick("h", "", m.text()), RequestHeaders: m.headers(),
 	}
 	kind := m.pick("form", "form", "multipart", "multipart", "JSON", "JSON", "XML", "XML", "none", "none", "other")
-	in.RequestBody = m.filled(m.body(kind), m.limits.requestBody)
+	in.RequestBody = m.filled(m.body(kind), m.limits.RequestBody)
 	named := kind
 	if m.once(10) {
 		named = m.pick("form", "multipart", "JSON", "XML", "other")
@@ -67,7 +70,7 @@ func (m maker) transaction() *model.Transaction {
 	for range m.pick("", "-", "-", "-", "--") {
 		in.ResponseHeaders = append(in.ResponseHeaders, model.Header{Name: m.folded("Content-Type"), Value: m.mediaType()})
 	}
-	in.ResponseBody = m.filled(m.pick("", "<p>ok</p>", m.text(), m.body(kind)), m.limits.responseBody)
+	in.ResponseBody = m.filled(m.pick("", "<p>ok</p>", m.text(), m.body(kind)), m.limits.ResponseBody)
 	return in
 }
 
@@ -153,7 +156,7 @@ func (m maker) uri() string {
 func (m maker) query() string {
 	n := m.IntN(5)
 	if m.once(25) {
-		n = m.limits.arguments - 1 + m.IntN(3)
+		n = m.limits.Arguments - 1 + m.IntN(3)
 	}
 	var b strings.Builder
 	for range n {
@@ -301,7 +304,7 @@ func (m maker) object(depth int) string {
 	}
 	n := m.IntN(5)
 	if depth == nested && m.once(12) {
-		n, depth = m.limits.arguments-1+m.IntN(3), 0
+		n, depth = m.limits.Arguments-1+m.IntN(3), 0
 	}
 	space := func() string { return m.seldom(9, " ", "\n", "\t\r") }
 	members := make([]string, n)

@@ -21,6 +21,8 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -87,7 +89,7 @@ func (d *duo) with(t *testing.T, rules string) *duo {
 	return &duo{d.text, waf, d.scratch}
 }
 
-func (d *duo) limits() *limits { return &d.scratch.prefilter.limits }
+func (d *duo) limits() *variables.Limits { return &d.scratch.prefilter.limits }
 
 // runPhases gives Coraza a transaction as package rules does. Coraza's one is to be closed.
 func runPhases(t *testing.T, waf coraza.WAF, in *model.Transaction) types.Transaction {
@@ -136,10 +138,10 @@ func stateOf(t *testing.T, tx types.Transaction) plugintypes.TransactionState {
 	return state
 }
 
-// read has the gate read a transaction as it does for an answer. It reports false when the engine has to judge because of how it is read.
-func (d *duo) read(in *model.Transaction) (*view, bool) {
+// read has the gate read a transaction as it does for an answer. It reports false when the engine has to evaluate because of how it is read.
+func (d *duo) read(in *model.Transaction) (*variables.Values, bool) {
 	d.scratch.ask(in, Query{})
-	return &d.scratch.view, d.scratch.scannedAll
+	return &d.scratch.variables, d.scratch.scannedAll
 }
 
 // datum is a value of a variable, with its name in a collection.
@@ -160,23 +162,23 @@ func dataOf(found []types.MatchData) (all []datum) {
 }
 
 // picks returns what a target selects of a view.
-func picks(v *view, g *target) (all []datum) {
+func picks(v *variables.Values, g *target) (all []datum) {
 	switch {
 	case g.counts:
 		return []datum{{"", strconv.Itoa(count(v, g))}}
-	case g.kind == ofSingle && g.selects(""):
-		return []datum{{"", v.single[g.variable]}}
-	case g.kind == ofSize && g.selects(""):
-		return []datum{{"", strconv.Itoa(v.argumentBytes())}}
+	case g.Kind == variables.OfSingle && g.selects(""):
+		return []datum{{"", v.Single[g.Variable]}}
+	case g.Kind == variables.OfSize && g.selects(""):
+		return []datum{{"", strconv.Itoa(v.ArgumentBytes())}}
 	}
-	for _, c := range g.collections {
-		for _, p := range v.pairs[c] {
+	for _, c := range g.Collections {
+		for _, p := range v.Pairs[c] {
 			switch {
-			case !g.selects(p.key):
-			case g.kind == ofNames:
-				all = append(all, datum{p.name, p.name})
+			case !g.selects(p.Key):
+			case g.Kind == variables.OfNames:
+				all = append(all, datum{p.Name, p.Name})
 			default:
-				all = append(all, datum{p.name, p.value})
+				all = append(all, datum{p.Name, p.Value})
 			}
 		}
 	}
@@ -184,16 +186,16 @@ func picks(v *view, g *target) (all []datum) {
 }
 
 // viewed are the variables that the view has, with their names in order.
-var viewed = slices.DeleteFunc(slices.Sorted(maps.Keys(sources)), func(name string) bool {
-	return sources[name].kind == ofTX || sources[name].kind == ofMatched
+var viewed = slices.DeleteFunc(slices.Sorted(maps.Keys(variables.Sources)), func(name string) bool {
+	return variables.Sources[name].Kind == variables.OfTX || variables.Sources[name].Kind == variables.OfMatched
 })
 
 // difference returns the first variable in which view and engine differ, "" when there is none.
-func (d *duo) difference(in *model.Transaction, v *view, state plugintypes.TransactionState) string {
-	for c := range v.pairs {
-		for _, p := range v.pairs[c] {
-			if p.key != strings.ToLower(p.name) {
-				return fmt.Sprintf("collection %d keeps %q under %q", c, p.name, p.key)
+func (d *duo) difference(in *model.Transaction, v *variables.Values, state plugintypes.TransactionState) string {
+	for c := range v.Pairs {
+		for _, p := range v.Pairs[c] {
+			if p.Key != strings.ToLower(p.Name) {
+				return fmt.Sprintf("collection %d keeps %q under %q", c, p.Name, p.Key)
 			}
 		}
 	}
@@ -205,14 +207,14 @@ func (d *duo) difference(in *model.Transaction, v *view, state plugintypes.Trans
 		if err != nil {
 			return err.Error()
 		}
-		want, got := dataOf(state.Collection(variable).FindAll()), picks(v, &target{source: sources[name]})
+		want, got := dataOf(state.Collection(variable).FindAll()), picks(v, &target{Source: variables.Sources[name]})
 		if !slices.Equal(want, got) {
 			return fmt.Sprintf("%s: Coraza has %d values %.2000q, the view %d %.2000q", name, len(want), want, len(got), got)
 		}
 	}
-	for name, source := range rawBodies {
+	for name, source := range variables.RawBodies {
 		// Of a body that was not logged Coraza has no value, and the view an empty one: a rule can match that, and the engine then judges.
-		want, got := strings.Join(state.Variables().TX().Get(name), "\x00"), v.single[source.variable]
+		want, got := strings.Join(state.Variables().TX().Get(name), "\x00"), v.Single[source.Variable]
 		if want != got {
 			return fmt.Sprintf("TX:%s: Coraza has %.2000q, the view %.2000q", name, want, got)
 		}
@@ -223,8 +225,8 @@ func (d *duo) difference(in *model.Transaction, v *view, state plugintypes.Trans
 // forget takes the arguments of a form out of the view that Coraza does not keep: of names with the same key, as those that differ in case
 // only, it has the values of one, because each name overwrites the one before, in random order. This is the one difference that is meant: the
 // view has them all, so that rules match whichever Coraza keeps. Those are the ones that Coraza finds in the same text as a query.
-func forget(in *model.Transaction, v *view, d *duo, state plugintypes.TransactionState) (difference string) {
-	if !d.limits().readRequest || state.Variables().RequestBodyProcessor().Get() != "URLENCODED" {
+func forget(in *model.Transaction, v *variables.Values, d *duo, state plugintypes.TransactionState) (difference string) {
+	if !d.limits().ReadRequest || state.Variables().RequestBodyProcessor().Get() != "URLENCODED" {
 		return ""
 	}
 	tx := d.waf.NewTransaction()
@@ -236,8 +238,8 @@ func forget(in *model.Transaction, v *view, d *duo, state plugintypes.Transactio
 	if !can {
 		return "Coraza does not read queries"
 	}
-	asQuery.ExtractGetArguments(in.RequestBody[:min(len(in.RequestBody), d.limits().requestBody)])
-	want, got := dataOf(asQuery.Variables().ArgsGet().FindAll()), picks(v, &target{source: sources["ARGS_POST"]})
+	asQuery.ExtractGetArguments(in.RequestBody[:min(len(in.RequestBody), d.limits().RequestBody)])
+	want, got := dataOf(asQuery.Variables().ArgsGet().FindAll()), picks(v, &target{Source: variables.Sources["ARGS_POST"]})
 	if !slices.Equal(want, got) {
 		return fmt.Sprintf("form: Coraza has %.2000q, the view %.2000q", want, got)
 	}
@@ -245,9 +247,9 @@ func forget(in *model.Transaction, v *view, d *duo, state plugintypes.Transactio
 	for _, m := range state.Variables().ArgsPost().FindAll() {
 		kept[strings.ToLower(m.Key())] = m.Key()
 	}
-	v.pairs[argsPost] = slices.DeleteFunc(v.pairs[argsPost], func(p pair) bool {
-		name, found := kept[p.key]
-		return found && name != p.name
+	v.Pairs[variables.ArgsPost] = slices.DeleteFunc(v.Pairs[variables.ArgsPost], func(p variables.Pair) bool {
+		name, found := kept[p.Key]
+		return found && name != p.Name
 	})
 	return ""
 }
@@ -261,10 +263,10 @@ func transactions(own int) int {
 }
 
 // bodyReadAs tells how the engine has read a body.
-func bodyReadAs(in *model.Transaction, l *limits, state plugintypes.TransactionState) string {
+func bodyReadAs(in *model.Transaction, l *variables.Limits, state plugintypes.TransactionState) string {
 	processor := state.Variables().RequestBodyProcessor().Get()
 	switch {
-	case !l.readRequest:
+	case !l.ReadRequest:
 		return "none is read"
 	case in.RequestBody == "":
 		return "no body"
@@ -315,36 +317,36 @@ func TestTheViewHasWhatCorazaHasAtItsLimits(t *testing.T) {
 	for _, c := range []struct {
 		query                       string
 		contentType, body, response string
-		cut                         Cut
+		cut                         model.Partial
 		judged                      bool // left to the engine
 	}{
 		{contentType: "application/json", body: sixth + "}"},
-		{contentType: "application/json", body: sixth + `,"g":7}`, cut: Cut{Arguments: true}},
-		{contentType: "application/json", body: sixth + `,"g":{}}`, cut: Cut{Arguments: true}}, // Coraza counts before it looks
+		{contentType: "application/json", body: sixth + `,"g":7}`, cut: model.PartialArguments},
+		{contentType: "application/json", body: sixth + `,"g":{}}`, cut: model.PartialArguments}, // Coraza counts before it looks
 		{contentType: "application/json", body: sixth[:len(sixth)-6] + `,"g":{"h":{}}}`},
 		{contentType: "application/json", body: `[[1],[2],[3],[4],[5]]`},
 		{contentType: "application/json", body: `[[1],[2],[3],[4],[],[[]]]`},
-		{contentType: "application/json", body: `[[1],[2],[3],[4],[5],[6]]`, cut: Cut{Arguments: true}},
-		{contentType: "application/json", body: `[[[]],[[]],[[]],[[]],[[]],[[]],[[]],[1,2]]`, cut: Cut{Arguments: true}}, // lengths count apart
-		{contentType: "application/json", body: sixth + `,"g":{"h":{"i":{"j":1}}}}`, judged: true},                       // too deep behind the limit
+		{contentType: "application/json", body: `[[1],[2],[3],[4],[5],[6]]`, cut: model.PartialArguments},
+		{contentType: "application/json", body: `[[[]],[[]],[[]],[[]],[[]],[[]],[[]],[1,2]]`, cut: model.PartialArguments}, // lengths count apart
+		{contentType: "application/json", body: sixth + `,"g":{"h":{"i":{"j":1}}}}`, judged: true},                         // too deep behind the limit
 		{contentType: "application/json", body: sixth + `,"g":}`, judged: true},
 		{contentType: "application/json", body: `{"a":{"b":{"c":{}}}}`, judged: true},
-		{contentType: "application/json", body: `{"a":"` + strings.Repeat("x", l.requestBody), cut: Cut{RequestBody: true}, judged: true},
+		{contentType: "application/json", body: `{"a":"` + strings.Repeat("x", l.RequestBody), cut: model.PartialBody, judged: true},
 		{contentType: "application/x-www-form-urlencoded", body: "a&b&c&d&e&f&&"},
-		{contentType: "application/x-www-form-urlencoded", body: "a&b&c&d&e&f&=", cut: Cut{Arguments: true}},
-		{contentType: "application/x-www-form-urlencoded", body: "a=1&" + strings.Repeat("x", l.requestBody), cut: Cut{RequestBody: true}},
-		{contentType: "text/plain", body: strings.Repeat("x", l.requestBody-1)},
-		{contentType: "text/plain", body: strings.Repeat("x", l.requestBody), cut: Cut{RequestBody: true}},
-		{contentType: "multipart/form-data; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + strings.Repeat("x", l.requestBody),
-			cut: Cut{RequestBody: true}},
+		{contentType: "application/x-www-form-urlencoded", body: "a&b&c&d&e&f&=", cut: model.PartialArguments},
+		{contentType: "application/x-www-form-urlencoded", body: "a=1&" + strings.Repeat("x", l.RequestBody), cut: model.PartialBody},
+		{contentType: "text/plain", body: strings.Repeat("x", l.RequestBody-1)},
+		{contentType: "text/plain", body: strings.Repeat("x", l.RequestBody), cut: model.PartialBody},
+		{contentType: "multipart/form-data; boundary=b", body: "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n" + strings.Repeat("x", l.RequestBody),
+			cut: model.PartialBody},
 		{query: "?a&b&c&d&e&f"},
-		{query: "?a&b&c&d&e&f&g", cut: Cut{Arguments: true}},
-		{query: "?a&b&c&d&e&f&g", contentType: "application/json", body: "{}", cut: Cut{Arguments: true}},
-		{query: "?a&b&c&d&e&f&g", contentType: "text/xml", body: "<a>b</a>", cut: Cut{Arguments: true}},
+		{query: "?a&b&c&d&e&f&g", cut: model.PartialArguments},
+		{query: "?a&b&c&d&e&f&g", contentType: "application/json", body: "{}", cut: model.PartialArguments},
+		{query: "?a&b&c&d&e&f&g", contentType: "text/xml", body: "<a>b</a>", cut: model.PartialArguments},
 		{contentType: "text/xml", body: "<a>" + strings.Repeat("<b>c</b>", 10) + "</a>"},
-		{response: strings.Repeat("x", l.responseBody-1)},
-		{response: strings.Repeat("x", l.responseBody), cut: Cut{ResponseBody: true}},
-		{response: strings.Repeat("x", l.responseBody) + "y", cut: Cut{ResponseBody: true}},
+		{response: strings.Repeat("x", l.ResponseBody-1)},
+		{response: strings.Repeat("x", l.ResponseBody), cut: model.PartialResponse},
+		{response: strings.Repeat("x", l.ResponseBody) + "y", cut: model.PartialResponse},
 	} {
 		in := &model.Transaction{URI: "/" + c.query, RequestHeaders: []model.Header{{Name: "Content-Type", Value: c.contentType}}, RequestBody: c.body, HasResponse: true,
 			ResponseHeaders: []model.Header{{Name: "Content-Type", Value: "text/html"}}, ResponseBody: c.response}
@@ -355,7 +357,7 @@ func TestTheViewHasWhatCorazaHasAtItsLimits(t *testing.T) {
 			require.NoError(t, tx.Close())
 		}
 		require.Equal(t, !c.judged, ok, "%+v", c)
-		require.Equal(t, c.cut, v.cut(), "%+v", c)
+		require.Equal(t, c.cut, v.Unread(), "%+v", c)
 	}
 }
 
@@ -372,7 +374,7 @@ type targetMaker struct{ maker }
 
 func (m targetMaker) target() string {
 	name := m.pick(viewed...)
-	if sources[name].kind == ofSingle && !m.once(4) { // there is not much to select of these
+	if variables.Sources[name].Kind == variables.OfSingle && !m.once(4) { // there is not much to select of these
 		name = m.pick(viewed...)
 	}
 	if m.once(20) { // which nothing fills
@@ -414,7 +416,7 @@ func TestTargetsSelectWhatCorazaSelects(t *testing.T) {
 	compared, byKey, found := 0, 0, 0
 	for round := range max(1, transactions(480)/each) {
 		l := *duos[round%len(duos)].limits()
-		l.arguments = 6 // a thousand would take long
+		l.Arguments = 6 // a thousand would take long
 		m := targetMaker{newMaker(uint64(round)+1<<32, &l)}
 		lines := make([]string, rules)
 		for i := range lines {
@@ -463,7 +465,7 @@ func compiledTargets(t *testing.T, d *duo, rules int) map[int]target {
 	t.Helper()
 	compiled, err := corazalink.Compiled(d.waf)
 	require.NoError(t, err)
-	p := &compiler{state: d.scratch.prefilter.state, flow: &flow{}}
+	p := &compiler{state: d.scratch.prefilter.state, dataFlow: &dataFlow{}}
 	targets := map[int]target{}
 	for _, r := range compiled.Rules {
 		if r.ID > rules {
@@ -472,7 +474,7 @@ func compiledTargets(t *testing.T, d *duo, rules int) map[int]target {
 		require.Len(t, r.Links[0].Targets, 1)
 		g, why := p.newTarget(&r.Links[0].Targets[0])
 		require.Empty(t, why)
-		if p.fits(&chain{phase: r.Phase}, 0, &test{name: "ge", last: newSteps().root}, &g) {
+		if p.fits(&chain{phase: r.Phase}, 0, &test{name: "ge", last: transform.NewTree().Root}, &g) {
 			targets[r.ID] = g
 		}
 	}
@@ -489,10 +491,10 @@ func valuesOf(all []datum) (values []string) {
 }
 
 // tested returns the values that an operator is asked about when a chain is evaluated.
-func (d *duo) tested(v *view, g *target) []string {
+func (d *duo) tested(v *variables.Values, g *target) []string {
 	r := recorder{}
-	run := run{v: v, forms: &forms{}, steps: 1}
-	run.target(&test{operator: &r, last: newSteps().root}, g)
+	run := run{v: v, forms: &transform.Results{}, steps: 1}
+	run.target(&test{operator: &r, last: transform.NewTree().Root}, g)
 	slices.Sort(r.values)
 	return r.values
 }

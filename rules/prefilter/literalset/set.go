@@ -1,11 +1,11 @@
-package prefilter
+package literalset
 
-// literals is a set of texts of which every match contains at least one, ASCII letters in lower case. An empty set that is
+// Set is a set of texts of which every match contains at least one, ASCII letters in lower case. An empty set that is
 // not nil says that nothing matches; nil says that nothing is known.
-type literals []string
+type Set []string
 
-// likelihood estimates how often one of the texts starts at a position of ordinary request text.
-func (l literals) likelihood() float64 {
+// Likelihood estimates how often one of the texts starts at a position of ordinary request text.
+func (l Set) Likelihood() float64 {
 	sum := 0.0
 	for _, text := range l {
 		p := 1.0

@@ -1,4 +1,4 @@
-package prefilter
+package literalset
 
 import (
 	"math/rand/v2"
@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
 )
 
 func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
 	for range 60 {
-		sets := map[uint32]literals{}
+		sets := map[uint32]Set{}
 		var all []string
 		for test := range uint32(1 + random.IntN(90)) {
 			for range 1 + random.IntN(20) {
@@ -23,8 +25,8 @@ func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
 				all = append(all, string(text))
 			}
 		}
-		s := newScanner(sets)
-		var hits bitset
+		s := NewMatcher(sets)
+		var hits Bitset
 		for range 200 {
 			var b strings.Builder
 			for range random.IntN(6) {
@@ -32,28 +34,28 @@ func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
 				b.WriteString(strings.ToUpper(all[random.IntN(len(all))]))
 			}
 			value := b.String()
-			hits.reset(len(sets))
-			s.scan(value, &hits)
+			hits.Reset(len(sets))
+			s.Scan(value, &hits)
 			folded := asciiLower(value)
 			for test, set := range sets {
 				want := false
 				for _, text := range set {
 					want = want || strings.Contains(folded, text)
 				}
-				require.Equal(t, want, hits.has(test), "%q in %q", set, value)
+				require.Equal(t, want, hits.Has(test), "%q in %q", set, value)
 			}
 		}
 	}
 }
 
 func TestScannerFindsALiteralOfNoByteInEveryValue(t *testing.T) {
-	s := newScanner(map[uint32]literals{0: {"abc"}, 1: {"abc", ""}})
+	s := NewMatcher(map[uint32]Set{0: {"abc"}, 1: {"abc", ""}})
 	for _, value := range []string{"", "x", "ABC"} {
-		var hits bitset
-		hits.reset(2)
-		s.scan(value, &hits)
-		require.Equal(t, value == "ABC", hits.has(0), "%q", value)
-		require.True(t, hits.has(1), "%q", value)
+		var hits Bitset
+		hits.Reset(2)
+		s.Scan(value, &hits)
+		require.Equal(t, value == "ABC", hits.Has(0), "%q", value)
+		require.True(t, hits.Has(1), "%q", value)
 	}
 }
 
@@ -70,7 +72,7 @@ func randomValue(random *rand.Rand, size int) string {
 func asciiLower(s string) string {
 	b := []byte(s)
 	for i := range b {
-		b[i] = fold[b[i]]
+		b[i] = ascii.Fold[b[i]]
 	}
 	return string(b)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 func TestMemoRemembersAnswers(t *testing.T) {
-	m := newMemo()
+	m := newValueCache()
 	q := m.ask(3, "value")
 	_, known := m.answered(q)
 	require.False(t, known)
@@ -43,10 +43,10 @@ func TestMemoRemembersAnswers(t *testing.T) {
 
 // Two threads that write into one entry at once leave parts of both behind.
 func TestMemoKnowsNothingOfMixedEntries(t *testing.T) {
-	m := newMemo()
+	m := newValueCache()
 	q := m.ask(1, "value")
 	matching, _ := no.with(5)
-	e := &m.entries[q.a%memoEntries]
+	e := &m.entries[q.a%cacheEntries]
 	m.answer(q, matching)
 	whole := [3]uint64{e.a.Load(), e.b.Load(), e.answer.Load()}
 	m.answer(q, no)

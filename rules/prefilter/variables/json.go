@@ -1,4 +1,4 @@
-package prefilter
+package variables
 
 import (
 	"strconv"
@@ -14,14 +14,14 @@ const (
 )
 
 // json reads a JSON body as Coraza does: each value becomes an argument named by its path, each array one with its length. It
-// reports false when the engine has to judge: for what is no JSON, too deep, or takes too many bytes when it is flattened.
-func (v *view) json(body string, l *limits) bool {
+// reports false when the engine has to evaluate: for what is no JSON, too deep, or takes too many bytes when it is flattened.
+func (v *Values) json(body string, l *Limits) bool {
 	if nestingExceeds(body, l.jsonDepth) || !gjson.Valid(body) {
 		return false
 	}
-	w := jsonWalk{v: v, budget: max(len(body)*flattenFactor, flattenFloor), limit: l.arguments, path: append(v.path[:0], "json"...)}
+	w := jsonWalk{v: v, budget: max(len(body)*flattenFactor, flattenFloor), limit: l.Arguments, path: append(v.path[:0], "json"...)}
 	if w.walk(gjson.Parse(body), l.jsonDepth) {
-		v.single[corazavariables.ArgumentsLimitReached] = "1"
+		v.Single[corazavariables.ArgumentsLimitReached] = "1"
 	}
 	v.path = w.path[:0]
 	return !w.failed
@@ -29,7 +29,7 @@ func (v *view) json(body string, l *limits) bool {
 
 // jsonWalk flattens a document.
 type jsonWalk struct {
-	v       *view
+	v       *Values
 	path    []byte // of the value that is visited
 	budget  int    // bytes of names and values that are left
 	limit   int    // of values, and of lengths of arrays
@@ -80,7 +80,7 @@ func (w *jsonWalk) walk(object gjson.Result, depth int) (cut bool) {
 	case w.lengths >= w.limit:
 		cut = true
 	default:
-		w.add(w.v.arena.number(length), &w.lengths)
+		w.add(w.v.Arena.Number(length), &w.lengths)
 	}
 	return cut
 }
@@ -92,9 +92,9 @@ func (w *jsonWalk) add(value string, number *int) {
 		w.failed = true
 		return
 	}
-	mark := len(w.v.arena.buf)
-	w.v.arena.buf = append(w.v.arena.buf, w.path...)
-	w.v.add(argsPost, w.v.arena.since(mark), value)
+	mark := len(w.v.Arena.Buf)
+	w.v.Arena.Buf = append(w.v.Arena.Buf, w.path...)
+	w.v.add(ArgsPost, w.v.Arena.Since(mark), value)
 	*number++
 }
 

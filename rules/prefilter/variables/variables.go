@@ -1,4 +1,4 @@
-package prefilter
+package variables
 
 import (
 	"net/url"
@@ -9,70 +9,71 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/arena"
 )
 
-// pair is one value of a collection: its name as it was sent, the key under which Coraza keeps it, which is what targets select by, and
+// Pair is one value of a collection: its name as it was sent, the key under which Coraza keeps it, which is what targets select by, and
 // the value.
-type pair struct{ name, key, value string }
+type Pair struct{ Name, Key, Value string }
 
-// Collections whose values the prefilter knows.
-type collection uint8
+// Collection is one of the collections whose values the prefilter knows.
+type Collection uint8
 
 const (
-	argsGet collection = iota
-	argsPost
-	requestHeaders
+	argsGet Collection = iota
+	ArgsPost
+	RequestHeaders
 	requestCookies
-	responseHeaders
+	ResponseHeaders
 	files
 	filesNames
 	filesSizes
-	partHeaders
+	PartHeaders
 	multipartFilename
 	multipartName
 	xml
-	collections
+	NumCollections
 )
 
-// view holds all variables of one transaction as Coraza computes them. Texts are views of the input or of the arena.
-type view struct {
-	single    [256]string
-	pairs     [collections][]pair
-	arena     arena
+// Values holds all variables of one transaction as Coraza computes them. Texts share the memory of the transaction or of the arena.
+type Values struct {
+	Single    [256]string
+	Pairs     [NumCollections][]Pair
+	Arena     arena.Arena
 	path      []byte     // of a value in a JSON body
 	processor *processed // of a body that Coraza's own processor has read, nil otherwise
 }
 
-// limits are the settings of the engine that bound what it reads. Sizes are in bytes.
-type limits struct {
-	requestBody  int
-	responseBody int
+// Limits are the settings of the engine that bound what it reads. Sizes are in bytes.
+type Limits struct {
+	RequestBody  int
+	ResponseBody int
 	cutRequest   bool // longer bodies are read as far as the limit; otherwise they end the evaluation
 	cutResponse  bool
-	arguments    int
+	Arguments    int
 	jsonDepth    int
-	readRequest  bool
+	ReadRequest  bool
 	readResponse bool
 	mimeTypes    []string
 }
 
-func limitsOf(s *corazalink.Settings) limits {
-	return limits{
-		requestBody: int(s.RequestBodyLimit), responseBody: int(s.ResponseBodyLimit),
-		cutRequest: s.RequestPartial, cutResponse: s.ResponsePartial, arguments: s.Arguments, jsonDepth: s.RequestJSONDepth,
-		readRequest: s.RequestBodyAccess, readResponse: s.ResponseBodyAccess, mimeTypes: s.ResponseMIMETypes,
+func LimitsOf(s *corazalink.Settings) Limits {
+	return Limits{
+		RequestBody: int(s.RequestBodyLimit), ResponseBody: int(s.ResponseBodyLimit),
+		cutRequest: s.RequestPartial, cutResponse: s.ResponsePartial, Arguments: s.Arguments, jsonDepth: s.RequestJSONDepth,
+		ReadRequest: s.RequestBodyAccess, readResponse: s.ResponseBodyAccess, mimeTypes: s.ResponseMIMETypes,
 	}
 }
 
-// request fills in what phase 1 and the request line give.
-func (v *view) request(in *model.Transaction, l *limits) {
-	s := &v.single
+// ReadRequest fills in what phase 1 and the request line give.
+func (v *Values) ReadRequest(in *model.Transaction, l *Limits) {
+	s := &v.Single
 	s[corazavariables.RemoteAddr], s[corazavariables.ServerAddr] = in.ClientIP, in.ServerIP
-	s[corazavariables.RemotePort], s[corazavariables.ServerPort] = v.arena.number(in.ClientPort), v.arena.number(in.ServerPort)
+	s[corazavariables.RemotePort], s[corazavariables.ServerPort] = v.Arena.Number(in.ClientPort), v.Arena.Number(in.ServerPort)
 	s[corazavariables.ServerName] = in.ServerName
 	s[corazavariables.RequestMethod], s[corazavariables.RequestProtocol] = in.Method, in.Protocol
 	s[corazavariables.RequestURIRaw] = in.URI
-	s[corazavariables.RequestLine] = v.arena.join(in.Method, " ", in.URI, " ", in.Protocol)
+	s[corazavariables.RequestLine] = v.Arena.Join(in.Method, " ", in.URI, " ", in.Protocol)
 	v.uri(in.URI, l)
 	first := true
 	for i := range in.RequestHeaders {
@@ -80,8 +81,8 @@ func (v *view) request(in *model.Transaction, l *limits) {
 		if h.Name == "" {
 			continue
 		}
-		v.add(requestHeaders, h.Name, h.Value)
-		switch v.last(requestHeaders) {
+		v.add(RequestHeaders, h.Name, h.Value)
+		switch v.last(RequestHeaders) {
 		case "content-type":
 			if first {
 				first = false
@@ -91,56 +92,56 @@ func (v *view) request(in *model.Transaction, l *limits) {
 			v.cookies(h.Value)
 		}
 	}
-	if model.HasText(v.lastValue(requestHeaders, "content-type")) {
-		s[rawRequest] = in.RequestBody
+	if model.HasText(v.lastValue(RequestHeaders, "content-type")) {
+		s[RawRequest] = in.RequestBody
 	}
 }
 
-func (v *view) add(c collection, name, value string) {
-	v.pairs[c] = append(v.pairs[c], pair{name, v.arena.nameKey(name), value})
+func (v *Values) add(c Collection, name, value string) {
+	v.Pairs[c] = append(v.Pairs[c], Pair{name, v.Arena.NameKey(name), value})
 }
 
 // last returns the key of the value that was added last.
-func (v *view) last(c collection) string { return v.pairs[c][len(v.pairs[c])-1].key }
+func (v *Values) last(c Collection) string { return v.Pairs[c][len(v.Pairs[c])-1].Key }
 
 // lastValue returns the last value of a key, "" when there is none.
-func (v *view) lastValue(c collection, key string) (value string) {
-	for i := range v.pairs[c] {
-		if p := &v.pairs[c][i]; p.key == key {
-			value = p.value
+func (v *Values) lastValue(c Collection, key string) (value string) {
+	for i := range v.Pairs[c] {
+		if p := &v.Pairs[c][i]; p.Key == key {
+			value = p.Value
 		}
 	}
 	return value
 }
 
 // value returns the first value of a key, "" when there is none.
-func (v *view) value(c collection, key string) string {
-	for i := range v.pairs[c] {
-		if p := &v.pairs[c][i]; p.key == key {
-			return p.value
+func (v *Values) value(c Collection, key string) string {
+	for i := range v.Pairs[c] {
+		if p := &v.Pairs[c][i]; p.Key == key {
+			return p.Value
 		}
 	}
 	return ""
 }
 
-func (v *view) bodyProcessorFor(contentType string) {
-	value := strings.TrimSpace(v.arena.lower(contentType))
+func (v *Values) bodyProcessorFor(contentType string) {
+	value := strings.TrimSpace(v.Arena.Lower(contentType))
 	switch {
 	case strings.HasPrefix(value, "application/x-www-form-urlencoded"):
-		v.single[corazavariables.ReqbodyProcessor] = "URLENCODED"
+		v.Single[corazavariables.ReqbodyProcessor] = "URLENCODED"
 	case strings.HasPrefix(value, "multipart/form-data"):
-		v.single[corazavariables.ReqbodyProcessor] = "MULTIPART"
+		v.Single[corazavariables.ReqbodyProcessor] = "MULTIPART"
 	}
 }
 
 // uri splits the request target as Coraza does.
-func (v *view) uri(raw string, l *limits) {
+func (v *Values) uri(raw string, l *Limits) {
 	uri, _, _ := strings.Cut(raw, "#")
 	path, query := uri, ""
 	if at := strings.IndexByte(uri, '?'); at >= 0 {
 		path, query = uri[:at], uri[at+1:]
 	}
-	s := &v.single
+	s := &v.Single
 	if isPlainURI(path, query) {
 		s[corazavariables.RequestURI] = uri
 	} else if parsed, err := url.ParseRequestURI(uri); err == nil {
@@ -185,23 +186,23 @@ var plainPath = func() (table [256]bool) {
 }()
 
 // arguments reads a query string or form up to the limit of arguments.
-func (v *view) arguments(c collection, text string, l *limits) {
+func (v *Values) arguments(c Collection, text string, l *Limits) {
 	for text != "" {
 		part, rest, _ := strings.Cut(text, "&")
 		text = rest
 		if part == "" {
 			continue
 		}
-		if len(v.pairs[c]) >= l.arguments {
-			v.single[corazavariables.ArgumentsLimitReached] = "1"
+		if len(v.Pairs[c]) >= l.Arguments {
+			v.Single[corazavariables.ArgumentsLimitReached] = "1"
 			return
 		}
 		key, value, _ := strings.Cut(part, "=")
-		v.add(c, v.arena.unescape(key), v.arena.unescape(value))
+		v.add(c, v.Arena.Unescape(key), v.Arena.Unescape(value))
 	}
 }
 
-func (v *view) cookies(text string) {
+func (v *Values) cookies(text string) {
 	text = trimControls(text)
 	for text != "" {
 		part, rest, _ := strings.Cut(text, ";")
@@ -227,65 +228,70 @@ func trimControls(s string) string {
 	return s
 }
 
-// response fills in what phases 3 and 4 give. It reports false when the engine has to judge.
-func (v *view) response(in *model.Transaction, l *limits) bool {
+// ReadResponse fills in what phases 3 and 4 give. It reports false when the engine has to evaluate.
+func (v *Values) ReadResponse(in *model.Transaction, l *Limits) bool {
 	if !in.HasResponse {
 		return true
 	}
-	s := &v.single
-	s[corazavariables.ResponseStatus], s[corazavariables.ResponseProtocol] = v.arena.number(in.ResponseStatus), in.ResponseProtocol
+	s := &v.Single
+	s[corazavariables.ResponseStatus], s[corazavariables.ResponseProtocol] = v.Arena.Number(in.ResponseStatus), in.ResponseProtocol
 	for i := range in.ResponseHeaders {
 		h := &in.ResponseHeaders[i]
 		if h.Name == "" {
 			continue
 		}
-		v.add(responseHeaders, h.Name, h.Value)
-		if v.last(responseHeaders) == "content-type" {
+		v.add(ResponseHeaders, h.Name, h.Value)
+		if v.last(ResponseHeaders) == "content-type" {
 			s[corazavariables.ResponseContentType], _, _ = strings.Cut(h.Value, ";")
 		}
 	}
-	if model.HasText(v.lastValue(responseHeaders, "content-type")) {
-		s[rawResponse] = in.ResponseBody
+	if model.HasText(v.lastValue(ResponseHeaders, "content-type")) {
+		s[RawResponse] = in.ResponseBody
 	}
 	if !l.readResponse || !slices.Contains(l.mimeTypes, s[corazavariables.ResponseContentType]) {
 		return true
 	}
 	body := in.ResponseBody
-	if len(body) >= l.responseBody {
+	if len(body) >= l.ResponseBody {
 		if !l.cutResponse {
 			return false
 		}
-		body = body[:l.responseBody]
+		body = body[:l.ResponseBody]
 		s[corazavariables.OutboundDataError] = "1"
 	}
-	s[corazavariables.ResponseContentLength] = v.arena.number(len(body))
+	s[corazavariables.ResponseContentLength] = v.Arena.Number(len(body))
 	s[corazavariables.ResponseBody] = body
 	return true
 }
 
-// Cut tells which parts of a transaction the engine reads only as far as its limits.
-type Cut struct{ Arguments, RequestBody, ResponseBody bool }
-
-// cut tells what the engine does not read to its end.
-func (v *view) cut() Cut {
-	s := &v.single
-	return Cut{s[corazavariables.ArgumentsLimitReached] == "1", s[corazavariables.InboundDataError] == "1", s[corazavariables.OutboundDataError] == "1"}
-}
-
-// reset empties the view; defaults are the variables of a new transaction.
-func (v *view) reset(defaults *[256]string) {
-	v.single = *defaults
-	for c := range v.pairs {
-		v.pairs[c] = v.pairs[c][:0]
+// Unread returns the parts that the engine does not read to their ends.
+func (v *Values) Unread() (p model.Partial) {
+	if v.Single[corazavariables.ArgumentsLimitReached] == "1" {
+		p |= model.PartialArguments
 	}
-	v.arena.reset()
+	if v.Single[corazavariables.InboundDataError] == "1" {
+		p |= model.PartialBody
+	}
+	if v.Single[corazavariables.OutboundDataError] == "1" {
+		p |= model.PartialResponse
+	}
+	return p
 }
 
-// argumentBytes is ARGS_COMBINED_SIZE.
-func (v *view) argumentBytes() (n int) {
-	for _, c := range [...]collection{argsGet, argsPost} {
-		for i := range v.pairs[c] {
-			n += len(v.pairs[c][i].name) + len(v.pairs[c][i].value)
+// Reset empties the values; defaults are the variables of a new transaction.
+func (v *Values) Reset(defaults *[256]string) {
+	v.Single = *defaults
+	for c := range v.Pairs {
+		v.Pairs[c] = v.Pairs[c][:0]
+	}
+	v.Arena.Reset()
+}
+
+// ArgumentBytes is ARGS_COMBINED_SIZE.
+func (v *Values) ArgumentBytes() (n int) {
+	for _, c := range [...]Collection{argsGet, ArgsPost} {
+		for i := range v.Pairs[c] {
+			n += len(v.Pairs[c][i].Name) + len(v.Pairs[c][i].Value)
 		}
 	}
 	return n

@@ -1,14 +1,17 @@
-package prefilter
+package transform
 
 import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/arena"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
 )
 
-// rewrites are our own forms of transformations of Coraza that change most values, or are asked for values that they do not change.
+// rewrites are forms of transformations of Coraza that change most values, or are asked for values that they do not change.
 // They write into the arena, and report false for values that are left to Coraza's own.
-var rewrites = map[string]func(a *arena, value string) (text string, done bool){
+var rewrites = map[string]func(a *arena.Arena, value string) (text string, done bool){
 	"lowercase":          lowercase,
 	"removewhitespace":   removeWhitespace,
 	"compresswhitespace": compressWhitespace,
@@ -21,11 +24,11 @@ var rewrites = map[string]func(a *arena, value string) (text string, done bool){
 }
 
 // reportedRewrites are rewrites of transformations whose changes count only when they report them.
-var reportedRewrites = map[string]func(a *arena, value string) (text string, done bool){"removewhitespace": removeReportedWhitespace}
+var reportedRewrites = map[string]func(a *arena.Arena, value string) (text string, done bool){"removewhitespace": removeReportedWhitespace}
 
 // removeReportedWhitespace leaves values without whitespace as they are: removeWhitespace also makes U+FFFD of what is no UTF-8, which it
 // does not report.
-func removeReportedWhitespace(a *arena, value string) (string, bool) {
+func removeReportedWhitespace(a *arena.Arena, value string) (string, bool) {
 	if strings.IndexFunc(value, unicode.IsSpace) < 0 {
 		return value, true
 	}
@@ -33,8 +36,8 @@ func removeReportedWhitespace(a *arena, value string) (string, bool) {
 }
 
 // without leaves values alone that have none of the texts that a transformation looks for.
-func without(marks ...string) func(*arena, string) (string, bool) {
-	return func(_ *arena, value string) (string, bool) {
+func without(marks ...string) func(*arena.Arena, string) (string, bool) {
+	return func(_ *arena.Arena, value string) (string, bool) {
 		for _, mark := range marks {
 			if strings.Contains(value, mark) {
 				return "", false
@@ -44,12 +47,12 @@ func without(marks ...string) func(*arena, string) (string, bool) {
 	}
 }
 
-func lowercase(a *arena, value string) (string, bool) { return a.lower(value), true }
+func lowercase(a *arena.Arena, value string) (string, bool) { return a.Lower(value), true }
 
 func isSpace(c byte) bool { return byteTraits[c]&hasSpace != 0 }
 
-func removeWhitespace(a *arena, value string) (string, bool) {
-	room, n := a.room(len(value)), 0
+func removeWhitespace(a *arena.Arena, value string) (string, bool) {
+	room, n := a.Room(len(value)), 0
 	for i := range len(value) {
 		c := value[i]
 		if c >= utf8.RuneSelf {
@@ -60,32 +63,32 @@ func removeWhitespace(a *arena, value string) (string, bool) {
 			n++
 		}
 	}
-	return a.take(n), true
+	return a.Take(n), true
 }
 
 // removeAnyWhitespace makes U+FFFD of what is no UTF-8, as package strings does.
-func removeAnyWhitespace(a *arena, value string) string {
-	mark := len(a.buf)
+func removeAnyWhitespace(a *arena.Arena, value string) string {
+	mark := len(a.Buf)
 	for i := 0; i < len(value); {
 		c := value[i]
 		if c < utf8.RuneSelf {
 			if !isSpace(c) {
-				a.buf = append(a.buf, c)
+				a.Buf = append(a.Buf, c)
 			}
 			i++
 			continue
 		}
 		r, size := utf8.DecodeRuneInString(value[i:])
 		if !unicode.IsSpace(r) {
-			a.buf = utf8.AppendRune(a.buf, r)
+			a.Buf = utf8.AppendRune(a.Buf, r)
 		}
 		i += size
 	}
-	return a.since(mark)
+	return a.Since(mark)
 }
 
-func compressWhitespace(a *arena, value string) (string, bool) {
-	room, n := a.room(len(value)), 0
+func compressWhitespace(a *arena.Arena, value string) (string, bool) {
+	room, n := a.Room(len(value)), 0
 	space := false
 	for i := range len(value) {
 		c := value[i]
@@ -101,7 +104,7 @@ func compressWhitespace(a *arena, value string) (string, bool) {
 		}
 		space = isSpace(c)
 	}
-	return a.take(n), true
+	return a.Take(n), true
 }
 
 // What the transformation cmdLine does with a byte.
@@ -121,14 +124,14 @@ var commandLineActions = func() (table [256]uint8) {
 	return table
 }()
 
-func commandLine(a *arena, value string) (string, bool) {
-	room, n := a.room(len(value)), 0
+func commandLine(a *arena.Arena, value string) (string, bool) {
+	room, n := a.Room(len(value)), 0
 	space := false
 	for i := range len(value) {
 		c := value[i]
 		switch commandLineActions[c] {
 		case keep:
-			room[n] = fold[c]
+			room[n] = ascii.Fold[c]
 			n++
 			space = false
 		case blank:
@@ -146,15 +149,15 @@ func commandLine(a *arena, value string) (string, bool) {
 			space = false
 		}
 	}
-	return a.take(n), true
+	return a.Take(n), true
 }
 
 // urlDecodeUni leaves %u to Coraza, which has a table for it.
-func urlDecodeUni(a *arena, value string) (string, bool) {
+func urlDecodeUni(a *arena.Arena, value string) (string, bool) {
 	if strings.Contains(value, "%u") || strings.Contains(value, "%U") {
 		return "", false
 	}
-	return a.unescape(value), true
+	return a.Unescape(value), true
 }
 
 var base64Values = func() (table [256]int8) {
@@ -165,8 +168,8 @@ var base64Values = func() (table [256]int8) {
 }()
 
 // base64Decode decodes up to the first byte that is not base64.
-func base64Decode(a *arena, value string) (string, bool) {
-	mark := len(a.buf)
+func base64Decode(a *arena.Arena, value string) (string, bool) {
+	mark := len(a.Buf)
 	var bits, n uint32
 	for i := range len(value) {
 		c := value[i]
@@ -179,21 +182,21 @@ func base64Decode(a *arena, value string) (string, bool) {
 		}
 		bits = bits<<6 | uint32(six)
 		if n++; n == 4 {
-			a.buf = append(a.buf, byte(bits>>16), byte(bits>>8), byte(bits))
+			a.Buf = append(a.Buf, byte(bits>>16), byte(bits>>8), byte(bits))
 			bits, n = 0, 0
 		}
 	}
 	switch n {
 	case 2:
-		a.buf = append(a.buf, byte(bits>>4))
+		a.Buf = append(a.Buf, byte(bits>>4))
 	case 3:
-		a.buf = append(a.buf, byte(bits>>10), byte(bits>>2))
+		a.Buf = append(a.Buf, byte(bits>>10), byte(bits>>2))
 	}
-	return a.since(mark), true
+	return a.Since(mark), true
 }
 
 // cleanPath leaves paths alone that are clean: without empty names and names of one or two dots.
-func cleanPath(_ *arena, value string) (string, bool) {
+func cleanPath(_ *arena.Arena, value string) (string, bool) {
 	start := 0
 	for i := 0; i <= len(value); i++ {
 		if i < len(value) && value[i] != '/' {

@@ -1,10 +1,12 @@
-package prefilter
+package regex
 
 import (
 	"regexp/syntax"
 	"slices"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/literalset"
 )
 
 const (
@@ -16,13 +18,13 @@ const (
 
 // facts is what is known of the matches of an expression.
 type facts struct {
-	exact    literals // all texts that match, nil when there are too many; a match is one of them
-	required literals // every match contains one of them
+	exact    literalset.Set // all texts that match, nil when there are too many; a match is one of them
+	required literalset.Set // every match contains one of them
 }
 
-// requiredLiterals returns the texts of which one must appear in every value that an @rx pattern matches, nil when the pattern
-// has none. Values with one of the runes that foldsToASCII reports must not be judged by them.
-func requiredLiterals(pattern string, binary bool) literals {
+// RequiredLiterals returns the texts of which one must appear in every value that an @rx pattern matches, nil when the pattern
+// has none. Values with one of the runes that FoldsToASCII reports must not be judged by them.
+func RequiredLiterals(pattern string, binary bool) literalset.Set {
 	re, err := syntax.Parse("(?sm)"+pattern, syntax.Perl)
 	if err != nil {
 		return nil
@@ -30,9 +32,9 @@ func requiredLiterals(pattern string, binary bool) literals {
 	return analyze(re, binary).best()
 }
 
-// foldsToASCII reports whether a value has a rune outside of ASCII that a case-insensitive pattern takes for an ASCII letter:
+// FoldsToASCII reports whether a value has a rune outside of ASCII that a case-insensitive pattern takes for an ASCII letter:
 // the Kelvin sign for k and the long s for s.
-func foldsToASCII(value string) bool {
+func FoldsToASCII(value string) bool {
 	for i := 0; i+1 < len(value); i++ {
 		switch value[i] {
 		case 0xc5:
@@ -49,8 +51,8 @@ func foldsToASCII(value string) bool {
 }
 
 // best returns the set that is the least likely to appear in ordinary text.
-func (f facts) best() literals {
-	if f.exact != nil && !slices.Contains(f.exact, "") && (f.required == nil || f.exact.likelihood() <= f.required.likelihood()) {
+func (f facts) best() literalset.Set {
+	if f.exact != nil && !slices.Contains(f.exact, "") && (f.required == nil || f.exact.Likelihood() <= f.required.Likelihood()) {
 		return f.exact
 	}
 	return f.required
@@ -59,10 +61,10 @@ func (f facts) best() literals {
 func analyze(re *syntax.Regexp, binary bool) facts {
 	switch re.Op {
 	case syntax.OpNoMatch:
-		return facts{exact: literals{}}
+		return facts{exact: literalset.Set{}}
 	case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText, syntax.OpEndText,
 		syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return facts{exact: literals{""}}
+		return facts{exact: literalset.Set{""}}
 	case syntax.OpLiteral:
 		return literalFacts(re.Rune, binary)
 	case syntax.OpCharClass:
@@ -75,7 +77,7 @@ func analyze(re *syntax.Regexp, binary bool) facts {
 		return alternate(re.Sub, binary)
 	case syntax.OpQuest:
 		if sub := analyze(re.Sub[0], binary); sub.exact != nil {
-			return facts{exact: union(sub.exact, literals{""})}
+			return facts{exact: union(sub.exact, literalset.Set{""})}
 		}
 	case syntax.OpPlus:
 		return facts{required: analyze(re.Sub[0], binary).best()}
@@ -98,21 +100,21 @@ func repeat(re *syntax.Regexp, binary bool) facts {
 
 func literalFacts(runes []rune, binary bool) facts {
 	var text []byte
-	var parts []literals // runs of characters that are known, broken by unknown ones
+	var parts []literalset.Set // runs of characters that are known, broken by unknown ones
 	for _, r := range runes {
 		c, known := encode(r, binary)
 		if !known {
-			parts = append(parts, literals{string(text)})
+			parts = append(parts, literalset.Set{string(text)})
 			text = nil
 			continue
 		}
 		text = append(text, c...)
 	}
 	if parts == nil {
-		return closed(literals{string(text)})
+		return closed(literalset.Set{string(text)})
 	}
-	var best literals
-	for _, part := range append(parts, literals{string(text)}) {
+	var best literalset.Set
+	for _, part := range append(parts, literalset.Set{string(text)}) {
 		best = lessLikely(best, part)
 	}
 	return facts{required: best}
@@ -133,14 +135,14 @@ func encode(r rune, binary bool) (string, bool) {
 }
 
 func classFacts(ranges []rune, binary bool) facts {
-	exact := literals{}
+	exact := literalset.Set{}
 	for i := 0; i < len(ranges); i += 2 {
 		if ranges[i+1]-ranges[i] > 2*maxClass {
 			return facts{}
 		}
 		for r := ranges[i]; r <= ranges[i+1]; r++ {
 			if r == '\u212a' || r == '\u017f' {
-				continue // see foldsToASCII
+				continue // see FoldsToASCII
 			}
 			c, known := encode(r, binary)
 			if !known {
@@ -158,9 +160,9 @@ func classFacts(ranges []rune, binary bool) facts {
 }
 
 func concat(subs []*syntax.Regexp, binary bool) facts {
-	var required literals
-	whole := true         // all parts so far are in exact
-	exact := literals{""} // texts of the parts since the last break
+	var required literalset.Set
+	whole := true               // all parts so far are in exact
+	exact := literalset.Set{""} // texts of the parts since the last break
 	closeRun := func() {
 		if !slices.Contains(exact, "") {
 			required = lessLikely(required, exact)
@@ -171,7 +173,7 @@ func concat(subs []*syntax.Regexp, binary bool) facts {
 		if f.exact == nil {
 			required = lessLikely(required, f.required)
 			closeRun()
-			exact, whole = literals{""}, false
+			exact, whole = literalset.Set{""}, false
 			continue
 		}
 		product := cross(exact, f.exact)
@@ -190,7 +192,7 @@ func concat(subs []*syntax.Regexp, binary bool) facts {
 }
 
 func alternate(subs []*syntax.Regexp, binary bool) facts {
-	exact, required := literals{}, literals{}
+	exact, required := literalset.Set{}, literalset.Set{}
 	for _, sub := range subs {
 		f := analyze(sub, binary)
 		if exact != nil && f.exact != nil && len(exact)+len(f.exact) <= maxAlternatives {
@@ -208,7 +210,7 @@ func alternate(subs []*syntax.Regexp, binary bool) facts {
 }
 
 // closed returns facts of texts that are all that match; long ones are cut and become a requirement.
-func closed(exact literals) facts {
+func closed(exact literalset.Set) facts {
 	for _, text := range exact {
 		if len(text) > maxLiteral {
 			return facts{required: cut(exact)}
@@ -217,8 +219,8 @@ func closed(exact literals) facts {
 	return facts{exact: exact}
 }
 
-func cut(set literals) literals {
-	short := make(literals, len(set))
+func cut(set literalset.Set) literalset.Set {
+	short := make(literalset.Set, len(set))
 	for i, text := range set {
 		short[i] = text[:min(len(text), maxLiteral)]
 	}
@@ -226,11 +228,11 @@ func cut(set literals) literals {
 }
 
 // cross returns all texts made of one of a and one of b, nil when they are too many or too long.
-func cross(a, b literals) literals {
+func cross(a, b literalset.Set) literalset.Set {
 	if len(a)*len(b) > maxAlternatives {
 		return nil
 	}
-	product := make(literals, 0, len(a)*len(b))
+	product := make(literalset.Set, 0, len(a)*len(b))
 	for _, left := range a {
 		for _, right := range b {
 			if len(left)+len(right) > maxLiteral {
@@ -242,20 +244,20 @@ func cross(a, b literals) literals {
 	return product
 }
 
-func union(a, b literals) literals {
+func union(a, b literalset.Set) literalset.Set {
 	all := slices.Concat(a, b)
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-func lessLikely(a, b literals) literals {
+func lessLikely(a, b literalset.Set) literalset.Set {
 	switch {
 	case a == nil || slices.Contains(a, ""):
 		if slices.Contains(b, "") {
 			return nil
 		}
 		return b
-	case b == nil || slices.Contains(b, "") || a.likelihood() <= b.likelihood():
+	case b == nil || slices.Contains(b, "") || a.Likelihood() <= b.Likelihood():
 		return a
 	}
 	return b

@@ -1,4 +1,4 @@
-package prefilter
+package regex
 
 import (
 	"encoding/binary"
@@ -10,12 +10,12 @@ import (
 	"unicode/utf8"
 )
 
-// automaton decides whether a value has a match of an expression, in one pass over the value. It is a deterministic automaton
+// LazyDFA decides whether a value has a match of an expression, in one pass over the value. It is a deterministic automaton
 // over Go's own program of the expression, whose states are made when a value first leads to them, and dropped all together
 // when they take too much memory. A value that leads to too many states is decided by package regexp.
-type automaton struct {
+type LazyDFA struct {
 	pattern string
-	slow    func() *regexp.Regexp // compiled when it is first needed
+	Regexp  func() *regexp.Regexp // compiled when it is first needed
 	once    sync.Once             // makes what follows, which most expressions never need
 
 	*program
@@ -23,10 +23,10 @@ type automaton struct {
 
 	mu    sync.Mutex    // held while states are made
 	size  int           // bytes of the current table
-	total *atomic.Int64 // bytes of the tables of all automata of a rule set
+	total *atomic.Int64 // bytes of the tables of all lazy DFAs of a rule set
 }
 
-// table holds states of an automaton and where each class of runes leads from them. A full table is copied to a larger one; those
+// table holds states of a lazy DFA and where each class of runes leads from them. A full table is copied to a larger one; those
 // who read the old one go over to the new one where the old one does not know the way.
 type table struct {
 	next   []uint32 // row of the next state, by row and class; written and read atomically
@@ -78,34 +78,34 @@ const (
 	noRune        = -1
 )
 
-// newAutomaton returns the automaton of an expression, nil when it is malformed. total counts the bytes of all automata that
+// NewLazyDFA returns the lazy DFA of an expression, nil when it is malformed. total counts the bytes of all lazy DFAs that
 // share a budget.
-func newAutomaton(pattern string, total *atomic.Int64) *automaton {
+func NewLazyDFA(pattern string, total *atomic.Int64) *LazyDFA {
 	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
 		return nil
 	}
-	return &automaton{
+	return &LazyDFA{
 		pattern: pattern, total: total,
-		slow: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),
+		Regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),
 	}
 }
 
-// making is how long automata took to compile, in nanoseconds.
+// making is how long lazy DFAs took to compile, in nanoseconds.
 var making atomic.Int64
 
 // MakingTime returns how long the process has spent on compiling what expressions need for their first value.
 func MakingTime() time.Duration { return time.Duration(making.Load()) }
 
 // prepare compiles the program.
-func (a *automaton) prepare() {
+func (a *LazyDFA) prepare() {
 	begin := time.Now()
 	defer func() { making.Add(int64(time.Since(begin))) }()
 	a.program = newProgram(a.pattern)
 	a.clear()
 }
 
-// match reports whether the value has a match.
-func (a *automaton) match(value string) bool {
+// Match reports whether the value has a match.
+func (a *LazyDFA) Match(value string) bool {
 	a.once.Do(a.prepare)
 	t := a.current.Load()
 	next, row := t.next, uint32(a.stride())
@@ -126,7 +126,7 @@ func (a *automaton) match(value string) bool {
 				var dropped bool
 				if t, to, dropped = a.step(t, row, class); dropped {
 					if drops++; drops > maxDrops {
-						return a.slow().MatchString(value)
+						return a.Regexp().MatchString(value)
 					}
 				}
 				next = t.next
@@ -148,7 +148,7 @@ func (a *automaton) match(value string) bool {
 
 // step finds out where a class of runes, or the end of the value, leads from a row of a table. The answer is a row of the table that
 // it returns; dropped tells that all states before were dropped.
-func (a *automaton) step(from *table, row, class uint32) (t *table, to uint32, dropped bool) {
+func (a *LazyDFA) step(from *table, row, class uint32) (t *table, to uint32, dropped bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := from.states[int(row)/a.stride()-1]
@@ -178,7 +178,7 @@ func (a *automaton) step(from *table, row, class uint32) (t *table, to uint32, d
 }
 
 // add returns the row of a state in the current table, which may be a new one. It tells whether it dropped all states.
-func (a *automaton) add(s state) (t *table, row uint32, dropped bool) {
+func (a *LazyDFA) add(s state) (t *table, row uint32, dropped bool) {
 	t = a.current.Load()
 	if row, found := t.rows[s]; found {
 		return t, row, false
@@ -200,7 +200,7 @@ func (a *automaton) add(s state) (t *table, row uint32, dropped bool) {
 }
 
 // clear drops all states but the first.
-func (a *automaton) clear() {
+func (a *LazyDFA) clear() {
 	a.total.Add(-int64(a.size))
 	first := newState(nil, noRune)
 	row := a.stride()
@@ -211,7 +211,7 @@ func (a *automaton) clear() {
 }
 
 // grow makes the table with room for half as many states more the current one.
-func (a *automaton) grow(old *table) *table {
+func (a *LazyDFA) grow(old *table) *table {
 	rows := len(old.next) / a.stride()
 	larger := &table{next: make([]uint32, (rows+rows/2)*a.stride()), states: old.states, rows: old.rows}
 	for i := range old.next {

@@ -1,4 +1,4 @@
-package prefilter
+package regex
 
 import (
 	"encoding/binary"
@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// program is Go's own program of an expression as an automaton needs it. Of an instruction for runes it has the classes of runes that
+// program is Go's own program of an expression as a lazy DFA needs it. Of an instruction for runes it has the classes of runes that
 // the instruction takes; that is a fraction of what package syntax keeps for it, with the parts of its tree that hang on.
 type program struct {
 	bounds       []rune   // where runes of another class begin, ascending, from 0

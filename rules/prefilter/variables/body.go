@@ -1,4 +1,4 @@
-package prefilter
+package variables
 
 import (
 	"strings"
@@ -16,14 +16,14 @@ import (
 // processed is an empty transaction of Coraza's whose variables a body processor has filled.
 type processed struct{ tx types.Transaction }
 
-// bodies hands out transactions of a WAF without rules, for body processors to write into.
-type bodies struct {
+// Bodies hands out transactions of a WAF without rules, for body processors to write into.
+type Bodies struct {
 	waf  coraza.WAF
 	once sync.Once
 	err  error
 }
 
-func (b *bodies) get() (*processed, error) {
+func (b *Bodies) get() (*processed, error) {
 	b.once.Do(func() { b.waf, b.err = coraza.NewWAF(coraza.NewWAFConfig()) })
 	if b.err != nil {
 		return nil, b.err
@@ -31,33 +31,33 @@ func (b *bodies) get() (*processed, error) {
 	return &processed{b.waf.NewTransaction()}, nil
 }
 
-// requestBody fills in what the body gives, with the processor that the rules have chosen. It reports false when the engine
+// ReadBody fills in what the body gives, with the processor that the rules have chosen. It reports false when the engine
 // has to judge.
-func (v *view) requestBody(in *model.Transaction, l *limits, forced bool, b *bodies) bool {
-	if in.RequestBody == "" || !l.readRequest {
+func (v *Values) ReadBody(in *model.Transaction, l *Limits, forced bool, b *Bodies) bool {
+	if in.RequestBody == "" || !l.ReadRequest {
 		return true
 	}
 	body := in.RequestBody
-	if len(body) >= l.requestBody {
+	if len(body) >= l.RequestBody {
 		if !l.cutRequest {
 			return false
 		}
-		body = body[:l.requestBody]
-		v.single[corazavariables.InboundDataError] = "1"
+		body = body[:l.RequestBody]
+		v.Single[corazavariables.InboundDataError] = "1"
 	}
-	name := v.single[corazavariables.ReqbodyProcessor]
+	name := v.Single[corazavariables.ReqbodyProcessor]
 	if name == "" {
 		if !forced {
 			return true
 		}
 		name = "URLENCODED"
-		v.single[corazavariables.ReqbodyProcessor] = name
+		v.Single[corazavariables.ReqbodyProcessor] = name
 	}
 	switch {
 	case strings.EqualFold(name, "URLENCODED"):
-		v.single[corazavariables.RequestBody] = body
-		v.single[corazavariables.RequestBodyLength] = v.arena.number(len(body))
-		v.arguments(argsPost, body, l)
+		v.Single[corazavariables.RequestBody] = body
+		v.Single[corazavariables.RequestBodyLength] = v.Arena.Number(len(body))
+		v.arguments(ArgsPost, body, l)
 		return true
 	case strings.EqualFold(name, "JSON"):
 		return v.json(body, l)
@@ -66,8 +66,8 @@ func (v *view) requestBody(in *model.Transaction, l *limits, forced bool, b *bod
 	}
 }
 
-// process reads a body with Coraza's own processor. A body that it cannot read is for the engine to judge.
-func (v *view) process(body string, l *limits, name string, b *bodies) bool {
+// process reads a body with Coraza's own processor. A body that it cannot read is for the engine to evaluate.
+func (v *Values) process(body string, l *Limits, name string, b *Bodies) bool {
 	processor, err := corazalink.GetBodyProcessor(name)
 	if err != nil {
 		return false
@@ -81,7 +81,7 @@ func (v *view) process(body string, l *limits, name string, b *bodies) bool {
 	if !can {
 		return false
 	}
-	if v.single[corazavariables.InboundDataError] == "1" { // a body that ends early is no error then
+	if v.Single[corazavariables.InboundDataError] == "1" { // a body that ends early is no error then
 		flag, can := state.Variables().InboundDataError().(interface{ Set(value string) })
 		if !can {
 			return false
@@ -89,7 +89,7 @@ func (v *view) process(body string, l *limits, name string, b *bodies) bool {
 		flag.Set("1")
 	}
 	err = processor.ProcessRequest(strings.NewReader(body), state.Variables(), plugintypes.BodyProcessorOptions{
-		Mime: v.value(requestHeaders, "content-type"), RequestBodyRecursionLimit: l.jsonDepth, ArgumentLimit: l.arguments,
+		Mime: v.value(RequestHeaders, "content-type"), RequestBodyRecursionLimit: l.jsonDepth, ArgumentLimit: l.Arguments,
 	})
 	if err != nil {
 		return false
@@ -99,8 +99,8 @@ func (v *view) process(body string, l *limits, name string, b *bodies) bool {
 }
 
 // read takes over what a body processor can have set.
-func (v *view) read(from plugintypes.TransactionVariables) {
-	s := &v.single
+func (v *Values) read(from plugintypes.TransactionVariables) {
+	s := &v.Single
 	s[corazavariables.RequestBody], s[corazavariables.RequestBodyLength] = from.RequestBody().Get(), from.RequestBodyLength().Get()
 	s[corazavariables.FilesCombinedSize] = from.FilesCombinedSize().Get()
 	if reached := from.ArgumentsLimitReached().Get(); reached == "1" {
@@ -109,24 +109,24 @@ func (v *view) read(from plugintypes.TransactionVariables) {
 	s[corazavariables.MultipartStrictError] = from.MultipartStrictError().Get()
 	s[corazavariables.MultipartDuplicatePartHeader] = from.MultipartDuplicatePartHeader().Get()
 	s[corazavariables.MultipartInvalidQuoting] = from.MultipartInvalidQuoting().Get()
-	v.take(argsPost, from.ArgsPost().FindAll())
+	v.take(ArgsPost, from.ArgsPost().FindAll())
 	v.take(files, from.Files().FindAll())
 	v.take(filesNames, from.FilesNames().FindAll())
 	v.take(filesSizes, from.FilesSizes().FindAll())
-	v.take(partHeaders, from.MultipartPartHeaders().FindAll())
+	v.take(PartHeaders, from.MultipartPartHeaders().FindAll())
 	v.take(multipartFilename, from.MultipartFilename().FindAll())
 	v.take(multipartName, from.MultipartName().FindAll())
 	v.take(xml, from.RequestXML().FindAll())
 }
 
-func (v *view) take(c collection, values []types.MatchData) {
+func (v *Values) take(c Collection, values []types.MatchData) {
 	for _, value := range values {
 		v.add(c, value.Key(), value.Value())
 	}
 }
 
-// release gives the processor's transaction back.
-func (v *view) release() {
+// Release gives the processor's transaction back.
+func (v *Values) Release() {
 	if v.processor != nil {
 		v.processor.tx.Close() // nothing was written to disk that could fail to go away
 		v.processor = nil

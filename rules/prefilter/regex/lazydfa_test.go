@@ -1,4 +1,4 @@
-package prefilter
+package regex
 
 import (
 	"math/rand/v2"
@@ -11,7 +11,7 @@ import (
 )
 
 func TestAutomatonStaysBoundedAndRightWhenAValueLeadsToManyStates(t *testing.T) {
-	a := newAutomaton(`(?:a|b)*a(?:a|b){14}c`, new(atomic.Int64))
+	a := NewLazyDFA(`(?:a|b)*a(?:a|b){14}c`, new(atomic.Int64))
 	random := rand.New(rand.NewPCG(3, 4))
 	slow := regexp.MustCompile(a.pattern)
 	for range 20 {
@@ -20,7 +20,7 @@ func TestAutomatonStaysBoundedAndRightWhenAValueLeadsToManyStates(t *testing.T) 
 			value[i] = "ab"[random.IntN(2)]
 		}
 		value[len(value)-1] = "bc"[random.IntN(2)]
-		require.Equal(t, slow.Match(value), a.match(string(value)))
+		require.Equal(t, slow.Match(value), a.Match(string(value)))
 		require.Less(t, a.size, maxStateBytes+4096)
 	}
 }
@@ -33,7 +33,7 @@ func TestAutomatonDecidesAsPackageRegexp(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pieces := []string{"a", "b", "c", "k", "S", "select", "or", " ", "\n", "\r\n", "-", "@", "é", "ω", "\u212a", "ſ", "\xff", "\xc3", "1", ".", "_", "get ", "\ufffd", "x"}
 	for _, pattern := range patterns {
-		a := newAutomaton(pattern, new(atomic.Int64))
+		a := NewLazyDFA(pattern, new(atomic.Int64))
 		require.NotNil(t, a, pattern)
 		slow := regexp.MustCompile(pattern)
 		for range 3000 {
@@ -41,17 +41,17 @@ func TestAutomatonDecidesAsPackageRegexp(t *testing.T) {
 			for range random.IntN(9) {
 				b.WriteString(pieces[random.IntN(len(pieces))])
 			}
-			require.Equal(t, slow.MatchString(b.String()), a.match(b.String()), "%s on %q", pattern, b.String())
+			require.Equal(t, slow.MatchString(b.String()), a.Match(b.String()), "%s on %q", pattern, b.String())
 		}
 	}
 }
 
 func TestMakingAnAutomatonIsCounted(t *testing.T) {
-	a := newAutomaton(`(?:a|b){1,200}c`, new(atomic.Int64))
+	a := NewLazyDFA(`(?:a|b){1,200}c`, new(atomic.Int64))
 	before := MakingTime()
-	require.True(t, a.match("abc"))
+	require.True(t, a.Match("abc"))
 	made := MakingTime()
 	require.Greater(t, made, before)
-	require.True(t, a.match("abc"))
+	require.True(t, a.Match("abc"))
 	require.Equal(t, made, MakingTime())
 }

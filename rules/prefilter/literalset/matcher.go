@@ -1,19 +1,21 @@
-package prefilter
+package literalset
 
 import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
 )
 
-// scanner finds which of many literals a value contains, whatever their case. It is built once and read by many goroutines.
-type scanner struct {
+// Matcher finds which of many literals a value contains, whatever their case. It is built once and read by many goroutines.
+type Matcher struct {
 	empty  bool         // there are no literals
 	always []uint32     // tests with a literal of no byte, which every value contains
 	single []singleByte // literals of one byte
 	short  *pairSet     // with which grams of 2 and 3 bytes end
 	grams  [5]gramIndex // of literals of 2, 3, and 4 or more bytes
-	texts  [5][]scanned // these literals, by gram
+	texts  [5][]located // these literals, by gram
 }
 
 // singleByte is a literal of one byte, and the tests that it belongs to.
@@ -29,9 +31,9 @@ func (p *pairSet) has(pair uint32) bool { return p[pair/64]&(1<<(pair%64)) != 0 
 
 var noPairs pairSet
 
-// scanned is a literal of more than one byte. Of most that share a gram with a value, the byte beside the gram tells that they are
+// located is a literal of more than one byte. Of most that share a gram with a value, the byte beside the gram tells that they are
 // others.
-type scanned struct {
+type located struct {
 	text   string
 	tests  *[]uint32 // tests that a hit makes candidates; texts of the same tests share them
 	offset uint32    // of the gram in the text
@@ -113,17 +115,17 @@ func (x *gramIndex) find(gram uint32) (from, to uint32) {
 	return 0, 0
 }
 
-// newScanner returns a scanner for the literals of tests.
-func newScanner(sets map[uint32]literals) *scanner {
+// NewMatcher returns a matcher for the literals of tests.
+func NewMatcher(sets map[uint32]Set) *Matcher {
 	owners := map[string][]uint32{}
 	for test, set := range sets {
 		for _, text := range set {
 			owners[text] = append(owners[text], test)
 		}
 	}
-	s := &scanner{short: &noPairs, empty: len(owners) == 0}
+	s := &Matcher{short: &noPairs, empty: len(owners) == 0}
 	shared := map[string]*[]uint32{}
-	byGram := [5]map[uint32][]scanned{2: {}, 3: {}, 4: {}}
+	byGram := [5]map[uint32][]located{2: {}, 3: {}, 4: {}}
 	for _, text := range slices.Sorted(maps.Keys(owners)) {
 		tests := owners[text]
 		slices.Sort(tests)
@@ -142,7 +144,7 @@ func newScanner(sets map[uint32]literals) *scanner {
 		size := min(len(text), 4)
 		offset := rarestGram(text, size)
 		gram := packGram(text[offset : offset+size])
-		byGram[size][gram] = append(byGram[size][gram], newScanned(text, offset, size, shared[key]))
+		byGram[size][gram] = append(byGram[size][gram], newLocated(text, offset, size, shared[key]))
 	}
 	for size, texts := range byGram {
 		s.add(size, texts)
@@ -150,9 +152,9 @@ func newScanner(sets map[uint32]literals) *scanner {
 	return s
 }
 
-// newScanned returns a literal with its gram at an offset.
-func newScanned(text string, offset, size int, tests *[]uint32) scanned {
-	t := scanned{text: text, tests: tests, offset: uint32(offset)}
+// newLocated returns a literal with its gram at an offset.
+func newLocated(text string, offset, size int, tests *[]uint32) located {
+	t := located{text: text, tests: tests, offset: uint32(offset)}
 	switch {
 	case offset > 0:
 		t.at = -1
@@ -164,7 +166,7 @@ func newScanned(text string, offset, size int, tests *[]uint32) scanned {
 }
 
 // add takes the literals whose grams have a size.
-func (s *scanner) add(size int, texts map[uint32][]scanned) {
+func (s *Matcher) add(size int, texts map[uint32][]located) {
 	var grams []uint32
 	for _, gram := range slices.Sorted(maps.Keys(texts)) {
 		for range texts[gram] {
@@ -195,15 +197,15 @@ func packGram(s string) (gram uint32) {
 func rarestGram(text string, size int) (offset int) {
 	best := 2.0
 	for at := 0; at+size <= len(text); at++ {
-		if p := (literals{text[at : at+size]}).likelihood(); p < best {
+		if p := (Set{text[at : at+size]}).Likelihood(); p < best {
 			best, offset = p, at
 		}
 	}
 	return offset
 }
 
-// scan marks the tests whose literals the value contains.
-func (s *scanner) scan(value string, hits *bitset) {
+// Scan marks the tests whose literals the value contains.
+func (s *Matcher) Scan(value string, hits *Bitset) {
 	if s.empty {
 		return
 	}
@@ -211,7 +213,7 @@ func (s *scanner) scan(value string, hits *bitset) {
 	var present [256]bool // by byte, letters in lower case
 	short, four := s.short, s.grams[4]
 	for i := range len(value) {
-		c := fold[value[i]]
+		c := ascii.Fold[value[i]]
 		present[c] = true
 		window = window<<8 | uint32(c)
 		if short.has(window & 0xffff) {
@@ -230,7 +232,7 @@ func (s *scanner) scan(value string, hits *bitset) {
 }
 
 // checkShort compares the literals of two and three bytes that can end at a place of the value.
-func (s *scanner) checkShort(window uint32, value string, at int, hits *bitset) {
+func (s *Matcher) checkShort(window uint32, value string, at int, hits *Bitset) {
 	if at >= 1 && s.grams[2].may(window&0xffff) {
 		s.check(2, window&0xffff, value, at-1, hits)
 	}
@@ -239,23 +241,23 @@ func (s *scanner) checkShort(window uint32, value string, at int, hits *bitset) 
 	}
 }
 
-// contains reports whether a value has one of the literals of a scanner for one test, of number 0.
-func (s *scanner) contains(value string, hits *bitset) bool {
-	hits.reset(1)
-	s.scan(value, hits)
-	return hits.has(0)
+// Contains reports whether a value has one of the literals of a matcher for one test, of number 0.
+func (s *Matcher) Contains(value string, hits *Bitset) bool {
+	hits.Reset(1)
+	s.Scan(value, hits)
+	return hits.Has(0)
 }
 
 // check compares the literals with a gram that stands at a place of the value.
-func (s *scanner) check(size int, gram uint32, value string, at int, hits *bitset) {
+func (s *Matcher) check(size int, gram uint32, value string, at int, hits *Bitset) {
 	from, to := s.grams[size].find(gram)
 	for i := from; i < to; i++ {
 		t := &s.texts[size][i]
-		if beside := at + int(t.at); uint(beside) >= uint(len(value)) || fold[value[beside]] != t.beside {
+		if beside := at + int(t.at); uint(beside) >= uint(len(value)) || ascii.Fold[value[beside]] != t.beside {
 			continue
 		}
 		start := at - int(t.offset)
-		if start >= 0 && start+len(t.text) <= len(value) && equalFolded(value[start:start+len(t.text)], t.text) {
+		if start >= 0 && start+len(t.text) <= len(value) && ascii.EqualFolded(value[start:start+len(t.text)], t.text) {
 			hits.setAll(*t.tests)
 		}
 	}

@@ -1,4 +1,4 @@
-package prefilter
+package variables
 
 import (
 	"math/rand/v2"
@@ -7,29 +7,31 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
 // corazaReads gives the arguments that a body processor of Coraza's makes of a body, whether there were more than the limit, and
 // whether it takes the body.
-func corazaReads(t *testing.T, processor, body, contentType string, l *limits) (arguments []pair, cut, ok bool) {
+func corazaReads(t *testing.T, processor, body, contentType string, l *Limits) (arguments []Pair, cut, ok bool) {
 	t.Helper()
-	var v view
-	v.reset(new([256]string))
-	v.add(requestHeaders, "Content-Type", contentType)
-	ok = v.process(body, l, processor, &bodies{})
-	defer v.release()
-	return sorted(v.pairs[argsPost]), v.cut().Arguments, ok
+	var v Values
+	v.Reset(new([256]string))
+	v.add(RequestHeaders, "Content-Type", contentType)
+	ok = v.process(body, l, processor, &Bodies{})
+	defer v.Release()
+	return sorted(v.Pairs[ArgsPost]), v.Unread()&model.PartialArguments != 0, ok
 }
 
-func sorted(pairs []pair) []pair {
+func sorted(pairs []Pair) []Pair {
 	pairs = slices.Clone(pairs)
-	slices.SortFunc(pairs, func(a, b pair) int {
-		return strings.Compare(a.key+"\x00"+a.value, b.key+"\x00"+b.value)
+	slices.SortFunc(pairs, func(a, b Pair) int {
+		return strings.Compare(a.Key+"\x00"+a.Value, b.Key+"\x00"+b.Value)
 	})
 	return pairs
 }
 
-var wide = limits{requestBody: 1 << 20, arguments: 1000, jsonDepth: 1024, readRequest: true}
+var wide = Limits{RequestBody: 1 << 20, Arguments: 1000, jsonDepth: 1024, ReadRequest: true}
 
 func TestJSONBodiesAreReadAsCorazaReadsThem(t *testing.T) {
 	random := rand.New(rand.NewPCG(13, 14))
@@ -47,10 +49,10 @@ func TestJSONBodiesAreReadAsCorazaReadsThem(t *testing.T) {
 	for i, body := range bodies {
 		l := wide
 		if i%4 > 1 {
-			l.arguments, l.jsonDepth = 1+random.IntN(4), 2+random.IntN(4)
+			l.Arguments, l.jsonDepth = 1+random.IntN(4), 2+random.IntN(4)
 		}
-		var v view
-		v.reset(new([256]string))
+		var v Values
+		v.Reset(new([256]string))
 		ok := v.json(body, &l)
 		want, wantCut, wantOK := corazaReads(t, "JSON", body, "application/json", &l)
 		if !ok {
@@ -58,8 +60,8 @@ func TestJSONBodiesAreReadAsCorazaReadsThem(t *testing.T) {
 		}
 		read++
 		require.True(t, wantOK, "%q", body)
-		require.Equal(t, want, sorted(v.pairs[argsPost]), "%q", body)
-		require.Equal(t, wantCut, v.cut().Arguments, "%q", body)
+		require.Equal(t, want, sorted(v.Pairs[ArgsPost]), "%q", body)
+		require.Equal(t, wantCut, v.Unread()&model.PartialArguments != 0, "%q", body)
 		if wantCut {
 			beyond++
 		}
@@ -89,18 +91,18 @@ func document(random *rand.Rand, depth int) string {
 }
 
 func TestJSONBodiesThatCorazaCannotReadAreLeftToTheEngine(t *testing.T) {
-	narrow := limits{arguments: 3, jsonDepth: 4}
+	narrow := Limits{Arguments: 3, jsonDepth: 4}
 	for body, want := range map[string]bool{
 		`{"a":1,"b":2,"c":3}`: true, `{"a":1,"b":2,"c":3,"d":4}`: true, `[[]]`: true, `{"a":{"b":{"c":{"d":1}}}}`: true,
 		`{"a":{"b":{"c":{"d":{"e":1}}}}}`: false, `{"a":1,"b":2,"c":3,"d":4`: false,
 	} {
-		var v view
-		v.reset(new([256]string))
+		var v Values
+		v.Reset(new([256]string))
 		require.Equal(t, want, v.json(body, &narrow), "%s", body)
 	}
 	deep := `{"` + strings.Repeat("k", 3000) + `":{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}}`
-	var v view
-	v.reset(new([256]string))
+	var v Values
+	v.Reset(new([256]string))
 	require.False(t, v.json(deep, &wide), "names and values take more than eight times the size of the body")
 }
 
@@ -108,11 +110,11 @@ func TestFormsAreReadAsCorazaReadsThem(t *testing.T) {
 	random := rand.New(rand.NewPCG(15, 16))
 	for range 3000 {
 		text := strings.ReplaceAll(randomQuery(random, 40), "!", "=") + "&a=1%2b+&&=x&y=" + randomQuery(random, 9)
-		var v view
-		v.reset(new([256]string))
-		v.arguments(argsPost, text, &wide)
+		var v Values
+		v.Reset(new([256]string))
+		v.arguments(ArgsPost, text, &wide)
 		want, _, _ := corazaReads(t, "URLENCODED", text, "application/x-www-form-urlencoded", &wide)
-		got := sorted(v.pairs[argsPost])
+		got := sorted(v.Pairs[ArgsPost])
 		if hasFoldedDuplicates(got) {
 			continue // Coraza keeps one of names that differ in case only; the gate looks at all
 		}
@@ -120,14 +122,14 @@ func TestFormsAreReadAsCorazaReadsThem(t *testing.T) {
 	}
 }
 
-func hasFoldedDuplicates(pairs []pair) bool {
+func hasFoldedDuplicates(pairs []Pair) bool {
 	names := map[string]string{}
 	for _, p := range pairs {
-		lower := p.key
-		if before, found := names[lower]; found && before != p.name {
+		lower := p.Key
+		if before, found := names[lower]; found && before != p.Name {
 			return true
 		}
-		names[lower] = p.name
+		names[lower] = p.Name
 	}
 	return false
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
-// flow knows which rules write which TX variables, and which of them come out the same for every transaction that is no candidate.
-type flow struct {
+// dataFlow knows which rules write which TX variables, and which of them come out the same for every transaction that is no candidate.
+type dataFlow struct {
 	entries []entry
 	order   map[*chain]int // place in entries
 	writes  []*write
@@ -44,8 +45,8 @@ func macros(text string) (all []string) {
 	return all
 }
 
-func newFlow(entries []entry, initial map[string]string, own func(operator, argument string) (Needs, bool)) *flow {
-	f := &flow{entries: entries, order: map[*chain]int{}, initial: initial, own: own, stale: map[corazavariables.RuleVariable]bool{}}
+func newDataFlow(entries []entry, initial map[string]string, own func(operator, argument string) (Needs, bool)) *dataFlow {
+	f := &dataFlow{entries: entries, order: map[*chain]int{}, initial: initial, own: own, stale: map[corazavariables.RuleVariable]bool{}}
 	for place, e := range entries {
 		if e.chain == nil {
 			continue
@@ -65,7 +66,7 @@ func newFlow(entries []entry, initial map[string]string, own func(operator, argu
 }
 
 // noteCounts notes the variables whose number of values a link transforms.
-func (f *flow) noteCounts(l *corazalink.Link) {
+func (f *dataFlow) noteCounts(l *corazalink.Link) {
 	for i := range l.Targets {
 		if t := &l.Targets[i]; t.Count && len(l.Transformations) > 0 {
 			f.stale[t.Variable] = true
@@ -76,7 +77,7 @@ func (f *flow) noteCounts(l *corazalink.Link) {
 // cached reports whether Coraza may give a link what its transformations made of another value. It keeps that through a phase, by the
 // variable, the address of the key and the place among the values: values of a variable that change, and numbers of values, share a
 // place with others.
-func (f *flow) cached(c *chain, l *corazalink.Link, t *corazalink.Target) bool {
+func (f *dataFlow) cached(c *chain, l *corazalink.Link, t *corazalink.Target) bool {
 	if len(l.Transformations) == 0 || l.MultiMatch || t.Variable == corazavariables.TX {
 		return false
 	}
@@ -90,7 +91,7 @@ func (f *flow) cached(c *chain, l *corazalink.Link, t *corazalink.Target) bool {
 }
 
 // chains returns all chains in the order of evaluation.
-func (f *flow) chains() (all []*chain) {
+func (f *dataFlow) chains() (all []*chain) {
 	for i := range f.entries {
 		if c := f.entries[i].chain; c != nil {
 			all = append(all, c)
@@ -100,7 +101,7 @@ func (f *flow) chains() (all []*chain) {
 }
 
 // analyze finds out which chains matter, which never run, and which change what others do.
-func (f *flow) analyze(b *Baseline) error {
+func (f *dataFlow) analyze(b *Baseline) error {
 	f.readActions()
 	for again := true; again; again = f.distrust() {
 		if err := f.conclude(b); err != nil {
@@ -112,7 +113,7 @@ func (f *flow) analyze(b *Baseline) error {
 
 // conclude finds the chains that are static, and those that never run. What chains write that never run leaves others static, which may skip
 // more, so this goes on until nothing changes.
-func (f *flow) conclude(b *Baseline) error {
+func (f *dataFlow) conclude(b *Baseline) error {
 	for _, c := range f.chains() {
 		c.static, c.dead = false, false
 	}
@@ -132,7 +133,7 @@ func (f *flow) conclude(b *Baseline) error {
 
 // distrust takes static chains for dynamic ones that did not match on the plain requests, if these may have skipped or removed them. It
 // reports whether there are any.
-func (f *flow) distrust() (found bool) {
+func (f *dataFlow) distrust() (found bool) {
 	for _, c := range f.chains() {
 		if c.static && !c.dead && !c.matches && (c.removable || f.skippable(c)) {
 			c.dynamic, found = true, true
@@ -142,7 +143,7 @@ func (f *flow) distrust() (found bool) {
 }
 
 // settled returns how many chains are static or never run.
-func (f *flow) settled() (n int) {
+func (f *dataFlow) settled() (n int) {
 	for _, c := range f.chains() {
 		if c.static || c.dead {
 			n++
@@ -152,7 +153,7 @@ func (f *flow) settled() (n int) {
 }
 
 // takeOver notes which static chains match.
-func (f *flow) takeOver(b *Baseline) error {
+func (f *dataFlow) takeOver(b *Baseline) error {
 	for _, c := range f.chains() {
 		c.matches, c.differs = b.Matched[0][c.id], b.Matched[0][c.id] != b.Matched[1][c.id]
 		switch {
@@ -169,7 +170,7 @@ func (f *flow) takeOver(b *Baseline) error {
 // settle finds the static chains: those that look at nothing but TX variables that are the same for every transaction. It
 // starts with all that look at TX variables only and takes away until nothing changes. The baseline shows whether a chain matches as a
 // whole, so chains that do more than set variables before that are evaluated like others.
-func (f *flow) settle() {
+func (f *dataFlow) settle() {
 	for _, c := range f.chains() {
 		c.static = !c.dead && !c.dynamic && f.readsOnlyTX(c) && !c.controlsEarly()
 	}
@@ -183,7 +184,7 @@ func (f *flow) settle() {
 	}
 }
 
-func (f *flow) readsOnlyTX(c *chain) bool {
+func (f *dataFlow) readsOnlyTX(c *chain) bool {
 	for i := range c.links {
 		l := &c.links[i]
 		if l.Operator != nil && !f.isPure(l.Operator) {
@@ -198,7 +199,7 @@ func (f *flow) readsOnlyTX(c *chain) bool {
 	return true
 }
 
-func (f *flow) readsStatic(c *chain) bool {
+func (f *dataFlow) readsStatic(c *chain) bool {
 	for i := range c.links {
 		l := &c.links[i]
 		for k := range l.Targets {
@@ -213,9 +214,9 @@ func (f *flow) readsStatic(c *chain) bool {
 	return true
 }
 
-func (f *flow) staticMacros(text string) bool { return f.macrosAreStatic(text, map[string]bool{}) }
+func (f *dataFlow) staticMacros(text string) bool { return f.macrosAreStatic(text, map[string]bool{}) }
 
-func (f *flow) macrosAreStatic(text string, seen map[string]bool) bool {
+func (f *dataFlow) macrosAreStatic(text string, seen map[string]bool) bool {
 	return !slices.ContainsFunc(macros(text), func(macro string) bool {
 		name, isTX := strings.CutPrefix(macro, "tx.")
 		return !isTX || !f.isStatic(name, seen)
@@ -223,10 +224,10 @@ func (f *flow) macrosAreStatic(text string, seen map[string]bool) bool {
 }
 
 // static reports whether a TX variable goes the same way for every transaction that is no candidate.
-func (f *flow) static(name string) bool { return f.isStatic(name, map[string]bool{}) }
+func (f *dataFlow) static(name string) bool { return f.isStatic(name, map[string]bool{}) }
 
 // isStatic has seen the variables that must be static, too, for the one that is asked for to be.
-func (f *flow) isStatic(name string, seen map[string]bool) bool {
+func (f *dataFlow) isStatic(name string, seen map[string]bool) bool {
 	if seen[name] {
 		return true
 	}
@@ -242,7 +243,7 @@ var groupNames = []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"
 func isGroup(name string) bool { return slices.Contains(groupNames, name) }
 
 // enginesNames are the TX variables that something else than a setvar writes.
-var enginesNames = slices.Concat(groupNames, slices.Collect(maps.Keys(rawBodies)), []string{"json_request_body", "json_response_body"})
+var enginesNames = slices.Concat(groupNames, slices.Collect(maps.Keys(variables.RawBodies)), []string{"json_request_body", "json_response_body"})
 
 // isEngines reports whether something else than a setvar writes a TX variable: captures, body processors, and bodies as they were logged.
 func isEngines(name string) bool {
@@ -250,7 +251,7 @@ func isEngines(name string) bool {
 }
 
 // constant reports whether a TX variable has the value of the baseline whenever a chain runs, and returns it.
-func (f *flow) constant(name string, reader *chain) (value string, exists, ok bool) {
+func (f *dataFlow) constant(name string, reader *chain) (value string, exists, ok bool) {
 	if !f.static(name) {
 		return "", false, false
 	}
@@ -272,7 +273,7 @@ func (f *flow) constant(name string, reader *chain) (value string, exists, ok bo
 
 // derive returns the value that static rules give a TX variable, from their text alone. What the baseline has in the end is no proof where a
 // candidate writes the variable, too: whether the baseline is clean is still to be seen.
-func (f *flow) derive(name string) (value txValue, ok bool) {
+func (f *dataFlow) derive(name string) (value txValue, ok bool) {
 	for _, c := range f.chains() {
 		for _, w := range c.writes {
 			switch {
@@ -287,7 +288,7 @@ func (f *flow) derive(name string) (value txValue, ok bool) {
 	return value, true
 }
 
-func (f *flow) constantMacros(text string, reader *chain) bool {
+func (f *dataFlow) constantMacros(text string, reader *chain) bool {
 	for _, name := range macros(text) {
 		if !strings.HasPrefix(name, "tx.") {
 			return false
@@ -301,7 +302,7 @@ func (f *flow) constantMacros(text string, reader *chain) bool {
 
 // feeders returns the chains that can set variables that a target of a reader's test selects, besides the reader itself. It
 // reports false when such a variable is there for every transaction, or the engine sets it: then its values are not those of the run.
-func (f *flow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
+func (f *dataFlow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
 	for name := range f.initial {
 		if g.selects(name) && !slices.ContainsFunc(f.writes, func(w *write) bool { return !w.chain.static && w.canWrite(name) }) {
 			return nil, false
@@ -328,7 +329,7 @@ func (f *flow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
 
 // leftovers returns the links before a chain that can leave captured groups behind without making the transaction a candidate. It reports
 // false when that is not known of one. Where none captures, TX:0 to TX:9 are empty.
-func (f *flow) leftovers(reader *chain) (found []feeder, ok bool) {
+func (f *dataFlow) leftovers(reader *chain) (found []feeder, ok bool) {
 	for _, c := range f.chains() {
 		if c.dead || c == reader || c.phase > reader.phase || c.phase == reader.phase && f.order[c] > f.order[reader] {
 			continue
@@ -350,7 +351,7 @@ func (f *flow) leftovers(reader *chain) (found []feeder, ok bool) {
 }
 
 // capturing reports whether an operator can capture.
-func (f *flow) capturing(o *corazalink.Operator) bool {
+func (f *dataFlow) capturing(o *corazalink.Operator) bool {
 	known, is := operators[strings.ToLower(o.Name)]
 	return !is || known.captures
 }
@@ -379,7 +380,7 @@ func anchoredLiteral(pattern string) string {
 }
 
 // bury marks the chains that static chains skip in every transaction.
-func (f *flow) bury() error {
+func (f *dataFlow) bury() error {
 	for place, e := range f.entries {
 		c := e.chain
 		if c == nil || c.dead || !c.static || !c.matches || !c.skips() {
@@ -403,7 +404,7 @@ func (f *flow) bury() error {
 }
 
 // counted returns the ids of the rules that a skip counts. Coraza does not count rules that are removed from a transaction.
-func (f *flow) counted() map[int]bool {
+func (f *dataFlow) counted() map[int]bool {
 	ids := map[int]bool{}
 	for place, e := range f.entries {
 		if e.chain == nil || e.chain.skip == 0 {
@@ -419,7 +420,7 @@ func (f *flow) counted() map[int]bool {
 }
 
 // writers returns the ids of the alerting rules that write variables in every transaction, without matching as a whole.
-func (f *flow) writers() map[int]bool {
+func (f *dataFlow) writers() map[int]bool {
 	ids := map[int]bool{}
 	for _, c := range f.chains() {
 		if c.alerts && c.static && slices.ContainsFunc(c.writes, func(w *write) bool { return !w.ignorable() }) {
@@ -431,7 +432,7 @@ func (f *flow) writers() map[int]bool {
 
 // numberTriggers numbers triggers and finds those whose chain need not run when they do not fire: the first test of a chain
 // decides then, and a chain of which the first test does not match does nothing. A negated operator captures without matching.
-func (f *flow) numberTriggers(counted map[int]bool, triggers []trigger) []trigger {
+func (f *dataFlow) numberTriggers(counted map[int]bool, triggers []trigger) []trigger {
 	for i := range triggers {
 		tr := &triggers[i]
 		tr.number = uint32(i)
@@ -443,7 +444,7 @@ func (f *flow) numberTriggers(counted map[int]bool, triggers []trigger) []trigge
 }
 
 // neverWritten reports whether the TX variables that links read are the same for every transaction, candidates included.
-func (f *flow) neverWritten(links []corazalink.Link) bool {
+func (f *dataFlow) neverWritten(links []corazalink.Link) bool {
 	return f.readSteady(links, map[string]bool{})
 }
 
@@ -470,7 +471,7 @@ func txNames(l *corazalink.Link) (names []string, ok bool) {
 }
 
 // isSteady reports whether only static rules write a TX variable, which read nothing that others write.
-func (f *flow) isSteady(name string, seen map[string]bool) bool {
+func (f *dataFlow) isSteady(name string, seen map[string]bool) bool {
 	if seen[name] {
 		return true
 	}
@@ -489,7 +490,7 @@ func (f *flow) isSteady(name string, seen map[string]bool) bool {
 	})
 }
 
-func (f *flow) readSteady(links []corazalink.Link, seen map[string]bool) bool {
+func (f *dataFlow) readSteady(links []corazalink.Link, seen map[string]bool) bool {
 	return !slices.ContainsFunc(links, func(l corazalink.Link) bool {
 		names, ok := txNames(&l)
 		return !ok || slices.ContainsFunc(names, func(name string) bool { return !f.isSteady(name, seen) })
@@ -497,8 +498,9 @@ func (f *flow) readSteady(links []corazalink.Link, seen map[string]bool) bool {
 }
 
 // steadyRules reports whether a rule that does nothing by itself does nothing in candidates either: no static chain that a candidate can
-// switch on selects how bodies are read or skips what others rely on, and none reads what rules leave in the variable RULE, or shows it in an alert.
-func (f *flow) steadyRules() bool {
+// switch on selects how bodies are read or skips what others rely on, and none reads what rules leave in the variable RULE, or shows it in
+// an alert.
+func (f *dataFlow) steadyRules() bool {
 	for place, e := range f.entries {
 		c := e.chain
 		if c == nil || c.dead {

@@ -1,4 +1,4 @@
-package prefilter
+package transform
 
 import (
 	"math/rand/v2"
@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/arena"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
 )
 
 // alphabet favors the bytes that transformations care about.
@@ -24,7 +26,7 @@ func randomText(random *rand.Rand, size int) string {
 
 func TestTransformationsLeaveValuesWithoutTheirTriggersAlone(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	for name, trigger := range triggers {
+	for name, trigger := range changing {
 		function, err := corazalink.GetTransformation(name)
 		require.NoError(t, err, name)
 		quiet := 0
@@ -37,7 +39,7 @@ func TestTransformationsLeaveValuesWithoutTheirTriggersAlone(t *testing.T) {
 			quiet++
 			got, _, err := function(value)
 			require.NoError(t, err)
-			require.True(t, equalFold(got, value), "%s makes %q of %q", name, got, value)
+			require.True(t, ascii.EqualFold(got, value), "%s makes %q of %q", name, got, value)
 			if mark&recases[name] == 0 {
 				require.Equal(t, value, got, "%s changes the case of %q", name, value)
 			}
@@ -47,13 +49,13 @@ func TestTransformationsLeaveValuesWithoutTheirTriggersAlone(t *testing.T) {
 }
 
 // follow returns the last step of a pipeline.
-func follow(t *testing.T, all *steps, names []string) *step {
+func follow(t *testing.T, all *Tree, names []string) *Step {
 	t.Helper()
-	at := all.root
+	at := all.Root
 	for _, name := range names {
 		function, err := corazalink.GetTransformation(name)
 		require.NoError(t, err)
-		at = all.then(at, &corazalink.Transformation{Name: strings.ToLower(name), Apply: function})
+		at = all.Then(at, &corazalink.Transformation{Name: strings.ToLower(name), Apply: function})
 	}
 	return at
 }
@@ -66,15 +68,15 @@ func TestFormsAreWhatTheEngineComputes(t *testing.T) {
 		{"normalisePathWin", "lowercase"}, {"escapeSeqDecode", "removeWhitespace", "trim"}, {"length"}, {"sha1", "hexEncode"},
 		{"urlDecodeUni", "jsDecode", "removeWhitespace", "base64Decode", "urlDecodeUni"}, {"urlDecodeUni", "jsDecode", "base64Decode", "urlDecodeUni"},
 	}
-	all := newSteps()
-	var lasts []*step
+	all := NewTree()
+	var lasts []*Step
 	for _, chain := range chains {
 		lasts = append(lasts, follow(t, all, chain))
 	}
-	var f forms
+	var f Results
 	for range 5000 {
 		value := randomText(random, 12)
-		f.start(value, len(all.all))
+		f.Start(value, len(all.All))
 		for i, chain := range chains {
 			want := value
 			for _, name := range chain {
@@ -84,11 +86,11 @@ func TestFormsAreWhatTheEngineComputes(t *testing.T) {
 					want = changed
 				}
 			}
-			require.Equal(t, want, f.after(lasts[i]), "%v of %q", chain, value)
+			require.Equal(t, want, f.After(lasts[i]), "%v of %q", chain, value)
 		}
-		for _, s := range all.all[1:] {
-			if !equalFold(f.after(s), f.after(s.parent)) {
-				require.True(t, f.changed(s), "step %d of %q", s.index, value)
+		for _, s := range all.All[1:] {
+			if !ascii.EqualFold(f.After(s), f.After(s.Parent)) {
+				require.True(t, f.Changed(s), "step %d of %q", s.Index, value)
 			}
 		}
 	}
@@ -100,7 +102,7 @@ func TestRewritesAreWhatTheEngineComputes(t *testing.T) {
 	for name, rewrite := range rewrites {
 		function, err := corazalink.GetTransformation(name)
 		require.NoError(t, err, name)
-		var a arena
+		var a arena.Arena
 		done := 0
 		for i := range 60_000 {
 			value := randomText(random, 3+i%30)
@@ -131,7 +133,7 @@ func FuzzRewrites(f *testing.F) {
 		functions[name] = function
 	}
 	f.Fuzz(func(t *testing.T, value string) {
-		var a arena
+		var a arena.Arena
 		for name, rewrite := range rewrites {
 			if got, ok := rewrite(&a, value); ok {
 				want, _, err := functions[name](value)
@@ -148,9 +150,9 @@ func TestTransformationsReportChangesAsListed(t *testing.T) {
 	for name, kind := range reportKinds() {
 		function, err := corazalink.GetTransformation(name)
 		require.NoError(t, err)
-		all := newSteps()
-		reported := all.reported(all.root, &corazalink.Transformation{Name: name, Apply: function})
-		var f forms
+		all := NewTree()
+		reported := all.Reported(all.Root, &corazalink.Transformation{Name: name, Apply: function})
+		var f Results
 		missing, surplus := 0, 0
 		for range 60_000 {
 			value := randomText(random, 9) + []string{"", "&ngE;", "&lt;", "&#x41;", "\u00a0", "%u0041", `\x41`, "a//b", "YWI="}[random.IntN(9)]
@@ -168,9 +170,9 @@ func TestTransformationsReportChangesAsListed(t *testing.T) {
 			if is {
 				want = got
 			}
-			f.arena.reset()
-			f.start(value, len(all.all))
-			require.Equal(t, want, f.after(reported), "%s of %q", name, value)
+			f.Arena.Reset()
+			f.Start(value, len(all.All))
+			require.Equal(t, want, f.After(reported), "%s of %q", name, value)
 		}
 		require.Equal(t, kind == "missing", missing > 0, "%s changes %d texts without reporting it", name, missing)
 		require.Equal(t, kind == "surplus", surplus > 0, "%s reports %d changes that are none", name, surplus)
@@ -180,7 +182,7 @@ func TestTransformationsReportChangesAsListed(t *testing.T) {
 // reportKinds returns the list on which each transformation is.
 func reportKinds() map[string]string {
 	kinds := map[string]string{}
-	for kind, list := range map[string]map[string]bool{"exact": exactReports, "surplus": surplusReports, "missing": missingReports} {
+	for kind, list := range map[string]map[string]bool{"exact": ExactReports, "surplus": SurplusReports, "missing": MissingReports} {
 		for name := range list {
 			kinds[name] = kind
 		}
@@ -191,7 +193,7 @@ func reportKinds() map[string]string {
 func lowerASCII(s string) string {
 	b := []byte(s)
 	for i := range b {
-		b[i] = fold[b[i]]
+		b[i] = ascii.Fold[b[i]]
 	}
 	return string(b)
 }
