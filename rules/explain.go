@@ -5,7 +5,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
-// Explain inspects a transaction without gate and cache and keeps what can be known of it.
+// Explain inspects a transaction without prefilter and cache and keeps what can be known of it.
 func (s *Set) Explain(t *model.Transaction) (*engine.Explanation, error) {
 	e, err := s.engine(t.Unjudged())
 	if err != nil {

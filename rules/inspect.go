@@ -14,7 +14,7 @@ func (s *Set) Inspect(t *model.Transaction) (*model.Verdict, error) { return s.f
 // the verdict on a transaction that is not blocked need not tell which rules matched.
 func (s *Set) Pass(t *model.Transaction) (*model.Verdict, error) { return s.find(t, false) }
 
-// find asks the gate, and the engine when the gate cannot tell.
+// find asks the prefilter, and the engine when the prefilter cannot tell.
 func (s *Set) find(t *model.Transaction, matches bool) (*model.Verdict, error) {
 	c := s.Case(t, matches)
 	if err := s.Compile(&c); err != nil {
@@ -82,7 +82,7 @@ func (s *Set) Gate(c *Case, t *model.Transaction) *model.Verdict {
 	return nil
 }
 
-// Judge finds the verdict on the transaction of a compiled case, or one equal to it, by running the rules, unless the gate has not
+// Judge finds the verdict on the transaction of a compiled case, or one equal to it, by running the rules, unless the prefilter has not
 // been asked and is certain. It takes milliseconds, and more for a large transaction.
 func (s *Set) Judge(c *Case, t *model.Transaction) (*model.Verdict, error) {
 	if !c.asked {

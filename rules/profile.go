@@ -9,7 +9,7 @@ import (
 // Profile tells where the time of a profiled set has gone. All times are by the clock, added up over all goroutines.
 type Profile struct {
 	Speed
-	Gate   time.Duration // asking the gate
+	Gate   time.Duration // asking the prefilter
 	Engine time.Duration // transactions that the engine judged
 	Rules  []RuleTime    // of all rules of the set, the slowest first
 }
@@ -19,7 +19,7 @@ type RuleTime struct {
 	Loaded
 	Time   time.Duration // in all runs, those of chained rules with it
 	Runs   uint64        // how often the engine has evaluated the rule
-	Spared uint64        // transactions for which the gate spared the engine this rule
+	Spared uint64        // transactions for which the prefilter spared the engine this rule
 }
 
 // Profile returns what is known so far, nil unless the set was opened with Config.Profile.
@@ -40,7 +40,7 @@ func (s *Set) Profile() *Profile {
 	return all
 }
 
-// spared returns for how many transactions the gate has spared the engine all rules, among them this one.
+// spared returns for how many transactions the prefilter has spared the engine all rules, among them this one.
 func (es *engines) spared(id int) (n uint64) {
 	es.mu.Lock()
 	defer es.mu.Unlock()

@@ -46,7 +46,7 @@ func Open(c load.Config) (*Set, error) {
 
 // compiled is Open of rules that were read. Records that flow meanwhile come first when the rules are in use.
 func compiled(p *load.Program, c load.Config, inUse bool) (*Set, error) {
-	key := p.Identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize, c.Profile)
+	key := p.Identity() + fmt.Sprint(c.Strict, c.Prefilter, c.CacheSize, c.Profile)
 	if s := shareOpen(p, key); s != nil {
 		return s, nil
 	}
@@ -55,7 +55,7 @@ func compiled(p *load.Program, c load.Config, inUse bool) (*Set, error) {
 	if s := shareOpen(p, key); s != nil {
 		return s, nil
 	}
-	e, err := engine.New(p, engine.Options{Strict: c.Strict, Prefilter: c.Gate, Profile: c.Profile, Yield: inUse})
+	e, err := engine.New(p, engine.Options{Strict: c.Strict, Prefilter: c.Prefilter, Profile: c.Profile, Yield: inUse})
 	if err != nil {
 		return nil, err
 	}

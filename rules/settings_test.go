@@ -53,7 +53,7 @@ func TestEveryCRSSettingReachesTheRules(t *testing.T) {
 	for i, c := range crsCases {
 		assert.Contains(t, ids(v), i+1, c.property)
 	}
-	const older, ofEngine, others = 2, 7, 8
+	const older, ofEngine, others = 3, 7, 8
 	assert.Len(t, Properties(), len(crsCases)+older+ofEngine+others, "a new setting has a case")
 }
 
@@ -178,4 +178,19 @@ func TestRulesThatBlockEveryRequestAreToldOf(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, quiet.Close()) })
 	require.NotContains(t, strings.Join(quiet.Warnings(), "\n"), "blocks every request")
+}
+
+func TestTheOlderNameOfThePrefilterStaysAccepted(t *testing.T) {
+	for _, c := range []struct {
+		settings setting.Map
+		want     bool
+	}{
+		{setting.Map{}, true}, {setting.Map{"gate": "off"}, false}, {setting.Map{"gate": "on"}, true}, {setting.Map{"prefilter": "off"}, false},
+		{setting.Map{"prefilter": "off", "gate": "on"}, false}, {setting.Map{"prefilter": "on", "gate": "off"}, true},
+	} {
+		require.Equal(t, c.want, config(t, c.settings).Prefilter, "%v", c.settings)
+	}
+	r := setting.NewReader(setting.Map{"gate": "perhaps"}, Properties())
+	ReadConfig(r)
+	require.ErrorContains(t, r.Err(), "gate")
 }

@@ -133,6 +133,7 @@ func variableOf(name, key string) variable {
 	return variable{}
 }
 
+// PartOfHeader returns the part to which a request header belongs.
 func PartOfHeader(name string) model.Parts {
 	switch strings.ToLower(name) {
 	case "host":

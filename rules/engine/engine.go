@@ -23,7 +23,7 @@ type Engine struct {
 	prefilter  *filter           // what is known of the rules, nil when nothing is; all engines of a set share it
 	exempt     *prefilter.Exempt // rules that this engine leaves out
 	spared     atomic.Uint64     // transactions that the prefilter has proven to be clean, counted for a profile
-	unfiltered string            // why the engine judges every transaction, "" when the prefilter decides which
+	unfiltered string            // why the engine evaluates every transaction, "" when the prefilter decides which
 }
 
 // Options says how a program is compiled.
@@ -56,7 +56,7 @@ func New(program *load.Program, o Options) (*Engine, error) {
 	}
 	coolDown()
 	if !o.Prefilter {
-		e.unfiltered = "gate off"
+		e.unfiltered = "prefilter off"
 	}
 	if e.profile != nil {
 		e.profile.rules.Clear() // of the plain transaction from which the prefilter has learned

@@ -453,7 +453,7 @@ func requireRightAnswer(t *testing.T, e *Engine, tx *model.Transaction, what str
 		v, err := e.inspect(tx)
 		require.NoError(t, err)
 		require.False(t, a.Clean && !v.Clean(), "%s: the prefilter says clean, rules %v match", what, ids(v))
-		require.False(t, a.Clean && v.Partial != a.Unread, "%s: the prefilter has cut %v, the engine %v", what, a.Unread, v.Partial.Names())
+		require.False(t, a.Clean && v.Partial != a.Unread, "%s: the prefilter has not read %v, the engine %v", what, a.Unread, v.Partial.Names())
 		require.False(t, a.Passes && v.Blocked, "%s: the prefilter says it passes, rules %v block", what, ids(v))
 		all[fmt.Sprint(ids(v), v.Blocked, v.Scores)] = true
 		if v, err = e.InspectWithout(a.Idle, tx); err == nil {

@@ -21,7 +21,7 @@ type Config struct {
 	Directives string       // SecLang text for the end
 	Strict     bool         // a directive that cannot be used refuses the rule set
 	CacheSize  int64        // bytes for remembered verdicts, 0 remembers none
-	Gate       bool         // the engine only judges transactions that the gate cannot prove to be clean
+	Prefilter  bool         // the engine evaluates only transactions that the prefilter cannot rule out
 	Profile    bool         // where the time goes is kept, for Set.Profile; it costs some time itself
 }
 
@@ -46,8 +46,9 @@ func Properties() []setting.Property {
 			"tag:NAME, comma separated; with a target, such as 942100:ARGS:q, the rules only do not look at that"},
 		setting.Property{Name: "directives", Help: "SecLang text added at the end"},
 		setting.Property{Name: "cache_size", Default: "16M", Help: "memory for remembered verdicts; 0 remembers none"},
-		setting.Property{Name: "gate", Default: "on", Help: "off has the engine judge every transaction, also those that are certain " +
-			"to be clean"},
+		setting.Property{Name: "prefilter", Default: "on", Help: "off has the engine evaluate every transaction, also those that are " +
+			"certain to be clean"},
+		setting.Property{Name: "gate", Help: "older name of prefilter"},
 		setting.Property{Name: "rules_strict", Default: "on", Help: "off skips rules that cannot be compiled, with a warning each"},
 	)
 }
@@ -59,7 +60,7 @@ func ReadConfig(r *setting.Reader, v Vocabulary) Config {
 		Directives: r.Text("directives"),
 		Strict:     r.Bool("rules_strict"),
 		Packs:      readPacks(r),
-		Gate:       r.Bool("gate"),
+		Prefilter:  readPrefilter(r),
 		CacheSize:  r.Size("cache_size"),
 	}
 	preset := r.Word("preset")
@@ -89,4 +90,14 @@ func ReadConfig(r *setting.Reader, v Vocabulary) Config {
 		r.Problem("rules", errors.New("empty list (want crs, files, globs or directories)"))
 	}
 	return c
+}
+
+// readPrefilter reads whether there is a prefilter, whose property was called gate once.
+func readPrefilter(r *setting.Reader) bool {
+	if r.Given("gate") {
+		if older := r.Bool("gate"); !r.Given("prefilter") {
+			return older
+		}
+	}
+	return r.Bool("prefilter")
 }

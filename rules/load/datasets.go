@@ -45,6 +45,7 @@ func namedByContent(d *seclang.Directive, names map[string]string) seclang.Direc
 // datasetMark separates the name of a list from the hash of its content.
 const datasetMark = "#"
 
+// IsOfDataset reports whether an operator takes its words from a SecDataset.
 func IsOfDataset(operator string) bool {
 	return strings.HasSuffix(strings.ToLower(operator), "fromdataset")
 }

@@ -16,6 +16,7 @@ type Unit struct {
 
 func (u *Unit) place() string { return u.Directives[0].Place() }
 
+// IsRule reports whether the unit is a rule, with those chained to it.
 func (u *Unit) IsRule() bool { return u.Directives[0].IsRule() }
 
 // ID returns the rule's id, 0 when it has none.

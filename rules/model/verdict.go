@@ -47,8 +47,11 @@ type RuleInfo struct {
 	Accuracy string
 	Tags     []string
 	Chain    []Link
-	Detects  bool
-	Logs     bool
+
+	// Detects reports whether the rule says something of the traffic: it has a severity, blocks, or logs a message, and does not only set
+	// things up or sum up. One without a severity counts as critical when it blocks, else as a notice.
+	Detects bool
+	Logs    bool // ModSecurity would write its matches to the error log
 }
 
 // FallbackMessage returns what is said of matches of a rule that has no message.

@@ -1,5 +1,7 @@
 // Package seclang reads SecLang text: it splits files into directives with their place, and takes SecRule and SecAction
-// apart into targets, operator and actions. It compiles nothing; its readings agree with Coraza's parser.
+// apart into targets, operator and actions. It writes
+// rules with other operators, actions and arguments, and keeps the rest of their text. It compiles nothing; its readings agree with
+// Coraza's parser.
 package seclang
 
 import (

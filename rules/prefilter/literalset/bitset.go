@@ -15,6 +15,7 @@ func (b *Bitset) Reset(size int) {
 	clear(b.Words)
 }
 
+// Set adds a number.
 func (b *Bitset) Set(i uint32) { b.Words[i/64] |= 1 << (i % 64) }
 
 func (b *Bitset) setAll(list []uint32) {
@@ -23,6 +24,7 @@ func (b *Bitset) setAll(list []uint32) {
 	}
 }
 
+// Has reports whether a number is in the set.
 func (b *Bitset) Has(i uint32) bool { return b.Words[i/64]&(1<<(i%64)) != 0 }
 
 // Copy makes the set the same as another.

@@ -57,6 +57,7 @@ type Limits struct {
 	mimeTypes    []string
 }
 
+// LimitsOf takes over the settings of a compiled rule set.
 func LimitsOf(s *corazalink.Settings) Limits {
 	return Limits{
 		RequestBody: int(s.RequestBodyLimit), ResponseBody: int(s.ResponseBodyLimit),
