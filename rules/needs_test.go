@@ -100,7 +100,7 @@ func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
 	require.Len(t, set.engines.made, 2)
 }
 
-func TestGateIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
+func TestThePrefilterIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
 	set := open(t, nil)
 	parsed := &model.Transaction{
 		Method: "POST", URI: "/login", Protocol: "HTTP/1.1", RequestHeaders: []model.Header{{Name: "Host", Value: "192.0.2.1"}},

@@ -70,7 +70,7 @@ func TestProfileTellsOfEveryRuleHowOftenItRanAndWasSpared(t *testing.T) {
 	require.Equal(t, [2]uint64{0, 5}, sum[3])
 }
 
-func TestProfileWithoutGateRunsAllRules(t *testing.T) {
+func TestProfileWithoutPrefilterRunsAllRules(t *testing.T) {
 	set := openProfiled(t, setting.Map{"gate": "off"})
 	for range 7 {
 		_, err := set.Pass(request("/"))

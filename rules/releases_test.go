@@ -41,7 +41,7 @@ func otherReleases(t *testing.T) (sources []string) {
 	return sources
 }
 
-func TestTheGateSupportsReleasesOfTheCoreRuleSet(t *testing.T) {
+func TestThePrefilterSupportsReleasesOfTheCoreRuleSet(t *testing.T) {
 	for _, source := range append([]string{"crs"}, otherReleases(t)...) {
 		for paranoia := 1; paranoia <= 4; paranoia++ {
 			set := open(t, setting.Map{"rules": source, "rules_strict": "on", "rule_packs": "off", "blocking_paranoia": fmt.Sprint(paranoia)})

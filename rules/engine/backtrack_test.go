@@ -106,7 +106,7 @@ func (m ruleMaker) mutated(text string) string {
 }
 
 // The prefilter's answers on expressions that backtrack are those of the engine, whose operator tries them on every value.
-func TestGateIsNeverWrongAboutExpressionsThatBacktrack(t *testing.T) {
+func TestThePrefilterIsNeverWrongAboutExpressionsThatBacktrack(t *testing.T) {
 	asked, sure, matching := 0, 0, 0
 	for seed := range randomSeeds(450) / 15 {
 		m := ruleMaker{rand.New(rand.NewPCG(seed, 7))}

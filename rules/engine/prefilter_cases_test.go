@@ -423,7 +423,7 @@ func doubling(n int) string {
 }
 
 // Whatever the prefilter says of the cases, the engine has to agree; a rule set that it does not prefilter is the safe answer.
-func TestTheGateIsRightAboutRulesThatOnceDeceivedIt(t *testing.T) {
+func TestThePrefilterIsRightAboutRulesThatOnceDeceivedIt(t *testing.T) {
 	prefiltered := 0
 	for _, c := range gateCases() {
 		t.Run(c.name, func(t *testing.T) {

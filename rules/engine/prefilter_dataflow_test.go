@@ -75,7 +75,7 @@ func (m ruleMaker) flowTransaction() *model.Transaction {
 	return t
 }
 
-func TestGateIsNeverWrongAboutRandomDataFlow(t *testing.T) {
+func TestThePrefilterIsNeverWrongAboutRandomDataFlow(t *testing.T) {
 	seeds := randomSeeds(600)
 	var sure int
 	for seed := range seeds {
@@ -169,7 +169,7 @@ SecRule TX:y "@streq 40005" "t:none"`, "/?a=b"},
 }
 
 // An engine without rules that cannot be answered shares the prefilter of the whole.
-func TestTheGateKnowsWhatExemptRulesHaveWritten(t *testing.T) {
+func TestThePrefilterKnowsWhatExemptRulesHaveWritten(t *testing.T) {
 	p := programOf(`SecAction "id:90,phase:1,pass,nolog,setvar:tx.known=1"
 SecRule TX:known "@eq 1" "id:920350,phase:1,deny,severity:'CRITICAL',t:none,setvar:tx.x=foo,chain"
 SecRule TX:known "@eq 2" "t:none"

@@ -26,7 +26,7 @@ func programOf(texts ...string) *load.Program {
 	return load.Read(load.Config{Directives: strings.Join(texts, "\n")}, NewVocabulary())
 }
 
-// askAfresh asks a gate for the same rules that has seen no transaction.
+// askAfresh asks a prefilter for the same rules that has seen no transaction.
 func (e *Engine) askAfresh(t *testing.T, tx *model.Transaction) prefilter.Answer {
 	t.Helper()
 	compiled, err := corazalink.Compiled(e.waf)
@@ -39,10 +39,10 @@ func (e *Engine) askAfresh(t *testing.T, tx *model.Transaction) prefilter.Answer
 	return fresh.Ask(tx, true)
 }
 
-// checkGate makes random rules and a sequence of transactions, each new, like one before in all but little, or one before again. It
+// checkPrefilter makes random rules and a sequence of transactions, each new, like one before in all but little, or one before again. It
 // requires of every transaction that the prefilter lets pass that no rule matches that can alert, and that the prefilter answers like one
 // that has seen nothing.
-func checkGate(t *testing.T, seed uint64) (asked, sure int) {
+func checkPrefilter(t *testing.T, seed uint64) (asked, sure int) {
 	t.Helper()
 	m := ruleMaker{rand.New(rand.NewPCG(seed, 17))}
 	text := m.rules()
@@ -110,7 +110,7 @@ func checkIdle(t *testing.T, seed uint64, e *Engine, tx *model.Transaction, a pr
 }
 
 // Which parser reads the body follows from rules that match, not from those that can match.
-func TestGateDoesNotGuessHowABodyIsRead(t *testing.T) {
+func TestThePrefilterDoesNotGuessHowABodyIsRead(t *testing.T) {
 	tx := sample()
 	tx.Method, tx.RequestBody = "POST", `{"a":1}`
 	tx.RequestHeaders = []model.Header{{Name: "Host", Value: "h"}, {Name: "Content-Type", Value: "multipart/form-data; boundary=b"}}
@@ -130,7 +130,7 @@ func TestGateDoesNotGuessHowABodyIsRead(t *testing.T) {
 }
 
 // HTTP parameter pollution, as rule 921180 finds it.
-func TestGateCountsNames(t *testing.T) {
+func TestThePrefilterCountsNames(t *testing.T) {
 	e, err := engineOf(`SecRule ARGS_NAMES "@rx ." "id:100,phase:2,pass,nolog,setvar:'TX.count_%{MATCHED_VAR_NAME}=+1'"
 SecRule TX:/count_.*/ "@gt 1" "id:101,phase:2,deny,severity:'CRITICAL'"
 SecRule TX:/names:b$/ "@gt 0" "id:102,phase:2,deny,severity:'CRITICAL'"`)
@@ -149,7 +149,7 @@ SecRule TX:/names:b$/ "@gt 0" "id:102,phase:2,deny,severity:'CRITICAL'"`)
 }
 
 // Rules share the values that they look at: those of all headers with those of one, and those of a variable with its twin.
-func TestGateAsksAllRulesOfAValue(t *testing.T) {
+func TestThePrefilterAsksAllRulesOfAValue(t *testing.T) {
 	var texts []string
 	for id, rule := range map[int]string{
 		101: `REQUEST_URI "@contains parsed"`, 102: `REQUEST_URI_RAW "@contains raw"`,
@@ -201,11 +201,11 @@ func randomSeeds(own uint64) uint64 {
 	return own
 }
 
-func TestGateIsNeverWrongAboutRandomRules(t *testing.T) {
+func TestThePrefilterIsNeverWrongAboutRandomRules(t *testing.T) {
 	seeds := randomSeeds(600)
 	var asked, sure int
 	for seed := range seeds {
-		a, s := checkGate(t, seed)
+		a, s := checkPrefilter(t, seed)
 		asked, sure = asked+a, sure+s
 	}
 	t.Logf("%d transactions, of %d the prefilter is sure", asked, sure)
@@ -214,7 +214,7 @@ func TestGateIsNeverWrongAboutRandomRules(t *testing.T) {
 	}
 }
 
-func FuzzGateAgainstTheEngine(f *testing.F) {
+func FuzzPrefilterAgainstTheEngine(f *testing.F) {
 	f.Add(uint64(1))
-	f.Fuzz(func(t *testing.T, seed uint64) { checkGate(t, seed) })
+	f.Fuzz(func(t *testing.T, seed uint64) { checkPrefilter(t, seed) })
 }

@@ -6,8 +6,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What rule sets in use are made of has to be prefiltered; the list is in rules/gate/supported.go. The rules stand for the places named.
-func TestTheGateSupportsWhatRuleSetsAreMadeOf(t *testing.T) {
+// What rule sets in use are made of has to be prefiltered; the list is in rules/prefilter/supported.go. The rules stand for the places named.
+func TestThePrefilterSupportsWhatRuleSetsAreMadeOf(t *testing.T) {
 	for name, rules := range map[string]string{
 		"ModSecurity's configuration, 200004": `SecRule MULTIPART_UNMATCHED_BOUNDARY "@eq 1" "id:1,phase:2,deny"`,
 		"ModSecurity's configuration, 200005": `SecRule TX:/^MSC_/ "!@streq 0" "id:1,phase:2,deny"`,
@@ -73,7 +73,7 @@ SecRuleUpdateTargetById 1 "!ARGS:/^x/"`,
 }
 
 // A rule set that is not prefiltered is ten times slower at least, so the reason has to name the rule.
-func TestTheReasonForNoGateNamesTheRule(t *testing.T) {
+func TestTheReasonForNoPrefilterNamesTheRule(t *testing.T) {
 	for rules, reason := range map[string]string{
 		`SecRule UNIQUE_ID "@rx 1" "id:7,phase:2,deny"`:                                                "rule 7 at directives:1 always runs: target UNIQUE_ID is not supported",
 		`SecRule REQUEST_URI "@restpath /{x}" "id:7,phase:2,pass"`:                                     "rule 7 at directives:1 always runs: operator @restpath is not supported",

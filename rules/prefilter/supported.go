@@ -1,7 +1,8 @@
 package prefilter
 
-// This file is the list of the constructs that the prefilter supports. What is not on it makes a rule a candidate for every
-// transaction on which the links of its chain before that construct can match.
+// This file lists the operators and actions that the prefilter supports; variables/sources.go lists the variables, and transform/reports.go
+// the transformations under multiMatch. What is on no list makes a rule a candidate for every transaction on which the links of its chain
+// before that construct can match.
 
 // operators are the operators of Coraza that look at the value alone and change nothing, by name in lower case. Those that capture set TX:0
 // to TX:9 besides. The project's own operators come besides: see Rules.Own.

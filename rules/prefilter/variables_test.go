@@ -36,7 +36,7 @@ var duoSettings = []string{
 	"SecRequestBodyAccess Off\nSecResponseBodyAccess Off",
 }
 
-// duo is a WAF and its gate.
+// duo is a WAF and its prefilter.
 type duo struct {
 	text    string // directives
 	waf     coraza.WAF
@@ -81,7 +81,7 @@ func newDuo(t *testing.T, settings string) *duo {
 	return &duo{text, waf, newScratch(g)}
 }
 
-// with returns the gate together with a WAF that has more rules, which must not change what the prefilter knows.
+// with returns the prefilter together with a WAF that has more rules, which must not change what the prefilter knows.
 func (d *duo) with(t *testing.T, rules string) *duo {
 	t.Helper()
 	waf, err := coraza.NewWAF(coraza.NewWAFConfig().WithDirectives(d.text + rules))
@@ -138,7 +138,7 @@ func stateOf(t *testing.T, tx types.Transaction) plugintypes.TransactionState {
 	return state
 }
 
-// read has the gate read a transaction as it does for an answer. It reports false when the engine has to evaluate because of how it is read.
+// read has the prefilter read a transaction as it does for an answer. It reports false when the engine has to evaluate because of how it is read.
 func (d *duo) read(in *model.Transaction) (*variables.Values, bool) {
 	d.scratch.ask(in, Query{})
 	return &d.scratch.variables, d.scratch.scannedAll
@@ -278,8 +278,8 @@ func bodyReadAs(in *model.Transaction, l *variables.Limits, state plugintypes.Tr
 	return processor
 }
 
-// What the gate concludes from the values of a transaction is right when the engine has the same: names, values and how many, byte for byte.
-func TestTheViewHasWhatCorazaHasOfRandomTransactions(t *testing.T) {
+// What the prefilter concludes from the values of a transaction is right when the engine has the same: names, values and how many, byte for byte.
+func TestTheVariablesAreCorazasInRandomTransactions(t *testing.T) {
 	var all []*duo
 	for _, s := range duoSettings {
 		all = append(all, newDuo(t, s))
@@ -310,7 +310,7 @@ func TestTheViewHasWhatCorazaHasOfRandomTransactions(t *testing.T) {
 	}
 }
 
-func TestTheViewHasWhatCorazaHasAtItsLimits(t *testing.T) {
+func TestTheVariablesAreCorazasAtItsLimits(t *testing.T) {
 	d := newDuo(t, duoSettings[2])
 	l := d.limits()
 	const sixth = `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6`
@@ -459,7 +459,7 @@ func TestTargetsSelectWhatCorazaSelects(t *testing.T) {
 	require.Greater(t, found*10, byKey, "most keys find nothing: this test shows little")
 }
 
-// compiledTargets returns the targets of the rules from 1 on as the gate makes them, by the ids of their rules. Those that it leaves to the
+// compiledTargets returns the targets of the rules from 1 on as the prefilter makes them, by the ids of their rules. Those that it leaves to the
 // engine are not there; few are with an operator that matches more when it matches less.
 func compiledTargets(t *testing.T, d *duo, rules int) map[int]target {
 	t.Helper()

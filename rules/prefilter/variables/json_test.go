@@ -116,7 +116,7 @@ func TestFormsAreReadAsCorazaReadsThem(t *testing.T) {
 		want, _, _ := corazaReads(t, "URLENCODED", text, "application/x-www-form-urlencoded", &wide)
 		got := sorted(v.Pairs[ArgsPost])
 		if hasFoldedDuplicates(got) {
-			continue // Coraza keeps one of names that differ in case only; the gate looks at all
+			continue // Coraza keeps one of names that differ in case only; the prefilter looks at all
 		}
 		require.Equal(t, want, got, "%q", text)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // A pattern that ignores case takes the long s for s and the sign of Kelvin for k, also where a transformation makes them.
-func TestGateFollowsLettersThatFoldToASCII(t *testing.T) {
+func TestThePrefilterFollowsLettersThatFoldToASCII(t *testing.T) {
 	for transformation, uri := range map[string]string{
 		"none": "/?q=%c5%bfelect", "urlDecodeUni": "/?q=%25c5%25bfelect", "base64Decode": "/?q=xb9lbGVjdA==", "htmlEntityDecode": "/?q=%26%23383;elect",
 	} {
