@@ -47,7 +47,7 @@ recorded: ## false alerts of the packs on recorded traffic: Chromium and Wget ov
 
 equality: ## every layer and every verdict against plain Coraza: rules, variables, random rules and sequences, EQUALITY=1000000 mutations
 	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v \
-		-run 'Equal|Random|AsCoraza|TheView|TargetsSelect|Supports|OnceDeceived|Remembered|Identities|SameForOthers' ./filter ./rules/... ./internal/corazalink
+		-run 'Equal|Random|AsCoraza|TheVariables|TargetsSelect|Supports|OnceDeceived|Remembered|Identities|SameForOthers' ./filter ./rules/... ./internal/corazalink
 	$(MAKE) ftw
 
 lint: tools ## formatting, vet and golangci-lint

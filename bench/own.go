@@ -94,7 +94,7 @@ func printOwn(records int) error {
 		return err
 	}
 	var filters []*filter.Filter
-	for _, settings := range []setting.Map{{}, {"cache_size": "0"}, {"cache_size": "0", "gate": "off"}} {
+	for _, settings := range []setting.Map{{}, {"cache_size": "0"}, {"cache_size": "0", "prefilter": "off"}} {
 		f, err := newFilter(settings)
 		if err != nil {
 			return err

@@ -12,7 +12,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -167,7 +167,7 @@ func (f *Filter) Rules() []rules.Loaded { return f.set().List() }
 func (f *Filter) Profile() *rules.Profile { return f.set().Profile() }
 
 // Gates tells of every rule that can alert how the gate proves that it does not match.
-func (f *Filter) Gates() []gate.Rule { return f.set().Gates() }
+func (f *Filter) Gates() []prefilter.Rule { return f.set().Gates() }
 
 // Notes tell what makes inspection slow, and why.
 func (f *Filter) Notes() []string { return f.set().Notes() }

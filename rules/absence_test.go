@@ -10,6 +10,8 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/coverage"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -25,44 +27,44 @@ func requests() (all []*accesslog.Request) {
 	return all
 }
 
-func whole(r *accesslog.Request) *Transaction {
-	t := &Transaction{
+func whole(r *accesslog.Request) *model.Transaction {
+	t := &model.Transaction{
 		ClientIP: "192.0.2.1", ServerIP: "192.0.2.2", Method: r.Method, URI: r.Target, Protocol: r.Protocol, ServerName: r.Header("Host"),
 		RequestBody: r.Body, HasResponse: true, ResponseStatus: r.Status, ResponseProtocol: r.Protocol,
-		ResponseHeaders: []Header{{Name: "Content-Type", Value: "text/html"}}, ResponseBody: "<p>ok</p>",
+		ResponseHeaders: []model.Header{{Name: "Content-Type", Value: "text/html"}}, ResponseBody: "<p>ok</p>",
 	}
 	for _, h := range r.Headers {
-		t.RequestHeaders = append(t.RequestHeaders, Header{Name: h.Name, Value: h.Value})
+		t.RequestHeaders = append(t.RequestHeaders, model.Header{Name: h.Name, Value: h.Value})
 	}
 	return t
 }
 
-// without takes parts out of a transaction, as a source does that does not log them.
-func (t *Transaction) without(parts Parts) {
+// remove takes parts out of a transaction, as a source does that does not log them.
+func remove(t *model.Transaction, parts model.Parts) {
 	t.Unknown = parts
-	if parts&PartProtocol != 0 {
-		t.Protocol = madeUpProtocol
+	if parts&model.PartProtocol != 0 {
+		t.Protocol = "HTTP/1.1"
 	}
 	path, query, hasQuery := strings.Cut(t.URI, "?")
-	if parts&PartTarget != 0 {
-		path = madeUpPath
+	if parts&model.PartTarget != 0 {
+		path = "/"
 	}
-	if t.URI = path; hasQuery && parts&PartQuery == 0 {
+	if t.URI = path; hasQuery && parts&model.PartQuery == 0 {
 		t.URI += "?" + query
 	}
-	if parts&PartHostName != 0 {
+	if parts&model.PartHostName != 0 {
 		t.ServerName = ""
 	}
-	t.RequestHeaders = slices.DeleteFunc(t.RequestHeaders, func(h Header) bool {
+	t.RequestHeaders = slices.DeleteFunc(t.RequestHeaders, func(h model.Header) bool {
 		if strings.EqualFold(h.Name, "Content-Type") && t.RequestBody != "" {
 			return false // it is made up from the looks of the body
 		}
-		return parts&partOfHeader(h.Name) != 0
+		return parts&coverage.PartOfHeader(h.Name) != 0
 	})
-	if parts&PartBody != 0 {
+	if parts&model.PartBody != 0 {
 		t.RequestBody = ""
 	}
-	if parts&PartStatus != 0 {
+	if parts&model.PartStatus != 0 {
 		t.HasResponse, t.ResponseStatus, t.ResponseHeaders, t.ResponseBody = false, 0, nil, ""
 	}
 }
@@ -71,11 +73,11 @@ func (t *Transaction) without(parts Parts) {
 func TestWhatIsNotLoggedAddsNoMatch(t *testing.T) {
 	set := open(t, setting.Map{"blocking_paranoia": "4"})
 	random := rand.New(rand.NewPCG(1, 2))
-	profiles := make([]Parts, 40)
+	profiles := make([]model.Parts, 40)
 	for i := range profiles {
-		for _, part := range []Parts{PartProtocol, PartHost | PartHostName, PartUserAgent, PartReferer, PartCookie, PartOtherHeaders,
-			PartAccept, PartContentType, PartContentLength, PartTransferEncoding, PartTarget | PartEscapes, PartQuery,
-			PartBody | PartBodyEnd, PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd} {
+		for _, part := range []model.Parts{model.PartProtocol, model.PartHost | model.PartHostName, model.PartUserAgent, model.PartReferer, model.PartCookie, model.PartOtherHeaders,
+			model.PartAccept, model.PartContentType, model.PartContentLength, model.PartTransferEncoding, model.PartTarget | model.PartEscapes, model.PartQuery,
+			model.PartBody | model.PartBodyEnd, model.PartStatus | model.PartResponseHeader | model.PartResponseBody | model.PartResponseEnd} {
 			if random.IntN(2) == 0 {
 				profiles[i] |= part
 			}
@@ -86,7 +88,7 @@ func TestWhatIsNotLoggedAddsNoMatch(t *testing.T) {
 		all, err := set.Inspect(whole(r))
 		require.NoError(t, err)
 		partial := whole(r)
-		partial.without(profiles[i%len(profiles)])
+		remove(partial, profiles[i%len(profiles)])
 		some, err := set.Inspect(partial)
 		require.NoError(t, err)
 		require.Subset(t, append(ids(all), 0), append(ids(some), 0), "%s %s without %s", r.Method, r.Target, partial.Unknown)

@@ -4,12 +4,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
 func TestFieldsOfOtherLogsAreInspectedAsArguments(t *testing.T) {
 	set := open(t, nil)
-	record := func(value string) *Transaction {
-		return &Transaction{Arguments: []Header{{Name: "comment", Value: value}, {Name: "user", Value: "anna"}}, Unknown: AllParts}
+	record := func(value string) *model.Transaction {
+		return &model.Transaction{Arguments: []model.Header{{Name: "comment", Value: value}, {Name: "user", Value: "anna"}}, Unknown: model.AllParts}
 	}
 	attack, err := set.Inspect(record("1' or '1'='1' union select password from users--"))
 	require.NoError(t, err)

@@ -36,7 +36,7 @@ SecRule ARGS "@pm words" "id:3,phase:2,deny"
 				require.NoError(t, err)
 				require.ElementsMatch(t, want, ids(v), "set %d, %s, gate %s", i, value, gate)
 				for _, m := range v.Matches {
-					require.NotContains(t, m.Wording(), datasetMark)
+					require.NotContains(t, m.Wording(), "#")
 				}
 			}
 		}

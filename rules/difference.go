@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
 // Difference is what tells one rule set from another. Where a rule stands does not count.
@@ -34,8 +32,8 @@ type Setting struct {
 // Compare tells what is different in a second set.
 func Compare(before, after *Set) Difference {
 	var d Difference
-	old, oldData := byID(before.List()), before.engines.program.dataByRule()
-	data := after.engines.program.dataByRule()
+	old, oldData := byID(before.List()), before.engines.program.DataByRule()
+	data := after.engines.program.DataByRule()
 	for _, rule := range after.List() {
 		was, known := old[rule.ID]
 		delete(old, rule.ID)
@@ -49,7 +47,7 @@ func Compare(before, after *Set) Difference {
 	for _, id := range slices.Sorted(maps.Keys(old)) {
 		d.Removed = append(d.Removed, old[id])
 	}
-	d.Settings = compareSettings(before.engines.program.settings(), after.engines.program.settings())
+	d.Settings = compareSettings(before.engines.program.Settings(), after.engines.program.Settings())
 	return d
 }
 
@@ -98,42 +96,6 @@ func byID(list []Loaded) map[int]Loaded {
 		m[l.ID] = l
 	}
 	return m
-}
-
-// dataByRule returns what the operators of each rule read from files, those of the rules chained to it included.
-func (p *program) dataByRule() map[int][]byte {
-	data := map[int][]byte{}
-	id, chained := 0, false
-	for _, d := range p.directives {
-		if !isRule(&d) {
-			continue
-		}
-		r, err := seclang.ParseRule(d)
-		if err != nil {
-			continue // the compiler has accepted it, and it reads nothing
-		}
-		if !chained {
-			id = r.ID()
-		}
-		chained = r.Chained()
-		if readsFile(r.Operator.Name) {
-			data[id] = append(append(data[id], '\n'), p.data[askedName(&r)]...)
-		}
-	}
-	return data
-}
-
-// settings returns the arguments of the directives that are no rules, by name in the order in which the rules have them.
-// What is removed shows as rules that are not there.
-func (p *program) settings() map[string][]string {
-	all := map[string][]string{}
-	for i := range p.directives {
-		d := &p.directives[i]
-		if !isRule(d) && !d.Is("SecMarker") && !strings.HasPrefix(strings.ToLower(d.Name), "secruleremoveby") {
-			all[d.Name] = append(all[d.Name], d.Args)
-		}
-	}
-	return all
 }
 
 // compareSettings pairs off what is the same, and the rest of the same name in its order.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -119,7 +121,7 @@ func TestEveryDirectiveThatIsKnownIsOnThePage(t *testing.T) {
 		require.False(t, listed[name], d.name)
 		listed[name] = true
 	}
-	for _, name := range slices.Concat(slices.Collect(maps.Keys(leftOut)), slices.Collect(maps.Keys(refused)), slices.Collect(maps.Keys(effects()))) {
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(load.Ignored)), slices.Collect(maps.Keys(load.Refused)), slices.Collect(maps.Keys(effects()))) {
 		require.True(t, listed[strings.ToLower(name)], name)
 	}
 	require.Equal(t, `rejected: unknown directive "secfoo"`, fate(t, directive{"SecFoo", "On"}))
@@ -128,27 +130,27 @@ func TestEveryDirectiveThatIsKnownIsOnThePage(t *testing.T) {
 // effect is what rules without and with a directive find in a transaction.
 type effect struct {
 	without, with string
-	request       *Transaction
+	request       *model.Transaction
 	before, after []int
 }
 
 // effects are the directives that are used.
 func effects() map[string]effect {
 	found := map[string]effect{}
-	asked := &Transaction{Method: "GET", URI: "/?q=x&r=x", Protocol: "HTTP/1.1", ClientIP: "192.0.2.1"}
-	form := func() *Transaction { return post("application/x-www-form-urlencoded", "a=1&q=x") }
-	json := func() *Transaction { return post("application/json", `{"a":{"b":{"c":1}}}`) }
+	asked := &model.Transaction{Method: "GET", URI: "/?q=x&r=x", Protocol: "HTTP/1.1", ClientIP: "192.0.2.1"}
+	form := func() *model.Transaction { return post("application/x-www-form-urlencoded", "a=1&q=x") }
+	json := func() *model.Transaction { return post("application/json", `{"a":{"b":{"c":1}}}`) }
 	page := *asked
 	page.HasResponse, page.ResponseStatus, page.ResponseProtocol = true, 200, "HTTP/1.1"
-	page.ResponseHeaders, page.ResponseBody = []Header{{Name: "Content-Type", Value: "text/html"}}, "<p>leak x</p>"
+	page.ResponseHeaders, page.ResponseBody = []model.Header{{Name: "Content-Type", Value: "text/html"}}, "<p>leak x</p>"
 	feed := page
-	feed.ResponseHeaders = []Header{{Name: "Content-Type", Value: "application/feed"}}
+	feed.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "application/feed"}}
 	answer := page
-	answer.ResponseHeaders, answer.ResponseBody = []Header{{Name: "Content-Type", Value: "application/json"}}, `{"a":{"b":{"c":1}}}`
+	answer.ResponseHeaders, answer.ResponseBody = []model.Header{{Name: "Content-Type", Value: "application/json"}}, `{"a":{"b":{"c":1}}}`
 	const leak = `SecRule RESPONSE_BODY "@contains x" "id:4,phase:4,deny"` + "\n"
 	const deep = `SecRule RESPONSE_HEADERS:Content-Type "json" "id:6,phase:3,pass,nolog,ctl:responseBodyProcessor=JSON"` + "\n" +
 		"SecResponseBodyMimeType application/json\n" + `SecRule &RESPONSE_ARGS "@gt 0" "id:7,phase:4,deny"` + "\n"
-	add := func(name, without, with string, request *Transaction, before, after []int) {
+	add := func(name, without, with string, request *model.Transaction, before, after []int) {
 		found[name] = effect{without, with, request, before, after}
 	}
 	one := []int{1}

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bufio"
+	_ "embed"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -14,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -60,49 +63,12 @@ Include /etc/nginx/modsec/rules/*.conf
 IncludeOptional /etc/nginx/modsec/custom/*.conf
 `
 
-const oldStyle = `SecRuleEngine On
-SecRequestBodyAccess	On
-SecRule REQUEST_HEADERS:Content-Type "^(?:application(?:/soap\+|/)|text/)xml" \
-     "id:'200000',phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=XML"
-SecRule REQUEST_HEADERS:Content-Type '^application/json' id:'200001',phase:1,t:none,t:lowercase,pass,nolog,ctl:requestBodyProcessor=JSON
-SecRequestBodyLimit 13107200
-SecRequestBodyNoFilesLimit 131072
-SecRequestBodyInMemoryLimit 131072
-SecRequestBodyLimitAction Reject
-SecRequestBodyJsonDepthLimit 1024
-SecRule	REQBODY_ERROR	"!@eq 0"	\
-	"id:'200002', phase:2,t:none,log,deny,status:400,	\
-	msg:'Failed to parse request body.',logdata:'%{reqbody_error_msg}',severity:2"
-SecRule MULTIPART_STRICT_ERROR "!@eq 0" \
-"id:'200003',phase:2,t:none,log,deny,status:400, \
-msg:'Multipart request body failed strict validation: \
-PE %{REQBODY_PROCESSOR_ERROR}'"
-SecRule MULTIPART_UNMATCHED_BOUNDARY "!@eq 0" \
-"id:'200004',phase:2,t:none,log,deny,msg:'Multipart parser detected a possible unmatched boundary.'"
-SecPcreMatchLimit 1000
-SecPcreMatchLimitRecursion 1000
-SecRule TX:/^MSC_/ "!@streq 0" \
-        "id:'200005',phase:2,t:none,deny,msg:'ModSecurity internal error flagged: %{MATCHED_VAR_NAME}'"
-SecResponseBodyAccess On
-SecResponseBodyMimeType text/plain text/html text/xml
-SecResponseBodyLimit 524288
-SecResponseBodyLimitAction ProcessPartial
-SecTmpDir /tmp/
-SecDataDir /tmp/
-SecDebugLog /opt/modsecurity/var/log/debug.log
-SecDebugLogLevel 3
-SecAuditEngine RelevantOnly
-SecAuditLogRelevantStatus "^(?:5|4(?!04))"
-SecAuditLogParts ABIJDEFHZ
-SecAuditLogType Serial
-SecAuditLog /var/log/modsec_audit.log
-SecArgumentSeparator &
-SecCookieFormat 0
-SecUnicodeMapFile unicode.mapping 20127
-SecStatusEngine On
-`
+// oldStyle is a configuration of the engine in an old style.
+//
+//go:embed testdata/modsecurity.conf
+var oldStyle string
 
-func config(t *testing.T, settings setting.Map) Config {
+func config(t *testing.T, settings setting.Map) load.Config {
 	t.Helper()
 	r := setting.NewReader(settings, Properties())
 	c := ReadConfig(r)
@@ -160,7 +126,7 @@ var attacks = []string{
 }
 
 // judged returns attacks, a broken multipart body, a response that leaks, and clean transactions.
-func judged(t *testing.T) (all []*Transaction) {
+func judged(t *testing.T) (all []*model.Transaction) {
 	for _, target := range attacks {
 		attack := sample()
 		attack.URI = target
@@ -168,11 +134,11 @@ func judged(t *testing.T) (all []*Transaction) {
 	}
 	multipart := sample()
 	multipart.Method, multipart.URI, multipart.RequestBody = "POST", "/", "--a\r\nContent-Disposition: form-data; name=x\r\n\r\ny"
-	multipart.RequestHeaders = append(multipart.RequestHeaders, Header{Name: "Content-Type", Value: "multipart/form-data; boundary=b"},
-		Header{Name: "Content-Length", Value: fmt.Sprint(len(multipart.RequestBody))})
+	multipart.RequestHeaders = append(multipart.RequestHeaders, model.Header{Name: "Content-Type", Value: "multipart/form-data; boundary=b"},
+		model.Header{Name: "Content-Length", Value: fmt.Sprint(len(multipart.RequestBody))})
 	leak := sample()
 	leak.URI, leak.HasResponse, leak.ResponseStatus, leak.ResponseProtocol = "/", true, 200, "HTTP/1.1"
-	leak.ResponseHeaders = []Header{{Name: "Content-Type", Value: "text/html"}}
+	leak.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "text/html"}}
 	leak.ResponseBody = "<b>Warning</b>: You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version"
 	all = append(all, multipart, leak)
 	for i := range uint64(100) {
@@ -182,23 +148,23 @@ func judged(t *testing.T) (all []*Transaction) {
 	return all
 }
 
-func fromCorpus(t testing.TB, r *corpus.Record) *Transaction {
+func fromCorpus(t testing.TB, r *corpus.Record) *model.Transaction {
 	t.Helper()
 	request, err := http.ReadRequest(bufio.NewReader(strings.NewReader(r.RequestHead)))
 	require.NoError(t, err)
 	response, err := http.ReadResponse(bufio.NewReader(strings.NewReader(r.ResponseHead)), request)
 	require.NoError(t, err)
 	response.Body.Close()
-	tx := &Transaction{
+	tx := &model.Transaction{
 		ClientIP: r.SrcIP, ClientPort: r.SrcPort, ServerIP: r.DstIP, ServerPort: r.DstPort, Method: r.Method, URI: r.Target, Protocol: "HTTP/1.1",
-		ServerName: r.Host, RequestHeaders: []Header{{Name: "Host", Value: r.Host}}, RequestBody: r.RequestBody, HasResponse: true, ResponseStatus: r.Status,
+		ServerName: r.Host, RequestHeaders: []model.Header{{Name: "Host", Value: r.Host}}, RequestBody: r.RequestBody, HasResponse: true, ResponseStatus: r.Status,
 		ResponseProtocol: "HTTP/1.1", ResponseBody: r.ResponseBody,
 	}
 	for name, values := range request.Header {
-		tx.RequestHeaders = append(tx.RequestHeaders, Header{Name: name, Value: values[0]})
+		tx.RequestHeaders = append(tx.RequestHeaders, model.Header{Name: name, Value: values[0]})
 	}
 	for name, values := range response.Header {
-		tx.ResponseHeaders = append(tx.ResponseHeaders, Header{Name: name, Value: values[0]})
+		tx.ResponseHeaders = append(tx.ResponseHeaders, model.Header{Name: name, Value: values[0]})
 	}
 	return tx
 }

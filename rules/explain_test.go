@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -16,7 +17,7 @@ func TestExplanationAgreesWithTheVerdict(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want, x.Verdict)
 	require.Len(t, x.Reasons, len(want.Matches))
-	require.Equal(t, []Threshold{{"inbound", want.Inbound, 5, true}, {"outbound", 0, 4, false}}, x.Sums)
+	require.Equal(t, []engine.Threshold{{Name: "inbound", Score: want.Inbound, Limit: 5, Alerts: true}, {Name: "outbound", Score: 0, Limit: 4, Alerts: false}}, x.Sums)
 	for i, r := range x.Reasons {
 		require.Contains(t, r.Text, "SecRule ", want.Matches[i].Rule.ID)
 		require.NotEmpty(t, r.Values)
@@ -45,7 +46,7 @@ func TestStepsOfTransformationsAreShown(t *testing.T) {
 	x, err := set.Explain(tx)
 	require.NoError(t, err)
 	r := &x.Reasons[0]
-	require.Equal(t, []MatchedValue{{Variable{"ARGS", "q", "abc"}, 0}, {Variable{"ARGS", "q", "%41BC"}, 1}}, r.Values)
-	require.Equal(t, []Step{{"", "%41BC"}, {"urlDecodeUni", "ABC"}, {"lowercase", "abc"}}, x.Steps(r, &r.Values[0]))
+	require.Equal(t, []engine.MatchedValue{{Variable: engine.Variable{Name: "ARGS", Key: "q", Value: "abc"}, Link: 0}, {Variable: engine.Variable{Name: "ARGS", Key: "q", Value: "%41BC"}, Link: 1}}, r.Values)
+	require.Equal(t, []engine.Step{{Transformation: "", Value: "%41BC"}, {Transformation: "urlDecodeUni", Value: "ABC"}, {Transformation: "lowercase", Value: "abc"}}, x.Steps(r, &r.Values[0]))
 	require.Empty(t, x.Steps(r, &r.Values[1]))
 }

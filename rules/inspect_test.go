@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -19,7 +20,7 @@ func open(t *testing.T, settings setting.Map) *Set {
 	return set
 }
 
-func ids(v *Verdict) []int {
+func ids(v *model.Verdict) []int {
 	var found []int
 	for _, m := range v.Matches {
 		found = append(found, m.Rule.ID)
@@ -27,11 +28,11 @@ func ids(v *Verdict) []int {
 	return found
 }
 
-func sample() *Transaction {
-	return &Transaction{
+func sample() *model.Transaction {
+	return &model.Transaction{
 		ClientIP: "192.168.1.105", ClientPort: 46152, ServerIP: "192.168.1.55", ServerPort: 80,
 		Method: "GET", URI: "/?t=../../etc/passwd", Protocol: "HTTP/1.1", ServerName: "192.168.1.55",
-		RequestHeaders: []Header{{Name: "Host", Value: "192.168.1.55"}, {Name: "User-Agent", Value: "curl/7.81.0"}, {Name: "Accept", Value: "*/*"}},
+		RequestHeaders: []model.Header{{Name: "Host", Value: "192.168.1.55"}, {Name: "User-Agent", Value: "curl/7.81.0"}, {Name: "Accept", Value: "*/*"}},
 	}
 }
 

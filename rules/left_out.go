@@ -1,19 +1,24 @@
 package rules
 
+import (
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/coverage"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+)
+
 // LeftOut is a detection rule that says nothing of records which do not tell some parts of a transaction.
 type LeftOut struct {
 	Loaded
-	Needs Parts  // what it needs of the unknown parts
-	Why   string // what it would do without them
+	Needs model.Parts // what it needs of the unknown parts
+	Why   string      // what it would do without them
 }
 
 // LeftOut returns the detection rules that do not run for records of which parts are unknown, because they would take what is
 // not logged for something that was not sent.
-func (s *Set) LeftOut(unknown Parts) (found []LeftOut) {
-	needs := s.engines.byID()
+func (s *Set) LeftOut(unknown model.Parts) (found []LeftOut) {
+	needs := coverage.ByID(s.engines.needs)
 	for _, l := range s.List() {
-		if n := needs[l.ID]; n != nil && n.parts&unknown != 0 {
-			found = append(found, LeftOut{l, n.parts & unknown, n.why(unknown)})
+		if n := needs[l.ID]; n != nil && n.Parts&unknown != 0 {
+			found = append(found, LeftOut{l, n.Parts & unknown, n.Why(unknown)})
 		}
 	}
 	return found
@@ -21,20 +26,12 @@ func (s *Set) LeftOut(unknown Parts) (found []LeftOut) {
 
 // Idle returns the detection rules that never match when parts are absent from all records, because they look at nothing else.
 // For records that are no HTTP transactions they do not run either.
-func (s *Set) Idle(absent Parts) (found []Loaded) {
-	needs := s.engines.byID()
+func (s *Set) Idle(absent model.Parts) (found []Loaded) {
+	needs := coverage.ByID(s.engines.needs)
 	for _, l := range s.List() {
-		if n := needs[l.ID]; n != nil && n.idle(absent) {
+		if n := needs[l.ID]; n != nil && n.Idle(absent) {
 			found = append(found, l)
 		}
 	}
 	return found
-}
-
-func (es *engines) byID() map[int]*need {
-	byID := make(map[int]*need, len(es.needs))
-	for i := range es.needs {
-		byID[es.needs[i].rule.ID] = &es.needs[i]
-	}
-	return byID
 }

@@ -5,33 +5,35 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
 // Loaded is one rule of a set with what only people want to know of it.
 type Loaded struct {
-	*RuleInfo
+	*model.RuleInfo
 	Message   string // msg, its variables not expanded
 	Text      string // the directive and those chained to it, a line each
 	Detection bool   // says something of the traffic; the others set things up or sum up
 }
 
 // List returns the rules of the set in load order, without those that a directive has removed.
-func (s *Set) List() []Loaded { return s.engines.program.list(s.engines.whole.table) }
+func (s *Set) List() []Loaded { return list(s.engines.program.Directives, s.engines.whole.Rule) }
 
-func (p *program) list(table *ruleTable) []Loaded {
+// list returns the rules that directives have, of which rule tells what is known.
+func list(directives []seclang.Directive, rule func(id int) *model.RuleInfo) []Loaded {
 	var list []Loaded
 	chained := false
-	for _, d := range p.directives {
+	for _, d := range directives {
 		switch {
-		case d.Is("SecRule"), d.Is("SecAction"):
+		case d.IsRule():
 			r, err := seclang.ParseRule(d)
 			if err != nil {
 				continue
 			}
 			if chained && len(list) > 0 {
 				list[len(list)-1].Text += "\n" + d.Name + " " + d.Args
-			} else if info := table.infos[r.ID()]; info != nil {
+			} else if info := rule(r.ID()); info != nil {
 				list = append(list, newLoaded(info, &r))
 			}
 			chained = r.Chained()
@@ -53,12 +55,12 @@ func (s *Set) texts() map[int]string {
 	return s.textsByID
 }
 
-func newLoaded(info *RuleInfo, r *seclang.Rule) Loaded {
+func newLoaded(info *model.RuleInfo, r *seclang.Rule) Loaded {
 	message, _ := r.Action("msg")
-	if message == "" && info.isDetection() {
-		message = info.wording()
+	if message == "" && info.Detects {
+		message = info.FallbackMessage()
 	}
-	return Loaded{RuleInfo: info, Message: message, Text: r.Name + " " + r.Args, Detection: info.isDetection()}
+	return Loaded{RuleInfo: info, Message: message, Text: r.Name + " " + r.Args, Detection: info.Detects}
 }
 
 // removedBy returns what a SecRuleRemoveBy directive says of a rule; its reading is Coraza's.
@@ -78,18 +80,4 @@ func removedBy(d seclang.Directive) func(Loaded) bool {
 			return err == nil && first <= l.ID && l.ID <= last
 		})
 	}
-}
-
-const paranoiaTag = "paranoia-level/"
-
-// Paranoia returns the CRS paranoia level from which a rule runs, 0 when it does not say.
-func (t *RuleInfo) Paranoia() int {
-	for _, tag := range t.Tags {
-		if level, found := strings.CutPrefix(tag, paranoiaTag); found {
-			if n, err := strconv.Atoi(level); err == nil {
-				return n
-			}
-		}
-	}
-	return 0
 }

@@ -4,47 +4,50 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/coverage"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
 func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
-	want := map[int]Parts{
-		200002:  PartBodyEnd,
-		200003:  PartBodyEnd,
-		911100:  PartRequest,
-		920100:  PartRequest | PartTarget | PartQuery | PartEscapes | PartProtocol,
-		920180:  PartProtocol | PartContentLength | PartTransferEncoding,
-		920200:  PartRequest | PartTarget,
-		920240:  PartBodyEnd,
-		920250:  PartBodyEnd,
-		920280:  PartHost,
-		920300:  PartRequest | PartAccept,
-		920310:  PartRequest,
-		920311:  PartRequest | PartUserAgent,
-		920320:  PartUserAgent,
-		920340:  PartContentType,
-		920350:  PartHost,
-		920430:  PartProtocol,
-		920640:  PartContentType,
-		920650:  PartRequest,
-		931130:  PartHostName,
-		943110:  PartHostName,
-		943120:  PartReferer,
-		954130:  PartStatus,
-		7100260: PartRequest | PartTarget,
-		7110520: PartRequest | PartTarget,
-		7110521: PartRequest | PartTarget,
-		7110530: PartRequest | PartTarget,
-		7110531: PartRequest | PartTarget,
-		7110600: PartRequest | PartTarget,
-		7110601: PartRequest | PartTarget,
-		7110800: PartRequest | PartTarget,
-		7110801: PartRequest | PartTarget,
-		7110810: PartRequest | PartTarget,
-		7110811: PartRequest | PartTarget,
-		7110910: PartRequest | PartTarget,
+	want := map[int]model.Parts{
+		200002:  model.PartBodyEnd,
+		200003:  model.PartBodyEnd,
+		911100:  model.PartRequest,
+		920100:  model.PartRequest | model.PartTarget | model.PartQuery | model.PartEscapes | model.PartProtocol,
+		920180:  model.PartProtocol | model.PartContentLength | model.PartTransferEncoding,
+		920200:  model.PartRequest | model.PartTarget,
+		920240:  model.PartBodyEnd,
+		920250:  model.PartBodyEnd,
+		920280:  model.PartHost,
+		920300:  model.PartRequest | model.PartAccept,
+		920310:  model.PartRequest,
+		920311:  model.PartRequest | model.PartUserAgent,
+		920320:  model.PartUserAgent,
+		920340:  model.PartContentType,
+		920350:  model.PartHost,
+		920430:  model.PartProtocol,
+		920640:  model.PartContentType,
+		920650:  model.PartRequest,
+		931130:  model.PartHostName,
+		943110:  model.PartHostName,
+		943120:  model.PartReferer,
+		954130:  model.PartStatus,
+		7100260: model.PartRequest | model.PartTarget,
+		7110520: model.PartRequest | model.PartTarget,
+		7110521: model.PartRequest | model.PartTarget,
+		7110530: model.PartRequest | model.PartTarget,
+		7110531: model.PartRequest | model.PartTarget,
+		7110600: model.PartRequest | model.PartTarget,
+		7110601: model.PartRequest | model.PartTarget,
+		7110800: model.PartRequest | model.PartTarget,
+		7110801: model.PartRequest | model.PartTarget,
+		7110810: model.PartRequest | model.PartTarget,
+		7110811: model.PartRequest | model.PartTarget,
+		7110910: model.PartRequest | model.PartTarget,
 	}
-	got := map[int]Parts{}
-	for _, l := range open(t, nil).LeftOut(AllParts) {
+	got := map[int]model.Parts{}
+	for _, l := range open(t, nil).LeftOut(model.AllParts) {
 		got[l.ID] = l.Needs
 		require.NotEmpty(t, l.Why)
 	}
@@ -53,37 +56,37 @@ func TestRulesThatJudgeByAbsenceNeedTheirParts(t *testing.T) {
 
 func TestRulesWithNothingToLookAtAreIdle(t *testing.T) {
 	set := open(t, nil)
-	idle := func(absent Parts) map[int]bool {
+	idle := func(absent model.Parts) map[int]bool {
 		found := map[int]bool{}
 		for _, l := range set.Idle(absent) {
 			found[l.ID] = true
 		}
 		return found
 	}
-	require.Equal(t, map[int]bool{932205: true, 932206: true, 932207: true, 943110: true, 943120: true}, idle(PartReferer))
-	noResponse := idle(PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd)
+	require.Equal(t, map[int]bool{932205: true, 932206: true, 932207: true, 943110: true, 943120: true}, idle(model.PartReferer))
+	noResponse := idle(model.PartStatus | model.PartResponseHeader | model.PartResponseBody | model.PartResponseEnd)
 	require.True(t, noResponse[951110] && noResponse[950100])
 	require.False(t, noResponse[942100])
-	other := idle(AllParts)
+	other := idle(model.AllParts)
 	for id, want := range map[int]bool{942100: false, 941100: false, 932160: false, 913100: true, 920100: true, 930130: true} {
 		require.Equal(t, want, other[id], "%d", id)
 	}
-	e, err := set.engine(AllParts)
+	e, err := set.engine(model.AllParts)
 	require.NoError(t, err)
-	require.Less(t, e.rules(), set.Rules()-100)
+	require.Less(t, e.Rules(), set.Rules()-100)
 }
 
 func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
 	set := open(t, nil)
-	request := func() *Transaction {
-		return &Transaction{Method: "POST", URI: "/?a=../../etc/passwd", Protocol: "HTTP/1.1", RequestHeaders: []Header{{Name: "User-Agent", Value: "x"}}}
+	request := func() *model.Transaction {
+		return &model.Transaction{Method: "POST", URI: "/?a=../../etc/passwd", Protocol: "HTTP/1.1", RequestHeaders: []model.Header{{Name: "User-Agent", Value: "x"}}}
 	}
 	all, err := set.Inspect(request())
 	require.NoError(t, err)
 	require.Subset(t, ids(all), []int{920280, 920180, 930120})
 
 	partly := request()
-	partly.Unknown = PartHost | PartUnnamedHeaders
+	partly.Unknown = model.PartHost | model.PartUnnamedHeaders
 	some, err := set.Inspect(partly)
 	require.NoError(t, err)
 	require.NotContains(t, ids(some), 920280)
@@ -91,38 +94,38 @@ func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
 	require.Contains(t, ids(some), 930120)
 	require.Len(t, set.engines.made, 2)
 
-	partly.Unknown = PartHost | PartUnnamedHeaders | PartClient // of which no rule makes anything
+	partly.Unknown = model.PartHost | model.PartUnnamedHeaders | model.PartClient // of which no rule makes anything
 	_, err = set.Inspect(partly)
 	require.NoError(t, err)
 	require.Len(t, set.engines.made, 2)
 }
 
-func TestGateIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
+func TestThePrefilterIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
 	set := open(t, nil)
-	parsed := &Transaction{
-		Method: "POST", URI: "/login", Protocol: "HTTP/1.1", RequestHeaders: []Header{{Name: "Host", Value: "192.0.2.1"}},
-		Unknown: PartHost | PartUnnamedHeaders | PartUserAgent,
+	parsed := &model.Transaction{
+		Method: "POST", URI: "/login", Protocol: "HTTP/1.1", RequestHeaders: []model.Header{{Name: "Host", Value: "192.0.2.1"}},
+		Unknown: model.PartHost | model.PartUnnamedHeaders | model.PartUserAgent,
 	}
 	whole, err := set.engine(0)
 	require.NoError(t, err)
-	require.False(t, whole.ask(parsed, true).Clean)
+	require.False(t, whole.Ask(parsed, true).Clean)
 	e, err := set.engine(parsed.Unknown)
 	require.NoError(t, err)
-	require.Same(t, whole.gate, e.gate)
-	require.True(t, e.ask(parsed, true).Clean)
+	require.Same(t, whole.Reads(), e.Reads())
+	require.True(t, e.Ask(parsed, true).Clean)
 
 	parsed.URI = "/login?a=../../etc/passwd"
-	require.False(t, e.ask(parsed, true).Clean)
+	require.False(t, e.Ask(parsed, true).Clean)
 }
 
 func TestPartsThatAreNotThereMakeNoForm(t *testing.T) {
 	set := open(t, nil)
-	for _, unknown := range []Parts{PartStatus | PartResponseHeader, PartResponseBody | PartResponseEnd, PartBodyEnd} {
-		_, err := set.Inspect(&Transaction{Method: "GET", URI: "/", Protocol: "HTTP/1.1", Unknown: unknown})
+	for _, unknown := range []model.Parts{model.PartStatus | model.PartResponseHeader, model.PartResponseBody | model.PartResponseEnd, model.PartBodyEnd} {
+		_, err := set.Inspect(&model.Transaction{Method: "GET", URI: "/", Protocol: "HTTP/1.1", Unknown: unknown})
 		require.NoError(t, err)
 	}
 	require.Len(t, set.engines.made, 1)
-	_, err := set.Inspect(&Transaction{Method: "POST", URI: "/", Protocol: "HTTP/1.1", RequestCut: true, Unknown: PartBodyEnd})
+	_, err := set.Inspect(&model.Transaction{Method: "POST", URI: "/", Protocol: "HTTP/1.1", RequestCut: true, Unknown: model.PartBodyEnd})
 	require.NoError(t, err)
 	require.Len(t, set.engines.made, 2)
 }
@@ -130,18 +133,18 @@ func TestPartsThatAreNotThereMakeNoForm(t *testing.T) {
 func TestFormsOfARuleSetAreBounded(t *testing.T) {
 	set := open(t, nil)
 	es := &set.engines
-	for unknown := range Parts(4 * maxEngines) {
+	for unknown := range model.Parts(4 * maxEngines) {
 		_, err := set.engine(unknown << 1)
 		require.NoError(t, err)
 		require.Less(t, len(es.made), maxEngines)
 	}
-	for _, c := range []struct{ unknown, least Parts }{
-		{AllParts &^ (PartRequest | PartReferer), AllParts &^ PartRequest},
-		{AllParts &^ PartClient, AllParts},
+	for _, c := range []struct{ unknown, least model.Parts }{
+		{model.AllParts &^ (model.PartRequest | model.PartReferer), model.AllParts &^ model.PartRequest},
+		{model.AllParts &^ model.PartClient, model.AllParts},
 	} {
 		e, err := set.engine(c.unknown)
 		require.NoError(t, err)
-		require.Same(t, es.made[key(leftOutIDs(es.needs, c.least))], e)
+		require.Same(t, es.made[key(coverage.LeftOut(es.needs, c.least))], e)
 	}
 	require.Len(t, es.made, maxEngines)
 	whole, err := set.engine(0)

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -33,7 +34,7 @@ func BenchmarkPacks(b *testing.B) {
 				}
 				defer set.Close() //nolint:errcheck // nothing can fail
 				const records = 2000
-				transactions := make([]*Transaction, records)
+				transactions := make([]*model.Transaction, records)
 				for i := range transactions {
 					record := corpus.Clean(uint64(i))
 					transactions[i] = fromCorpus(b, &record)

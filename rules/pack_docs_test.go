@@ -75,9 +75,9 @@ func packTable(set *Set, evidence map[int]string) (string, int) {
 			continue
 		}
 		n++
-		where, alone := "request", rule.Severity.Int() == 2
+		where, alone := "request", int(rule.Severity) == 2
 		if rule.Phase >= 3 {
-			where, alone = "response", rule.Severity.Int() <= 3
+			where, alone = "response", int(rule.Severity) <= 3
 		}
 		fmt.Fprintf(&b, "| %d | %s | %s | %s | %s | %s | %s | %s |\n", rule.ID, rule.Message, evidence[rule.ID], where, rule.Severity, yes(alone),
 			techniques(rule.Tags), referenceLinks(rule.Tags))

@@ -9,11 +9,12 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corazawaf/coraza/v3/types"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -52,7 +53,7 @@ func expand(text string) string {
 }
 
 // transaction reads the texts of a case.
-func (c *packCase) transaction(t *testing.T) *Transaction {
+func (c *packCase) transaction(t *testing.T) *model.Transaction {
 	t.Helper()
 	head, body, _ := strings.Cut(expand(c.Request), "\n\n")
 	lines := strings.Split(strings.TrimSpace(head), "\n")
@@ -71,7 +72,7 @@ func (c *packCase) transaction(t *testing.T) *Transaction {
 		headers[name] = value
 	}
 	for name, value := range headers {
-		tx.RequestHeaders = append(tx.RequestHeaders, Header{Name: name, Value: value})
+		tx.RequestHeaders = append(tx.RequestHeaders, model.Header{Name: name, Value: value})
 	}
 	if strings.HasPrefix(headers["Content-Type"], "multipart/") {
 		tx.RequestBody = strings.ReplaceAll(body, "\n", "\r\n")
@@ -82,7 +83,7 @@ func (c *packCase) transaction(t *testing.T) *Transaction {
 		code, err := strconv.Atoi(status)
 		require.NoError(t, err, "%q has no status line", c.Response)
 		tx.HasResponse, tx.ResponseStatus, tx.ResponseProtocol, tx.ResponseBody = true, code, "HTTP/1.1", body
-		tx.ResponseHeaders = []Header{{Name: "Content-Type", Value: mediaType}}
+		tx.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: mediaType}}
 	}
 	return tx
 }
@@ -130,7 +131,7 @@ func TestEveryRuleOfThePacksIsDescribedAndTested(t *testing.T) {
 		}
 		rules++
 		require.NotEmpty(t, rule.Message, rule.ID)
-		require.NotEqual(t, types.RuleSeverityUnset, rule.Severity, rule.ID)
+		require.NotEqual(t, model.SeverityUnset, rule.Severity, rule.ID)
 		require.NotEmpty(t, rule.Version, rule.ID)
 		require.Contains(t, rule.Text, "logdata:", rule.ID)
 		require.NotEmpty(t, matching(rule.Tags, technique), "technique of rule %d", rule.ID)
@@ -177,7 +178,7 @@ func TestRulesOfThePacksMatchWhatTheirTestsSay(t *testing.T) {
 	}
 }
 
-func inspected(t *testing.T, set *Set, c *packCase) *Verdict {
+func inspected(t *testing.T, set *Set, c *packCase) *model.Verdict {
 	t.Helper()
 	v, err := set.Inspect(c.transaction(t))
 	require.NoError(t, err)
@@ -185,7 +186,7 @@ func inspected(t *testing.T, set *Set, c *packCase) *Verdict {
 }
 
 // alertsAlone reports whether a rule that matched has the points for an alert by itself.
-func alertsAlone(v *Verdict, id int) bool {
+func alertsAlone(v *model.Verdict, id int) bool {
 	for _, m := range v.Matches {
 		if m.Rule.ID == id {
 			return m.Severity() == 2 || m.Severity() == 3 && m.Rule.Phase >= 3
@@ -238,7 +239,7 @@ func TestPacksLeaveTheVerdictsOfCRSAlone(t *testing.T) {
 	}
 	// A response in JSON that has what CRS looks for in HTML: CRS does not look at JSON, and must not because the packs do.
 	json := judged(t)[len(attacks)+1]
-	json.ResponseHeaders = []Header{{Name: "Content-Type", Value: "application/json"}}
+	json.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "application/json"}}
 	for _, transaction := range append(transactions, json) {
 		want, err := without.Inspect(transaction)
 		require.NoError(t, err)
@@ -262,7 +263,7 @@ func TestWhatRulesFindIsMaskedInTheirMatches(t *testing.T) {
 			v, err := set.Inspect(tx)
 			require.NoError(t, err)
 			for _, m := range v.Matches {
-				if m.Rule.ID != id || !contains(m.Rule.Tags, tagMasked) {
+				if m.Rule.ID != id || !contains(m.Rule.Tags, engine.TagMasked) {
 					continue
 				}
 				told := m.Data + m.Value + m.Message + m.Wording()
@@ -282,7 +283,7 @@ func TestWhatRulesFindIsMaskedInTheirMatches(t *testing.T) {
 	require.Equal(t, "RESPONSE_BODY", last.Variable)
 	require.Equal(t, "Matched \"Operator `CardNumber' with parameter `labeled' against variable `RESPONSE_BODY' (Value: `4526********3012' )",
 		last.Wording())
-	require.Contains(t, v.Scores, Score{"sensitive_data", 4})
+	require.Contains(t, v.Scores, model.Score{Name: "sensitive_data", Value: 4})
 }
 
 func contains(list []string, s string) bool {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -97,12 +99,12 @@ func TestOrderOfPlugins(t *testing.T) {
 		"DIR/blog":                                                     "blog-config blog-before blog-after",
 		"DIR/crs/rules/*.conf,DIR/crs/crs-setup.conf,DIR/shop/plugins/": "shop-before " + crs + "shop-after crs-setup",
 	} {
-		p := readProgram(config(t, setting.Map{"rules": strings.ReplaceAll(rules, "DIR", dir), "rule_packs": "off"}))
-		require.Empty(t, p.rejected, rules)
+		p := load.Read(config(t, setting.Map{"rules": strings.ReplaceAll(rules, "DIR", dir), "rule_packs": "off"}), engine.NewVocabulary())
+		require.Empty(t, p.Rejected, rules)
 		var files []string
-		for _, d := range p.directives {
+		for _, d := range p.Directives {
 			name := strings.TrimSuffix(filepath.Base(d.File), ".conf")
-			if d.File != engineFile && (len(files) == 0 || files[len(files)-1] != name) {
+			if d.File != "engine.conf" && (len(files) == 0 || files[len(files)-1] != name) {
 				files = append(files, name)
 			}
 		}

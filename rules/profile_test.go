@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -39,8 +41,8 @@ func ownRules(t *testing.T, text string) string {
 	return path
 }
 
-func request(uri string, headers ...Header) *Transaction {
-	return &Transaction{Method: "GET", URI: uri, Protocol: "HTTP/1.1", RequestHeaders: headers}
+func request(uri string, headers ...model.Header) *model.Transaction {
+	return &model.Transaction{Method: "GET", URI: uri, Protocol: "HTTP/1.1", RequestHeaders: headers}
 }
 
 func TestProfileTellsOfEveryRuleHowOftenItRanAndWasSpared(t *testing.T) {
@@ -68,7 +70,7 @@ func TestProfileTellsOfEveryRuleHowOftenItRanAndWasSpared(t *testing.T) {
 	require.Equal(t, [2]uint64{0, 5}, sum[3])
 }
 
-func TestProfileWithoutGateRunsAllRules(t *testing.T) {
+func TestProfileWithoutPrefilterRunsAllRules(t *testing.T) {
 	set := openProfiled(t, setting.Map{"gate": "off"})
 	for range 7 {
 		_, err := set.Pass(request("/"))
@@ -86,7 +88,7 @@ func TestProfiledSetsJudgeAsOthersDo(t *testing.T) {
 	set := openProfiled(t, setting.Map{})
 	plain := open(t, setting.Map{"rules": ownRules(t, profiled)})
 	require.Nil(t, plain.Profile())
-	for _, tx := range []*Transaction{request("/?a=attack"), request("/?a=chainb"), request("/", Header{Name: "User-Agent", Value: "robot"})} {
+	for _, tx := range []*model.Transaction{request("/?a=attack"), request("/?a=chainb"), request("/", model.Header{Name: "User-Agent", Value: "robot"})} {
 		got, err := set.Inspect(tx)
 		require.NoError(t, err)
 		want, err := plain.Inspect(tx)
@@ -98,8 +100,8 @@ func TestProfiledSetsJudgeAsOthersDo(t *testing.T) {
 
 func TestIdleRulesAreSparedOfWhatPasses(t *testing.T) {
 	set := openProfiled(t, setting.Map{"rules": "crs", "cache_size": "0"})
-	tx := plain
-	tx.RequestHeaders = append([]Header{{Name: "Host", Value: "192.0.2.1"}}, plain.RequestHeaders[1:]...)
+	tx := *engine.PlainTransaction()
+	tx.RequestHeaders = append([]model.Header{{Name: "Host", Value: "192.0.2.1"}}, tx.RequestHeaders[1:]...)
 	for range 3 {
 		verdict, err := set.Inspect(&tx)
 		require.NoError(t, err)

@@ -3,7 +3,8 @@ package rules
 import (
 	"fmt"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
 // Report says what loading the rules of a configuration finds.
@@ -18,24 +19,16 @@ type Report struct {
 
 // Check loads the rules of a configuration and reports everything at once. What cannot be used is left out and counted,
 // whatever the configuration says of it, so that the report shows what the rest is worth.
-func Check(c Config) Report {
-	p := readProgram(c)
-	probes := p.probe()
-	defer probes.close()
-	report := Report{Warnings: p.warnings, Broken: texts(p.rejections()), Refused: texts(p.problems), Skipped: p.skipped}
-	waf, err := p.assemble()
+func Check(c load.Config) Report {
+	p := load.Read(c, engine.NewVocabulary())
+	rule, err := engine.Try(p)
+	report := Report{Warnings: p.Warnings, Broken: texts(p.Rejections()), Refused: texts(p.Problems), Skipped: p.Skipped}
 	if err != nil {
 		report.Refused = append(report.Refused, err.Error())
 		return report
 	}
-	defer closeWAF(waf)
-	compiled, err := corazalink.Compiled(waf)
-	if err != nil {
-		report.Refused = append(report.Refused, err.Error())
-		return report
-	}
-	report.Name = p.name()
-	report.Rules = len(p.list(newRuleTable(p, compiled)))
+	report.Name = p.Name()
+	report.Rules = len(list(p.Directives, rule))
 	return report
 }
 

@@ -1,23 +1,28 @@
-// Package rules loads SecLang rules, compiles them into a WAF that is shared by all users of the same rules, and inspects
-// transactions. Coraza is imported here and nowhere else.
+// Package rules is the façade of rule sets: [Open] reads and compiles the rules of a configuration, or shares the set that has the same
+// content, and a [Set] inspects, explains, lists and compares. The work is done below: load reads text, engine and prefilter evaluate,
+// coverage knows which records rules can answer, cache keeps verdicts, and model is the vocabulary of all. Imports run one way, which a test
+// enforces.
 package rules
 
 import (
 	"fmt"
 	"sync"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
 // Set is a compiled rule set. It is shared by all that opened the same rules and safe for concurrent use.
 type Set struct {
 	engines  engines
-	cache    *cache // nil when verdicts are not remembered
+	cache    *cache.Cache // nil when verdicts are not remembered
 	id       string
 	key      string // in the registry
 	name     string
 	warnings []string
 	speed    speed
-	profile  *profile // where the time goes, nil when nobody wants to know
-	users    int      // guarded by registry.mu
+	users    int // guarded by registry.mu
 
 	textsOnce sync.Once
 	textsByID map[int]string // of the rules, made when one is explained
@@ -35,30 +40,26 @@ var compiling sync.Mutex
 
 // Open reads and compiles the rules of a configuration, or shares the set that has the same content. The error joins all
 // problems, each with file and line. Every set must be closed by each of its openers.
-func Open(c Config) (*Set, error) { return readProgram(c).compiled(c) }
+func Open(c load.Config) (*Set, error) {
+	return compiled(load.Read(c, engine.NewVocabulary()), c, false)
+}
 
-// compiled is Open of rules that were read.
-func (p *program) compiled(c Config) (*Set, error) {
-	key := p.identity() + fmt.Sprint(c.Strict, c.Gate, c.CacheSize, c.Profile)
-	if s := p.shared(key); s != nil {
+// compiled is Open of rules that were read. Records that flow meanwhile come first when the rules are in use.
+func compiled(p *load.Program, c load.Config, inUse bool) (*Set, error) {
+	key := p.Identity() + fmt.Sprint(c.Strict, c.Prefilter, c.CacheSize, c.Profile)
+	if s := shareOpen(p, key); s != nil {
 		return s, nil
 	}
 	compiling.Lock()
 	defer compiling.Unlock()
-	if s := p.shared(key); s != nil {
+	if s := shareOpen(p, key); s != nil {
 		return s, nil
 	}
-	if c.Profile {
-		p.profile = &profile{}
-	}
-	e, err := newEngine(p, &c)
+	e, err := engine.New(p, engine.Options{Strict: c.Strict, Prefilter: c.Prefilter, Profile: c.Profile, Yield: inUse})
 	if err != nil {
 		return nil, err
 	}
-	s := &Set{id: p.identity(), key: key, name: p.name(), warnings: p.warnings, users: 1, profile: p.profile}
-	if s.profile != nil {
-		s.profile.rules.Clear() // of the plain transaction from which the gate has learned
-	}
+	s := &Set{id: p.Identity(), key: key, name: p.Name(), warnings: p.Warnings, users: 1}
 	s.engines.start(p, c, e)
 	s.startCache(c.CacheSize)
 	registry.mu.Lock()
@@ -67,12 +68,12 @@ func (p *program) compiled(c Config) (*Set, error) {
 	return s, nil
 }
 
-// shared returns the open set of a key, opened once more; nil when there is none, or the program has problems.
-func (p *program) shared(key string) *Set {
+// shareOpen returns the open set of a key, opened once more; nil when there is none, or the program has problems.
+func shareOpen(p *load.Program, key string) *Set {
 	registry.mu.Lock()
 	defer registry.mu.Unlock()
 	s := registry.sets[key]
-	if s == nil || len(p.problems) > 0 {
+	if s == nil || len(p.Problems) > 0 {
 		return nil
 	}
 	s.users++
@@ -93,7 +94,7 @@ func (s *Set) Close() error {
 		return nil
 	}
 	if s.cache != nil {
-		s.cache.close()
+		s.cache.Close()
 	}
 	return s.engines.close()
 }
@@ -116,16 +117,16 @@ func (s *Set) ID() string { return s.id }
 func (s *Set) Name() string { return s.name }
 
 // Skipped returns the number of rules that were read and left out.
-func (s *Set) Skipped() int { return s.engines.program.skipped }
+func (s *Set) Skipped() int { return s.engines.program.Skipped }
 
 // Warnings returns what was left out of the rules and why, each with file and line.
 func (s *Set) Warnings() []string { return s.warnings }
 
 // Rules returns the number of compiled rules. Markers, which Coraza counts as rules, are none.
 func (s *Set) Rules() int {
-	n := s.engines.whole.rules()
-	for i := range s.engines.program.directives {
-		if s.engines.program.directives[i].Is("SecMarker") {
+	n := s.engines.whole.Rules()
+	for i := range s.engines.program.Directives {
+		if s.engines.program.Directives[i].Is("SecMarker") {
 			n--
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -59,17 +60,22 @@ var crsDefaults = map[string]bool{"blocking_paranoia_level": true, "inbound_anom
 
 func TestDefaultsAreThoseOfTheRules(t *testing.T) {
 	require.Empty(t, config(t, nil).Setup, "a property that is not given sets nothing")
+	defaults := map[string]string{}
+	for _, p := range Properties() {
+		defaults[p.Name] = p.Default
+	}
 	directives := ""
-	for i, s := range crsSettings {
-		if s.def != "" {
-			directives += asks(i+1, s.variable, s.def)
+	for i, c := range crsCases {
+		if def := defaults[c.property]; def != "" {
+			directives += asks(i+1, c.variable, def)
 		}
 	}
+	require.NotEmpty(t, directives)
 	v, err := open(t, setting.Map{"directives": directives}).Inspect(sample())
 	require.NoError(t, err)
-	for i, s := range crsSettings {
-		if s.def != "" {
-			require.Contains(t, ids(v), i+1, "the default that the documentation has of %s is that of CRS", s.property)
+	for i, c := range crsCases {
+		if defaults[c.property] != "" {
+			require.Contains(t, ids(v), i+1, "the default that the documentation has of %s is that of CRS", c.property)
 		}
 	}
 }
@@ -165,20 +171,20 @@ SecRule REQUEST_FILENAME "@streq /many" "id:4,phase:1,pass,nolog,setvar:tx.max_n
 		settings["gate"] = gate
 		set := open(t, settings)
 		for name, c := range map[string]struct {
-			edit    func(*Transaction)
+			edit    func(*model.Transaction)
 			rule    int
 			matches bool
 		}{
-			"method of a path":         {func(r *Transaction) { r.Method, r.URI = "PUT", "/api/x" }, 911100, false},
-			"method elsewhere":         {func(r *Transaction) { r.Method, r.URI = "PUT", "/x" }, 911100, true},
-			"no longer allowed there":  {func(r *Transaction) { r.Method, r.URI = "POST", "/api/x" }, 911100, true},
-			"paranoia of a network":    {func(r *Transaction) { r.ClientIP, r.URI = "192.0.2.1", "/?q=%27%20or%20x" }, 942521, true},
-			"paranoia of others":       {func(r *Transaction) { r.URI = "/?q=%27%20or%20x" }, 942521, false},
-			"extension at a host":      {func(r *Transaction) { r.URI = "/a.bak"; r.RequestHeaders[0].Value = "a.files.example" }, 920440, false},
-			"extension elsewhere":      {func(r *Transaction) { r.URI = "/a.bak" }, 920440, true},
-			"arguments of a path":      {func(r *Transaction) { r.URI = "/many?a=1&b=2&c=3" }, 920380, true},
-			"arguments elsewhere":      {func(r *Transaction) { r.URI = "/few?a=1&b=2&c=3" }, 920380, false},
-			"arguments within a limit": {func(r *Transaction) { r.URI = "/many?a=1&b=2" }, 920380, false},
+			"method of a path":         {func(r *model.Transaction) { r.Method, r.URI = "PUT", "/api/x" }, 911100, false},
+			"method elsewhere":         {func(r *model.Transaction) { r.Method, r.URI = "PUT", "/x" }, 911100, true},
+			"no longer allowed there":  {func(r *model.Transaction) { r.Method, r.URI = "POST", "/api/x" }, 911100, true},
+			"paranoia of a network":    {func(r *model.Transaction) { r.ClientIP, r.URI = "192.0.2.1", "/?q=%27%20or%20x" }, 942521, true},
+			"paranoia of others":       {func(r *model.Transaction) { r.URI = "/?q=%27%20or%20x" }, 942521, false},
+			"extension at a host":      {func(r *model.Transaction) { r.URI = "/a.bak"; r.RequestHeaders[0].Value = "a.files.example" }, 920440, false},
+			"extension elsewhere":      {func(r *model.Transaction) { r.URI = "/a.bak" }, 920440, true},
+			"arguments of a path":      {func(r *model.Transaction) { r.URI = "/many?a=1&b=2&c=3" }, 920380, true},
+			"arguments elsewhere":      {func(r *model.Transaction) { r.URI = "/few?a=1&b=2&c=3" }, 920380, false},
+			"arguments within a limit": {func(r *model.Transaction) { r.URI = "/many?a=1&b=2" }, 920380, false},
 		} {
 			request := sample()
 			c.edit(request)
@@ -194,7 +200,7 @@ SecRule REQUEST_FILENAME "@streq /many" "id:4,phase:1,pass,nolog,setvar:tx.max_n
 }
 
 func TestOwnSetupTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
-	example, err := fs.ReadFile(coreruleset.FS, setupFile)
+	example, err := fs.ReadFile(coreruleset.FS, "@crs-setup.conf.example")
 	require.NoError(t, err)
 	selfContained := strings.ReplaceAll(string(example), ",log,auditlog,pass\"", ",log,auditlog,deny,status:403\"")
 	require.NotEqual(t, string(example), selfContained)
@@ -219,7 +225,7 @@ func TestOwnSetupTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
 		})
 	}
 	_, err = Open(config(t, setting.Map{"rules": "crs," + ownFile(t, string(example))}))
-	require.ErrorContains(t, err, "rule 900990: the id is taken by the rule at "+setupFile, "CRS has read its settings before")
+	require.ErrorContains(t, err, "rule 900990: the id is taken by the rule at "+"@crs-setup.conf.example", "CRS has read its settings before")
 }
 
 const always7 = `SecAction "id:900110,phase:1,pass,t:none,nolog,setvar:tx.inbound_anomaly_score_threshold=7"` + "\n"

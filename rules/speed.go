@@ -3,26 +3,27 @@ package rules
 import (
 	"sync/atomic"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // startCache makes the verdict cache, if the rules allow one and it is given memory.
 func (s *Set) startCache(size int64) {
-	if g := s.engines.whole.gate; size > 0 && g != nil && g.Reads().Volatile == "" {
-		s.cache = newCache(size)
+	if r := s.engines.whole.Reads(); size > 0 && r != nil && r.Volatile == "" {
+		s.cache = cache.New(size)
 	}
 }
 
-// Notes tell what makes inspection slow: that there is no gate or no verdict cache, and why.
+// Notes tell what makes inspection slow: that there is no prefilter or no verdict cache, and why.
 func (s *Set) Notes() []string {
 	var notes []string
-	if why := s.engines.whole.ungated; why != "" {
+	if why := s.engines.whole.Unfiltered(); why != "" {
 		notes = append(notes, "every transaction runs all rules: "+why)
 	}
-	if g := s.engines.whole.gate; s.cache == nil && s.engines.config.CacheSize > 0 {
+	if r := s.engines.whole.Reads(); s.cache == nil && s.engines.config.CacheSize > 0 {
 		why := "the rules are not understood"
-		if g != nil {
-			why = g.Reads().Volatile
+		if r != nil {
+			why = r.Volatile
 		}
 		notes = append(notes, "verdicts are not cached: "+why)
 	}
@@ -53,10 +54,5 @@ func (s *Set) Speed() Speed {
 
 type speed struct{ cached, gated, judged atomic.Uint64 }
 
-// Gates tells of every rule that can alert how the gate proves that it does not match. It is empty when there is no gate.
-func (s *Set) Gates() []gate.Rule {
-	if g := s.engines.whole.gate; g != nil {
-		return g.Report()
-	}
-	return nil
-}
+// Gates tells of every rule that can alert how the prefilter proves that it does not match. It is empty when there is no prefilter.
+func (s *Set) Gates() []prefilter.Rule { return s.engines.whole.Report() }

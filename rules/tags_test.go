@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -16,12 +17,12 @@ SecRule REQUEST_HEADERS:X-One "@streq a" "id:100,phase:1,pass,log,severity:CRITI
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	require.NoError(t, reader.Err())
-	v, err := s.Inspect(&Transaction{
+	v, err := s.Inspect(&model.Transaction{
 		Method: "GET", URI: "/?a=b&c=b", Protocol: "HTTP/1.1",
-		RequestHeaders: []Header{{Name: "Host", Value: "shop.example"}, {Name: "X-One", Value: "a"}, {Name: "X-Two", Value: "b"}},
+		RequestHeaders: []model.Header{{Name: "Host", Value: "shop.example"}, {Name: "X-One", Value: "a"}, {Name: "X-Two", Value: "b"}},
 	})
 	require.NoError(t, err)
-	var own *Match
+	var own *model.Match
 	for i := range v.Matches {
 		if v.Matches[i].Rule.ID == 100 {
 			own = &v.Matches[i]
@@ -38,8 +39,8 @@ SecRule REQUEST_HEADERS:X-One "@streq a" "id:100,phase:1,pass,log,severity:CRITI
 }
 
 func TestRulesOfTheResponseAreKnownByPhaseOrTag(t *testing.T) {
-	require.True(t, (&RuleInfo{Phase: 4}).Response())
-	require.True(t, (&RuleInfo{Phase: 2, Tags: []string{"attack-disclosure"}}).Response())
-	require.False(t, (&RuleInfo{Phase: 2, Tags: []string{"OWASP_CRS"}}).Response())
-	require.Equal(t, "lateral-movement", (&RuleInfo{Tags: []string{"own", "lateral-movement", "attack.T1610"}}).Category())
+	require.True(t, (&model.RuleInfo{Phase: 4}).Response())
+	require.True(t, (&model.RuleInfo{Phase: 2, Tags: []string{"attack-disclosure"}}).Response())
+	require.False(t, (&model.RuleInfo{Phase: 2, Tags: []string{"OWASP_CRS"}}).Response())
+	require.Equal(t, "lateral-movement", (&model.RuleInfo{Tags: []string{"own", "lateral-movement", "attack.T1610"}}).Category())
 }

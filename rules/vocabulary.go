@@ -1,78 +1,93 @@
 package rules
 
 import (
-	"slices"
-	"strings"
+	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// operators are the names of the operators that can be compiled, as Coraza spells them, by their lower case.
-var operators = byLower(
-	"beginsWith", "contains", "detectSQLi", "detectXSS", "endsWith", "eq", "ge", "gt", "ipMatch", "ipMatchFromDataset",
-	"ipMatchFromFile", "ipMatchF", "le", "lt", "noMatch", "pm", "pmFromDataset", "pmFromFile", "pmf", "restpath", "rx", "streq",
-	"strmatch", "unconditionalMatch", "validateByteRange", "validateNid", "validateSchema", "validateUrlEncoding",
-	"validateUtf8Encoding", "within",
+// The vocabulary that users of rule sets share with the packages below.
+type (
+	Transaction = model.Transaction
+	Header      = model.Header
+	Parts       = model.Parts
+	Partial     = model.Partial
+	Verdict     = model.Verdict
+	Match       = model.Match
+	RuleInfo    = model.RuleInfo
+	Score       = model.Score
+	Severity    = model.Severity
+
+	Config     = load.Config
+	Assignment = load.Assignment
+
+	Key   = cache.Key
+	Usage = cache.Usage
+
+	Explanation  = engine.Explanation
+	Matched      = engine.Matched
+	MatchedValue = engine.MatchedValue
+	Reason       = engine.Reason
+	Step         = engine.Step
+	Threshold    = engine.Threshold
+	Variable     = engine.Variable
 )
 
-func byLower(names ...string) map[string]string {
-	table := make(map[string]string, len(names))
-	for _, name := range names {
-		table[strings.ToLower(name)] = name
-	}
-	return table
-}
+// The parts of a transaction.
+const (
+	PartRequest          = model.PartRequest
+	PartTarget           = model.PartTarget
+	PartQuery            = model.PartQuery
+	PartEscapes          = model.PartEscapes
+	PartProtocol         = model.PartProtocol
+	PartHost             = model.PartHost
+	PartHostName         = model.PartHostName
+	PartUserAgent        = model.PartUserAgent
+	PartReferer          = model.PartReferer
+	PartCookie           = model.PartCookie
+	PartAccept           = model.PartAccept
+	PartContentType      = model.PartContentType
+	PartContentLength    = model.PartContentLength
+	PartTransferEncoding = model.PartTransferEncoding
+	PartOtherHeaders     = model.PartOtherHeaders
+	PartBody             = model.PartBody
+	PartBodyEnd          = model.PartBodyEnd
+	PartClient           = model.PartClient
+	PartServer           = model.PartServer
+	PartStatus           = model.PartStatus
+	PartResponseHeader   = model.PartResponseHeader
+	PartResponseBody     = model.PartResponseBody
+	PartResponseEnd      = model.PartResponseEnd
+	PartRequestHeaders   = model.PartRequestHeaders
+	PartUnnamedHeaders   = model.PartUnnamedHeaders
+	AllParts             = model.AllParts
+)
 
-// pointless are operators that say nothing of a log record: a rule with one is left out, with what that means.
-var pointless = map[string]string{
-	"rbl":       "no look-ups are made in the network",
-	"gsblookup": "no look-ups are made in the network",
-	"geolookup": "there is no geographic database",
-}
+// The parts that can be inspected in part.
+const (
+	PartialHeaders   = model.PartialHeaders
+	PartialArguments = model.PartialArguments
+	PartialBody      = model.PartialBody
+	PartialResponse  = model.PartialResponse
+	PartialRules     = model.PartialRules
+)
 
-// unusable are operators of ModSecurity that Coraza does not have, and those that would start programs, with the reason.
-var unusable = map[string]string{
-	"inspectfile":  "programs are never started",
-	"fuzzyhash":    "Coraza does not implement it",
-	"rsub":         "responses are not changed",
-	"rxglobal":     "Coraza does not implement it; @rx matches at the first place",
-	"validatedtd":  "Coraza does not implement it",
-	"validatehash": "there is no link hashing",
-}
+// Properties are the settings of a rule set in the order in which help lists them.
+func Properties() []setting.Property { return load.Properties() }
 
-// idle are actions that change nothing in a log record, with what leaving them out means. They go, their rules stay.
-var idle = map[string]string{
-	"append":                 "responses are not changed",
-	"pause":                  "nothing is delayed",
-	"prepend":                "responses are not changed",
-	"sanitisearg":            noAudit,
-	"sanitisematched":        noAudit,
-	"sanitisematchedbytes":   noAudit,
-	"sanitiserequestheader":  noAudit,
-	"sanitiseresponseheader": noAudit,
-	"sanitizearg":            noAudit,
-	"sanitizematched":        noAudit,
-	"sanitizematchedbytes":   noAudit,
-	"sanitizerequestheader":  noAudit,
-	"sanitizeresponseheader": noAudit,
-	"setrsc":                 noCollections,
-	"setsid":                 noCollections,
-	"setuid":                 noCollections,
-	"xmlns":                  "names of XML elements are compared as they are written",
-}
+// ReadConfig reads the settings of a rule set; problems stay in the reader.
+func ReadConfig(r *setting.Reader) Config { return load.ReadConfig(r, engine.NewVocabulary()) }
 
-// collections are kept between transactions, which logged ones are not: they stay empty.
-var collections = []string{"ip", "session", "global", "resource", "user"}
+// SeverityName returns the name of a severity in ModSecurity's numbers, for instance critical for 2.
+func SeverityName(number int) string { return model.SeverityName(number) }
 
-// collectionOf returns the collection that the value of setvar, expirevar or deprecatevar changes, "" when it is not one of
-// them.
-func collectionOf(a *seclang.Action) string {
-	switch a.Name {
-	case "setvar", "expirevar", "deprecatevar":
-		name, _, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(a.Value, "!")), ".")
-		if slices.Contains(collections, name) {
-			return name
-		}
-	}
-	return ""
-}
+// Notice returns a match that stands for no rule.
+func Notice(severity int, message string) Match { return model.Notice(severity, message) }
+
+// MakingTime returns how long the process has spent on making operators, and what the prefilter has for them. Each is made once, with
+// its first value.
+func MakingTime() time.Duration { return engine.MakingTime() }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -137,8 +138,8 @@ func TestTheSameContentIsCompiledOnce(t *testing.T) {
 
 func TestPreparedSetsHaveTheFormsOfTheOther(t *testing.T) {
 	used := open(t, nil)
-	for _, unknown := range []Parts{PartBody, AllParts &^ PartRequest} {
-		_, err := used.Inspect(&Transaction{Method: "GET", URI: "/", Protocol: "HTTP/1.1", Unknown: unknown, RequestBody: "a"})
+	for _, unknown := range []model.Parts{model.PartBody, model.AllParts &^ model.PartRequest} {
+		_, err := used.Inspect(&model.Transaction{Method: "GET", URI: "/", Protocol: "HTTP/1.1", Unknown: unknown, RequestBody: "a"})
 		require.NoError(t, err)
 	}
 	next := open(t, setting.Map{"anomaly_inbound": "7"})

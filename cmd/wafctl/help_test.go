@@ -126,7 +126,7 @@ func TestShellsCompleteValues(t *testing.T) {
 	for line, want := range map[string][]string{
 		"check --output|":                              {"table", "json"},
 		"run --emit-format|e":                          {"ecs"},
-		"check --gate|":                                {"on", "off"},
+		"check --prefilter|":                           {"on", "off"},
 		"check --blocking-paranoia|":                   {"1", "2", "3", "4"},
 		"check --rule-packs|lateral-movement,":         {"lateral-movement,sensitive-data", "lateral-movement,off"},
 		"check --exclude-rules|tag:attack-ssti":        {"tag:attack-ssti"},

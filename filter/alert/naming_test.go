@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/corazawaf/coraza/v3/types"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
@@ -16,8 +15,8 @@ import (
 )
 
 func TestAnAlertIsNamedAfterItsWorstFinding(t *testing.T) {
-	const critical, failure, warning, notice = types.RuleSeverityCritical, types.RuleSeverityError, types.RuleSeverityWarning, types.RuleSeverityNotice
-	found := func(id int, severity types.RuleSeverity, tags ...string) rules.Match {
+	const emergency, critical, failure, warning, notice, debug = 0, 2, 3, 4, 5, 7 // in ModSecurity's numbers
+	found := func(id int, severity rules.Severity, tags ...string) rules.Match {
 		return rules.Match{Rule: &rules.RuleInfo{ID: id, Severity: severity, Tags: tags}, Message: fmt.Sprint("message of ", id)}
 	}
 	for name, c := range map[string]struct {
@@ -40,8 +39,8 @@ func TestAnAlertIsNamedAfterItsWorstFinding(t *testing.T) {
 		}, nil, 1},
 		"equal scores":                   {[]rules.Match{found(930120, critical, "attack-lfi"), found(932160, critical, "attack-rce")}, nil, 932160},
 		"rules without a category":       {[]rules.Match{found(1, critical), found(2, critical), found(3, critical, "attack-xss")}, nil, 2},
-		"an emergency":                   {[]rules.Match{found(1, types.RuleSeverityEmergency), found(2, critical, "attack-xss")}, nil, 1},
-		"a debug message is named alone": {[]rules.Match{found(1, types.RuleSeverityDebug)}, nil, 1},
+		"an emergency":                   {[]rules.Match{found(1, emergency), found(2, critical, "attack-xss")}, nil, 1},
+		"a debug message is named alone": {[]rules.Match{found(1, debug)}, nil, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			verdict := &rules.Verdict{Matches: c.matches, Scores: c.scores}

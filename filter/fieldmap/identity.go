@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // lastIdentity is the number of the newest map: two maps may make different transactions of the same fields.
@@ -30,7 +30,7 @@ func (v *Values) IsOther() bool {
 // AppendIdentity appends what tells transactions apart for rules that look at no more than reads says: records with the same
 // identity make transactions on which the verdict is the same. It costs less than making the transaction. Every text has its
 // length before it, so that none runs into the next.
-func (v *Values) AppendIdentity(dst []byte, reads *gate.Reads) []byte {
+func (v *Values) AppendIdentity(dst []byte, reads *prefilter.Reads) []byte {
 	dst = binary.LittleEndian.AppendUint64(dst, v.source.identity)
 	dst = binary.LittleEndian.AppendUint64(dst, v.given&^unseen)
 	dst = binary.LittleEndian.AppendUint32(dst, uint32(v.lost))
@@ -79,7 +79,7 @@ func appendHeaders(dst []byte, list []rules.Header) []byte {
 func (v *Values) ClientAddress() string { return v.texts[ClientIP] }
 
 // appendConnection appends what rules see of addresses and ports, and which of them are known.
-func (v *Values) appendConnection(dst []byte, reads *gate.Reads) []byte {
+func (v *Values) appendConnection(dst []byte, reads *prefilter.Reads) []byte {
 	client, server := v.ClientAddress(), v.texts[ServerIP]
 	dst = append(dst, bit(client == "", 0)|bit(server == "", 1))
 	client, answers := reads.ClientAddress(client)
@@ -95,7 +95,7 @@ func (v *Values) appendConnection(dst []byte, reads *gate.Reads) []byte {
 
 // appendResponseHead appends the status line and those header lines that say what the body is or that rules look at: dates and
 // numbers of requests differ in every response. A head that has anything else is appended as it is.
-func appendResponseHead(dst []byte, raw string, reads *gate.Reads) []byte {
+func appendResponseHead(dst []byte, raw string, reads *prefilter.Reads) []byte {
 	dst = append(dst, bit(raw == "", 0)|bit(len(raw) >= minCutHead, 1))
 	if reads.AllResponse {
 		return appendText(dst, raw)
@@ -124,7 +124,7 @@ func appendResponseHead(dst []byte, raw string, reads *gate.Reads) []byte {
 	return append(dst, bit(h.ended, 0))
 }
 
-func isSeen(name string, reads *gate.Reads) bool {
+func isSeen(name string, reads *prefilter.Reads) bool {
 	return slices.ContainsFunc(framingHeaders, func(framing string) bool { return strings.EqualFold(framing, name) }) ||
 		reads.SeesResponseHeader(name)
 }

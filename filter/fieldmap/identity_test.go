@@ -10,7 +10,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/gate"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
 // longLine makes a head so long that its end counts.
@@ -81,7 +81,7 @@ func seen(t *rules.Transaction) string {
 
 func TestRecordsWithOneIdentityAreTheSameForRules(t *testing.T) {
 	const records = 50_000
-	reads := &gate.Reads{ResponseHeaders: []string{"location"}}
+	reads := &prefilter.Reads{ResponseHeaders: []string{"location"}}
 	c := open(t, "nano")
 	dice := rand.New(rand.NewPCG(3, 14))
 	known := map[string]string{}
@@ -112,30 +112,30 @@ func TestRecordsWithOneIdentityAreTheSameForRules(t *testing.T) {
 func TestIdentityHoldsWhatRulesLookAt(t *testing.T) {
 	base := `{"SRC_IP":"192.0.2.7","DST_IP":"192.0.2.8","SRC_PORT":"4711","DST_PORT":"80","METHOD":"GET","URL":"/","RETCODE":"200",
 		"RSP_HEADER":"HTTP/1.1 200 OK\r\nDate: now\r\n\r\n","BEGIN_TIME":"2024-05-30 07:16:48.917","host":"a"}`
-	identity := func(reads *gate.Reads, json string) string {
+	identity := func(reads *prefilter.Reads, json string) string {
 		var v Values
 		require.NotEqual(t, NoMap, open(t, "nano").Read(nil, body(t, json), &v))
 		return string(v.AppendIdentity(nil, reads))
 	}
 	for _, c := range []struct {
 		from, to string
-		reads    gate.Reads // with which the difference counts
+		reads    prefilter.Reads // with which the difference counts
 	}{
-		{`"4711"`, `"4712"`, gate.Reads{Ports: true}},
-		{`"80"`, `"81"`, gate.Reads{Ports: true}},
-		{`"192.0.2.8"`, `"192.0.2.9"`, gate.Reads{ServerAddress: true}},
-		{`Date: now`, `Date: then`, gate.Reads{AllResponse: true}},
-		{`Date: now`, `Date: then`, gate.Reads{ResponseHeaders: []string{"date"}}},
+		{`"4711"`, `"4712"`, prefilter.Reads{Ports: true}},
+		{`"80"`, `"81"`, prefilter.Reads{Ports: true}},
+		{`"192.0.2.8"`, `"192.0.2.9"`, prefilter.Reads{ServerAddress: true}},
+		{`Date: now`, `Date: then`, prefilter.Reads{AllResponse: true}},
+		{`Date: now`, `Date: then`, prefilter.Reads{ResponseHeaders: []string{"date"}}},
 	} {
 		other := replaced(t, base, c.from, c.to)
-		require.Equal(t, identity(&gate.Reads{}, base), identity(&gate.Reads{}, other), c.to)
+		require.Equal(t, identity(&prefilter.Reads{}, base), identity(&prefilter.Reads{}, other), c.to)
 		require.NotEqual(t, identity(&c.reads, base), identity(&c.reads, other), c.to)
 	}
 	for from, to := range map[string]string{`"GET"`: `"PUT"`, `"/"`: `"/a"`, `"RETCODE":"200"`: `"RETCODE":"201"`, "OK": "Ok"} {
-		require.NotEqual(t, identity(&gate.Reads{}, base), identity(&gate.Reads{}, replaced(t, base, from, to)), to)
+		require.NotEqual(t, identity(&prefilter.Reads{}, base), identity(&prefilter.Reads{}, replaced(t, base, from, to)), to)
 	}
 	for from, to := range map[string]string{"48.917": "49.000", `"host":"a"`: `"host":"b"`} {
-		require.Equal(t, identity(&gate.Reads{}, base), identity(&gate.Reads{}, replaced(t, base, from, to)), to)
+		require.Equal(t, identity(&prefilter.Reads{}, base), identity(&prefilter.Reads{}, replaced(t, base, from, to)), to)
 	}
 }
 

@@ -1,4 +1,5 @@
-// Package packs holds the project's own rules: SecLang files with their tests.
+// Package packs holds the bundled rule packs: SecLang files with their tests. They find what the Core Rule Set does not look for, lateral
+// movement and leaked data. Without CRS, a scoring setup stands in for its thresholds.
 package packs
 
 import (

@@ -1,4 +1,5 @@
-// Package presets holds settings of the rules for kinds of sites.
+// Package presets holds settings of the Core Rule Set for kinds of sites. A preset is SecLang text that goes in front of CRS, and values of
+// properties that are not given. The property preset selects one.
 package presets
 
 import (

@@ -1,5 +1,7 @@
 // Package seclang reads SecLang text: it splits files into directives with their place, and takes SecRule and SecAction
-// apart into targets, operator and actions. It compiles nothing; its readings agree with Coraza's parser.
+// apart into targets, operator and actions. It writes
+// rules with other operators, actions and arguments, and keeps the rest of their text. It compiles nothing; its readings agree with
+// Coraza's parser.
 package seclang
 
 import (
@@ -21,6 +23,9 @@ type Directive struct {
 
 // Is reports whether the directive has a name; case is ignored as SecLang does.
 func (d *Directive) Is(name string) bool { return strings.EqualFold(d.Name, name) }
+
+// IsRule reports whether the directive is a rule.
+func (d *Directive) IsRule() bool { return d.Is("SecRule") || d.Is("SecAction") }
 
 // Place returns "file:line".
 func (d *Directive) Place() string { return fmt.Sprintf("%s:%d", d.File, d.Line) }

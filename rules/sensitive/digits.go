@@ -1,5 +1,6 @@
 // Package sensitive finds data in text that must not leak: numbers of payment cards, national ids with their check digits,
 // mail addresses and phone numbers. Finders allocate nothing and pass over text without digits at a fraction of its length.
+// The operators of the bundled rule packs and the redaction of alerts use the same finders.
 package sensitive
 
 // Finder returns where the first finding in a text starts and ends, and -1 when there is none.

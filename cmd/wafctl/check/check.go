@@ -39,7 +39,7 @@ balancers, HAProxy. It may be compressed with gzip or zstd; - is the standard in
 With --explain each record is explained instead: the scores, each matched rule with its text and what its
 transformations made of the value, and every variable as the rules see it. --full prints long rules and values in full.
 
-With --profile the rules are timed: how long each took in all its runs, and how often the gate spared it.
+With --profile the rules are timed: how long each took in all its runs, and how often the prefilter spared it.
 
 The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors: when a line of a JSON file is not JSON,
 and when there are records but none is an HTTP transaction, so that nothing was inspected.`,
@@ -47,7 +47,7 @@ and when there are records but none is an HTTP transaction, so that nothing was 
   wafctl check records.ndjson
   zcat nano-*.gz | wafctl check --blocking-paranoia 2 --output json -
   wafctl check --explain --line 17 records.ndjson
-  wafctl check --profile --gate off --cache-size 0 records.ndjson
+  wafctl check --profile --prefilter off --cache-size 0 records.ndjson
   wafctl check --rules crs,/etc/waf/own.conf --exclude-rules 920350,tag:attack-xss records.ndjson.zst`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			settings := setting.NewReader(&f, checkFlags)

@@ -57,15 +57,15 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 	}{
 		{counts.NotHTTP, "not HTTP"},
 		{profile.Cached, "with a remembered verdict"},
-		{profile.Gated, "proven clean by the gate, so that no rule ran"},
-		{profile.Judged, "judged by the engine, without rules that the gate spared"},
+		{profile.Gated, "proven clean by the prefilter, so that no rule ran"},
+		{profile.Judged, "judged by the engine, without rules that the prefilter spared"},
 	} {
 		fmt.Fprintf(to, "%10s  %s\n", cli.Grouped(line.n), line.what)
 	}
-	fmt.Fprintf(to, "\nThe gate took %s, the engine %s, of which %s in rules.\n", Duration(profile.Gate), Duration(profile.Engine), Duration(ruleTime))
+	fmt.Fprintf(to, "\nThe prefilter took %s, the engine %s, of which %s in rules.\n", Duration(profile.Gate), Duration(profile.Engine), Duration(ruleTime))
 	shown := p.shown(profile.Rules)
 	if len(shown) == 0 {
-		fmt.Fprintf(to, "\nNo rule ran. With --gate off --cache-size 0 all of them run for every record.\n")
+		fmt.Fprintf(to, "\nNo rule ran. With --prefilter off --cache-size 0 all of them run for every record.\n")
 		return
 	}
 	fmt.Fprintln(to)
@@ -81,7 +81,7 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 	if left := ran(profile.Rules) - len(shown); left > 0 {
 		fmt.Fprintf(to, "%s more ran, in %s; --all lists them\n", cli.Count(left, "rule"), Duration(ruleTime-sumOf(shown)))
 	}
-	fmt.Fprintf(to, "\nTIME is that of all runs, by the clock. SPARED: how often the gate knew that the rule would do nothing.\n")
+	fmt.Fprintf(to, "\nTIME is that of all runs, by the clock. SPARED: how often the prefilter knew that the rule would do nothing.\n")
 }
 
 func (p *profiling) shown(all []rules.RuleTime) []rules.RuleTime {

@@ -28,7 +28,7 @@ func New(c *cli.Console, args []string) *cobra.Command {
 		f         cli.Flags
 		checkOnly bool
 		all       bool
-		gates     bool
+		prefilter bool
 		diff      bool
 	)
 	cmd := &cobra.Command{
@@ -81,8 +81,8 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 			if err := f.Usage(cmd, args, settings.Err(), err); err != nil {
 				return err
 			}
-			if gates {
-				return listGates(c, w)
+			if prefilter {
+				return listPrefilter(c, w)
 			}
 			if _, given := f.Values["field_map"]; given {
 				return evaluation.ListLeftOut(c, w, output == "json", all)
@@ -95,9 +95,12 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 	}
 	cli.Strict(cmd)
 	cmd.Flags().BoolVar(&checkOnly, "check", false, "tell what cannot be used instead of listing")
-	cmd.Flags().BoolVar(&gates, "gate", false, "tell for every rule how the gate proves that it does not match, or why it always runs")
+	const help = "show for every rule how the prefilter rules it out, or why it always runs"
+	cmd.Flags().BoolVar(&prefilter, "prefilter", false, help)
+	cmd.Flags().BoolVar(&prefilter, "gate", false, help)
+	cmd.Flags().Lookup("gate").Hidden = true // the older name
 	cmd.Flags().BoolVar(&diff, "diff", false, "tell which rules and settings differ between two sources, OLD and NEW")
-	cmd.MarkFlagsMutuallyExclusive("check", "gate", "diff")
+	cmd.MarkFlagsMutuallyExclusive("check", "prefilter", "gate", "diff")
 	cmd.Flags().BoolVar(&all, "all", false, "list rules that set things up or sum up scores, too; with --field-map those with nothing to look at")
 	f.Add(cmd.Flags(), rulesFlags)
 	c.CodeOnly(cmd)

@@ -174,8 +174,8 @@ func (t *tuning) remaining(exclusions []exclusion) (events [][]byte, err error) 
 	return events, nil
 }
 
-// worthAGate is from how many alerts it takes longer to judge them without a gate than to make one.
-const worthAGate = 100
+// worthAPrefilter is from how many alerts it takes longer to judge them without a prefilter than to make one.
+const worthAPrefilter = 100
 
 // Open returns the filter with exclusions.
 func (t *tuning) Open(exclusions []exclusion) (*filter.Filter, error) {
@@ -183,8 +183,8 @@ func (t *tuning) Open(exclusions []exclusion) (*filter.Filter, error) {
 	if settings == nil {
 		settings = setting.Map{}
 	}
-	if len(t.alerts) < worthAGate {
-		settings["gate"] = "off"
+	if len(t.alerts) < worthAPrefilter {
+		settings["prefilter"] = "off"
 	}
 	for _, x := range exclusions {
 		settings["directives"] += "\n" + x.directive()

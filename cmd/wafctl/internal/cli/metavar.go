@@ -19,7 +19,7 @@ const (
 
 // metavars are what help shows as the value of settings that take more than a few words.
 var metavars = byName(map[string]string{
-	OnOff:   "gate rules_strict include_payload redact incidents base64 modsec_req_body_access modsec_resp_body_access",
+	OnOff:   "prefilter gate rules_strict include_payload redact incidents base64 modsec_req_body_access modsec_resp_body_access",
 	oneZero: "enforce_bodyproc_urlencoded validate_utf8_encoding",
 	"NUMBER": "blocking_paranoia paranoia detection_paranoia executing_paranoia anomaly_inbound anomaly_outbound reporting_level max_num_args " +
 		"arg_name_length arg_length total_arg_length modsec_req_body_json_depth_limit modsec_arguments_limit sockets source_rate " +

@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"path"
+	"regexp/syntax"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"weak"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins"
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
+)
+
+// Most expressions and word lists never see a value: the prefilter knows of most transactions that they cannot match. Coraza's own
+// operators are made when they are evaluated first, which halves the memory that the engine takes and its time to load.
+
+// lazyNames are the names under which lazy operators are registered, besides Coraza's, by Coraza's names in lower case.
+var lazyNames = map[string]string{"rx": "lazyRx", "pmfromfile": "lazyPmFromFile", "pmf": "lazyPmFromFile"}
+
+// eagerNames are Coraza's names of lazy operators.
+var eagerNames = map[string]string{"lazyRx": "rx", "lazyPmFromFile": "pmFromFile"}
+
+// withLazyOperator returns a rule with a lazy operator in the place of Coraza's.
+func withLazyOperator(d *seclang.Directive) seclang.Directive {
+	if d.Is("SecRule") {
+		if r, err := seclang.ParseRule(*d); err == nil && lazyNames[strings.ToLower(r.Operator.Name)] != "" {
+			return r.WithOperator(lazyNames[strings.ToLower(r.Operator.Name)])
+		}
+	}
+	return *d
+}
+
+// nameOperators gives lazy operators of compiled rules Coraza's names.
+func nameOperators(compiled *corazalink.WAF) {
+	for i := range compiled.Rules {
+		for k := range compiled.Rules[i].Links {
+			if o := compiled.Rules[i].Links[k].Operator; o != nil && eagerNames[o.Name] != "" {
+				o.Name = eagerNames[o.Name]
+			}
+		}
+	}
+}
+
+// lazyOperator is an operator of Coraza that is made with its first value.
+type lazyOperator struct {
+	name    string
+	options plugintypes.OperatorOptions
+	made    atomic.Pointer[madeOperator]
+}
+
+// madeOperator is shared by all lazy operators that are the same, in all rule sets.
+type madeOperator struct{ plugintypes.Operator }
+
+// workshop makes operators, and knows those that are in use.
+var workshop = struct {
+	mu     sync.Mutex
+	shared map[string]weak.Pointer[madeOperator]
+	users  []*lazyOperator // since the last coolDown
+}{shared: map[string]weak.Pointer[madeOperator]{}}
+
+// Evaluate implements plugintypes.Operator.
+func (l *lazyOperator) Evaluate(tx plugintypes.TransactionState, value string) bool {
+	m := l.made.Load()
+	if m == nil {
+		m = l.make()
+	}
+	return m.Evaluate(tx, value)
+}
+
+// make makes the operator, or shares one. It panics when that cannot be done, which is looked for when rules are loaded: the
+// transaction then counts as not inspected.
+func (l *lazyOperator) make() *madeOperator {
+	workshop.mu.Lock()
+	defer workshop.mu.Unlock()
+	key := l.key()
+	m := workshop.shared[key].Value()
+	if m == nil {
+		begin := time.Now()
+		makingSince.Store(begin.UnixNano())
+		defer func() {
+			makingTook.Add(int64(time.Since(begin)))
+			makingSince.Store(0)
+		}()
+		o, err := corazalink.GetOperator(l.name, l.options)
+		if err != nil {
+			panic(fmt.Errorf("operator @%s %s: %w", l.name, l.options.Arguments, err))
+		}
+		m = &madeOperator{o}
+		workshop.shared[key] = weak.Make(m)
+		runtime.AddCleanup(m, forget, key)
+	}
+	l.made.Store(m)
+	workshop.users = append(workshop.users, l)
+	return m
+}
+
+// How long making operators has taken, and since when one is being made, 0 when none is.
+var makingTook, makingSince atomic.Int64
+
+// MakingTime returns how long the process has spent on making operators, and what the prefilter has for them. Each is made once, with
+// its first value.
+func MakingTime() time.Duration {
+	took := makingTook.Load() + int64(prefilter.MakingTime())
+	if since := makingSince.Load(); since != 0 {
+		took += time.Now().UnixNano() - since
+	}
+	return time.Duration(took)
+}
+
+// key tells operators apart by all that makes them: of a word list that is the text, since its file may change.
+func (l *lazyOperator) key() string {
+	if l.name == "rx" {
+		return fmt.Sprintf("rx %t %s", l.options.RxPreFilterEnabled, l.options.Arguments)
+	}
+	text, _ := wordList(l.options)
+	return fmt.Sprintf("words %x", sha256.Sum256(text))
+}
+
+// forget drops the entry of an operator that nobody uses any more.
+func forget(key string) {
+	workshop.mu.Lock()
+	defer workshop.mu.Unlock()
+	if workshop.shared[key].Value() == nil {
+		delete(workshop.shared, key)
+	}
+}
+
+// coolDown lets go of the operators that were made so far: loading rules tries them all, traffic needs few.
+func coolDown() {
+	workshop.mu.Lock()
+	defer workshop.mu.Unlock()
+	for _, l := range workshop.users {
+		l.made.Store(nil)
+	}
+	workshop.users = nil
+}
+
+func init() {
+	plugins.RegisterOperator(lazyNames["rx"], newExpression)
+	plugins.RegisterOperator(lazyNames["pmfromfile"], newWords)
+}
+
+func newLazy(name string, o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+	o.Memoizer = nil // would keep what was made as long as the rules
+	return &lazyOperator{name: name, options: o}, nil
+}
+
+// newExpression makes an @rx, a lazy one where RE2 is sure to compile the expression: what can go wrong in that is parsing it. What RE2
+// cannot compile is backtracked.
+func newExpression(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+	expression := "(?sm)" + o.Arguments
+	if corazalink.MatchesArbitraryBytes(expression) {
+		if made, err := corazalink.GetOperator("rx", o); err == nil {
+			return made, nil
+		}
+		return corazalink.GetOperator(backtrackName, o)
+	}
+	if _, err := syntax.Parse(expression, syntax.Perl); err != nil {
+		return corazalink.GetOperator(backtrackName, o)
+	}
+	return newLazy("rx", o)
+}
+
+// newWords makes an @pmFromFile. Where the file is not there, Coraza says what is wrong.
+func newWords(o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+	if _, found := wordList(o); !found {
+		return corazalink.GetOperator("pmFromFile", o)
+	}
+	return newLazy("pmFromFile", o)
+}
+
+// wordList returns the text of a word list, looked for as Coraza does.
+func wordList(o plugintypes.OperatorOptions) (text []byte, found bool) {
+	if path.IsAbs(o.Arguments) {
+		return nil, false
+	}
+	for _, dir := range o.Path {
+		if text, err := fs.ReadFile(o.Root, path.Join(dir, o.Arguments)); err == nil {
+			return text, true
+		}
+	}
+	return nil, false
+}

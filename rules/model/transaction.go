@@ -1,0 +1,98 @@
+package model
+
+// Header is one header line, name and value as they were sent.
+type Header struct{ Name, Value string }
+
+// Transaction is one HTTP request and its response as rules see them. Its strings may be views of memory that the caller
+// owns; they must stay unchanged until Inspect returns, and no two header names may share their memory.
+type Transaction struct {
+	ClientIP   string
+	ClientPort int
+	ServerIP   string
+	ServerPort int
+
+	Method     string
+	URI        string // request target as sent, not decoded
+	Protocol   string // for instance HTTP/1.1
+	ServerName string // host without port
+
+	// Arguments are values that the source logs apart from the request target and body; rules see them as ARGS:name. A record
+	// that is no HTTP transaction has nothing else: then Method and URI are empty, and Unknown has PartRequest.
+	Arguments []Header
+
+	RequestHeaders []Header
+	RequestHeadCut bool // RequestHeaders are only the first ones
+	RequestBody    string
+	RequestCut     bool // RequestBody is only the start of the body; it is closed so that parsers can read it
+
+	HasResponse      bool // the log says something of the response
+	ResponseStatus   int
+	ResponseProtocol string
+	ResponseHeaders  []Header
+	ResponseHeadCut  bool // ResponseHeaders are only the first ones
+	ResponseBody     string
+	ResponseCut      bool // ResponseBody is only the start of the body
+
+	// Unknown are the parts that the record's source does not log. Rules that need them are left out.
+	Unknown Parts
+
+	// Partial are the parts that the record has, and of which the transaction does not have everything.
+	Partial Partial
+}
+
+// Reset empties the transaction and keeps its memory for the next use.
+func (t *Transaction) Reset() {
+	*t = Transaction{
+		Arguments: t.Arguments[:0], RequestHeaders: t.RequestHeaders[:0], ResponseHeaders: t.ResponseHeaders[:0],
+	}
+}
+
+// Truncated reports whether a head or body is only the start of what was sent.
+func (t *Transaction) Truncated() bool {
+	return t.RequestHeadCut || t.RequestCut || t.ResponseHeadCut || t.ResponseCut
+}
+
+// Header returns the value of the first request header with a name; case is ignored for ASCII letters.
+func (t *Transaction) Header(name string) (value string, found bool) {
+	for i := range t.RequestHeaders {
+		if equalFold(t.RequestHeaders[i].Name, name) {
+			return t.RequestHeaders[i].Value, true
+		}
+	}
+	return "", false
+}
+
+// Unjudged returns the unknown parts of a transaction that rules could judge wrongly: no rule judges a response or the end of
+// a body that is not there.
+func (t *Transaction) Unjudged() Parts {
+	unknown := t.Unknown
+	if unknown&PartRequest != 0 {
+		return unknown
+	}
+	if !t.HasResponse {
+		unknown &^= PartStatus | PartResponseHeader | PartResponseBody | PartResponseEnd
+	}
+	if t.RequestBody == "" && !t.RequestCut {
+		unknown &^= PartBodyEnd
+	}
+	return unknown
+}
+
+func equalFold(a, b string) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range len(a) {
+		if lower(a[i]) != lower(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}

@@ -1,0 +1,412 @@
+package prefilter
+
+import (
+	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/literalset"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
+)
+
+// scratch is the memory for one transaction.
+type scratch struct {
+	prefilter  *Prefilter
+	exempt     *Exempt // rules that do not count for this transaction
+	variables  variables.Values
+	run        run
+	scanned    transform.Results // of the value that is being scanned
+	chained    transform.Results // of the values that a chain looks at
+	texts      []scannedText
+	looking    []literalset.Bitset // tests that look at a text, and at those of which it was made
+	candidates literalset.Bitset   // triggers whose test the value can match
+	counted    combination
+	fired      literalset.Bitset // triggers whose test a value matches
+
+	judged     bool     // the engine has to evaluate
+	culprit    *chain   // the first chain because of which it has to, nil when there is none
+	diverted   bool     // a chain can match that changes which rules run or how bodies are read
+	scannedAll bool     // fired is complete
+	names      question // hash of the request's header names, zero until it is needed
+}
+
+const largeArena = 64 << 10 // bytes from which a scratch is not kept
+
+func newScratch(g *Prefilter) *scratch {
+	s := &scratch{prefilter: g, run: run{state: g.state, steps: len(g.steps.All)}}
+	s.run.forms = &s.chained
+	return s
+}
+
+// Answer is what the prefilter knows of a transaction.
+type Answer struct {
+	Clean  bool // it is certain that no rule that can alert matches
+	Passes bool // it is certain that no rule that blocks matches; rules that only count may match
+	// Idle are the ids of rules that are certain not to match, and that leave nothing behind when they do not. The engine need
+	// not run them for this transaction. It is empty when the engine has nothing to evaluate.
+	Idle    []int
+	Unread  model.Partial // what was beyond the engine's limits, when the answer is Clean or Passes
+	counted combination
+}
+
+// Query says what is asked of a transaction.
+type Query struct {
+	Exempt  *Exempt // rules that the engine omits, nil for none
+	Matches bool    // the engine evaluates the transaction also when it passes
+}
+
+// Ask asks what is certain of a transaction. It allocates nothing when that is much and the request has no body, or that of a
+// form.
+func (g *Prefilter) Ask(in *model.Transaction, q Query) Answer {
+	s := g.scratch.Get().(*scratch)
+	a := s.ask(in, q)
+	if max(cap(s.variables.Arena.Buf), cap(s.scanned.Arena.Buf), cap(s.chained.Arena.Buf)) < largeArena {
+		g.scratch.Put(s)
+	}
+	return a
+}
+
+func (s *scratch) ask(in *model.Transaction, q Query) Answer {
+	s.exempt = q.Exempt
+	s.counted, s.judged, s.culprit, s.diverted, s.scannedAll = combination{exempt: q.Exempt, response: in.HasResponse}, false, nil, false, false
+	s.judge(in)
+	judge := s.judged
+	s.variables.Release()
+	a := Answer{Clean: !judge && s.counted.n == 0, Unread: s.variables.Unread(), counted: s.counted}
+	if judge {
+		a.counted = combination{}
+	}
+	a.Passes = a.Clean || !judge && s.prefilter.learned.knows(s.counted)
+	if !a.Clean && (!a.Passes || q.Matches) {
+		a.Idle = s.idle()
+	}
+	return a
+}
+
+// judge finds out whether the engine has to evaluate. Rules that only count are counted instead.
+func (s *scratch) judge(in *model.Transaction) {
+	g, v := s.prefilter, &s.variables
+	s.judged, s.run.gaveUp = true, false
+	v.Reset(&g.defaults)
+	if s.exempt != nil && s.exempt.relied {
+		return
+	}
+	v.ReadRequest(in, &g.limits)
+	if !v.ReadBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.ReadResponse(in, &g.limits) {
+		return
+	}
+	s.judged = false
+	s.names = question{}
+	for place, c := range g.direct {
+		if !s.exempt.hasDirect(place) && (!s.judged || c.changes()) && s.matchesDirectly(c, in) {
+			s.suspect(c)
+		}
+	}
+	s.fired.Reset(len(g.triggers))
+	s.scanAll(in)
+	s.scannedAll = true
+}
+
+// idle returns the ids of rules whose first test no value can match: such a rule does nothing at all.
+func (s *scratch) idle() []int {
+	if !s.scannedAll || s.diverted || !s.prefilter.steadyBodies {
+		return nil
+	}
+	ids := make([]int, 0, len(s.prefilter.triggers))
+	for i := range s.prefilter.triggers {
+		if tr := &s.prefilter.triggers[i]; tr.removable && !s.fired.Has(uint32(i)) {
+			ids = append(ids, tr.chain.id)
+		}
+	}
+	return ids
+}
+
+// suspect notes a chain that can match: one that only counts is counted, others make the engine evaluate. What a chain
+// that diverts does to the rules and bodies after it is not followed.
+func (s *scratch) suspect(c *chain) {
+	if !s.count(c) {
+		s.judged = true
+		if s.culprit == nil {
+			s.culprit = c
+		}
+	}
+	s.diverted = s.diverted || c.changes()
+}
+
+// count notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
+func (s *scratch) count(c *chain) bool {
+	return c.counts && !s.run.unsure && s.counted.add(c.id, len(s.run.matched))
+}
+
+// applyEffects runs the rules that select how the body is read, and reports whether the body is read in any case.
+func (s *scratch) applyEffects() (forced bool) {
+	for _, c := range s.prefilter.effects {
+		s.run.reset(&s.variables)
+		matched := 0
+		for matched < len(c.tests) && s.run.test(&c.tests[matched]) {
+			matched++
+		}
+		for _, e := range c.effects {
+			switch {
+			case e.at >= matched:
+			case e.force:
+				forced = true
+			default:
+				s.variables.Single[corazavariables.ReqbodyProcessor] = e.processor
+			}
+		}
+	}
+	return forced
+}
+
+// matches reports whether a chain can match.
+func (s *scratch) matches(c *chain, in *model.Transaction) bool {
+	if !in.HasResponse && (c.phase == 3 || c.phase == 4) {
+		return false
+	}
+	s.run.reset(&s.variables)
+	return s.run.chain(c)
+}
+
+// matchesDirectly reports whether a chain can match that is evaluated for every transaction. What a chain, and its first test, make of
+// headers and the like is cached, because these repeat when the rest of the request does not.
+func (s *scratch) matchesDirectly(c *chain, in *model.Transaction) bool {
+	m := s.prefilter.cache
+	if c.first.repeats {
+		q := s.dependencies(c, &c.first, in)
+		a, known := m.answered(q)
+		if !known {
+			a = yes
+			if s.run.reset(&s.variables); !s.run.test(&c.tests[0]) {
+				a = no
+			}
+			m.answer(q, a)
+		}
+		if a == no {
+			return false
+		}
+	}
+	if !c.whole.repeats || len(c.tests) == 1 {
+		return s.matches(c, in)
+	}
+	q := s.dependencies(c, &c.whole, in)
+	if _, known := m.answered(q); known {
+		return false
+	}
+	if s.matches(c, in) {
+		return true
+	}
+	m.answer(q, no)
+	return false
+}
+
+// dependencies returns the question whether the tests of a chain match, made of all values that their targets select: of those, and in the
+// way in which the tests read them.
+func (s *scratch) dependencies(c *chain, all *needs, in *model.Transaction) question {
+	q := question{}.with(uint64(c.number)<<32 | 1<<31)
+	if in.HasResponse {
+		q = q.with(1)
+	}
+	if all == &c.first {
+		q = q.with(2)
+	}
+	for i, g := range all.of {
+		switch {
+		case g.counts:
+			q = q.with(uint64(count(&s.variables, g)))
+		case g.Kind == variables.OfSingle:
+			q = q.and(s.prefilter.cache.ask(uint32(g.Variable), s.variables.Single[g.Variable]))
+		case g.Kind == variables.OfNames && g.key == "" && g.keyRx == nil && len(g.except) == 0 && len(g.Collections) == 1:
+			q = q.and(s.headerNames(g.Collections[0]))
+		default:
+			q = q.and(s.selected(g))
+		}
+		q = q.with(uint64(i))
+	}
+	return q
+}
+
+// selected returns a hash of the values that a target selects, in order.
+func (s *scratch) selected(g *target) (q question) {
+	for _, c := range g.Collections {
+		for k := range s.variables.Pairs[c] {
+			p := &s.variables.Pairs[c][k]
+			switch {
+			case !g.selects(p.Key):
+			case g.Kind == variables.OfNames:
+				q = q.and(s.prefilter.cache.ask(uint32(k), p.Name))
+			default:
+				q = q.and(s.prefilter.cache.ask(uint32(k), p.Value))
+			}
+		}
+	}
+	return q
+}
+
+// headerNames returns a hash of all names of a collection in order.
+func (s *scratch) headerNames(c variables.Collection) question {
+	if c == variables.RequestHeaders && s.names != (question{}) {
+		return s.names
+	}
+	q := question{}.with(uint64(c) + 1)
+	for k := range s.variables.Pairs[c] {
+		q = q.and(s.prefilter.cache.ask(uint32(k), s.variables.Pairs[c][k].Name))
+	}
+	if c == variables.RequestHeaders {
+		s.names = q
+	}
+	return q
+}
+
+// scanAll looks at all values for rules that match.
+func (s *scratch) scanAll(in *model.Transaction) {
+	l, v := s.prefilter.buffers, &s.variables
+	for _, variable := range l.used {
+		s.inspect(l.single[variable], v.Single[variable], in)
+	}
+	for i := range l.duplicates {
+		t := &l.duplicates[i]
+		if text := v.Single[t.a]; text == v.Single[t.b] {
+			s.inspect(t.both, text, in)
+			continue
+		}
+		s.inspect(l.single[t.a], v.Single[t.a], in)
+		s.inspect(l.single[t.b], v.Single[t.b], in)
+	}
+	for c := range v.Pairs {
+		names := l.names[c]
+		for i := range v.Pairs[c] {
+			p := &v.Pairs[c][i]
+			s.inspect(l.valueBuffer(variables.Collection(c), p.Key), p.Value, in)
+			s.inspect(names, p.Name, in)
+		}
+	}
+}
+
+// inspect notes the chains of an inspection buffer that fire on a value, and whether one of them matches that makes the engine evaluate.
+// Which tests match a value does not depend on what else the transaction has, and is cached.
+func (s *scratch) inspect(at *buffer, value string, in *model.Transaction) {
+	if at == nil {
+		return
+	}
+	memorable := len(value) <= maxCached
+	var q question
+	if memorable {
+		q = s.prefilter.cache.ask(at.number, value)
+		if matching, known := s.prefilter.cache.answered(q); known {
+			for number := range matching.all {
+				s.fire(number, in)
+			}
+			return
+		}
+	}
+	s.scanned.Arena.Reset()
+	s.scanned.Start(value, len(s.prefilter.steps.All))
+	s.findCandidates(at)
+	matching := no
+	for number := range s.candidates.All {
+		if !s.hits(s.prefilter.triggers[number].test) {
+			continue
+		}
+		if memorable {
+			matching, memorable = matching.with(number)
+		}
+		s.fire(number, in)
+	}
+	if memorable {
+		s.prefilter.cache.answer(q, matching)
+	}
+}
+
+// hits reports whether a test matches the value that is being scanned.
+func (s *scratch) hits(t *test) bool {
+	s.run.reset(&s.variables)
+	s.run.forms = &s.scanned
+	hit := s.run.formed(t)
+	s.run.forms = &s.chained
+	return hit
+}
+
+// fire notes that the test of a trigger matches a value, and whether its chain makes the engine evaluate.
+func (s *scratch) fire(number uint32, in *model.Transaction) {
+	s.fired.Set(number)
+	c := s.prefilter.triggers[number].chain
+	if (!s.judged || c.changes()) && !s.exempt.Has(c.id) && !s.counted.has(c.id) && s.matches(c, in) {
+		s.suspect(c)
+	}
+}
+
+// maxCached is the length in bytes up to which a value is cached; longer ones hardly repeat.
+const maxCached = 512
+
+// findCandidates finds the tests of an inspection buffer that can match the value that is being scanned: those of which a literal is in the
+// form of the value that they look at. Tests for which it has too few digits go again.
+func (s *scratch) findCandidates(at *buffer) {
+	s.candidates.Copy(&at.each)
+	s.texts = s.texts[:0]
+	s.findIn(at, at.forms, 0)
+	for i := range at.digits {
+		if d := &at.digits[i]; s.scanned.DigitsIn(s.scanned.Value) < d.inARow {
+			s.candidates.Remove(&d.tests)
+		}
+	}
+}
+
+// findIn finds the tests that look at a form, and at what forms below make of it. The depth tells in how many texts of which this one was
+// made the search is.
+func (s *scratch) findIn(at *buffer, f *form, depth int) {
+	if depth == len(s.looking) {
+		s.looking = append(s.looking, literalset.Bitset{})
+	}
+	s.looking[depth].Reset(len(s.prefilter.triggers))
+	text, mark := s.scanned.Texts[f.step.Index], s.scanned.Traits[f.step.Index]
+	s.gather(at, f, mark, depth)
+	s.candidates.AddCommon(s.literalsIn(text, mark, at), &s.looking[depth])
+}
+
+// gather collects the tests that look at the same text as those of a form, but for the case of its letters, and has those below searched
+// that look at others. The mark tells the text's traits.
+func (s *scratch) gather(at *buffer, f *form, mark transform.Traits, depth int) {
+	s.looking[depth].Add(&f.tests)
+	for _, d := range f.deeper {
+		switch {
+		case mark&d.below == 0:
+			s.looking[depth].Add(&d.all)
+		case mark&d.step.Changing == 0 || !s.scanned.Changed(d.step):
+			s.gather(at, d, mark, depth)
+		default:
+			s.findIn(at, d, depth+1)
+		}
+	}
+}
+
+// scannedText is a form of a value and the tests that have a literal in it. Many forms of most values are the same.
+type scannedText struct {
+	text string
+	hits literalset.Bitset
+}
+
+// literalsIn returns the tests of an inspection buffer that have a literal in a form of the value that is looked at, or can have one that the
+// matcher does not see. The mark tells the form's traits.
+func (s *scratch) literalsIn(text string, mark transform.Traits, at *buffer) *literalset.Bitset {
+	for i := range s.texts {
+		if s.texts[i].text == text {
+			return &s.texts[i].hits
+		}
+	}
+	n := len(s.texts)
+	if n == cap(s.texts) {
+		s.texts = append(s.texts, scannedText{})
+	}
+	s.texts = s.texts[:n+1]
+	t := &s.texts[n]
+	t.text = text
+	if mark&transform.HasHigh != 0 && regex.FoldsToASCII(text) {
+		t.hits.Copy(&at.set)
+		return &t.hits
+	}
+	t.hits.Reset(len(s.prefilter.triggers))
+	at.matcher.Scan(text, &t.hits)
+	return &t.hits
+}

@@ -1,0 +1,318 @@
+package prefilter
+
+import (
+	"fmt"
+	"slices"
+
+	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/literalset"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
+)
+
+// buffer is a kind of values that the same rules look at: one variable, the names of a collection, the values of a collection,
+// or its values under one key.
+type buffer struct {
+	number  uint32
+	tests   []trigger
+	set     literalset.Bitset   // numbers of the tests
+	each    literalset.Bitset   // of those that every value is a candidate for
+	digits  []digits            // that some need
+	forms   *form               // the value as it came, and what tests make of it
+	matcher *literalset.Matcher // literals of the tests, and maybe of others
+}
+
+// trigger is the test of a chain whose literals decide whether the chain is looked at.
+type trigger struct {
+	chain     *chain
+	test      *test
+	number    uint32 // among the triggers of a rule set
+	removable bool   // when it does not fire, the chain need not run
+}
+
+// digits are tests that can only match a value as it came, and only one with so many digits in a row.
+type digits struct {
+	inARow int
+	tests  literalset.Bitset
+}
+
+// form is what some tests make of a value before they look for something in it, and what others make of that. Forms are a tree, a part
+// of that of the steps.
+type form struct {
+	step   *transform.Step
+	tests  literalset.Bitset // their numbers
+	all    literalset.Bitset // those of the forms below, too
+	below  transform.Traits  // that a value needs for this step, or one below, to change it in more than the case of its letters
+	deeper []*form
+}
+
+// buffers finds the inspection buffer of each value.
+type buffers struct {
+	single     [256]*buffer
+	values     [variables.NumCollections]*buffer       // of all keys
+	keyed      [variables.NumCollections][]keyedBuffer // of keys that a rule names, instead of that of all keys
+	names      [variables.NumCollections]*buffer
+	used       []corazavariables.RuleVariable // variables that have an inspection buffer, apart from duplicates
+	duplicates []duplicates
+}
+
+// duplicates are two variables that mostly have the same text.
+type duplicates struct {
+	a, b corazavariables.RuleVariable
+	both *buffer // of both
+}
+
+// likelyDuplicates are the variables that become duplicates when both have an inspection buffer.
+var likelyDuplicates = [...]duplicates{
+	{a: corazavariables.RequestURI, b: corazavariables.RequestURIRaw},
+	{a: corazavariables.RequestBody, b: variables.RawRequest},
+	{a: corazavariables.ResponseBody, b: variables.RawResponse},
+}
+
+type keyedBuffer struct {
+	key    string // lower case
+	buffer *buffer
+}
+
+// byKey are the collections whose keys get inspection buffers of their own: header names are few, and rules name them.
+func byKey(c variables.Collection) bool {
+	return c == variables.RequestHeaders || c == variables.ResponseHeaders
+}
+
+// newBuffers sorts triggers by what they look at.
+func newBuffers(triggers []trigger, all *transform.Tree) *buffers {
+	l := &buffers{}
+	for _, tr := range triggers {
+		for i := range tr.test.targets {
+			g := &tr.test.targets[i]
+			for _, c := range g.Collections {
+				if g.Kind == variables.OfPairs && g.key != "" && byKey(c) && l.keyedBuffer(c, g.key) == nil {
+					l.keyed[c] = append(l.keyed[c], keyedBuffer{g.key, &buffer{}})
+				}
+			}
+		}
+	}
+	l.findDuplicates(triggers)
+	for _, tr := range triggers {
+		seen := map[*buffer]bool{}
+		for i := range tr.test.targets {
+			for _, at := range l.of(&tr.test.targets[i]) {
+				if !seen[at] {
+					seen[at] = true
+					at.tests = append(at.tests, tr)
+				}
+			}
+		}
+	}
+	for i, at := range l.all() {
+		at.number = uint32(i)
+		at.build(all, len(triggers))
+	}
+	l.shareMatchers(triggers)
+	return l
+}
+
+// findDuplicates finds the variables that have inspection buffers, and of them the duplicates.
+func (l *buffers) findDuplicates(triggers []trigger) {
+	var used [256]bool
+	for i := range triggers {
+		for k := range triggers[i].test.targets {
+			if g := &triggers[i].test.targets[k]; g.Kind == variables.OfSingle {
+				used[g.Variable] = true
+			}
+		}
+	}
+	for _, t := range likelyDuplicates {
+		if used[t.a] && used[t.b] {
+			l.duplicates = append(l.duplicates, duplicates{t.a, t.b, &buffer{}})
+			used[t.a], used[t.b] = false, false
+		}
+	}
+	for variable, is := range used {
+		if is {
+			l.used = append(l.used, corazavariables.RuleVariable(variable))
+		}
+	}
+}
+
+// shareMatchers gives each inspection buffer a matcher for its literals. Buffers that have most literals of all share one, and so do
+// inspection buffers with the same tests: the others would only find what does not concern them.
+func (l *buffers) shareMatchers(triggers []trigger) {
+	const most = 4 // from one in so many of all literals on
+	total := 0
+	for i := range triggers {
+		total += len(triggers[i].test.literals)
+	}
+	var large []trigger
+	known := map[string]*literalset.Matcher{}
+	for _, at := range l.all() {
+		if at.literals()*most >= total {
+			large = append(large, at.tests...)
+			continue
+		}
+		key := fmt.Sprint(at.set.Words)
+		if known[key] == nil {
+			known[key] = matcherOf(at.tests)
+		}
+		at.matcher = known[key]
+	}
+	shared := matcherOf(large)
+	for _, at := range l.all() {
+		if at.matcher == nil {
+			at.matcher = shared
+		}
+	}
+}
+
+func (at *buffer) literals() (n int) {
+	for i := range at.tests {
+		n += len(at.tests[i].test.literals)
+	}
+	return n
+}
+
+func matcherOf(tests []trigger) *literalset.Matcher {
+	sets := map[uint32]literalset.Set{}
+	for i := range tests {
+		sets[tests[i].number] = tests[i].test.literals
+	}
+	return literalset.NewMatcher(sets)
+}
+
+// valueBuffer returns the inspection buffer of a value of a collection, nil when no rule looks at it.
+func (l *buffers) valueBuffer(c variables.Collection, key string) *buffer {
+	if at := l.keyedBuffer(c, key); at != nil {
+		return at
+	}
+	return l.values[c]
+}
+
+func (l *buffers) keyedBuffer(c variables.Collection, key string) *buffer {
+	for i := range l.keyed[c] {
+		if k := &l.keyed[c][i]; k.key == key {
+			return k.buffer
+		}
+	}
+	return nil
+}
+
+// of returns the inspection buffers of a target, made where they are missing.
+func (l *buffers) of(g *target) []*buffer {
+	made := func(at **buffer) *buffer {
+		if *at == nil {
+			*at = &buffer{}
+		}
+		return *at
+	}
+	var found []*buffer
+	if g.Kind == variables.OfSingle {
+		for i := range l.duplicates {
+			if t := &l.duplicates[i]; t.a == g.Variable || t.b == g.Variable {
+				found = append(found, t.both)
+			}
+		}
+		return append(found, made(&l.single[g.Variable]))
+	}
+	for _, c := range g.Collections {
+		switch {
+		case g.Kind == variables.OfNames:
+			found = append(found, made(&l.names[c]))
+		case g.key != "" && byKey(c):
+			found = append(found, l.keyedBuffer(c, g.key))
+		default:
+			found = append(found, made(&l.values[c]))
+			for i := range l.keyed[c] {
+				if k := &l.keyed[c][i]; g.selects(k.key) {
+					found = append(found, k.buffer)
+				}
+			}
+		}
+	}
+	return found
+}
+
+func (l *buffers) all() []*buffer {
+	var found []*buffer
+	for c := range l.values {
+		found = append(found, l.values[c], l.names[c])
+		for _, k := range l.keyed[c] {
+			found = append(found, k.buffer)
+		}
+	}
+	found = append(found, l.single[:]...)
+	for i := range l.duplicates {
+		found = append(found, l.duplicates[i].both)
+	}
+	kept := found[:0]
+	for _, at := range found {
+		if at != nil {
+			kept = append(kept, at)
+		}
+	}
+	return kept
+}
+
+// build sorts the tests of an inspection buffer by what they look at.
+func (at *buffer) build(all *transform.Tree, triggers int) {
+	at.set.Reset(triggers)
+	at.each.Reset(triggers)
+	known := map[*transform.Step]*form{}
+	at.forms = formOf(all.Root, known, triggers)
+	for _, tr := range at.tests {
+		at.set.Set(tr.number)
+		if tr.test.digits > 0 && tr.test.last == all.Root && !tr.test.negated {
+			at.needDigits(tr, triggers)
+		}
+		if tr.test.literals == nil {
+			at.each.Set(tr.number)
+			continue
+		}
+		steps := []*transform.Step{tr.test.last}
+		if tr.test.multi {
+			steps = tr.test.path
+		}
+		for _, s := range steps {
+			formOf(s, known, triggers).tests.Set(tr.number)
+		}
+	}
+	at.forms.sum(triggers)
+}
+
+// needDigits notes that a test needs digits.
+func (at *buffer) needDigits(tr trigger, triggers int) {
+	i := slices.IndexFunc(at.digits, func(d digits) bool { return d.inARow == tr.test.digits })
+	if i < 0 {
+		i = len(at.digits)
+		at.digits = append(at.digits, digits{inARow: tr.test.digits})
+		at.digits[i].tests.Reset(triggers)
+	}
+	at.digits[i].tests.Set(tr.number)
+}
+
+// formOf returns the form of a step, made with those before it where they are missing.
+func formOf(s *transform.Step, known map[*transform.Step]*form, triggers int) *form {
+	f := known[s]
+	if f == nil {
+		f = &form{step: s}
+		f.tests.Reset(triggers)
+		known[s] = f
+		if s.Parent != nil {
+			before := formOf(s.Parent, known, triggers)
+			before.deeper = append(before.deeper, f)
+		}
+	}
+	return f
+}
+
+// sum finds out what is below a form.
+func (f *form) sum(triggers int) {
+	f.all.Reset(triggers)
+	f.all.Add(&f.tests)
+	f.below = f.step.Changing
+	for _, d := range f.deeper {
+		d.sum(triggers)
+		f.all.Add(&d.all)
+		f.below |= d.below
+	}
+}

@@ -1,0 +1,228 @@
+package prefilter
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
+)
+
+// Rules that only add to a score do not alert by themselves: a numeric Host header, say. Whether those of a transaction
+// together reach a threshold follows from which rules matched how many values, so the engine has to evaluate each such
+// combination only once.
+
+// combination are the counting rules that a transaction matches, in ascending order, with what else decides whether their sum blocks: which
+// of the other rules run.
+type combination struct {
+	rules    [maxCounted]countedRule
+	n        int
+	response bool    // rules of phases 3 and 4 run
+	exempt   *Exempt // rules that do not run
+}
+
+type countedRule struct{ id, values int }
+
+const (
+	maxCounted      = 4
+	maxCombinations = 4096
+)
+
+func (m *combination) has(id int) bool {
+	for i := range m.n {
+		if m.rules[i].id == id {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *combination) add(id, values int) bool {
+	if m.n == maxCounted {
+		return false
+	}
+	at := m.n
+	for at > 0 && m.rules[at-1].id > id {
+		m.rules[at] = m.rules[at-1]
+		at--
+	}
+	m.rules[at] = countedRule{id, values}
+	m.n++
+	return true
+}
+
+// combinations remembers combinations with which the engine did not block. It is safe for concurrent use.
+type combinations struct {
+	mu    sync.RWMutex
+	known map[combination]struct{}
+}
+
+func (c *combinations) knows(m combination) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	_, found := c.known[m]
+	return found
+}
+
+func (c *combinations) learn(m combination) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil {
+		c.known = map[combination]struct{}{}
+	}
+	if len(c.known) < maxCombinations {
+		c.known[m] = struct{}{}
+	}
+}
+
+// Learn takes over what the engine made of a transaction that it did not block. values returns how many values a rule that can alert has
+// matched, for all of these rules. When they are those that the answer has counted, the next transaction with the same combination passes.
+func (g *Prefilter) Learn(a Answer, rules int, values func(id int) int) {
+	if a.counted.n == 0 || a.counted.n != rules {
+		return
+	}
+	for _, m := range a.counted.rules[:a.counted.n] {
+		if values(m.id) != m.values {
+			return
+		}
+	}
+	g.learned.learn(a.counted)
+}
+
+// findCounting finds the chains that do nothing but add to corazavariables. blocks tells which chains block.
+//
+// A transaction can match fewer rules than the prefilter finds, never more, so a combination may only be learned if fewer matches
+// never block more: all rules that read a sum must ask whether it is large, and do nothing but block or add to another sum. Everything
+// else about the transaction has to be without influence, so only static chains may read a sum.
+func (f *dataFlow) findCounting(blocks func(id int) bool) {
+	if slices.ContainsFunc(f.chains(), func(c *chain) bool {
+		return blocks(c.id) && (c.phase > 4 || c.static && (c.removable || f.skippable(c)))
+	}) {
+		return
+	}
+	grow := map[string]bool{} // by the names of the sums, of which most rules have the same
+	for _, c := range f.chains() {
+		if !c.alerts || c.static || blocks(c.id) || c.changes() || len(c.links) != 1 || c.links[0].Operator == nil {
+			continue
+		}
+		if c.links[0].MultiMatch && slices.ContainsFunc(c.links[0].Transformations, func(t corazalink.Transformation) bool { return !transform.ExactReports[t.Name] }) {
+			continue // how often it matches is not known
+		}
+		if slices.ContainsFunc(c.writes, func(w *write) bool { return !f.adds(w) }) {
+			continue
+		}
+		sums := f.sums(c)
+		key := fmt.Sprint(sums == nil, slices.Sorted(maps.Keys(sums)))
+		grows, known := grow[key]
+		if !known {
+			grows = f.onlyGrow(sums)
+			grow[key] = grows
+		}
+		c.counts = grows
+	}
+}
+
+// sums returns the names of the variables to which a chain adds, and of those to which static chains add them. It is nil when a name is
+// not known.
+func (f *dataFlow) sums(c *chain) map[string]bool {
+	sums := map[string]bool{}
+	add := func(w *write) bool {
+		if strings.Contains(w.name, "%{") {
+			return false
+		}
+		sums[w.name] = true
+		return true
+	}
+	if slices.ContainsFunc(c.writes, func(w *write) bool { return !add(w) }) {
+		return nil
+	}
+	for before := -1; before < len(sums); {
+		before = len(sums)
+		for _, w := range f.writes {
+			if w.chain.static && w.chain.phase <= 4 && (f.readsAny(w.value, sums) || f.readsSum(w.chain, sums)) && !add(w) {
+				return nil
+			}
+		}
+	}
+	return sums
+}
+
+// readsSum reports whether a link of a chain reads one of the sums.
+func (f *dataFlow) readsSum(c *chain, sums map[string]bool) bool {
+	return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { reads, _ := f.readsSums(&l, sums); return reads })
+}
+
+// readsAny reports whether a template has a macro of one of the TX corazavariables.
+func (f *dataFlow) readsAny(template string, names map[string]bool) bool {
+	return slices.ContainsFunc(macros(template), func(macro string) bool {
+		name, isTX := strings.CutPrefix(macro, "tx.")
+		return isTX && names[name]
+	})
+}
+
+// adds reports whether a write adds a number that is not negative to a variable of a fixed name.
+func (f *dataFlow) adds(w *write) bool {
+	if w.remove || !strings.HasPrefix(w.value, "+") || strings.Contains(w.value, "-") || strings.Contains(w.name, "%{") ||
+		!f.constantMacros(w.value, w.chain) {
+		return false
+	}
+	for _, macro := range macros(w.value) {
+		value, _, _ := f.constant(strings.TrimPrefix(macro, "tx."), w.chain)
+		if value == "" || strings.ContainsFunc(value, func(c rune) bool { return c < '0' || c > '9' }) {
+			return false
+		}
+	}
+	return true
+}
+
+// onlyGrow reports whether larger sums never make a rule block, set or skip less, and nothing but static rules reads them.
+func (f *dataFlow) onlyGrow(sums map[string]bool) bool {
+	if sums == nil {
+		return false
+	}
+	return !slices.ContainsFunc(f.chains(), func(c *chain) bool {
+		if c.dead || c.phase > 4 {
+			return false
+		}
+		reads := false
+		for i := range c.links {
+			is, larger := f.readsSums(&c.links[i], sums)
+			if !larger {
+				return true
+			}
+			reads = reads || is
+		}
+		writes := slices.ContainsFunc(c.writes, func(w *write) bool { return sums[w.name] && c.static })
+		if (reads || writes) && (c.removable || f.skippable(c)) {
+			return true // then more than the sums decides
+		}
+		return reads && (!c.static || c.changes() || c.removes()) || slices.ContainsFunc(c.writes, func(w *write) bool {
+			if !reads && !f.readsAny(w.value, sums) && !f.readsAny(w.name, sums) {
+				return false
+			}
+			return !c.static || w.remove || !strings.HasPrefix(w.value, "+") || strings.Contains(w.value, "-") || f.readsAny(w.name, sums)
+		})
+	})
+}
+
+// readsSums reports whether a link reads one of the sums, and whether a larger one only makes it match more.
+func (f *dataFlow) readsSums(l *corazalink.Link, sums map[string]bool) (reads, larger bool) {
+	larger = true
+	for i := range l.Targets {
+		t := &l.Targets[i]
+		is := t.Variable == corazavariables.TX && t.Key == "" && t.KeyRx == nil
+		for name := range sums {
+			is = is || t.Variable == corazavariables.TX && (strings.ToLower(t.Key) == name || t.KeyRx != nil && t.KeyRx.MatchString(name))
+		}
+		if is {
+			larger = larger && !t.Count && grows(l)
+		}
+		reads = reads || is
+	}
+	return reads, larger && (l.Operator == nil || !f.readsAny(l.Operator.Argument, sums))
+}

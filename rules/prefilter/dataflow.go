@@ -1,0 +1,538 @@
+package prefilter
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"regexp/syntax"
+	"slices"
+	"strings"
+
+	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
+
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
+)
+
+// dataFlow knows which rules write which TX variables, and which of them come out the same for every transaction that is no candidate.
+type dataFlow struct {
+	entries []entry
+	order   map[*chain]int // place in entries
+	writes  []*write
+	initial map[string]string                     // TX variables after the baseline
+	groups  bool                                  // a rule writes TX:0 to TX:9 itself
+	stale   map[corazavariables.RuleVariable]bool // a rule transforms how many values they have: see cached
+	own     func(operator, argument string) (n Needs, isOwn bool)
+}
+
+var macroPattern = regexp.MustCompile(`%\{([^}]*)\}`)
+
+// macros returns the macros in a text in lower case, without their braces. One that begins within another, which Coraza reads as the
+// inner one, comes out as the name of no variable.
+func macros(text string) (all []string) {
+	if !strings.Contains(text, "%{") {
+		return nil
+	}
+	for _, m := range macroPattern.FindAllStringSubmatch(text, -1) {
+		name := strings.ToLower(m[1])
+		if strings.Contains(name, "%") {
+			name = "nested macros"
+		}
+		all = append(all, name)
+	}
+	return all
+}
+
+func newDataFlow(entries []entry, initial map[string]string, own func(operator, argument string) (Needs, bool)) *dataFlow {
+	f := &dataFlow{entries: entries, order: map[*chain]int{}, initial: initial, own: own, stale: map[corazavariables.RuleVariable]bool{}}
+	for place, e := range entries {
+		if e.chain == nil {
+			continue
+		}
+		f.order[e.chain] = place
+		for i := range e.chain.links {
+			f.noteCounts(&e.chain.links[i])
+			for _, a := range assignments(&e.chain.links[i]) {
+				w := &write{e.chain, i, a}
+				e.chain.writes = append(e.chain.writes, w)
+				f.writes = append(f.writes, w)
+				f.groups = f.groups || slices.ContainsFunc(groupNames, a.canWrite)
+			}
+		}
+	}
+	return f
+}
+
+// noteCounts notes the variables whose number of values a link transforms.
+func (f *dataFlow) noteCounts(l *corazalink.Link) {
+	for i := range l.Targets {
+		if t := &l.Targets[i]; t.Count && len(l.Transformations) > 0 {
+			f.stale[t.Variable] = true
+		}
+	}
+}
+
+// cached reports whether Coraza may give a link what its transformations made of another value. It keeps that through a phase, by the
+// variable, the address of the key and the place among the values: values of a variable that change, and numbers of values, share a
+// place with others.
+func (f *dataFlow) cached(c *chain, l *corazalink.Link, t *corazalink.Target) bool {
+	if len(l.Transformations) == 0 || l.MultiMatch || t.Variable == corazavariables.TX {
+		return false
+	}
+	switch t.Variable {
+	case corazavariables.MatchedVar, corazavariables.MatchedVars:
+		return true
+	case corazavariables.ReqbodyProcessor:
+		return c.phase == 1
+	}
+	return t.Count || f.stale[t.Variable]
+}
+
+// chains returns all chains in the order of evaluation.
+func (f *dataFlow) chains() (all []*chain) {
+	for i := range f.entries {
+		if c := f.entries[i].chain; c != nil {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// analyze finds out which chains matter, which never run, and which change what others do.
+func (f *dataFlow) analyze(b *Baseline) error {
+	f.readActions()
+	for again := true; again; again = f.distrust() {
+		if err := f.conclude(b); err != nil {
+			return err
+		}
+	}
+	return f.guard()
+}
+
+// conclude finds the chains that are static, and those that never run. What chains write that never run leaves others static, which may skip
+// more, so this goes on until nothing changes.
+func (f *dataFlow) conclude(b *Baseline) error {
+	for _, c := range f.chains() {
+		c.static, c.dead = false, false
+	}
+	for before := -1; before < f.settled(); {
+		before = f.settled()
+		f.settle()
+		if err := f.takeOver(b); err != nil {
+			return err
+		}
+		f.guardRemovals()
+		if err := f.bury(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// distrust takes static chains for dynamic ones that did not match on the plain requests, if these may have skipped or removed them. It
+// reports whether there are any.
+func (f *dataFlow) distrust() (found bool) {
+	for _, c := range f.chains() {
+		if c.static && !c.dead && !c.matches && (c.removable || f.skippable(c)) {
+			c.dynamic, found = true, true
+		}
+	}
+	return found
+}
+
+// settled returns how many chains are static or never run.
+func (f *dataFlow) settled() (n int) {
+	for _, c := range f.chains() {
+		if c.static || c.dead {
+			n++
+		}
+	}
+	return n
+}
+
+// takeOver notes which static chains match.
+func (f *dataFlow) takeOver(b *Baseline) error {
+	for _, c := range f.chains() {
+		c.matches, c.differs = b.Matched[0][c.id], b.Matched[0][c.id] != b.Matched[1][c.id]
+		switch {
+		case c.alerts && (c.matches || b.Matched[1][c.id]):
+			return fmt.Errorf("prefilter: rule %d at %s matches a plain request", c.id, c.place)
+		case !c.static:
+		case c.phase != 3 && c.phase != 4 && c.differs && (c.alerts || c.changes()):
+			return fmt.Errorf("prefilter: whether rule %d at %s matches depends on whether there is a response", c.id, c.place)
+		}
+	}
+	return nil
+}
+
+// settle finds the static chains: those that look at nothing but TX variables that are the same for every transaction. It
+// starts with all that look at TX variables only and takes away until nothing changes. The baseline shows whether a chain matches as a
+// whole, so chains that do more than set variables before that are evaluated like others.
+func (f *dataFlow) settle() {
+	for _, c := range f.chains() {
+		c.static = !c.dead && !c.dynamic && f.readsOnlyTX(c) && !c.controlsEarly()
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, c := range f.chains() {
+			if c.static && !f.readsStatic(c) {
+				c.static, changed = false, true
+			}
+		}
+	}
+}
+
+func (f *dataFlow) readsOnlyTX(c *chain) bool {
+	for i := range c.links {
+		l := &c.links[i]
+		if l.Operator != nil && !f.isPure(l.Operator) {
+			return false
+		}
+		for k := range l.Targets {
+			if t := &l.Targets[k]; t.Variable != corazavariables.TX || t.KeyRx != nil || t.Key == "" || len(t.Except) > 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (f *dataFlow) readsStatic(c *chain) bool {
+	for i := range c.links {
+		l := &c.links[i]
+		for k := range l.Targets {
+			if !f.static(strings.ToLower(l.Targets[k].Key)) {
+				return false
+			}
+		}
+		if l.Operator != nil && !f.staticMacros(l.Operator.Argument) {
+			return false
+		}
+	}
+	return true
+}
+
+func (f *dataFlow) staticMacros(text string) bool { return f.macrosAreStatic(text, map[string]bool{}) }
+
+func (f *dataFlow) macrosAreStatic(text string, seen map[string]bool) bool {
+	return !slices.ContainsFunc(macros(text), func(macro string) bool {
+		name, isTX := strings.CutPrefix(macro, "tx.")
+		return !isTX || !f.isStatic(name, seen)
+	})
+}
+
+// static reports whether a TX variable goes the same way for every transaction that is no candidate.
+func (f *dataFlow) static(name string) bool { return f.isStatic(name, map[string]bool{}) }
+
+// isStatic has seen the variables that must be static, too, for the one that is asked for to be.
+func (f *dataFlow) isStatic(name string, seen map[string]bool) bool {
+	if seen[name] {
+		return true
+	}
+	seen[name] = true
+	return !isEngines(name) && !slices.ContainsFunc(f.writes, func(w *write) bool {
+		return w.canWrite(name) && !w.chain.dead && !w.ignorable() && !(w.chain.static && f.macrosAreStatic(w.name+w.value, seen))
+	})
+}
+
+// groupNames are the TX variables that hold captured groups.
+var groupNames = []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10"}
+
+func isGroup(name string) bool { return slices.Contains(groupNames, name) }
+
+// enginesNames are the TX variables that something else than a setvar writes.
+var enginesNames = slices.Concat(groupNames, slices.Collect(maps.Keys(variables.RawBodies)), []string{"json_request_body", "json_response_body"})
+
+// isEngines reports whether something else than a setvar writes a TX variable: captures, body processors, and bodies as they were logged.
+func isEngines(name string) bool {
+	return slices.Contains(enginesNames, name)
+}
+
+// constant reports whether a TX variable has the value of the baseline whenever a chain runs, and returns it.
+func (f *dataFlow) constant(name string, reader *chain) (value string, exists, ok bool) {
+	if !f.static(name) {
+		return "", false, false
+	}
+	for _, w := range f.writes {
+		if !w.canWrite(name) || w.chain.dead || w.ignorable() {
+			continue
+		}
+		if w.chain.phase != 1 || reader.phase == 1 && f.order[w.chain] >= f.order[reader] {
+			return "", false, false
+		}
+	}
+	value, exists = f.initial[name]
+	if slices.ContainsFunc(f.writes, func(w *write) bool { return w.canWrite(name) && !w.chain.dead && w.ignorable() }) {
+		derived, ok := f.derive(name)
+		return value, exists, ok && derived == txValue{value, exists}
+	}
+	return value, exists, true
+}
+
+// derive returns the value that static rules give a TX variable, from their text alone. What the baseline has in the end is no proof where a
+// candidate writes the variable, too: whether the baseline is clean is still to be seen.
+func (f *dataFlow) derive(name string) (value txValue, ok bool) {
+	for _, c := range f.chains() {
+		for _, w := range c.writes {
+			switch {
+			case !w.canWrite(name) || c.dead || w.ignorable() || len(c.links) == 1 && !c.matches:
+			case len(c.links) > 1 || w.remove || strings.Contains(w.name+w.value, "%{") || strings.HasPrefix(w.value, "+") || strings.HasPrefix(w.value, "-"):
+				return value, false
+			default:
+				value = txValue{w.value, true}
+			}
+		}
+	}
+	return value, true
+}
+
+func (f *dataFlow) constantMacros(text string, reader *chain) bool {
+	for _, name := range macros(text) {
+		if !strings.HasPrefix(name, "tx.") {
+			return false
+		}
+		if _, _, ok := f.constant(name[3:], reader); !ok {
+			return false
+		}
+	}
+	return true
+}
+
+// feeders returns the chains that can set variables that a target of a reader's test selects, besides the reader itself. It
+// reports false when such a variable is there for every transaction, or the engine sets it: then its values are not those of the run.
+func (f *dataFlow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
+	for name := range f.initial {
+		if g.selects(name) && !slices.ContainsFunc(f.writes, func(w *write) bool { return !w.chain.static && w.canWrite(name) }) {
+			return nil, false
+		}
+	}
+	if slices.ContainsFunc(enginesNames, g.selects) {
+		return nil, false
+	}
+	for _, w := range f.writes {
+		if w.chain == reader || w.chain.dead || w.ignorable() || !w.canFeed(g) {
+			continue
+		}
+		if w.chain.static {
+			return nil, false
+		}
+		if n := len(found); n > 0 && found[n-1].chain == w.chain {
+			found[n-1].tests = w.link + 1
+			continue
+		}
+		found = append(found, feeder{w.chain, w.link + 1})
+	}
+	return found, true
+}
+
+// leftovers returns the links before a chain that can leave captured groups behind without making the transaction a candidate. It reports
+// false when that is not known of one. Where none captures, TX:0 to TX:9 are empty.
+func (f *dataFlow) leftovers(reader *chain) (found []feeder, ok bool) {
+	for _, c := range f.chains() {
+		if c.dead || c == reader || c.phase > reader.phase || c.phase == reader.phase && f.order[c] > f.order[reader] {
+			continue
+		}
+		for i := range c.links {
+			l := &c.links[i]
+			if !l.Capture || l.Operator == nil || !f.capturing(l.Operator) {
+				continue
+			}
+			if c.static || l.Operator.Negated {
+				return nil, false
+			}
+			if c.counts || c.decisive == 0 || i+1 < c.decisive {
+				found = append(found, feeder{c, i + 1})
+			}
+		}
+	}
+	return found, true
+}
+
+// capturing reports whether an operator can capture.
+func (f *dataFlow) capturing(o *corazalink.Operator) bool {
+	known, is := operators[strings.ToLower(o.Name)]
+	return !is || known.captures
+}
+
+// canFeed reports whether the written name can be one that a target selects.
+func (w *write) canFeed(g *target) bool {
+	prefix, _, isTemplate := strings.Cut(w.name, "%{")
+	switch {
+	case g.keyRx == nil:
+		return w.canWrite(g.key)
+	case !isTemplate:
+		return g.keyRx.MatchString(w.name)
+	}
+	literal := anchoredLiteral(g.keyRx.String())
+	return strings.HasPrefix(literal, prefix) || strings.HasPrefix(prefix, literal)
+}
+
+// anchoredLiteral returns the text with which everything starts that an expression finds, "" when none is known.
+func anchoredLiteral(pattern string) string {
+	re, err := syntax.Parse(pattern, syntax.Perl)
+	if err != nil || re.Op != syntax.OpConcat || re.Sub[0].Op != syntax.OpBeginText ||
+		re.Sub[1].Op != syntax.OpLiteral || re.Sub[1].Flags&syntax.FoldCase != 0 {
+		return ""
+	}
+	return string(re.Sub[1].Rune)
+}
+
+// bury marks the chains that static chains skip in every transaction.
+func (f *dataFlow) bury() error {
+	for place, e := range f.entries {
+		c := e.chain
+		if c == nil || c.dead || !c.static || !c.matches || !c.skips() {
+			continue
+		}
+		end := f.skipEnd(place)
+		if end < 0 {
+			return fmt.Errorf("prefilter: rule %d at %s skips to marker %s, which does not follow", c.id, c.place, c.skipAfter)
+		}
+		for _, skipped := range f.entries[place+1 : end] {
+			if s := skipped.chain; s != nil && s.phase == c.phase {
+				if c.skip > 0 && (s.removable || s.dead) {
+					return fmt.Errorf("prefilter: rule %d at %s skips rule %d, which may not count", c.id, c.place, s.id)
+				}
+				s.dead = true
+				s.why = fmt.Sprintf("never runs: skipped by rule %d", c.id)
+			}
+		}
+	}
+	return nil
+}
+
+// counted returns the ids of the rules that a skip counts. Coraza does not count rules that are removed from a transaction.
+func (f *dataFlow) counted() map[int]bool {
+	ids := map[int]bool{}
+	for place, e := range f.entries {
+		if e.chain == nil || e.chain.skip == 0 {
+			continue
+		}
+		for _, skipped := range f.entries[place+1 : f.skipEnd(place)] {
+			if skipped.chain != nil {
+				ids[skipped.chain.id] = true
+			}
+		}
+	}
+	return ids
+}
+
+// writers returns the ids of the alerting rules that write variables in every transaction, without matching as a whole.
+func (f *dataFlow) writers() map[int]bool {
+	ids := map[int]bool{}
+	for _, c := range f.chains() {
+		if c.alerts && c.static && slices.ContainsFunc(c.writes, func(w *write) bool { return !w.ignorable() }) {
+			ids[c.id] = true
+		}
+	}
+	return ids
+}
+
+// numberTriggers numbers triggers and finds those whose chain need not run when they do not fire: the first test of a chain
+// decides then, and a chain of which the first test does not match does nothing. A negated operator captures without matching.
+func (f *dataFlow) numberTriggers(counted map[int]bool, triggers []trigger) []trigger {
+	for i := range triggers {
+		tr := &triggers[i]
+		tr.number = uint32(i)
+		first := tr.chain.links[:1]
+		tr.removable = tr.test == &tr.chain.tests[0] && tr.chain.id != 0 && !counted[tr.chain.id] && f.neverWritten(first) &&
+			!(first[0].Capture && first[0].Operator.Negated)
+	}
+	return triggers
+}
+
+// neverWritten reports whether the TX variables that links read are the same for every transaction, candidates included.
+func (f *dataFlow) neverWritten(links []corazalink.Link) bool {
+	return f.readSteady(links, map[string]bool{})
+}
+
+// txNames returns the TX variables that a link reads, in its targets and its operator. It reports false when it reads others, too.
+func txNames(l *corazalink.Link) (names []string, ok bool) {
+	for i := range l.Targets {
+		if t := &l.Targets[i]; t.Variable == corazavariables.TX {
+			if t.KeyRx != nil || t.Key == "" {
+				return nil, false
+			}
+			names = append(names, strings.ToLower(t.Key))
+		}
+	}
+	if l.Operator != nil {
+		for _, macro := range macros(l.Operator.Argument) {
+			name, isTX := strings.CutPrefix(macro, "tx.")
+			if !isTX {
+				return nil, false
+			}
+			names = append(names, name)
+		}
+	}
+	return names, true
+}
+
+// isSteady reports whether only static rules write a TX variable, which read nothing that others write.
+func (f *dataFlow) isSteady(name string, seen map[string]bool) bool {
+	if seen[name] {
+		return true
+	}
+	seen[name] = true
+	if isEngines(name) {
+		return false
+	}
+	return !slices.ContainsFunc(f.writes, func(w *write) bool {
+		if !w.canWrite(name) || w.chain.dead {
+			return false
+		}
+		return !w.chain.static || !f.readSteady(w.chain.links, seen) || slices.ContainsFunc(macros(w.name+w.value), func(macro string) bool {
+			of, isTX := strings.CutPrefix(macro, "tx.")
+			return !isTX || !f.isSteady(of, seen)
+		})
+	})
+}
+
+func (f *dataFlow) readSteady(links []corazalink.Link, seen map[string]bool) bool {
+	return !slices.ContainsFunc(links, func(l corazalink.Link) bool {
+		names, ok := txNames(&l)
+		return !ok || slices.ContainsFunc(names, func(name string) bool { return !f.isSteady(name, seen) })
+	})
+}
+
+// steadyRules reports whether a rule that does nothing by itself does nothing in candidates either: no static chain that a candidate can
+// switch on selects how bodies are read or skips what others rely on, and none reads what rules leave in the variable RULE, or shows it in
+// an alert.
+func (f *dataFlow) steadyRules() bool {
+	for place, e := range f.entries {
+		c := e.chain
+		if c == nil || c.dead {
+			continue
+		}
+		if c.static && c.changes() && !f.neverWritten(c.links) && (len(c.effects) > 0 || c.diverts != "" || !f.mayBeSkipped(place)) {
+			return false
+		}
+		if slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return readsRule(l) || hasRuleMacro(l.Message+l.LogData) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// readsRule reports whether a link reads the variable RULE other than for its message.
+func readsRule(l corazalink.Link) bool {
+	return slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool { return t.Variable == corazavariables.Rule }) ||
+		l.Operator != nil && hasRuleMacro(l.Operator.Argument) ||
+		slices.ContainsFunc(assignments(&l), func(a assignment) bool { return hasRuleMacro(a.name + a.value) })
+}
+
+// hasRuleMacro reports whether a text has a macro of the variable RULE. In messages, Coraza expands it to the rule before.
+func hasRuleMacro(text string) bool {
+	return slices.ContainsFunc(macros(text), func(macro string) bool { return macro == "rule" || strings.HasPrefix(macro, "rule.") })
+}
+
+// txVariables returns the TX variables of a transaction, by name in lower case.
+func txVariables(state plugintypes.TransactionState) map[string]string {
+	values := map[string]string{}
+	for _, m := range state.Variables().TX().FindAll() {
+		values[strings.ToLower(m.Key())] = m.Value()
+	}
+	return values
+}

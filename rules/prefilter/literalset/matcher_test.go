@@ -1,0 +1,78 @@
+package literalset
+
+import (
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
+)
+
+func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
+	random := rand.New(rand.NewPCG(9, 10))
+	for range 60 {
+		sets := map[uint32]Set{}
+		var all []string
+		for test := range uint32(1 + random.IntN(90)) {
+			for range 1 + random.IntN(20) {
+				text := make([]byte, 1+random.IntN(9))
+				for i := range text {
+					text[i] = "abcdefgh01/.<\xbc"[random.IntN(14)]
+				}
+				sets[test] = append(sets[test], string(text))
+				all = append(all, string(text))
+			}
+		}
+		s := NewMatcher(sets)
+		var hits Bitset
+		for range 200 {
+			var b strings.Builder
+			for range random.IntN(6) {
+				b.WriteString(randomValue(random, 4))
+				b.WriteString(strings.ToUpper(all[random.IntN(len(all))]))
+			}
+			value := b.String()
+			hits.Reset(len(sets))
+			s.Scan(value, &hits)
+			folded := asciiLower(value)
+			for test, set := range sets {
+				want := false
+				for _, text := range set {
+					want = want || strings.Contains(folded, text)
+				}
+				require.Equal(t, want, hits.Has(test), "%q in %q", set, value)
+			}
+		}
+	}
+}
+
+func TestScannerFindsALiteralOfNoByteInEveryValue(t *testing.T) {
+	s := NewMatcher(map[uint32]Set{0: {"abc"}, 1: {"abc", ""}})
+	for _, value := range []string{"", "x", "ABC"} {
+		var hits Bitset
+		hits.Reset(2)
+		s.Scan(value, &hits)
+		require.Equal(t, value == "ABC", hits.Has(0), "%q", value)
+		require.True(t, hits.Has(1), "%q", value)
+	}
+}
+
+// randomValue returns a text of fewer bytes than a size.
+func randomValue(random *rand.Rand, size int) string {
+	const alphabet = "abAB01 %+&\\/.:;,'\"^(#-<*>!\t\n\x00\x80\xc3\xa9\xff"
+	b := make([]byte, random.IntN(size))
+	for i := range b {
+		b[i] = alphabet[random.IntN(len(alphabet))]
+	}
+	return string(b)
+}
+
+func asciiLower(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = ascii.Fold[b[i]]
+	}
+	return string(b)
+}

@@ -1,0 +1,235 @@
+package regex
+
+import (
+	"encoding/binary"
+	"regexp"
+	"regexp/syntax"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unicode/utf8"
+)
+
+// LazyDFA decides whether a value has a match of an expression, in one pass over the value. It is a deterministic automaton
+// over Go's own program of the expression, whose states are made when a value first leads to them, and dropped all together
+// when they take too much memory. A value that leads to too many states is decided by package regexp.
+type LazyDFA struct {
+	pattern string
+	Regexp  func() *regexp.Regexp // compiled when it is first needed
+	once    sync.Once             // makes what follows, which most expressions never need
+
+	*program
+	current atomic.Pointer[table]
+
+	mu    sync.Mutex    // held while states are made
+	size  int           // bytes of the current table
+	total *atomic.Int64 // bytes of the tables of all lazy DFAs of a rule set
+}
+
+// table holds states of a lazy DFA and where each class of runes leads from them. A full table is copied to a larger one; those
+// who read the old one go over to the new one where the old one does not know the way.
+type table struct {
+	next   []uint32 // row of the next state, by row and class; written and read atomically
+	states []state
+	rows   map[state]uint32
+}
+
+// state is the set of instructions at which the program can be before the next rune, ascending, and what the rune before was, which
+// decides about ^, $ and \b. Each of them is four bytes.
+type state string
+
+func newState(pcs []uint32, before rune) state {
+	text := make([]byte, 0, 4*len(pcs)+4)
+	for _, pc := range pcs {
+		text = binary.LittleEndian.AppendUint32(text, pc)
+	}
+	return state(binary.LittleEndian.AppendUint32(text, uint32(before)))
+}
+
+// pcs yields the instructions.
+func (s state) pcs(yield func(uint32) bool) {
+	for at := 0; at < len(s)-4; at += 4 {
+		if !yield(s.word(at)) {
+			return
+		}
+	}
+}
+
+func (s state) before() rune { return rune(s.word(len(s) - 4)) }
+
+func (s state) word(at int) uint32 {
+	return uint32(s[at]) | uint32(s[at+1])<<8 | uint32(s[at+2])<<16 | uint32(s[at+3])<<24
+}
+
+// What is in a table beside rows, which are multiples of the stride, 4 and more.
+const (
+	unknown  = iota // nobody went this way yet
+	accepted        // a match has ended; what follows does not matter
+	rejected        // at the end of the value
+)
+
+const (
+	maxStateBytes = 1 << 20  // of one expression
+	fairBytes     = 32 << 10 // of one expression when all together have more than their budget
+	stateBudget   = 8 << 20  // bytes of states of all expressions of a rule set
+	maxDrops      = 1        // how often one value may fill the memory of an expression
+	stateBytes    = 64       // of a state beside its text and its row: that it is listed, and found
+	firstStates   = 4        // for which a new table has room
+	noRune        = -1
+)
+
+// NewLazyDFA returns the lazy DFA of an expression, nil when it is malformed. total counts the bytes of all lazy DFAs that
+// share a budget.
+func NewLazyDFA(pattern string, total *atomic.Int64) *LazyDFA {
+	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
+		return nil
+	}
+	return &LazyDFA{
+		pattern: pattern, total: total,
+		Regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),
+	}
+}
+
+// making is how long lazy DFAs took to compile, in nanoseconds.
+var making atomic.Int64
+
+// MakingTime returns how long the process has spent on compiling what expressions need for their first value.
+func MakingTime() time.Duration { return time.Duration(making.Load()) }
+
+// prepare compiles the program.
+func (a *LazyDFA) prepare() {
+	begin := time.Now()
+	defer func() { making.Add(int64(time.Since(begin))) }()
+	a.program = newProgram(a.pattern)
+	a.clear()
+}
+
+// Match reports whether the value has a match.
+func (a *LazyDFA) Match(value string) bool {
+	a.once.Do(a.prepare)
+	t := a.current.Load()
+	next, row := t.next, uint32(a.stride())
+	drops := 0
+	for i := 0; i < len(value); {
+		var class uint32
+		size := 1
+		if c := value[i]; c < utf8.RuneSelf {
+			class = uint32(a.ascii[c])
+		} else {
+			var r rune
+			r, size = utf8.DecodeRuneInString(value[i:])
+			class = uint32(a.class(r))
+		}
+		to := atomic.LoadUint32(&next[row+class])
+		if to <= accepted {
+			if to == unknown {
+				var dropped bool
+				if t, to, dropped = a.step(t, row, class); dropped {
+					if drops++; drops > maxDrops {
+						return a.Regexp().MatchString(value)
+					}
+				}
+				next = t.next
+			}
+			if to == accepted {
+				return true
+			}
+		}
+		row = to
+		i += size
+	}
+	end := uint32(len(a.members))
+	to := atomic.LoadUint32(&next[row+end])
+	if to == unknown {
+		_, to, _ = a.step(t, row, end)
+	}
+	return to == accepted
+}
+
+// step finds out where a class of runes, or the end of the value, leads from a row of a table. The answer is a row of the table that
+// it returns; dropped tells that all states before were dropped.
+func (a *LazyDFA) step(from *table, row, class uint32) (t *table, to uint32, dropped bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	s := from.states[int(row)/a.stride()-1]
+	after := rune(noRune)
+	if int(class) < len(a.members) {
+		after = a.members[class]
+	}
+	c := closures.Get().(*closure)
+	defer closures.Put(c)
+	c.reset(a.program, syntax.EmptyOpContext(s.before(), after))
+	for pc := range s.pcs {
+		c.add(pc)
+	}
+	c.add(a.start) // a match can begin anywhere
+	switch {
+	case c.matched:
+		t, to = a.current.Load(), accepted
+	case after == noRune:
+		t, to = a.current.Load(), rejected
+	default:
+		t, to, dropped = a.add(newState(c.through(class), kindOf(after)))
+	}
+	if known, found := t.rows[s]; found {
+		atomic.StoreUint32(&t.next[known+class], to)
+	}
+	return t, to, dropped
+}
+
+// add returns the row of a state in the current table, which may be a new one. It tells whether it dropped all states.
+func (a *LazyDFA) add(s state) (t *table, row uint32, dropped bool) {
+	t = a.current.Load()
+	if row, found := t.rows[s]; found {
+		return t, row, false
+	}
+	size := 4*a.stride() + len(s) + stateBytes
+	a.size += size
+	all := a.total.Add(int64(size))
+	if dropped = a.size > maxStateBytes || all > stateBudget && a.size > fairBytes; dropped {
+		a.clear()
+		t = a.current.Load()
+	}
+	if (len(t.states)+2)*a.stride() > len(t.next) {
+		t = a.grow(t)
+	}
+	row = uint32((len(t.states) + 1) * a.stride())
+	t.states = append(t.states, s)
+	t.rows[s] = row
+	return t, row, dropped
+}
+
+// clear drops all states but the first.
+func (a *LazyDFA) clear() {
+	a.total.Add(-int64(a.size))
+	first := newState(nil, noRune)
+	row := a.stride()
+	a.size = 0
+	a.current.Store(&table{
+		next: make([]uint32, (firstStates+1)*row), states: []state{first}, rows: map[state]uint32{first: uint32(row)},
+	})
+}
+
+// grow makes the table with room for half as many states more the current one.
+func (a *LazyDFA) grow(old *table) *table {
+	rows := len(old.next) / a.stride()
+	larger := &table{next: make([]uint32, (rows+rows/2)*a.stride()), states: old.states, rows: old.rows}
+	for i := range old.next {
+		larger.next[i] = atomic.LoadUint32(&old.next[i])
+	}
+	a.current.Store(larger)
+	return larger
+}
+
+// kindOf returns a rune that stands for all that ^, $ and \b take for the same.
+func kindOf(r rune) rune {
+	switch {
+	case r == '\n':
+		return '\n'
+	case syntax.IsWordChar(r):
+		return 'a'
+	}
+	return ' '
+}
+
+var closures = sync.Pool{New: func() any { return &closure{} }}
