@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
-	"strings"
 	"time"
 
 	jsoniter "github.com/json-iterator/go"
-	"github.com/mattn/go-runewidth"
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
@@ -145,14 +143,14 @@ const (
 func writeFinding(c *cli.Console, to io.Writer, f *Finding) {
 	front := levelWidth + cli.ColumnGap + checkWidth + cli.ColumnGap
 	room := cmp.Or(c.Width, cli.MaxHelpWidth) - front
-	lines := wrapped(cli.Printable(f.Text), room)
+	lines := cli.Wrapped(cli.Printable(f.Text), room)
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s  %-*s  %s\n", c.Paint(levelColors[f.Level], fmt.Sprintf("%-*s", levelWidth, f.Level)), checkWidth, f.Check, lines[0])
 	for _, line := range lines[1:] {
 		fmt.Fprintf(&b, "%*s%s\n", front, "", line)
 	}
 	if f.Advice != "" {
-		for i, line := range wrapped(cli.Printable(f.Advice), room-len([]rune(adviceMark))) {
+		for i, line := range cli.Wrapped(cli.Printable(f.Advice), room-len([]rune(adviceMark))) {
 			mark := adviceMark
 			if i > 0 {
 				mark = "  "
@@ -161,17 +159,4 @@ func writeFinding(c *cli.Console, to io.Writer, f *Finding) {
 		}
 	}
 	to.Write(b.Bytes()) //nolint:errcheck // the writer keeps its error until it is flushed
-}
-
-// wrapped breaks a text between words into lines of at most so many columns. A longer word has a line of its own.
-func wrapped(text string, columns int) (lines []string) {
-	line := ""
-	for word := range strings.FieldsSeq(text) {
-		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > columns {
-			lines = append(lines, line)
-			line = ""
-		}
-		line = strings.TrimPrefix(line+" "+word, " ")
-	}
-	return append(lines, line)
 }

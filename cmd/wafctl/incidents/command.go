@@ -89,6 +89,11 @@ The exit code is 0 when there is no incident, or only background noise, 1 when t
 	return cmd
 }
 
+const (
+	wideTable = 140 // columns from which the summary stands in its line
+	indent    = "    "
+)
+
 // incidentReport reads files and prints their
 type incidentReport struct {
 	console    *cli.Console
@@ -144,15 +149,30 @@ func incidentSeverity(s incident.Severity) cli.Cell {
 }
 
 func (r *incidentReport) table(found []*Found) error {
-	g := cli.NewGrid(r.console, r.to, cli.Column{Title: "INCIDENT", Width: 16}, cli.Column{Title: "SEVERITY", Width: cli.SeverityWidth}, cli.Column{Title: "KINDS", Width: 24, Least: 11},
-		cli.Column{Title: "FIRST SEEN (UTC)", Width: 19, Spare: 1}, cli.Column{Title: "LASTED", Width: 6, Right: true, Spare: 2},
-		cli.Column{Title: "RECORDS", Width: 7, Right: true, Spare: 3}, cli.Column{Title: "SUMMARY"})
+	below := r.console.Width > 0 && r.console.Width < wideTable // the summary stands below its line
+	columns := []cli.Column{
+		{Title: "INCIDENT", Width: 16}, {Title: "SEVERITY", Width: cli.SeverityWidth}, {Title: "KINDS", Width: 24, Least: 11},
+		{Title: "FIRST SEEN (UTC)", Width: 19, Spare: 1}, {Title: "LASTED", Width: 6, Right: true, Spare: 2},
+		{Title: "RECORDS", Width: 7, Right: true, Spare: 3},
+	}
+	if !below {
+		columns = append(columns, cli.Column{Title: "SUMMARY"})
+	}
+	g := cli.NewGrid(r.console, r.to, columns...)
 	if len(found) > 0 {
 		g.Title()
 	}
 	for _, i := range found {
-		g.Row(cli.Cell{Text: i.ID}, incidentSeverity(i.Severity), cli.Cell{Text: kindsText(i.Incident)}, cli.Cell{Text: Stamp(i.First)},
-			cli.Cell{Text: Lasted(i.Last - i.First)}, cli.Cell{Text: cli.Grouped(i.Incident.Records)}, cli.Cell{Text: i.Summary})
+		row := []cli.Cell{
+			{Text: i.ID}, incidentSeverity(i.Severity), {Text: kindsText(i.Incident)}, {Text: Stamp(i.First)},
+			{Text: Lasted(i.Last - i.First)}, {Text: cli.Grouped(i.Incident.Records)}, {Text: i.Summary},
+		}
+		g.Row(row[:len(columns)]...)
+		if below {
+			for _, line := range cli.Wrapped(cli.Printable(i.Summary), r.console.Width-len(indent)) {
+				fmt.Fprintln(r.to, indent+line)
+			}
+		}
 	}
 	if len(found) > 0 {
 		fmt.Fprintln(r.to)

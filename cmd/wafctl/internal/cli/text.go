@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
+	"github.com/mattn/go-runewidth"
 )
 
 // Count writes a number with its noun.
@@ -53,4 +54,17 @@ func Level(n int) string {
 		return ""
 	}
 	return strconv.Itoa(n)
+}
+
+// Wrapped breaks a text between words into lines of at most so many columns. A longer word has a line of its own.
+func Wrapped(text string, columns int) (lines []string) {
+	line := ""
+	for word := range strings.FieldsSeq(text) {
+		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > columns {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
 }
