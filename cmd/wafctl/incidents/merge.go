@@ -4,7 +4,9 @@ import (
 	"context"
 	"sync"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // waiting is how many observations of a file are read ahead.
@@ -29,13 +31,16 @@ func (c *Collection) Merge(ctx context.Context, files []string, read Read) []err
 		streams[i] = make(chan observed, waiting)
 		readers.Go(func() {
 			defer close(streams[i])
-			problems[i] = read(ctx, i, func(line int, o *incident.Observation) error {
-				select {
-				case streams[i] <- observed{line, o}:
-					return nil
-				case <-ctx.Done():
-					return ctx.Err()
-				}
+			problems[i] = evaluation.ErrPanic
+			recovery.Once(nil, func() {
+				problems[i] = read(ctx, i, func(line int, o *incident.Observation) error {
+					select {
+					case streams[i] <- observed{line, o}:
+						return nil
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				})
 			})
 		})
 	}

@@ -126,7 +126,7 @@ func (w *watching) stream(ctx context.Context, f *cli.Flags, name string) error 
 	go func() {
 		err := evaluation.ErrPanic
 		recovery.Once(evaluator.Caught("evaluation"), func() { err = evaluate(ctx, evaluator, in, stream) })
-		stream.End(err)
+		recovery.Once(evaluator.Caught("evaluation"), func() { stream.End(err) })
 		read <- err
 	}()
 	if w.once {
