@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// built returns a directory with files named as those of the plugin.
+// built returns a directory with files that are named like the plugin's.
 func built(t *testing.T, content string) string {
 	t.Helper()
 	dir := t.TempDir()

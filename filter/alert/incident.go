@@ -45,7 +45,7 @@ func flatIncident(dst []byte, i *incident.Incident) []byte {
 	d.always("alert_engine", msaEngine)
 	d.always("incident_id", i.ID)
 	d.always("incident_status", string(i.Status))
-	d.always("incident_kinds", strings.Join(kindsOf(i), ","))
+	d.always("incident_kinds", strings.Join(i.KindNames(), ","))
 	d.always("msg", i.Summary)
 	d.always("severity", strconv.Itoa(IncidentSeverity(i)))
 	d.always("severity_name", i.Severity.String())
@@ -94,14 +94,6 @@ func listsOf(i *incident.Incident) []incidentList {
 	}
 }
 
-func kindsOf(i *incident.Incident) []string {
-	all := make([]string, len(i.Kinds))
-	for n, k := range i.Kinds {
-		all[n] = string(k)
-	}
-	return all
-}
-
 func namesOf(list []incident.Count) []string {
 	all := make([]string, len(list))
 	for n := range list {
@@ -132,7 +124,7 @@ func samplesOf(i *incident.Incident) (all []string) {
 func incidentDetails(d *document, i *incident.Incident) {
 	d.always("id", i.ID)
 	d.always("status", string(i.Status))
-	d.alwaysTexts("kinds", kindsOf(i))
+	d.alwaysTexts("kinds", i.KindNames())
 	d.always("severity", i.Severity.String())
 	for _, n := range numbersOf(i) {
 		d.number(n.name, int64(n.value))
@@ -174,7 +166,7 @@ func ecsIncident(dst []byte, i *incident.Incident) []byte {
 	d.always("@timestamp", timestamp(time.UnixMilli(i.Last)))
 	d.object("ecs", func() { d.always("version", ecsVersion) })
 	d.always("message", i.Summary)
-	d.alwaysTexts("tags", append([]string{"fluent-bit-waf", "incident"}, kindsOf(i)...))
+	d.alwaysTexts("tags", append([]string{"fluent-bit-waf", "incident"}, i.KindNames()...))
 	d.object("event", func() {
 		d.always("kind", "alert")
 		d.alwaysTexts("category", []string{"web", "intrusion_detection"})
@@ -314,7 +306,7 @@ func gelfIncident(dst []byte, i *incident.Incident) []byte {
 	d.number("level", int64(IncidentSeverity(i)))
 	d.always("_incident_id", i.ID)
 	d.always("_incident_status", string(i.Status))
-	d.always("_incident_kinds", strings.Join(kindsOf(i), ","))
+	d.always("_incident_kinds", strings.Join(i.KindNames(), ","))
 	d.always("_severity_name", i.Severity.String())
 	d.always("_reason", i.Reason)
 	d.always("_first_seen", timestamp(time.UnixMilli(i.First)))
@@ -338,7 +330,7 @@ func IncidentLine(i *incident.Incident) string {
 	line.add("externalId", i.ID, 40)
 	line.add(cefIncident, i.ID, 40)
 	line.add("act", string(i.Status), 63)
-	line.add("cat", strings.Join(kindsOf(i), ","), 1023)
+	line.add("cat", strings.Join(i.KindNames(), ","), 1023)
 	line.add("cnt", strconv.Itoa(i.Records), 0)
 	line.add("start", strconv.FormatInt(i.First, 10), 0)
 	line.add("end", strconv.FormatInt(i.Last, 10), 0)

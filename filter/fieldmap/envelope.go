@@ -1,6 +1,7 @@
 package fieldmap
 
 import (
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -74,6 +75,15 @@ func (v *Values) SetColumns(c *accesslog.Columns) { v.inner.columns = c }
 // Requests returns the bodies of the records in the list that was read last, MaxRequests at most; all says whether these are all.
 func (v *Values) Requests() (bodies [][]byte, all bool) {
 	return v.inner.requests, !v.inner.truncated
+}
+
+// OwnRequests is Requests with memory of its own: reading one of them leaves the others as they are.
+func (v *Values) OwnRequests() [][]byte {
+	own := make([][]byte, len(v.inner.requests))
+	for i, body := range v.inner.requests {
+		own[i] = slices.Clone(body)
+	}
+	return own
 }
 
 // readInside reads a record that stands inside the one whose pairs were split.

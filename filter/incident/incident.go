@@ -114,6 +114,15 @@ type Incident struct {
 	Samples    []Sample  `json:"samples,omitempty"`
 }
 
+// KindNames returns the kinds as texts.
+func (i *Incident) KindNames() []string {
+	all := make([]string, len(i.Kinds))
+	for n, k := range i.Kinds {
+		all[n] = string(k)
+	}
+	return all
+}
+
 // Count is a name and how many records have it.
 type Count struct {
 	Name  string `json:"name"`

@@ -71,7 +71,7 @@ func (c *Correlator) tables() []any {
 	}
 }
 
-// counters are those of the tables that count what they evict and reject.
+// counters are kept by the tables that count what they evict and reject.
 func (c *Correlator) counters() (evicted, rejected [6]*uint64) {
 	return [...]*uint64{&c.known.evicted, &c.newcomers.evicted, &c.pairs.evicted, &c.routes.evicted, &c.tools.evicted, &c.bulks.evicted},
 		[...]*uint64{&c.known.rejected, &c.newcomers.rejected, &c.pairs.rejected, &c.routes.rejected, &c.tools.rejected, &c.bulks.rejected}

@@ -28,8 +28,6 @@ type table struct {
 }
 
 const (
-	// wideTable is the width of a terminal from which an alert has room in one line.
-	wideTable   = 140
 	routeWidth  = 45 // two IPv4 addresses with ports
 	narrowRoute = 33 // two without
 	scoreWidth  = 5
@@ -47,7 +45,7 @@ func newTable(c *cli.Console, withFile, preset bool) *table {
 	severity, score := cli.Column{Title: "SEVERITY", Width: cli.SeverityWidth}, cli.Column{Title: "SCORE", Width: scoreWidth, Right: true}
 	rule, message := cli.Column{Title: "RULE", Width: cli.RuleWidth}, cli.Column{Title: "MESSAGE", Width: 52, Least: 20}
 	at := cli.Column{Title: "TIME", Width: len(time.RFC3339)}
-	if c.Width == 0 || c.Width >= wideTable {
+	if c.Width == 0 || c.Width >= cli.WideTable {
 		if c.Width > 0 {
 			at.Width = len(shortTime)
 		}

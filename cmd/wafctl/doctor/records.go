@@ -168,7 +168,7 @@ func inputRecord(input *fluentbit.Section, line []byte) []byte {
 	return text
 }
 
-// choice returns the field maps of a section; those of the default when they cannot be read, which properties reports.
+// choice returns the field maps of a section, the default ones when they cannot be read, which properties reports.
 func (d *Doctor) choice(s *fluentbit.Section) *fieldmap.Choice {
 	c, err := fieldmap.Open(orText(s.Get("field_map"), "auto"))
 	if err != nil {

@@ -37,7 +37,7 @@ func (d *Doctor) routes() (all []route) {
 	return all
 }
 
-// retags reports whether filters give records other tags than those of the inputs.
+// retags reports whether filters change the tags that the inputs set.
 func (d *Doctor) retags() bool { return len(d.Config.Named(fluentbit.Filter, "rewrite_tag")) > 0 }
 
 // routing checks that records reach the plugins and alerts their outputs.

@@ -89,12 +89,10 @@ The exit code is 0 when there is no incident, or only background noise, 1 when t
 	return cmd
 }
 
-const (
-	wideTable = 140 // columns from which the summary stands in its line
-	indent    = "    "
-)
+// indent stands before a summary that has lines of its own.
+const indent = "    "
 
-// incidentReport reads files and prints their
+// incidentReport reads files and prints their incidents.
 type incidentReport struct {
 	console    *cli.Console
 	to         *bufio.Writer
@@ -149,7 +147,7 @@ func incidentSeverity(s incident.Severity) cli.Cell {
 }
 
 func (r *incidentReport) table(found []*Found) error {
-	below := r.console.Width > 0 && r.console.Width < wideTable // the summary stands below its line
+	below := r.console.Width > 0 && r.console.Width < cli.WideTable // the summary stands below its line
 	columns := []cli.Column{
 		{Title: "INCIDENT", Width: 16}, {Title: "SEVERITY", Width: cli.SeverityWidth}, {Title: "KINDS", Width: 24, Least: 11},
 		{Title: "FIRST SEEN (UTC)", Width: 19, Spare: 1}, {Title: "LASTED", Width: 6, Right: true, Spare: 2},
@@ -164,7 +162,7 @@ func (r *incidentReport) table(found []*Found) error {
 	}
 	for _, i := range found {
 		row := []cli.Cell{
-			{Text: i.ID}, incidentSeverity(i.Severity), {Text: kindsText(i.Incident)}, {Text: Stamp(i.First)},
+			{Text: i.ID}, incidentSeverity(i.Severity), {Text: strings.Join(i.KindNames(), ", ")}, {Text: Stamp(i.First)},
 			{Text: Lasted(i.Last - i.First)}, {Text: cli.Grouped(i.Incident.Records)}, {Text: i.Summary},
 		}
 		g.Row(row[:len(columns)]...)
@@ -188,14 +186,6 @@ func (r *incidentReport) table(found []*Found) error {
 		fmt.Fprintf(r.to, "wafctl incidents --explain %s shows why, with the records\n", found[0].ID)
 	}
 	return r.to.Flush()
-}
-
-func kindsText(i *incident.Incident) string {
-	var kinds []string
-	for _, k := range i.Kinds {
-		kinds = append(kinds, string(k))
-	}
-	return strings.Join(kinds, ", ")
 }
 
 // incidentLine is an incident with times as people and programs read them.

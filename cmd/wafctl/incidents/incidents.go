@@ -90,7 +90,7 @@ func (c *Collection) End() []*Found {
 	return all
 }
 
-// Counts are those of the correlator.
+// Counts returns the correlator's counters.
 func (c *Collection) Counts() incident.Counts { return c.correlator.Counts() }
 
 // Stamp writes a time of an incident.

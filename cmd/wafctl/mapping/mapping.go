@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -187,12 +186,7 @@ func (m *mapper) record(place string, line int, metadata, body []byte) {
 	r := mapped{place: place, line: line, tx: &m.transaction}
 	i := m.choice.Read(metadata, body, &m.values)
 	if i == fieldmap.Several {
-		bodies, _ := m.values.Requests()
-		own := make([][]byte, len(bodies)) // the values read the next one
-		for i := range bodies {
-			own[i] = slices.Clone(bodies[i])
-		}
-		for _, one := range own {
+		for _, one := range m.values.OwnRequests() {
 			m.record(place, line, metadata, one)
 		}
 		return

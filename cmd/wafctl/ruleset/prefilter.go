@@ -8,7 +8,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 )
 
-// listPrefilter tells of every rule that can alert how the prefilter finds out that it does not match, or why the rule always runs.
+// listPrefilter shows for every rule that can alert how the prefilter rules it out, or why the rule always runs.
 func listPrefilter(c *cli.Console, w *filter.Filter) error {
 	to := cli.LineWriter(c)
 	g := cli.NewGrid(c, to, cli.Column{Title: "RULE", Width: cli.RuleWidth}, cli.Column{Title: "PREFILTER", Width: 48, Least: 24}, cli.Column{Title: "FILE:LINE"})

@@ -4,10 +4,8 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/mattn/go-runewidth"
-
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/sample"
-	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
@@ -78,14 +76,8 @@ func fact(b *strings.Builder, name, text string) {
 
 // wrap writes a text in lines. What stands in front of the first is as wide as the space in front of the others.
 func wrap(b *strings.Builder, front, text string) {
-	room := textWidth - len(front)
-	line := ""
-	for word := range strings.FieldsSeq(visible.Text(text)) {
-		if line != "" && runewidth.StringWidth(line)+1+runewidth.StringWidth(word) > room {
-			b.WriteString(front + line + "\n")
-			front, line = strings.Repeat(" ", len(front)), ""
-		}
-		line = strings.TrimPrefix(line+" "+word, " ")
+	for _, line := range cli.Wrapped(cli.Printable(text), textWidth-len(front)) {
+		b.WriteString(front + line + "\n")
+		front = strings.Repeat(" ", len(front))
 	}
-	b.WriteString(front + line + "\n")
 }

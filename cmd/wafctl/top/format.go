@@ -4,17 +4,9 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/mattn/go-runewidth"
 )
-
-// grouped writes a number with commas between its thousands.
-func grouped(n uint64) string {
-	text := fmt.Sprint(n)
-	for at := len(text) - 3; at > 0; at -= 3 {
-		text = text[:at] + "," + text[at:]
-	}
-	return text
-}
 
 // compact writes a number in at most six columns.
 func compact(n uint64) string {
@@ -28,7 +20,7 @@ func compact(n uint64) string {
 	case n >= 1e5:
 		return fmt.Sprintf("%dk", n/1e3)
 	}
-	return grouped(n)
+	return cli.Grouped(n)
 }
 
 // perMinute writes a rate for a column, where all have the same unit.
@@ -47,7 +39,7 @@ func perTime(perSecond float64) string {
 	case perSecond <= 0:
 		return "0/s"
 	case perSecond >= 99.95:
-		return grouped(uint64(perSecond+0.5)) + "/s"
+		return cli.Grouped(uint64(perSecond+0.5)) + "/s"
 	case perSecond >= 0.95:
 		return fmt.Sprintf("%.1f/s", perSecond)
 	case minute >= 0.95:

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 )
 
@@ -215,7 +216,7 @@ func (p page) instances() List {
 	p.each(metrics.Records.Name, func(label func(string) string, n uint64) { records[row(label).Name] += n })
 	p.each(metrics.Alerts.Name, func(label func(string) string, n uint64) { row(label).N += n })
 	for i := range l.Rows {
-		l.Rows[i].About = "of " + grouped(records[l.Rows[i].Name]) + " records"
+		l.Rows[i].About = "of " + cli.Grouped(records[l.Rows[i].Name]) + " records"
 	}
 	return l.bound()
 }
@@ -226,7 +227,7 @@ func (p page) destinations() List {
 	waiting, failures := p.by(metrics.Waiting.Name, "destination"), p.by(metrics.Failures.Name, "destination")
 	for i := range l.Rows {
 		row := &l.Rows[i]
-		row.About = grouped(of(waiting, row.Name)) + " waiting, " + grouped(of(failures, row.Name)) + " failed attempts"
+		row.About = cli.Grouped(of(waiting, row.Name)) + " waiting, " + cli.Grouped(of(failures, row.Name)) + " failed attempts"
 	}
 	return l
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 )
 
 const (
@@ -89,8 +90,8 @@ func Lines(ctx context.Context, to io.Writer, source Source, interval time.Durat
 func line(r *Reading, h *history) string {
 	s := screen{}
 	parts := []string{
-		"records " + grouped(sum(r.Records)) + " (" + perTime(h.rate(ofRecords, "")) + ")",
-		"alerts " + grouped(r.Alerts) + " (" + perTime(h.rate(ofAlerts, "")) + ")",
+		"records " + cli.Grouped(sum(r.Records)) + " (" + perTime(h.rate(ofRecords, "")) + ")",
+		"alerts " + cli.Grouped(r.Alerts) + " (" + perTime(h.rate(ofAlerts, "")) + ")",
 	}
 	if ends := s.items(r.Ends, h, ofEnds); ends != nil {
 		parts = append(parts, strings.Join(ends, ", "))
@@ -110,7 +111,7 @@ func tops(l *List) string {
 	var names []string
 	for _, row := range l.Rows[:min(len(l.Rows), shownTops)] {
 		if row.N > 0 {
-			names = append(names, row.Name+" "+grouped(row.N))
+			names = append(names, row.Name+" "+cli.Grouped(row.N))
 		}
 	}
 	return strings.Join(names, ", ")

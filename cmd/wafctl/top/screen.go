@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"charm.land/lipgloss/v2"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/mattn/go-runewidth"
 )
 
@@ -99,8 +100,8 @@ func (s *screen) head(r *Reading, h *history, title string) []string {
 	}
 	lines := []string{
 		s.top(r, h, title),
-		s.line("Records", grouped(total), recordRate, records),
-		s.line("Alerts", grouped(r.Alerts), alertRate, alerts),
+		s.line("Records", cli.Grouped(total), recordRate, records),
+		s.line("Alerts", cli.Grouped(r.Alerts), alertRate, alerts),
 		s.line("Outcomes", "", "", ends),
 	}
 	if r.Ways != nil {
@@ -159,7 +160,7 @@ func (s *screen) line(label, total, rate string, items []string) string {
 // items writes counts, with their rates where they have one.
 func (s *screen) items(counts []Count, h *history, group string) (all []string) {
 	for _, c := range counts {
-		text := c.Name + " " + grouped(c.N)
+		text := c.Name + " " + cli.Grouped(c.N)
 		if rate := h.rate(group, c.Name); rate > 0 {
 			text += " (" + perTime(rate) + ")"
 		}
@@ -241,7 +242,7 @@ func (s *screen) list(l *List, h *history, width, height int, focused, whole boo
 	}
 	title := mark + l.Title
 	if l.Lack > 0 {
-		title += " (+" + grouped(l.Lack) + " at most)"
+		title += " (+" + cli.Grouped(l.Lack) + " at most)"
 	}
 	names := width - runewidth.StringWidth(numbers(h, "", ""))
 	if whole {

@@ -120,7 +120,7 @@ func (c *Console) Say(line string) {
 	io.WriteString(c.Err, "wafctl: "+Printable(line)+"\n") //nolint:errcheck // there is no one else to tell
 }
 
-// Note is say for what is no problem.
+// Note writes a line unless the command is quiet; it is for anything but problems.
 func (c *Console) Note(line string) {
 	if !c.Quiet {
 		c.Say(line)

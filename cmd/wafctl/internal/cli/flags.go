@@ -152,7 +152,7 @@ func WantFiles(names []string) error {
 	return nil
 }
 
-// Redacting are the properties that say which secrets a page leaves out.
+// Redacting are the properties that select the secrets that a page redacts.
 var Redacting = []string{"redact", "redact_names", "redact_pattern"}
 
 // Only returns the properties with the given names.

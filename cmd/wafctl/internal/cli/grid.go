@@ -34,7 +34,8 @@ type Cell struct{ Text, Color string }
 
 const (
 	ColumnGap = 2
-	LastWidth = 24 // of the last column, at least
+	LastWidth = 24  // of the last column, at least
+	WideTable = 140 // of a terminal from which a whole finding has room in one line
 )
 
 func NewGrid(c *Console, to *bufio.Writer, columns ...Column) *Grid {
@@ -72,7 +73,7 @@ func (g *Grid) lacking(least bool) int {
 	return lacking
 }
 
-// leaveOut leaves out the column that can be spared first. It reports false when there is none.
+// leaveOut hides the column that can be spared first. It reports false when there is none.
 func (g *Grid) leaveOut() bool {
 	most := -1
 	for i, c := range g.Columns {

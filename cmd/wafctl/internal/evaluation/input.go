@@ -33,7 +33,7 @@ var (
 // StdinName is what messages call the standard input.
 const StdinName = "standard input"
 
-// OpenInput opens a file; "-" is stdin. The progress is told what is read, unless it is nil.
+// OpenInput opens a file; "-" is stdin. A progress that is not nil counts what is read.
 func OpenInput(name string, stdin io.Reader, p *cli.Progress) (*Input, error) {
 	if name == "-" {
 		return Decompress(&Input{Reader: p.Meter(stdin), Name: StdinName, Close: func() {}})

@@ -32,7 +32,7 @@ type blindInput struct {
 	Looks   string // of the first record
 }
 
-// Each evaluates all records of all files. What cannot be read is told, and the error says so at the end.
+// Each evaluates all records of all files. It reports what cannot be read, and returns an error about it at the end.
 func (in *Inputs) Each(ctx context.Context, e *Evaluation, do func(file string, r *Checked) error) error {
 	in.progress = cli.NewProgress(in.Console, in.Names, e.Filter.Counts)
 	defer in.progress.End()

@@ -142,12 +142,7 @@ func (s *Sample) Read(choice *fieldmap.Choice) {
 func (s *Sample) record(choice *fieldmap.Choice, values *fieldmap.Values, meta, body []byte) {
 	i := choice.Read(meta, body, values)
 	if i == fieldmap.Several {
-		bodies, _ := values.Requests()
-		own := make([][]byte, len(bodies)) // the values read the next one
-		for i := range bodies {
-			own[i] = slices.Clone(bodies[i])
-		}
-		for _, one := range own {
+		for _, one := range values.OwnRequests() {
 			s.record(choice, values, meta, one)
 		}
 		return
