@@ -18,8 +18,8 @@ const largeTransaction = 16 << 10
 // hugeTransaction is the size in bytes from which the gate itself keeps a thread busy for long.
 const hugeTransaction = 1 << 20
 
-// While the engine is cold, the first alert of a new installation among what it inspects, a chunk has more time unless the operator has
-// set it: caches of the processor and the allocator are empty, and other programs start at the same time.
+// A cold engine is slow: nothing is in the processor's caches yet, and other programs start at the same time. Until it has run for some
+// records, among which may be the first attack that a new user tries, a chunk has more time, unless the operator has set it.
 const (
 	coldRuns   = 32 // of the engine
 	coldBudget = time.Second

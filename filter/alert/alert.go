@@ -150,15 +150,10 @@ func (a *Alert) Rule() *rules.Match { return a.ruleIn("") }
 
 // ruleIn returns the match that names the alert in a format.
 func (a *Alert) ruleIn(format Format) *rules.Match {
-	switch n := len(a.Matches); {
-	case a.Notice:
+	if a.Notice {
 		return &a.notice
-	case n == 0:
-		return &unnamed
-	case a.naming.in(format) == Last:
-		return &a.Matches[n-1]
 	}
-	return &a.Matches[a.worst]
+	return a.naming.in(format).of(a.Matches, a.worst)
 }
 
 // Categories returns the kinds of attacks that the rules have found, each once.

@@ -28,17 +28,31 @@ func (n Naming) in(format Format) Naming {
 	return Worst
 }
 
+// of returns the match that names an alert; of a verdict without a match, one that says so. The place of the worst is given.
+func (n Naming) of(matches []rules.Match, worst int) *rules.Match {
+	switch {
+	case len(matches) == 0:
+		return &unnamed
+	case n == Last:
+		return &matches[len(matches)-1]
+	}
+	return &matches[worst]
+}
+
 // worst returns the place of the match that says most about an attack: of the highest severity; among several, of the category
 // with the highest score; among these, the last. It is -1 when there is none.
 func worst(v *rules.Verdict) int {
-	place, severity, score := -1, 0, 0
+	place, severity, category, score := -1, severityOf(v), "", 0
 	for i := range v.Matches {
 		m := &v.Matches[i]
-		if place >= 0 && m.Severity() > severity {
+		if m.Severity() > severity {
 			continue
 		}
-		if s := categoryScore(v, m.Rule.Category()); place < 0 || m.Severity() < severity || s >= score {
-			place, severity, score = i, m.Severity(), s
+		c := m.Rule.Category()
+		if place >= 0 && c == category { // matches of one category mostly follow each other
+			place = i
+		} else if s := categoryScore(v, c); place < 0 || s >= score {
+			place, category, score = i, c, s
 		}
 	}
 	return place

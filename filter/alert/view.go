@@ -28,14 +28,7 @@ type View struct {
 
 // Rule returns the match that names the alert. A verdict that blocks without a detection rule has an empty one.
 func (v *View) Rule() *rules.Match {
-	matches := v.Verdict.Matches
-	switch {
-	case len(matches) == 0:
-		return &unnamed
-	case v.Naming == Last:
-		return &matches[len(matches)-1]
-	}
-	return &matches[worst(v.Verdict)]
+	return v.Naming.of(v.Verdict.Matches, worst(v.Verdict))
 }
 
 // Severity returns the severity of the most severe match in syslog's and ModSecurity's numbers.
