@@ -37,7 +37,7 @@ func attackOf() *accesslog.Request {
 	return accesslog.Browser("GET", "/search?q=1%27%20UNION%20SELECT%20password%20FROM%20users--")
 }
 
-// requireAlert requires that an alert in ECS tells what it has to tell whatever the source.
+// requireAlert requires that an alert in ECS is complete, whatever the source.
 func requireAlert(t *testing.T, alert map[string]any) {
 	t.Helper()
 	require.Regexp(t, "^942", at(alert, "rule", "id"), "%v", alert)
@@ -150,8 +150,8 @@ func TestSyslogMessagesAlert(t *testing.T) {
 // ingressPod is the pod of the ingress controller.
 const ingressPod = "web-ingress-7d9c"
 
-// containerLog makes the log of a container on a node whose metadata is known without an API server. Changes are those of the
-// pipeline.
+// containerLog makes the log of a container on a node whose metadata is known without an API server. It returns the changes that the
+// pipeline needs.
 func containerLog(t *testing.T, dir string) (file string, changes []string) {
 	t.Helper()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "shop_"+ingressPod+".meta"),

@@ -14,7 +14,7 @@ func (s *Set) startCache(size int64) {
 	}
 }
 
-// Notes tell what makes inspection slow: that there is no prefilter or no verdict cache, and why.
+// Notes explain what makes inspection slow: that there is no prefilter or no verdict cache, and why.
 func (s *Set) Notes() []string {
 	var notes []string
 	if why := s.engines.whole.Unfiltered(); why != "" {
@@ -54,5 +54,5 @@ func (s *Set) Speed() Speed {
 
 type speed struct{ cached, gated, judged atomic.Uint64 }
 
-// Gates tells of every rule that can alert how the prefilter proves that it does not match. It is empty when there is no prefilter.
+// Gates returns for every rule that can alert how the prefilter proves that it does not match. It is empty when there is no prefilter.
 func (s *Set) Gates() []prefilter.Rule { return s.engines.whole.Report() }

@@ -39,7 +39,7 @@ func (c *Config) Misuses() (all []Misuse) {
 	return all
 }
 
-// tables returns the properties of a plugin, nil when it is none of ours, and those of the other kind of plugin.
+// tables returns the properties of a plugin and of its other kind, nil when it is not ours.
 func tables(s *Section) (known, others []string) {
 	inFilter, inOutput := names(filter.Properties()), names(filter.OutputProperties())
 	switch {

@@ -13,7 +13,7 @@ const (
 	PartialRules // not a part, but rules: an expression gave up on a value
 )
 
-// partialNames are the parts in the order of their bits, in the words in which alerts tell what was inspected.
+// partialNames are the parts in the order of their bits, in the words that alerts use.
 var partialNames = [...]string{"headers", "arguments", "body", "response", "rules"}
 
 // Names returns the parts, nil when there are none.

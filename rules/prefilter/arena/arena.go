@@ -49,7 +49,7 @@ func (a *Arena) Number(n int) string {
 	return a.Since(mark)
 }
 
-// Lower returns a text as package strings does, which makes U+FFFD of what is no UTF-8 where a text has more than ASCII.
+// Lower returns a text as package strings does, which replaces invalid UTF-8 by U+FFFD where a text has more than ASCII.
 func (a *Arena) Lower(s string) string {
 	at := 0
 	for at < len(s) && s[at] < utf8.RuneSelf && ascii.Fold[s[at]] == s[at] {
@@ -73,7 +73,7 @@ func (a *Arena) Lower(s string) string {
 	return a.Since(mark)
 }
 
-// Unescape decodes + and %hh; what is no escape stays.
+// Unescape decodes + and %hh; everything else stays.
 func (a *Arena) Unescape(s string) string {
 	at := strings.IndexAny(s, "+%")
 	if at < 0 {
