@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// buildTags are those of the plugin.
+const buildTags = "no_fs_access,coraza.disabled_operators.rbl,coraza.disabled_operators.inspectFile"
+
+// enough is how much a feature has to save on some set.
+const enough = 1.03
+
+// ablate builds the program once for each feature without it and prints how much more processor time its filter takes than one with all
+// features. The two take turns over the same events, and must make the same of them.
+func ablate(runs int, only string) error {
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "ablation-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	heading := []string{"processor time without"}
+	for i := range ablationSets {
+		heading = append(heading, ablationSets[i].name)
+	}
+	t := table{append(heading, "ready", "heap", "verdict")}
+	for i := range features {
+		f := &features[i]
+		if !strings.Contains(f.name, only) {
+			continue
+		}
+		fmt.Fprintf(os.Stderr, "%s …\n", f.name)
+		row, err := f.ablate(root, dir, runs)
+		if err != nil {
+			return fmt.Errorf("%s: %w", f.name, err)
+		}
+		t.row(row...)
+	}
+	t.print()
+	return nil
+}
+
+// ablate returns the row of a feature.
+func (f *feature) ablate(root, dir string, runs int) (row []string, err error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	if f.edits != nil {
+		if program, err = f.build(root, dir); err != nil {
+			return nil, err
+		}
+	}
+	with, err := startReplica(os.Args[0], nil)
+	if err != nil {
+		return nil, err
+	}
+	defer with.close()
+	without, err := startReplica(program, f.settings)
+	if err != nil {
+		return nil, err
+	}
+	defer without.close()
+	row = []string{f.name}
+	best := 0.0
+	for set := range ablationSets {
+		var ratios []float64
+		for run := range runs + 1 {
+			first, second, err := inTurn(with, without, run, set)
+			if err != nil {
+				return nil, err
+			}
+			if first.made != second.made {
+				return nil, fmt.Errorf("%s, run %d: the output is another without it", ablationSets[set].name, run)
+			}
+			if run > 0 {
+				ratios = append(ratios, float64(second.took)/float64(first.took))
+			}
+		}
+		best = max(best, median(ratios))
+		row = append(row, factor(median(ratios)))
+	}
+	verdict := "keep"
+	if best < enough {
+		verdict = "idle"
+	}
+	return append(row, factor(float64(without.ready)/float64(with.ready)), factor(float64(without.heap)/float64(with.heap)), verdict), nil
+}
+
+// factor shows how much more something takes.
+func factor(ratio float64) string {
+	if ratio < 2 {
+		return fmt.Sprintf("%+.1f %%", 100*(ratio-1))
+	}
+	return times(ratio)
+}
+
+// build builds the program without the feature.
+func (f *feature) build(root, dir string) (program string, err error) {
+	overlay, err := f.writeOverlay(root, dir)
+	if err != nil {
+		return "", err
+	}
+	program = filepath.Join(dir, "bench")
+	build := exec.Command("go", "build", "-tags", buildTags, "-overlay", overlay, "-o", program, "./bench")
+	build.Dir, build.Stderr = root, os.Stderr
+	return program, build.Run()
+}
+
+// inTurn has two replicas process the same events; which begins changes with each run.
+func inTurn(a, b *replica, run, set int) (ofA, ofB processed, err error) {
+	if run%2 == 1 {
+		ofB, ofA, err = inTurn(b, a, 0, set)
+		return ofA, ofB, err
+	}
+	if ofA, err = a.process(set); err == nil {
+		ofB, err = b.process(set)
+	}
+	return ofA, ofB, err
+}
+
+// replica is the program in a process of its own, which processes events when it is asked.
+type replica struct {
+	command *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+	ready   time.Duration // processor time until the rules are loaded
+	heap    int64         // bytes, with the rules loaded and warm
+}
+
+// processed is what a replica says of a run: processor time, and a hash of its output.
+type processed struct {
+	took time.Duration
+	made uint64
+}
+
+func startReplica(program string, settings setting.Map) (*replica, error) {
+	arguments := []string{"-replica"}
+	for name, value := range settings {
+		arguments = append(arguments, name+"="+value)
+	}
+	r := &replica{command: exec.Command(program, arguments...)}
+	r.command.Stderr = os.Stderr
+	var err error
+	if r.in, err = r.command.StdinPipe(); err != nil {
+		return nil, err
+	}
+	out, err := r.command.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	r.out = bufio.NewReader(out)
+	if err := r.command.Start(); err != nil {
+		return nil, err
+	}
+	_, err = fmt.Fscanln(r.out, &r.ready, &r.heap)
+	if err != nil {
+		r.close()
+	}
+	return r, err
+}
+
+func (r *replica) process(set int) (p processed, err error) {
+	if _, err := fmt.Fprintln(r.in, set); err != nil {
+		return p, err
+	}
+	_, err = fmt.Fscanln(r.out, &p.took, &p.made)
+	return p, err
+}
+
+// close ends the process, which stops at the end of its input.
+func (r *replica) close() {
+	if err := errors.Join(r.in.Close(), r.command.Wait()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: replica:", err)
+	}
+}
