@@ -32,11 +32,12 @@ type Options struct {
 	Prefilter bool // the prefilter decides which transactions Coraza evaluates
 	Profile   bool // times of the rules are collected
 	Yield     bool // records flow meanwhile, and come first
+	Operators *Operators
 }
 
-// New compiles a program. Patterns are shared with all engines that are open.
+// New compiles a program. Operators are shared with all engines of the same Operators.
 func New(program *load.Program, o Options) (*Engine, error) {
-	p := &compiler{Program: program, yields: o.Yield}
+	p := &compiler{Program: program, operators: o.Operators, yields: o.Yield}
 	if o.Profile {
 		p.times = &profile{}
 	}
@@ -54,7 +55,7 @@ func New(program *load.Program, o Options) (*Engine, error) {
 	if e.prefilter, err = newFilter(p, waf, compiled, e.table); err != nil {
 		e.unfiltered = err.Error()
 	}
-	coolDown()
+	o.Operators.coolDown()
 	if !o.Prefilter {
 		e.unfiltered = "prefilter off"
 	}

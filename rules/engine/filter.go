@@ -60,9 +60,9 @@ func newFilter(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *rul
 		return nil, err
 	}
 	made, err := prefilter.New(prefilter.Rules{
-		Yield: p.yield, WAF: compiled, Data: newProgramFiles(p.Program), Place: p.Places(), Watched: table.watched,
+		Yield: p.yield, WAF: compiled, Data: newProgramFiles(p.Program, p.operators), Place: p.Places(), Watched: table.watched,
 		Blocking: func(id int) bool { return table.blocking[id] },
-		Baseline: baseline, Fresh: freshState.Variables(), Own: needsOf,
+		Baseline: baseline, Fresh: freshState.Variables(), Own: needsOf, Making: &p.operators.ofPrefilters,
 	})
 	if made == nil {
 		g.baseline.Close() // it has nothing on disk that could fail to go away

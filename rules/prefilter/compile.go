@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
@@ -31,7 +30,7 @@ type compiler struct {
 	steps    *transform.Tree
 	dataFlow *dataFlow
 	state    plugintypes.TransactionState // of the baseline
-	states   *atomic.Int64                // bytes of the states of lazy DFAs
+	automata *regex.Budget
 	own      func(operator, argument string) (n Needs, isOwn bool)
 
 	prefiltered bool // Coraza tries literals before expressions
@@ -366,7 +365,7 @@ func (p *compiler) expression(t *test) {
 	if binary || p.prefiltered {
 		return // Coraza's own matcher decides, which misses matches when it tries literals first
 	}
-	t.rx = regex.NewLazyDFA(pattern, p.states)
+	t.rx = regex.NewLazyDFA(pattern, p.automata)
 	if t.rx != nil && t.captures && !t.negated && !p.dataFlow.groups {
 		t.capturesOddly = false
 		t.groups = t.rx.Regexp

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	corazacollection "github.com/corazawaf/coraza/v3/collection"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -38,7 +37,7 @@ type Prefilter struct {
 	cache        *valueCache
 	learned      combinations
 	reads        Reads
-	states       atomic.Int64 // bytes of the states of lazy DFAs
+	automata     regex.Budget
 	report       []Rule
 	scratch      sync.Pool
 }
@@ -57,6 +56,8 @@ type Rules struct {
 	// Own reports whether an operator is one of the project's, which look at the value alone, and what the values have on which it
 	// matches.
 	Own func(operator, argument string) (n Needs, isOwn bool)
+
+	Making *atomic.Int64 // nanoseconds are added that compiling takes which is put off until an expression sees its first value
 }
 
 // Baseline is what the engine made of a plain request, once with a response and once without. Both requests must be clean.
@@ -95,7 +96,8 @@ func New(r Rules) (*Prefilter, error) {
 	if r.WAF.Engine != types.RuleEngineDetectionOnly {
 		return nil, fmt.Errorf("prefilter: SecRuleEngine is %s, not DetectionOnly", r.WAF.Engine)
 	}
-	g := &Prefilter{steps: transform.NewTree(), limits: variables.LimitsOf(&r.WAF.Settings), state: r.Baseline.State, cache: newValueCache()}
+	g := &Prefilter{steps: transform.NewTree(), limits: variables.LimitsOf(&r.WAF.Settings), state: r.Baseline.State, cache: newValueCache(),
+		automata: regex.Budget{Making: r.Making}}
 	g.scratch.New = func() any { return newScratch(g) }
 	g.readDefaults(r.Fresh)
 	f := newDataFlow(newEntries(&r), txVariables(r.Baseline.State), r.Own)
@@ -106,7 +108,7 @@ func New(r Rules) (*Prefilter, error) {
 	f.findCounting(r.Blocking)
 	g.counted, g.writers = f.counted(), f.writers()
 	g.triggers = f.numberTriggers(g.counted, g.compile(f, &compiler{
-		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, states: &g.states, own: r.Own,
+		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, automata: &g.automata, own: r.Own,
 		prefiltered: r.WAF.Settings.RxPreFilter,
 	}))
 	g.steadyBodies = f.steadyRules() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(c.links) })
@@ -277,6 +279,3 @@ func (g *Prefilter) readDefaults(fresh plugintypes.TransactionVariables) {
 		return true
 	})
 }
-
-// MakingTime returns how long the process has spent on compiling what expressions need for their first value.
-func MakingTime() time.Duration { return regex.MakingTime() }

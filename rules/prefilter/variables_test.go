@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -74,7 +75,7 @@ func newDuo(t *testing.T, settings string) *duo {
 	g, err := New(Rules{
 		Yield: func() {}, WAF: compiled, Data: fstest.MapFS{}, Place: strconv.Itoa,
 		Watched: func(id int) bool { return id == 200002 || id == 200003 }, Blocking: func(int) bool { return false },
-		Baseline: b, Fresh: stateOf(t, fresh).Variables(), Own: func(string, string) (Needs, bool) { return Needs{}, false },
+		Baseline: b, Fresh: stateOf(t, fresh).Variables(), Own: func(string, string) (Needs, bool) { return Needs{}, false }, Making: new(atomic.Int64),
 	})
 	require.NoError(t, err)
 	require.Len(t, g.effects, 3+strings.Count(settings, "SecRule "))
