@@ -8,7 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
@@ -22,7 +22,7 @@ const enough = 1.03
 
 // ablate builds the program once for each feature without it and prints how much more processor time its filter takes than one with all
 // features. The two take turns over the same events, and must make the same of them.
-func ablate(runs int, only string) error {
+func ablate(runs int, only *regexp.Regexp) error {
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func ablate(runs int, only string) error {
 	t := table{append(heading, "ready", "heap", "verdict")}
 	for i := range features {
 		f := &features[i]
-		if !strings.Contains(f.name, only) {
+		if !only.MatchString(f.name) {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "%s …\n", f.name)
@@ -115,7 +115,7 @@ func (f *feature) build(root, dir string) (program string, err error) {
 		return "", err
 	}
 	program = filepath.Join(dir, "bench")
-	build := exec.Command("go", "build", "-tags", buildTags, "-overlay", overlay, "-o", program, "./bench")
+	build := exec.Command("go", "build", "-tags", buildTags, "-ldflags", "-s -w", "-overlay", overlay, "-o", program, "./bench")
 	build.Dir, build.Stderr = root, os.Stderr
 	return program, build.Run()
 }

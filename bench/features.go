@@ -38,15 +38,14 @@ func ever(file, condition string) edit {
 }
 
 var features = []feature{
-	{name: "prefilter", settings: setting.Map{"prefilter": "off"}},
 	{name: "verdict cache", settings: setting.Map{"cache_size": "0"}},
 	{name: "learned combinations", edits: []edit{never("counting.go", "len(c.known) < maxCombinations")}},
-	{name: "idle rules", edits: []edit{ever("ask.go", "!s.scannedAll || s.diverted || !s.prefilter.steadyBodies")}},
+	{name: "idle rules", edits: []edit{ever("ask.go", "!s.scannedAll || s.diverted || !s.prefilter.canSkipRules")}},
 
 	{name: "value cache, scanned values", edits: []edit{never("ask.go", "len(value) <= maxCached")}},
 	{name: "value cache, first tests", edits: []edit{never("ask.go", "c.first.repeats")}},
 	{name: "value cache, whole chains", edits: []edit{ever("ask.go", "!c.whole.repeats || len(c.tests) == 1")}},
-	{name: "value cache, header names", edits: []edit{never("ask.go", "c == variables.RequestHeaders && s.names != (question{})")}},
+	{name: "value cache, header names", edits: []edit{never("ask.go", "c == variables.RequestHeaders && s.names != (cacheKey{})")}},
 
 	{name: "duplicate variables", edits: []edit{never("buffer.go", "used[t.a] && used[t.b]")}},
 	{name: "matcher shared by large buffers", edits: []edit{never("buffer.go", "at.literals()*most >= total")}},
@@ -55,16 +54,16 @@ var features = []feature{
 		never("buffer.go", `byKey(c) && l.keyedBuffer(c, g.key) == nil`),
 		{prefilterDir + "buffer.go", `case g.key != "" && byKey(c)`, "case false"},
 	}},
-	{name: "digit counts", edits: []edit{{prefilterDir + "compile.go", "t.digits = needs.Digits", "t.digits = 0 * needs.Digits"}}},
+	{name: "digit counts", edits: []edit{{prefilterDir + "compile.go", "t.digits = required.Digits", "t.digits = 0 * required.Digits"}}},
 
-	{name: "forms that cannot change", edits: []edit{never("ask.go", "mark&d.below == 0")}},
-	{name: "forms that did not change", edits: []edit{never("ask.go", "mark&d.step.Changing == 0 || !s.scanned.Changed(d.step)")}},
+	{name: "forms that cannot change", edits: []edit{never("ask.go", "traits&d.below == 0")}},
+	{name: "forms that did not change", edits: []edit{never("ask.go", "traits&d.step.Changing == 0 || !s.scanned.Changed(d.step)")}},
 	{name: "equal texts scanned once", edits: []edit{never("ask.go", "s.texts[i].text == text")}},
 
 	{name: "lazy DFA", edits: []edit{never("evaluate.go", "t.rx != nil")}},
 	{name: "phrase matcher", edits: []edit{never("evaluate.go", "t.phrases != nil")}},
 	{name: "words of SQL", edits: []edit{{prefilterDir + "injection.go", "canBeSQLi(value) && o", "o"}}},
-	{name: "literals of XSS", edits: []edit{{prefilterDir + "compile.go", "t.literals = scriptMarks", "t.literals = nil"}}},
+	{name: "literals of XSS", edits: []edit{{prefilterDir + "compile.go", "t.literals = xssLiterals", "t.literals = nil"}}},
 	{name: "literals of byte ranges", edits: []edit{{prefilterDir + "compile.go", "t.literals = bytesOutside(o.Implementation, p.state)", "t.literals = nil"}}},
 
 	{name: "transformations that cannot change", edits: []edit{{transformDir + "transform.go", "mark&(s.Changing|s.recase) != 0", "true || mark == 0"}}},

@@ -28,7 +28,7 @@ const (
 // budget returns the time for inspecting the next chunk, 0 for any.
 func (f *Filter) budget() time.Duration {
 	budget := f.config.budget
-	if budget > 0 && f.config.defaultBudget && f.meter.ways[rules.Judged].Load() < coldRuns {
+	if budget > 0 && f.config.defaultBudget && f.meter.ways[rules.Evaluated].Load() < coldRuns {
 		return max(budget, coldBudget)
 	}
 	return budget

@@ -13,7 +13,7 @@ import (
 func TestAColdEngineHasMoreTime(t *testing.T) {
 	f := newFilter(t, setting.Map{"inspect_budget": ""})
 	require.Equal(t, coldBudget, f.budget())
-	f.meter.ways[rules.Judged].Add(coldRuns)
+	f.meter.ways[rules.Evaluated].Add(coldRuns)
 	require.Equal(t, 50*time.Millisecond, f.budget())
 	require.Equal(t, 2*time.Millisecond, newFilter(t, setting.Map{"inspect_budget": "2ms"}).budget(), "the operator has set it")
 	require.Zero(t, newFilter(t, setting.Map{"inspect_budget": "off"}).budget())

@@ -314,12 +314,12 @@ func (f *Filter) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.
 // gate returns the verdict that the prefilter is certain of, nil when the engine has to judge.
 func (f *Filter) gate(it *item, s *scratch, p *pending) *rules.Verdict {
 	start := time.Now()
-	verdict := s.rules.Gate(&p.rules, &s.transaction)
+	verdict := s.rules.Prefilter(&p.rules, &s.transaction)
 	if verdict == nil {
 		return nil
 	}
-	it.way = rules.Gated
-	f.meter.time(rules.Gated, start)
+	it.way = rules.Prefiltered
+	f.meter.time(rules.Prefiltered, start)
 	s.remember(p.key, verdict)
 	return verdict
 }
@@ -327,7 +327,7 @@ func (f *Filter) gate(it *item, s *scratch, p *pending) *rules.Verdict {
 // judge has the engine find the verdict on the transaction, and remembers it. It returns nil when the engine fails.
 func (f *Filter) judge(it *item, s *scratch, p *pending) *rules.Verdict {
 	start := time.Now()
-	verdict, err := s.rules.Judge(&p.rules, &s.transaction)
+	verdict, err := s.rules.Evaluate(&p.rules, &s.transaction)
 	if err != nil {
 		return f.failed(it, err)
 	}
@@ -383,7 +383,7 @@ func (f *Filter) countLost(b *batch, out *Outcome) {
 // countKinds adds the kinds of a batch to the counters, but for items that wait still.
 func (f *Filter) countKinds(b *batch) {
 	var kinds [several + 1]uint64
-	var ways [rules.Judged + 1]uint64
+	var ways [rules.Evaluated + 1]uint64
 	for i := range b.items {
 		it := &b.items[i]
 		kinds[it.kind]++

@@ -85,7 +85,7 @@ func TestCleanRecordsThatTheGateAnswersAllocateOnlyInCoraza(t *testing.T) {
 			}
 			before := f.set().Speed()
 			require.LessOrEqual(t, allocations(t, f, chunks), float64(gateAllocations))
-			require.EqualValues(t, len(chunks), f.set().Speed().Gated-before.Gated)
+			require.EqualValues(t, len(chunks), f.set().Speed().Prefiltered-before.Prefiltered)
 		})
 	}
 }

@@ -167,7 +167,7 @@ func (f *Filter) Rules() []rules.Loaded { return f.set().List() }
 func (f *Filter) Profile() *rules.Profile { return f.set().Profile() }
 
 // Gates tells of every rule that can alert how the gate proves that it does not match.
-func (f *Filter) Gates() []prefilter.Rule { return f.set().Gates() }
+func (f *Filter) Gates() []prefilter.Rule { return f.set().PrefilterReport() }
 
 // Notes tell what makes inspection slow, and why.
 func (f *Filter) Notes() []string { return f.set().Notes() }

@@ -21,8 +21,8 @@ import (
 type meter struct {
 	instance   *metrics.Instance
 	page       *metrics.Page // nil without metrics_listen
-	ways       [rules.Judged + 1]atomic.Uint64
-	times      [rules.Judged + 1]prometheus.Histogram
+	ways       [rules.Evaluated + 1]atomic.Uint64
+	times      [rules.Evaluated + 1]prometheus.Histogram
 	candidates atomic.Uint64
 	score      prometheus.Histogram
 	alerts     tally // by severity and outcome
@@ -36,7 +36,7 @@ type meter struct {
 }
 
 // wayNames are the values of the label path.
-var wayNames = [...]string{rules.Cached: "cache", rules.Gated: "gate", rules.Judged: "full"}
+var wayNames = [...]string{rules.Cached: "cache", rules.Prefiltered: "gate", rules.Evaluated: "full"}
 
 // Bounds of the histograms. A remembered verdict takes about a microsecond, the gate tens, the engine up to milliseconds.
 var (
@@ -112,7 +112,7 @@ func (m *meter) close() error {
 }
 
 // addWays adds how the verdicts on a batch were found.
-func (m *meter) addWays(ways *[rules.Judged + 1]uint64) {
+func (m *meter) addWays(ways *[rules.Evaluated + 1]uint64) {
 	for way, n := range ways {
 		if n > 0 {
 			m.ways[way].Add(n)

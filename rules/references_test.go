@@ -102,8 +102,8 @@ SecRule ARGS "@contains x" "id:12,phase:2,deny,severity:2,msg:'Second',tag:'atta
 		dir := t.TempDir()
 		write(t, dir, map[string]string{"a.conf": rules})
 		settings := setting.Map{"rules": dir, "rule_packs": "off", "directives": directive}
-		for _, gate := range []string{"on", "off"} {
-			settings["gate"] = gate
+		for _, prefilter := range []string{"on", "off"} {
+			settings["prefilter"] = prefilter
 			set := open(t, settings)
 			require.Empty(t, set.Warnings(), directive)
 			for _, name := range []string{"k", "l", "m"} {
@@ -140,13 +140,13 @@ func TestExclusionsFindNamesInAnyCase(t *testing.T) {
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=11;ARGS:/^UserKey$/"`:                     false,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetByMsg=one;ARGS:/^user\w+N/|ARGS:/^userName$/"`: true,
 	} {
-		for _, gate := range []string{"on", "off"} {
-			set := open(t, setting.Map{"rules": ownFile(t, rules), "rule_packs": "off", "directives": directive, "gate": gate})
+		for _, prefilter := range []string{"on", "off"} {
+			set := open(t, setting.Map{"rules": ownFile(t, rules), "rule_packs": "off", "directives": directive, "prefilter": prefilter})
 			transaction := sample()
 			transaction.URI = "/?userName=attack"
 			v, err := set.Inspect(transaction)
 			require.NoError(t, err)
-			require.Equal(t, silent, len(v.Matches) == 0, "%s, gate %s", directive, gate)
+			require.Equal(t, silent, len(v.Matches) == 0, "%s, prefilter %s", directive, prefilter)
 		}
 	}
 }

@@ -116,10 +116,10 @@ func TestEngineSettingsBoundWhatIsInspected(t *testing.T) {
 		"modsec_resp_body_limit":           {"20", leak, 2, true, false},
 		"modsec_resp_body_mimetype":        {"text/html application/problem+json", &other, 2, false, true},
 	} {
-		for _, gate := range []string{"on", "off"} {
-			t.Run(property+" with gate "+gate, func(t *testing.T) {
+		for _, prefilter := range []string{"on", "off"} {
+			t.Run(property+" with prefilter "+prefilter, func(t *testing.T) {
 				matches := func(settings setting.Map) bool {
-					settings["gate"], settings["rules"], settings["rule_packs"] = gate, own, "off"
+					settings["prefilter"], settings["rules"], settings["rule_packs"] = prefilter, own, "off"
 					v, err := open(t, settings).Inspect(c.request)
 					require.NoError(t, err)
 					return slices.Contains(ids(v), c.rule)

@@ -20,7 +20,7 @@ type Engine struct {
 	profile    *profile // where the time goes, nil when nobody wants to know
 	waf        coraza.WAF
 	table      *ruleTable
-	prefilter  *filter           // what is known of the rules, nil when nothing is; all engines of a set share it
+	prefilter  *enginePrefilter  // what is known of the rules, nil when nothing is; all engines of a set share it
 	exempt     *prefilter.Exempt // rules that this engine leaves out
 	spared     atomic.Uint64     // transactions that the prefilter has proven to be clean, counted for a profile
 	unfiltered string            // why the engine evaluates every transaction, "" when the prefilter decides which
@@ -52,7 +52,7 @@ func New(program *load.Program, o Options) (*Engine, error) {
 	}
 	nameOperators(compiled)
 	e := &Engine{compiler: p, waf: waf, table: newRuleTable(program, compiled), profile: p.times}
-	if e.prefilter, err = newFilter(p, waf, compiled, e.table); err != nil {
+	if e.prefilter, err = newPrefilter(p, waf, compiled, e.table); err != nil {
 		e.unfiltered = err.Error()
 	}
 	o.Operators.coolDown()

@@ -33,7 +33,7 @@ func (e *Engine) askAfresh(t *testing.T, tx *model.Transaction) prefilter.Answer
 	require.NoError(t, err)
 	nameOperators(compiled)
 	fresh := &Engine{waf: e.waf, table: e.table}
-	fresh.prefilter, err = newFilter(&compiler{Program: programOf()}, e.waf, compiled, e.table)
+	fresh.prefilter, err = newPrefilter(&compiler{Program: programOf()}, e.waf, compiled, e.table)
 	require.NoError(t, err)
 	defer fresh.prefilter.baseline.Close()
 	return fresh.Ask(tx, true)

@@ -62,9 +62,9 @@ func (t *Transaction) Header(name string) (value string, found bool) {
 	return "", false
 }
 
-// Unjudged returns the unknown parts of a transaction that rules could judge wrongly: no rule judges a response or the end of
+// MisleadingParts returns the unknown parts of a transaction that rules could judge wrongly: no rule judges a response or the end of
 // a body that is not there.
-func (t *Transaction) Unjudged() Parts {
+func (t *Transaction) MisleadingParts() Parts {
 	unknown := t.Unknown
 	if unknown&PartRequest != 0 {
 		return unknown

@@ -74,7 +74,7 @@
 //     (packages regex and literalset).
 //   - inspection buffer: the values that the same tests look at, such as those of one header (buffer.go).
 //   - transformation pipeline: the transformations of a test in order; a form is what some of them make of a value (package transform).
-//   - trigger: a test whose match on a single value makes its chain worth evaluating. Other chains are evaluated directly.
+//   - fast pattern: the test of a chain whose match on a single value makes its chain worth evaluating. Other chains are evaluated directly.
 //   - lazy DFA: an automaton for regular expressions whose states are made when they are reached (package regex).
 //   - candidate rule: a rule that can match the transaction as far as the prefilter knows.
 //   - TX data flow: which rules write and read which TX variables (dataflow.go).
