@@ -13,23 +13,23 @@ import (
 // ablationSet is a kind of traffic on which features are compared. No event of a set comes twice, but for those of repeated requests.
 type ablationSet struct {
 	name  string
-	size  int // events of a run
+	size  int // events of a turn, some milliseconds
 	event func(i uint64) []byte
 }
 
 var ablationSets = []ablationSet{
-	{"Nano", 1000, func(i uint64) []byte { return event(corpus.Clean(1<<45 + i)) }},
-	{"nginx", 2000, func(i uint64) []byte { return accessLog(corpus.Clean(1<<46 + i)) }},
-	{"Nano, again", 5000, func(i uint64) []byte { r := corpus.Clean(i % repeated); return event(r.Again(i)) }},
-	{"Nano, IP hosts", 800, func(i uint64) []byte { return event(byAddress(1<<47 + i)) }},
-	{"10 kB bodies", 30, func(i uint64) []byte {
+	{"Nano", 100, func(i uint64) []byte { return event(corpus.Clean(1<<45 + i)) }},
+	{"nginx", 200, func(i uint64) []byte { return accessLog(corpus.Clean(1<<46 + i)) }},
+	{"Nano, again", 500, func(i uint64) []byte { r := corpus.Clean(i % repeated); return event(r.Again(i)) }},
+	{"Nano, IP hosts", 100, func(i uint64) []byte { return event(byAddress(1<<47 + i)) }},
+	{"10 kB bodies", 4, func(i uint64) []byte {
 		if i%2 == 0 {
 			return event(form(1<<43 + i))
 		}
 		return event(document(1<<43 + i))
 	}},
-	{"attacks", 100, func(i uint64) []byte { return event(corpus.Attack(1<<48 + i)) }},
-	{"scanner", 200, func(i uint64) []byte { return accessLog(probe(1<<49 + i)) }},
+	{"attacks", 10, func(i uint64) []byte { return event(corpus.Attack(1<<48 + i)) }},
+	{"scanner", 20, func(i uint64) []byte { return accessLog(probe(1<<49 + i)) }},
 }
 
 // byAddress returns a page that is asked for by the address of the server: CRS takes that for a violation, but alone it does not alert.

@@ -54,7 +54,7 @@ SecRule ARGS:d "(?<!\d)7{1001}" "id:4,phase:2,deny,severity:2"`, "on")
 
 // Keys of targets are Coraza's: RE2 alone compiles them.
 func TestKeysThatBacktrackAreRejected(t *testing.T) {
-	_, err := Open(config(t, setting.Map{"rules": "", "rule_packs": "off", "directives": `SecRule ARGS:/^(?!a)/ "@rx a" "id:1,phase:2,deny"`}))
+	_, err := library.Open(config(t, setting.Map{"rules": "", "rule_packs": "off", "directives": `SecRule ARGS:/^(?!a)/ "@rx a" "id:1,phase:2,deny"`}))
 	require.ErrorContains(t, err, "pattern cannot be compiled: invalid or unsupported Perl syntax: `(?!` (RE2 has no look-ahead and look-behind)")
 }
 

@@ -24,7 +24,7 @@ SecRule ARGS "@pm words" "id:3,phase:2,deny"
 	for _, prefilter := range []string{"on", "off"} {
 		var open []*Set // a reload has both at the same time
 		for _, s := range sets {
-			set, err := Open(config(t, setting.Map{"rules": ownFile(t, s.text), "rule_packs": "off", "prefilter": prefilter}))
+			set, err := library.Open(config(t, setting.Map{"rules": ownFile(t, s.text), "rule_packs": "off", "prefilter": prefilter}))
 			require.NoError(t, err)
 			open = append(open, set)
 		}
@@ -44,6 +44,6 @@ SecRule ARGS "@pm words" "id:3,phase:2,deny"
 			require.NoError(t, set.Close())
 		}
 	}
-	_, err := Open(config(t, setting.Map{"directives": `SecRule ARGS "@pmFromDataset none" "id:1,phase:2,deny"`}))
+	_, err := library.Open(config(t, setting.Map{"directives": `SecRule ARGS "@pmFromDataset none" "id:1,phase:2,deny"`}))
 	require.ErrorContains(t, err, `directives:1: rule 1: `)
 }

@@ -14,8 +14,8 @@ func TestThePrefilterFollowsLettersThatFoldToASCII(t *testing.T) {
 		"none": "/?q=%c5%bfelect", "urlDecodeUni": "/?q=%25c5%25bfelect", "base64Decode": "/?q=xb9lbGVjdA==", "htmlEntityDecode": "/?q=%26%23383;elect",
 	} {
 		for _, prefilter := range []string{"on", "off"} {
-			set := open(t, setting.Map{"rules": "", "prefilter": prefilter, "cache_size": "0", "rule_packs": "off",
-				"directives": `SecRule ARGS "@rx (?i)select" "id:1,phase:2,deny,t:none,t:` + transformation + `"`})
+			rule := `SecRule ARGS "@rx (?i)select" "id:1,phase:2,deny,t:none,t:` + transformation + `"`
+			set := open(t, setting.Map{"rules": ownFile(t, rule), "prefilter": prefilter, "rule_packs": "off"})
 			attack := sample()
 			attack.URI = uri
 			v, err := set.Inspect(attack)

@@ -35,7 +35,7 @@ func (l *Library) Open(c load.Config) (*Set, error) {
 
 // open is Open of rules that were read. Records that flow meanwhile come first when the rules are in use.
 func (l *Library) open(p *load.Program, c load.Config, inUse bool) (*Set, error) {
-	key := p.Identity() + fmt.Sprint(c.Strict, c.Prefilter, c.CacheSize, c.Profile)
+	key := keyOf(p, c)
 	if s := l.share(p, key); s != nil {
 		return s, nil
 	}
@@ -55,6 +55,12 @@ func (l *Library) open(p *load.Program, c load.Config, inUse bool) (*Set, error)
 	defer l.mu.Unlock()
 	l.sets[key] = s
 	return s, nil
+}
+
+// keyOf identifies what comes of a program: its rules, and what there is to say about directives that are not among them. Without the
+// latter, a file with a malformed directive would pass for the open set of the same rules.
+func keyOf(p *load.Program, c load.Config) string {
+	return p.Identity() + fmt.Sprint(c.Strict, c.Prefilter, c.CacheSize, c.Profile, p.Rejections(), p.Warnings)
 }
 
 // share returns the open set of a key, opened once more; nil when there is none, or the program has problems.

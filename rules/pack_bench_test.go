@@ -28,7 +28,7 @@ func BenchmarkPacks(b *testing.B) {
 					settings[name] = value
 				}
 				r := setting.NewReader(settings, Properties())
-				set, err := Open(ReadConfig(r))
+				set, err := library.Open(ReadConfig(r))
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -28,7 +28,7 @@ func openProfiled(t *testing.T, settings setting.Map) *Set {
 	c := ReadConfig(reader)
 	require.NoError(t, reader.Err())
 	c.Profile = true
-	set, err := Open(c)
+	set, err := library.Open(c)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, set.Close()) })
 	return set

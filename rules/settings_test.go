@@ -170,11 +170,11 @@ func TestParanoiaLevelsWithWhichEverythingAlertsAreRefused(t *testing.T) {
 func TestRulesThatBlockEveryRequestAreToldOf(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "own.conf")
 	require.NoError(t, os.WriteFile(own, []byte(`SecAction "id:100,phase:1,nolog,pass,setvar:tx.detection_paranoia_level=1"`), 0o600))
-	s, err := Open(config(t, setting.Map{"rules": own + ",crs", "blocking_paranoia": "3"}))
+	s, err := library.Open(config(t, setting.Map{"rules": own + ",crs", "blocking_paranoia": "3"}))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.Contains(t, strings.Join(s.Warnings(), "\n"), "blocks every request")
-	quiet, err := Open(config(t, setting.Map{"blocking_paranoia": "3"}))
+	quiet, err := library.Open(config(t, setting.Map{"blocking_paranoia": "3"}))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, quiet.Close()) })
 	require.NotContains(t, strings.Join(quiet.Warnings(), "\n"), "blocks every request")

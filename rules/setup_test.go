@@ -224,7 +224,7 @@ func TestOwnSetupTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
 			require.Contains(t, ids(v), 1)
 		})
 	}
-	_, err = Open(config(t, setting.Map{"rules": "crs," + ownFile(t, string(example))}))
+	_, err = library.Open(config(t, setting.Map{"rules": "crs," + ownFile(t, string(example))}))
 	require.ErrorContains(t, err, "rule 900990: the id is taken by the rule at "+"@crs-setup.conf.example", "CRS has read its settings before")
 }
 
