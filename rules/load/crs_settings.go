@@ -46,7 +46,7 @@ var crsSettings = []crsSetting{
 	{"reporting_level", "", "reporting_level", 900115, 0, 5, bare, "", "CRS reporting level"},
 	{"enforce_bodyproc_urlencoded", "", "enforce_bodyproc_urlencoded", 900010, 0, 1, bare, "",
 		"1 reads bodies without a known Content-Type as forms"},
-	{"allowed_methods", "", "allowed_methods", 900200, 0, 0, bare, "", "HTTP methods that are no violation, separated by blanks"},
+	{"allowed_methods", "", "allowed_methods", 900200, 0, 0, bare, "", "HTTP methods that are no violation, separated by spaces"},
 	{"allowed_request_content_type", "", "allowed_request_content_type", 900220, 0, 0, inBars, "",
 		"request media types that are no violation"},
 	{"allowed_http_versions", "", "allowed_http_versions", 900230, 0, 0, bare, "", "HTTP versions that are no violation"},
@@ -90,7 +90,7 @@ func (s crsSetting) read(r *setting.Reader, preset string) (a Assignment, given 
 	case s.high > 0:
 		value = fmt.Sprint(r.Int(s.property, s.low, s.high))
 	case strings.ContainsAny(value, "'\"\\%\n"):
-		r.Problem(s.property, fmt.Errorf("malformed list %q (want words separated by blanks, without quotes, backslashes and %%)", value))
+		r.Problem(s.property, fmt.Errorf("malformed list %q (want words separated by spaces, without quotes, backslashes and %%)", value))
 		return a, false
 	default:
 		value = s.list.wrap(value)

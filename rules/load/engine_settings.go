@@ -52,7 +52,7 @@ func (s engineSetting) read(r *setting.Reader) string {
 		types := strings.FieldsFunc(r.Text(s.property), func(c rune) bool { return strings.ContainsRune(" ,\t|", c) })
 		for _, t := range types {
 			if !mimeType.MatchString(t) {
-				r.Problem(s.property, fmt.Errorf("malformed media type %q (want words such as text/html, separated by blanks)", t))
+				r.Problem(s.property, fmt.Errorf("malformed media type %q (want words such as text/html, separated by spaces)", t))
 			}
 		}
 		return s.directive + " " + strings.Join(types, " ")
