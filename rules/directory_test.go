@@ -86,13 +86,13 @@ func TestDirectoryOfModSecurityLoadsUnchanged(t *testing.T) {
 	require.Equal(t, fmt.Sprintf("%d rules loaded, 0 skipped", report.Rules), report.Summary())
 	for _, want := range []string{
 		"1: SecRuleEngine skipped: the engine always detects and never interrupts",
-		"7: SecRequestBodyNoFilesLimit skipped: SecRequestBodyLimit holds for all bodies",
+		"7: SecRequestBodyNoFilesLimit skipped: SecRequestBodyLimit applies to all bodies",
 		"9: SecRequestBodyLimitAction skipped: bodies above the limit are inspected up to it",
 		"20: SecPcreMatchLimit skipped: expressions run in linear time or have their own limit",
 		"28: SecTmpDir skipped: uploaded files are not stored",
 		"29: SecDataDir skipped: nothing is kept between transactions",
 		"30: SecDebugLog skipped: use the collector's log",
-		"33: SecAuditLogRelevantStatus skipped: alerts take the place of the audit log",
+		"33: SecAuditLogRelevantStatus skipped: alerts replace the audit log",
 		"39: SecUnicodeMapFile skipped: %u escapes are decoded to their low byte",
 		"40: SecStatusEngine skipped: nothing is reported to other hosts",
 	} {
@@ -318,7 +318,7 @@ func TestOlderRuleSetsAreRecognized(t *testing.T) {
 
 	unsigned := t.TempDir()
 	write(t, unsigned, rule(""))
-	require.Contains(t, open(t, setting.Map{"rules": unsigned}).Warnings()[0], "OWASP CRS 3.3.5 is loaded as it is")
+	require.Contains(t, open(t, setting.Map{"rules": unsigned}).Warnings()[0], "OWASP CRS 3.3.5 is no longer maintained")
 
 	_, err = Open(config(t, setting.Map{"rules": "crs," + dir}))
 	require.ErrorContains(t, err, ":1: OWASP CRS 3.3.5 is loaded together with CRS 4.25.0 at @owasp_crs/REQUEST-901-INITIALIZATION.conf:10 (name one of them)")

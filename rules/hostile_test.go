@@ -77,7 +77,7 @@ func TestHostileFilesAreRefusedWithTheirPlace(t *testing.T) {
 		"data of a URL":         {files: map[string]string{"a.conf": `SecRule ARGS "@pmFromFile https://rules.example/x" "id:1,deny"`}, want: `DIR/a.conf:1: @pmFromFile: "https://rules.example/x" is not allowed: data is never fetched from the network`},
 		"an operator that runs": {files: map[string]string{"a.conf": `SecRule FILES_TMPNAMES "@inspectFile /bin/true" "id:7,deny"`}, want: "DIR/a.conf:1: rule 7: operator @inspectFile: programs are never executed"},
 		"an action that runs":   {files: map[string]string{"a.conf": `SecAction "id:8,pass,exec:/bin/true"`}, want: "DIR/a.conf:1: rule 8: action exec:/bin/true: programs are never executed"},
-		"a script":              {files: map[string]string{"a.conf": "SecRuleScript /bin/true \"id:9\""}, want: "DIR/a.conf:1: SecRuleScript is refused: scripts are never run"},
+		"a script":              {files: map[string]string{"a.conf": "SecRuleScript /bin/true \"id:9\""}, want: "DIR/a.conf:1: SecRuleScript is not allowed: scripts are never run"},
 		"not text":              {files: map[string]string{"a.conf": "\x7fELF\x02\x01\x01\x00\n"}, want: `DIR/a.conf:1: ` + "\x7f" + `ELF`},
 		"open section":          {files: map[string]string{"a.conf": "<IfModule security2_module>\n"}, want: "DIR/a.conf:1: <ifmodule> is not closed"},
 		"closed section":        {files: map[string]string{"a.conf": "</IfModule>\n"}, want: "DIR/a.conf:1: </IfModule> closes no section"},
@@ -143,7 +143,7 @@ SecRule ARGS "open
 		"11: SecRule: rule has no id",
 		"12: rule 5: the id is already used by the rule at DIR/a.conf:5",
 		"13: rule 11: pattern cannot be compiled: invalid nested repetition operator",
-		"17: SecDefaultAction: phase 2 has another one at DIR/a.conf:16",
+		"17: SecDefaultAction: phase 2 already has one at DIR/a.conf:16",
 		`18: SecFoo: unknown directive "secfoo"`,
 		`19: SecRule: expected terminating quote`,
 	}

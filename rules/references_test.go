@@ -191,7 +191,7 @@ func TestSpellingOfOperatorsIsForgiven(t *testing.T) {
 	require.NoError(t, err)
 	require.Subset(t, ids(v), []int{1, 2})
 	require.Equal(t, []string{
-		"directives:2: rule 2: action sanitisearg skipped: alerts take the place of the audit log",
+		"directives:2: rule 2: action sanitisearg skipped: alerts replace the audit log",
 		"directives:2: rule 2: action setvar:ip skipped: nothing is kept between transactions",
 		"directives:3: rule 3 skipped: IP: nothing is kept between transactions",
 	}, set.Warnings())
