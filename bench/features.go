@@ -38,6 +38,7 @@ func ever(file, condition string) edit {
 }
 
 var features = []feature{
+	{name: "nothing", settings: setting.Map{}},
 	{name: "verdict cache", settings: setting.Map{"cache_size": "0"}},
 	{name: "learned combinations", edits: []edit{never("counting.go", "len(c.known) < maxCombinations")}},
 	{name: "idle rules", edits: []edit{ever("ask.go", "!s.scannedAll || s.diverted || !s.prefilter.canSkipRules")}},
