@@ -11,10 +11,10 @@ import (
 func (s *Set) Inspect(t *model.Transaction) (*model.Verdict, error) { return s.find(t, true) }
 
 // Pass finds out whether a WAF in the request path would have blocked a transaction. It may be faster than Inspect, because
-// the verdict on a transaction that is not blocked need not tell which rules matched.
+// the verdict on a transaction that is not blocked need not have the rules that matched.
 func (s *Set) Pass(t *model.Transaction) (*model.Verdict, error) { return s.find(t, false) }
 
-// find asks the prefilter, and the engine when the prefilter cannot tell.
+// find asks the prefilter, and the engine when the prefilter is not certain.
 func (s *Set) find(t *model.Transaction, matches bool) (*model.Verdict, error) {
 	c := s.Case(t, matches)
 	if err := s.Compile(&c); err != nil {
@@ -37,7 +37,7 @@ type Case struct {
 	ran     int
 }
 
-// Way tells how the verdict was found, once it was.
+// Way returns how the verdict was found, once it was.
 func (c *Case) Way() Way { return c.way }
 
 // Forget has the prefilter be asked again: what it knows of a case may take more memory than the record.

@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// Profile tells where the time of a profiled set has gone. All times are by the clock, added up over all goroutines.
+// Profile is where the time of a profiled set has gone. All times are by the clock, added up over all goroutines.
 type Profile struct {
 	Speed
 	Prefilter time.Duration // asking the prefilter
-	Engine    time.Duration // transactions that the engine judged
+	Engine    time.Duration // transactions that the engine evaluated
 	Rules     []RuleTime    // of all rules of the set, the slowest first
 }
 

@@ -14,7 +14,7 @@ import (
 type Set struct {
 	library  *Library
 	engines  engines
-	cache    *cache.Cache // nil when verdicts are not remembered
+	cache    *cache.Cache // nil when verdicts are not cached
 	id       string
 	key      string // in the library
 	name     string
@@ -51,10 +51,10 @@ func (s *Set) ID() string { return s.id }
 // Name returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
 func (s *Set) Name() string { return s.name }
 
-// Skipped returns the number of rules that were read and left out.
+// Skipped returns the number of rules that were read and omitted.
 func (s *Set) Skipped() int { return s.engines.program.Skipped }
 
-// Warnings returns what was left out of the rules and why, each with file and line.
+// Warnings returns what was omitted from the rules and why, each with file and line.
 func (s *Set) Warnings() []string { return s.warnings }
 
 // Rules returns the number of compiled rules. Markers, which Coraza counts as rules, are none.

@@ -30,19 +30,19 @@ func (s *Set) Notes() []string {
 	return notes
 }
 
-// Way tells how a transaction was decided.
+// Way is how the verdict on a transaction was found.
 type Way uint8
 
 // The ways to a verdict, the fastest first.
 const (
-	Cached      Way = iota // by a remembered verdict
+	Cached      Way = iota // by a cached verdict
 	Prefiltered            // certain to be clean without running the rules
 	Evaluated              // by the engine
 )
 
-// Speed tells how transactions were decided.
+// Speed counts how verdicts on transactions were found.
 type Speed struct {
-	Cached      uint64 // remembered verdicts
+	Cached      uint64 // cached verdicts
 	Prefiltered uint64 // certain to be clean without running the rules
 	Evaluated   uint64 // by the engine
 }

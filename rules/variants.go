@@ -13,11 +13,11 @@ import (
 )
 
 // maxEngines bounds how many variants of one rule set are compiled, at 2 MB each. A record whose variant comes later is inspected with
-// the variant that leaves out most, which is right for every record: there is one for HTTP and one for other logs.
+// the variant that omits most, which is right for every record: there is one for HTTP and one for other logs.
 const maxEngines = 16
 
 // engines are the compiled variants of one rule set: the whole one, and those without the rules that need unknown parts. Variants
-// that leave out the same rules are one engine.
+// that omit the same rules are one engine.
 type engines struct {
 	whole   *engine.Engine
 	byParts atomic.Pointer[map[model.Parts]*engine.Engine] // never changed once stored
@@ -27,7 +27,7 @@ type engines struct {
 	config  load.Config
 	needs   []coverage.Need
 	needed  model.Parts               // all parts that a rule needs; others make no difference to HTTP transactions
-	made    map[string]*engine.Engine // by the ids that are left out
+	made    map[string]*engine.Engine // by the ids that are omitted
 }
 
 func (es *engines) start(p *load.Program, c load.Config, whole *engine.Engine) {
@@ -64,7 +64,7 @@ func (s *Set) engine(unknown model.Parts) (*engine.Engine, error) {
 	return s.engines.add(s.engines.relevant(unknown))
 }
 
-// add makes the engine for unknown parts, or finds the one that leaves out the same rules.
+// add makes the engine for unknown parts, or finds the one that omits the same rules.
 func (es *engines) add(unknown model.Parts) (*engine.Engine, error) {
 	es.mu.Lock()
 	defer es.mu.Unlock()
@@ -108,7 +108,7 @@ func (s *Set) Prepare(like *Set) error {
 	return nil
 }
 
-// key identifies a variant by the rules that it leaves out.
+// key identifies a variant by the rules that it omits.
 func key(ids []int) string { return fmt.Sprint(ids) }
 
 func (es *engines) close() error {

@@ -7,7 +7,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
-// Watch tells when the rules of a configuration may have changed. It looks at every file that was read, be it of rules or of
+// Watch finds out whether the rules of a configuration may have changed. It looks at every file that was read, be it of rules or of
 // data, and at the directories in which more of them may come to be; links count as what they lead to, so that the swap of
 // a link, which is how Kubernetes changes a ConfigMap, is a change of all files behind it. It is for one goroutine.
 type Watch struct {

@@ -27,7 +27,7 @@ type compiler struct {
 }
 
 // compile builds the WAF of a program. Every rule is compiled apart first, so that all that is wrong is found at once.
-// Without strict, rules that cannot be used are left out and become warnings.
+// Without strict, rules that cannot be used are omitted with warnings.
 func (p *compiler) compile(strict bool) (coraza.WAF, error) {
 	if p.compiles {
 		return p.assemble()
@@ -60,7 +60,7 @@ func (p *compiler) assemble() (coraza.WAF, error) {
 	return nil, fmt.Errorf("rule set: %w", explain(err))
 }
 
-// Try compiles a program without the rules that cannot be used, which the program notes. It returns a function that tells what is known
+// Try compiles a program without the rules that cannot be used, which the program notes. It returns a function that returns what is known
 // of a rule.
 func Try(program *load.Program) (rule func(id int) *model.RuleInfo, err error) {
 	p := &compiler{Program: program, operators: NewOperators()}

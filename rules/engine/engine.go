@@ -14,14 +14,14 @@ import (
 )
 
 // Engine is one compiled form of a set's rules with everything that belongs to this form alone. A set has one engine with all
-// of its rules, and one for each list of rules that must be left out because a source does not log what they judge.
+// of its rules, and one for each list of rules that are omitted because a source does not log what they look at.
 type Engine struct {
 	compiler   *compiler
 	profile    *profile // where the time goes, nil when nobody wants to know
 	waf        coraza.WAF
 	table      *ruleTable
 	prefilter  *enginePrefilter  // what is known of the rules, nil when nothing is; all engines of a set share it
-	exempt     *prefilter.Exempt // rules that this engine leaves out
+	exempt     *prefilter.Exempt // rules that this engine omits
 	spared     atomic.Uint64     // transactions that the prefilter has proven to be clean, counted for a profile
 	unfiltered string            // why the engine evaluates every transaction, "" when the prefilter decides which
 }

@@ -125,7 +125,7 @@ func (ops *Operators) make(l *lazyOperator) *madeOperator {
 	return m
 }
 
-// key tells operators apart by all that makes them: of a word list that is the text, since its file may change.
+// key identifies an operator by all that it is made from: for a word list its text, since the file may change.
 func (l *lazyOperator) key() string {
 	if l.name == "rx" {
 		return fmt.Sprintf("rx %t %s", l.options.RxPreFilterEnabled, l.options.Arguments)

@@ -109,7 +109,7 @@ func (g *enginePrefilter) runPlain(waf coraza.WAF) (b prefilter.Baseline, err er
 	return b, nil
 }
 
-// Ask asks the prefilter; with matches for a transaction that the engine also judges when it passes. A panic in it leaves the answer
+// Ask asks the prefilter; with matches for a transaction that the engine evaluates also when it passes. A panic in it leaves the answer
 // to the engine.
 func (e *Engine) Ask(t *model.Transaction, matches bool) prefilter.Answer {
 	if e.profile != nil {
@@ -130,7 +130,7 @@ func (e *Engine) askPrefilter(t *model.Transaction, matches bool) (a prefilter.A
 	return e.prefilter.Ask(t, prefilter.Query{Exempt: e.exempt, Matches: matches})
 }
 
-// Learn tells the prefilter how the engine has judged.
+// Learn gives the prefilter the verdict of the engine.
 func (e *Engine) Learn(a prefilter.Answer, v *model.Verdict) {
 	if e.prefilter == nil || v.Blocked {
 		return

@@ -88,7 +88,7 @@ func (p *compiler) yield() {
 	}
 }
 
-// probeText returns what must be parsed to try a unit, "" when it can only be judged together with other rules.
+// probeText returns what must be parsed to try a unit, "" when it can only be tried together with other rules.
 func probeText(u *load.Unit, datasets string) string {
 	var b strings.Builder
 	for i := range u.Directives {

@@ -20,7 +20,7 @@ import (
 const maxRow = 60 << 10
 
 // programFiles serves a program to Coraza's parser as files, so that nothing but the program is ever read. Folders stand
-// below one whose name is made from the content of all data files: Coraza remembers the data of @pmFromFile by path alone,
+// below one whose name is made from the content of all data files: Coraza caches the data of @pmFromFile by path alone,
 // and must not take another content for it after a reload.
 type programFiles struct {
 	operators *Operators

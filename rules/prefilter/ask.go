@@ -201,8 +201,8 @@ func (s *scratch) matchesDirectly(c *chain, in *model.Transaction) bool {
 	return false
 }
 
-// dependencies returns the question whether the tests of a chain match, made of all values that their targets select: of those, and in the
-// way in which the tests read them.
+// dependencies returns the key of what the tests of a chain make of a transaction: a hash of all values that their targets select, as the tests
+// read them, and of nothing else.
 func (s *scratch) dependencies(c *chain, all *inputs, in *model.Transaction) cacheKey {
 	q := cacheKey{}.with(uint64(c.number)<<32 | 1<<31)
 	if in.HasResponse {
@@ -340,8 +340,8 @@ func (s *scratch) fire(number uint32, in *model.Transaction) {
 // maxCached is the length in bytes up to which a value is cached; longer ones hardly repeat.
 const maxCached = 512
 
-// findCandidates finds the tests of an inspection buffer that can match the value that is being scanned: those of which a literal is in the
-// form of the value that they look at. Tests for which it has too few digits go again.
+// findCandidates finds the tests of an inspection buffer that can match the value that is being scanned: those of which a literal is in what
+// their pipelines make of it. Tests that need more digits than it has are removed again.
 func (s *scratch) findCandidates(at *buffer) {
 	s.candidates.Copy(&at.each)
 	s.texts = s.texts[:0]
@@ -353,8 +353,7 @@ func (s *scratch) findCandidates(at *buffer) {
 	}
 }
 
-// findIn finds the tests that look at a form, and at what forms below make of it. The depth tells in how many texts of which this one was
-// made the search is.
+// findIn finds the tests that look at the text of a stage or of those below it. depth counts the texts from which this one was made.
 func (s *scratch) findIn(at *buffer, f *stage, depth int) {
 	if depth == len(s.looking) {
 		s.looking = append(s.looking, literalset.Bitset{})
@@ -365,8 +364,8 @@ func (s *scratch) findIn(at *buffer, f *stage, depth int) {
 	s.candidates.AddCommon(s.literalsIn(text, traits, at), &s.looking[depth])
 }
 
-// gather collects the tests that look at the same text as those of a form, but for the case of its letters, and has those below searched
-// that look at others. The mark tells the text's traits.
+// gather collects the tests that look at the same text as those of a stage, but for the case of its letters, and has those below searched
+// that look at others. traits are those of the text.
 func (s *scratch) gather(at *buffer, f *stage, traits transform.Traits, depth int) {
 	s.looking[depth].Add(&f.tests)
 	for _, d := range f.next {
@@ -381,14 +380,14 @@ func (s *scratch) gather(at *buffer, f *stage, traits transform.Traits, depth in
 	}
 }
 
-// scannedText is a form of a value and the tests that have a literal in it. Many forms of most values are the same.
+// scannedText is a text made from a value, and the tests that have a literal in it. Most pipelines make the same of most values.
 type scannedText struct {
 	text string
 	hits literalset.Bitset
 }
 
-// literalsIn returns the tests of an inspection buffer that have a literal in a form of the value that is looked at, or can have one that the
-// matcher does not see. The mark tells the form's traits.
+// literalsIn returns the tests of an inspection buffer that have a literal in a text made from the value, or can have one that the
+// matcher does not see. traits are those of the text.
 func (s *scratch) literalsIn(text string, traits transform.Traits, at *buffer) *literalset.Bitset {
 	for i := range s.texts {
 		if s.texts[i].text == text {

@@ -37,12 +37,12 @@ type digits struct {
 	tests  literalset.Bitset
 }
 
-// form is what some tests make of a value before they look for something in it, and what others make of that. Forms are a tree, a part
-// of that of the steps.
+// stage is a step of transformation pipelines in one inspection buffer, with the tests that look for something in its result. Stages are a
+// tree, a part of that of the steps.
 type stage struct {
 	step  *transform.Step
 	tests literalset.Bitset // their numbers
-	all   literalset.Bitset // those of the forms below, too
+	all   literalset.Bitset // those of the stages below, too
 	below transform.Traits  // that a value needs for this step, or one below, to change it in more than the case of its letters
 	next  []*stage
 }
@@ -57,7 +57,7 @@ type buffers struct {
 	duplicates []duplicates
 }
 
-// duplicates are two variables that mostly have the same text.
+// duplicates are two variables that mostly have the same text, which then is scanned once for both.
 type duplicates struct {
 	a, b corazavariables.RuleVariable
 	both *buffer // of both
@@ -75,7 +75,7 @@ type keyedBuffer struct {
 	buffer *buffer
 }
 
-// byKey are the collections whose keys get inspection buffers of their own: header names are few, and rules name them.
+// byKey are the collections whose keys get separate inspection buffers: header names are few, and rules name them.
 func byKey(c variables.Collection) bool {
 	return c == variables.RequestHeaders || c == variables.ResponseHeaders
 }
@@ -290,7 +290,7 @@ func (at *buffer) requireDigits(tr fastPattern, fastPatterns int) {
 	at.digits[i].tests.Set(tr.number)
 }
 
-// stageOf returns the form of a step, made with those before it where they are missing.
+// stageOf returns the stage of a step, made with those before it where they are missing.
 func stageOf(s *transform.Step, known map[*transform.Step]*stage, fastPatterns int) *stage {
 	f := known[s]
 	if f == nil {
@@ -305,7 +305,7 @@ func stageOf(s *transform.Step, known map[*transform.Step]*stage, fastPatterns i
 	return f
 }
 
-// sum finds out what is below a form.
+// sum finds out what is below a stage.
 func (f *stage) sum(fastPatterns int) {
 	f.all.Reset(fastPatterns)
 	f.all.Add(&f.tests)

@@ -52,7 +52,7 @@ func (p *compiler) compile(c *chain) {
 	}
 	if !c.readsGroups() {
 		for i := range c.tests {
-			c.tests[i].groups = nil // no assignment tells groups: that reads them, too
+			c.tests[i].groups = nil // no assignment has groups in it: such an assignment reads them, too
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
-// needs is what tests of a chain look at.
+// inputs is what tests of a chain look at.
 type inputs struct {
 	repeats bool // it is headers and the like only
 	of      []*target
@@ -41,7 +41,7 @@ type test struct {
 	negated      bool
 	groups       func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
 	captures     bool
-	// Whether or not it matches, TX:0 to TX:9 may have other values afterwards than groups tells.
+	// Whether or not it matches, TX:0 to TX:9 may have other values afterwards than those of groups.
 	obscuresGroups bool
 	expandsGroups  bool // sets have groups in them
 	digits         int  // in a row, without which the operator does not match
@@ -293,7 +293,7 @@ func (r *run) produce(f *producer) bool {
 }
 
 // produced tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects, and a
-// counter is tested with each value that it takes. Others tells that variables were set that are no counters.
+// counter is tested with each value that it takes. others is true when variables were set that are no counters.
 func (r *run) produced(t *test, f *producer, g *target) (found, others bool) {
 	r.produce(f)
 	o := r.other
@@ -383,7 +383,7 @@ func (r *run) text(t *test, text string) bool {
 	return matches
 }
 
-// match does what a match does besides: it sets captured groups, MATCHED_VARS and corazavariables.
+// match does what a match does besides: it sets captured groups, MATCHED_VARS and variables.
 func (r *run) match(t *test, text string) {
 	r.matched = append(r.matched, text)
 	if t.groups != nil {
@@ -459,7 +459,7 @@ var repeating = map[corazavariables.RuleVariable]bool{corazavariables.RequestMet
 	corazavariables.ReqbodyError: true, corazavariables.MultipartStrictError: true, corazavariables.ResponseContentType: true,
 	corazavariables.URIParseError: true, corazavariables.UrlencodedError: true, corazavariables.ArgumentsLimitReached: true}
 
-// findInputs lists what decides whether a chain matches, and finds out whether that repeats from one request to the next.
+// findInputs lists what decides whether a chain matches, and finds out whether that repeats from one request to the next, so that the outcome is worth caching.
 func (c *chain) findInputs() {
 	c.first.repeats, c.whole.repeats = true, true
 	c.first.add(c.tests[:1])

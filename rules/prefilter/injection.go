@@ -10,7 +10,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/literalset"
 )
 
-// harmlessTokens are kinds of tokens of which alone no fingerprint is made: numbers, bare words, operators, functions, dots, colons and
+// harmlessTokens are the kinds of tokens of which no fingerprint consists alone: numbers, bare words, operators, functions, dots, colons and
 // what libinjection does not know.
 const harmlessTokens = "1nof.:?"
 
@@ -61,7 +61,7 @@ func readSQLWords(keywords map[string]byte) *wordSet {
 	return set
 }
 
-// sqlBytes are bytes by which libinjection can make tokens that are not quiet, and control characters, which it takes for blanks
+// sqlBytes are bytes by which libinjection can make tokens that are not harmless, and control characters, which it takes for spaces
 // in some places and for letters in others. wordEnds are the bytes at which a word ends, and the dot, at which it can.
 var sqlBytes, wordEnds = byteSet("(),;{}'\"`#@\\$\x00\x7f\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"),
 	byteSet(" []<>:?=!~+-*/&|^%.\t\n\v\f\r\xa0")
@@ -73,7 +73,7 @@ func byteSet(members string) (set [256]bool) {
 	return set
 }
 
-// hasSQLByte reports whether a value has bytes by which libinjection can make a token that is not quiet.
+// hasSQLByte reports whether a value has bytes by which libinjection can make a token that is not harmless.
 func hasSQLByte(value string) bool {
 	before := byte(0)
 	for i := range len(value) {
@@ -90,7 +90,7 @@ func hasSQLByte(value string) bool {
 const longestWord = 32
 
 // canBeSQLi reports whether libinjection can find SQL in a value: false is certain. Every fingerprint that it looks for has a token
-// that is not quiet, and such a token comes from a byte that isLoud finds or from one of its words. A word stands between ends of
+// that is not harmless, and such a token comes from a byte that isLoud finds or from one of its words. A word stands between ends of
 // words, or behind a number.
 func canBeSQLi(value string) bool {
 	if sqlWords == nil || hasSQLByte(value) {
@@ -134,7 +134,7 @@ func (o sqlInjection) Evaluate(tx plugintypes.TransactionState, value string) bo
 }
 
 // xssLiterals are the texts of which libinjection needs one for every script that it finds: all tags begin with the first, all
-// attributes that it judges have the second.
+// attributes that it looks at have the second.
 var xssLiterals = literalset.Set{"<", "="}
 
 // bytesOutside returns the bytes that a @validateByteRange does not allow, nil when most values have one.

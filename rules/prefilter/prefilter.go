@@ -176,7 +176,7 @@ func (g *Prefilter) compile(f *dataFlow, p *compiler) []fastPattern {
 	return fastPatterns
 }
 
-// compileStatic takes a chain whose outcome is the same for every transaction: the baseline tells it.
+// compileStatic takes a chain whose outcome is that of the baseline for every transaction.
 func (g *Prefilter) compileStatic(c *chain, p *compiler) {
 	if len(c.effects) > 0 && c.matches && c.decisive == 0 {
 		p.compile(c)

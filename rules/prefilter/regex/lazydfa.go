@@ -146,7 +146,7 @@ func (a *LazyDFA) Match(value string) bool {
 }
 
 // step finds out where a class of runes, or the end of the value, leads from a row of a table. The answer is a row of the table that
-// it returns; dropped tells that all states before were dropped.
+// it returns; dropped is true when all states before were dropped.
 func (a *LazyDFA) step(from *table, row, class uint32) (t *table, to uint32, dropped bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -176,7 +176,7 @@ func (a *LazyDFA) step(from *table, row, class uint32) (t *table, to uint32, dro
 	return t, to, dropped
 }
 
-// add returns the row of a state in the current table, which may be a new one. It tells whether it dropped all states.
+// add returns the row of a state in the current table, which may be a new one. dropped is true when all states were dropped.
 func (a *LazyDFA) add(s state) (t *table, row uint32, dropped bool) {
 	t = a.current.Load()
 	if row, found := t.rows[s]; found {
