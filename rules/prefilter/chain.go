@@ -90,19 +90,20 @@ type write struct {
 func (w *write) ignorable() bool { return w.chain.decisive > 0 && w.link+1 >= w.chain.decisive }
 
 // canWrite reports whether the variable can be one of a name.
-func (a assignment) canWrite(name string) bool {
-	prefix, _, isTemplate := strings.Cut(a.name, "%{")
-	if !isTemplate {
+func (a *assignment) canWrite(name string) bool {
+	if len(a.prefix) == len(a.name) {
 		return a.name == name
 	}
-	return strings.HasPrefix(name, prefix)
+	return strings.HasPrefix(name, a.prefix)
 }
 
 // assignments returns the setvar actions of a link.
 func assignments(l *corazalink.Link) (all []assignment) {
 	for i := range l.Actions {
 		if s := l.Actions[i].Assignment; s != nil {
-			all = append(all, assignment{name: strings.ToLower(s.Name), value: s.Value, remove: s.Remove})
+			name := strings.ToLower(s.Name)
+			prefix, _, _ := strings.Cut(name, "%{")
+			all = append(all, assignment{name: name, prefix: prefix, value: s.Value, remove: s.Remove})
 		}
 	}
 	return all

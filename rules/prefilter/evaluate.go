@@ -55,6 +55,7 @@ type test struct {
 // assignment is a setvar action.
 type assignment struct {
 	name, value string // templates; the name is in lower case and without TX.
+	prefix      string // of the name, before its first macro
 	remove      bool
 	by          int // what it adds to a counter for each name that matches, whose own name begins with the name here; 0 for others
 }
@@ -330,7 +331,7 @@ func (r *run) value(t *test, value string) bool {
 	return r.transformed(t)
 }
 
-// transformed tests the value that the forms hold.
+// transformed tests the value that the results are of.
 func (r *run) transformed(t *test) (found bool) {
 	if !t.multi {
 		return r.text(t, r.results.After(t.last))
