@@ -13,15 +13,22 @@ import (
 )
 
 func slowJobOf(from sender, bytes int) *slowJob {
-	rules := &loaded{idle: make(chan struct{})}
+	rules := &inUse{idle: make(chan struct{})}
 	rules.users.Store(1)
 	return &slowJob{job: job{sender: from, item: item{kind: waiting, event: record.Event{Raw: make([]byte, bytes)}}}, rules: rules}
 }
 
-func newSlowQueue(limit int64, skips bool) *background {
-	q := &background{limit: limit, skips: skips}
+func newSlowQueue(limit int64, skips bool) *async {
+	q := &async{limit: limit, skips: skips}
 	q.changed.L = &q.mu
 	q.slow.bySender = map[sender]*slowSender{}
+	return q
+}
+
+// queueOf returns a queue of a filter without goroutines.
+func queueOf(f *Filter) *async {
+	q := newSlowQueue(1<<20, true)
+	q.inspector, q.panics, q.log = &f.pipeline.inspector, f.panics, f.log
 	return q
 }
 
@@ -165,21 +172,20 @@ func TestAFloodInTheBackgroundDelaysOnlyItself(t *testing.T) {
 
 func TestAPanicOnASlowRecordIsCounted(t *testing.T) {
 	f := newFilter(t, inBackground)
-	b := f.getBatch(largeAttack(1, 1), "nano")
-	defer f.putBatch(b)
+	b := f.pipeline.inspector.batches.get(largeAttack(1, 1), "nano")
+	defer f.pipeline.inspector.batches.put(b)
 	b.defers = true
-	b.each(f.evaluateInto)
+	b.each(f.pipeline.inspector.evaluateInto)
 	require.Equal(t, waiting, b.items[0].kind)
 	before := b.rules.users.Load()
-	q := newSlowQueue(1<<20, true)
-	q.filter = f
+	q := queueOf(f)
 	q.deferItems(b, b.items, "nano")
 	j := q.slow.next()
 	require.Equal(t, before+1, b.rules.users.Load())
-	good := f.inLine
-	f.inLine = nil
+	good := f.pipeline.inspector.inLine
+	f.pipeline.inspector.inLine = nil
 	require.Empty(t, q.judgeSlow(j))
-	f.inLine = good
+	f.pipeline.inspector.inLine = good
 	require.Equal(t, before, b.rules.users.Load(), "the rules stay in use")
 	require.EqualValues(t, 1, f.Counts().Panics)
 	require.EqualValues(t, 1, f.Counts().Broken)

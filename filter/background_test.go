@@ -60,7 +60,7 @@ func TestBackgroundFindsTheSameAlerts(t *testing.T) {
 }
 
 // queued is what a queue that nobody takes from has.
-func queued(q *background) (chunks [][]byte, tags []string) {
+func queued(q *async) (chunks [][]byte, tags []string) {
 	for _, k := range q.queue {
 		k.chunks(func(p *part, chunk []byte) { chunks, tags = append(chunks, chunk), append(tags, p.tag) })
 	}
@@ -68,7 +68,7 @@ func queued(q *background) (chunks [][]byte, tags []string) {
 }
 
 func TestChunksWaitTogether(t *testing.T) {
-	q := &background{limit: 1 << 30}
+	q := &async{limit: 1 << 30}
 	q.changed.L = &q.mu
 	small, large := clean("/a"), bytes.Repeat(clean("/b"), blockSize/len(clean("/b"))+1)
 	for _, chunk := range [][]byte{small, large, small, small} {
@@ -103,7 +103,7 @@ func TestChunksWaitTogether(t *testing.T) {
 }
 
 func TestBlocksThatAreKeptAreFew(t *testing.T) {
-	q := &background{limit: 1 << 30}
+	q := &async{limit: 1 << 30}
 	q.changed.L = &q.mu
 	chunk := bytes.Repeat(clean("/"), blockSize/len(clean("/")))
 	for range 3 * mostSpare {
@@ -133,7 +133,7 @@ func TestChunksThatAreInspectedTogetherStayApart(t *testing.T) {
 		want = append(want, out.Emits...)
 	}
 	require.Len(t, want, 3)
-	require.Equal(t, want, (&background{filter: together}).inspect(&k))
+	require.Equal(t, want, queueOf(together).inspect(&k))
 	require.Equal(t, alone.Counts(), together.Counts())
 	require.EqualValues(t, 2, together.Counts().Broken)
 }
@@ -158,7 +158,7 @@ func TestFullQueueWaitsOrSkips(t *testing.T) {
 
 // Alerts that nobody takes hold inspection up rather than filling the memory.
 func TestAlertsThatWaitAreBounded(t *testing.T) {
-	q := &background{limit: 100_000}
+	q := &async{limit: 100_000}
 	q.changed.L = &q.mu
 	q.slow.bySender = map[sender]*slowSender{}
 	require.True(t, q.put(clean("/"), "nano", nil))
@@ -220,8 +220,8 @@ func TestEndCountsWhatWasNotInspectedOrTaken(t *testing.T) {
 
 func TestChunkWithAPanicIsCountedAsBroken(t *testing.T) {
 	f := newFilter(t, inBackground)
-	q := &background{filter: f}
-	f.evaluateInto = func(*item, *scratch) { panic("not that of a record") }
+	q := queueOf(f)
+	f.pipeline.inspector.evaluateInto = func(*item, *scratch) { panic("not that of a record") }
 	var k block
 	k.add(clean("/a"), "nano")
 	k.add(clean("/b"), "nano")

@@ -39,27 +39,28 @@ type Summary struct {
 
 // Check evaluates a chunk and returns one finding for each of its events in order, and a Broken one for bytes at the end that
 // are no event. The chunk itself stays as it is.
-func (f *Filter) Check(chunk []byte) []Finding {
-	b := f.getBatch(chunk, "")
-	defer f.putBatch(b)
+func (p *pipeline) Check(chunk []byte) []Finding {
+	i := &p.inspector
+	b := i.batches.get(chunk, "")
+	defer i.batches.put(b)
 	d := &demand{
 		matches: true,
 		write: func(it *item, v *alert.View) {
-			it.summary = f.summarize(v)
+			it.summary = p.inspector.writer.summarize(v)
 			it.message = it.summary.Rule.Message
 		},
-		note: func(it *item, v *alert.View) { it.message = strings.Clone(f.secrets(v).Text(v.Rule().Message)) },
+		note: func(it *item, v *alert.View) { it.message = strings.Clone(i.writer.secrets(v).Text(v.Rule().Message)) },
 	}
-	b.each(func(it *item, s *scratch) { f.evaluate(it, s, d) })
-	f.count(b)
+	b.each(func(it *item, s *scratch) { i.evaluator.evaluate(it, s, d) })
+	i.counts.count(b)
 	found := make([]Finding, 0, len(b.items)+1)
 	for rest := b.items; len(rest) > 0; {
 		n := eventSize(rest)
 		found = append(found, findingOf(rest[:n]))
 		rest = rest[n:]
 	}
-	if f.config.observe {
-		f.observeAll(b.items, found)
+	if p.observes {
+		p.observeAll(b.items, found)
 	}
 	if b.broken != nil {
 		found = append(found, Finding{Kind: Broken})
@@ -86,8 +87,8 @@ func (it *item) finding() Finding {
 	return Finding{Kind: it.kind, Verdict: it.verdict, Alert: it.summary, Partial: it.partial, Message: it.message}
 }
 
-func (f *Filter) summarize(v *alert.View) *Summary {
-	told := alert.New(v, f.secrets(v))
+func (w *alertWriter) summarize(v *alert.View) *Summary {
+	told := alert.New(v, w.secrets(v))
 	return &Summary{
 		Rule:       told.Rule(),
 		ClientIP:   strings.Clone(v.Transaction.ClientIP),
@@ -98,5 +99,22 @@ func (f *Filter) summarize(v *alert.View) *Summary {
 		Host:       told.ServerName,
 		URI:        told.URI,
 		Told:       told,
+	}
+}
+
+// observeAll gives findings what their items contribute to incidents.
+func (p *pipeline) observeAll(items []item, found []Finding) {
+	s := scratches.Get().(*scratch)
+	defer s.putBack()
+	s.rules = p.rules.set()
+	for rest := items; len(rest) > 0; found = found[1:] {
+		n := eventSize(rest)
+		if n == 1 {
+			found[0].Observation = p.observer.observation(&rest[0], s)
+		}
+		for i := 1; i < n; i++ {
+			found[0].Parts[i-1].Observation = p.observer.observation(&rest[i], s)
+		}
+		rest = rest[n:]
 	}
 }

@@ -12,9 +12,9 @@ import (
 
 func TestAColdEngineHasMoreTime(t *testing.T) {
 	f := newFilter(t, setting.Map{"inspect_budget": ""})
-	require.Equal(t, coldBudget, f.budget())
+	require.Equal(t, coldBudget, f.pipeline.deadline.next())
 	f.meter.ways[rules.Judged].Add(coldRuns)
-	require.Equal(t, 50*time.Millisecond, f.budget())
-	require.Equal(t, 2*time.Millisecond, newFilter(t, setting.Map{"inspect_budget": "2ms"}).budget(), "the operator has set it")
-	require.Zero(t, newFilter(t, setting.Map{"inspect_budget": "off"}).budget())
+	require.Equal(t, 50*time.Millisecond, f.pipeline.deadline.next())
+	require.Equal(t, 2*time.Millisecond, newFilter(t, setting.Map{"inspect_budget": "2ms"}).pipeline.deadline.next(), "the operator has set it")
+	require.Zero(t, newFilter(t, setting.Map{"inspect_budget": "off"}).pipeline.deadline.next())
 }

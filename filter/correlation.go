@@ -5,15 +5,20 @@ import (
 	"sync"
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
 // correlation feeds one correlator with the records of a filter. Chunks are evaluated on all cores, and of several threads at once; one
 // chunk after the other is correlated, its records in their order.
 type correlation struct {
-	filter *Filter
+	observer *observer
+	state    string // file, "" for none
+	log      Logger
+	panics   *panics
 
 	mu         sync.Mutex
 	correlator *incident.Correlator
@@ -31,23 +36,22 @@ type correlated struct {
 }
 
 const (
-	mostCorrelated = mostDecisions
+	mostCorrelated = 1024 // as many as delivery remembers
 	saveEvery      = 5 * time.Minute
 )
 
 // startCorrelation begins where the state file stops, if there is one.
-func startCorrelation(f *Filter) *correlation {
-	c := &correlation{filter: f, chunks: map[string]*correlated{}, stop: make(chan struct{})}
-	file := f.config.incidentState
-	if file == "" {
-		c.correlator = incident.New(f.config.incidents)
+func startCorrelation(config *incidentConfig, o *observer, log Logger, caught *panics) *correlation {
+	c := &correlation{observer: o, state: config.state, log: log, panics: caught, chunks: map[string]*correlated{}, stop: make(chan struct{})}
+	if c.state == "" {
+		c.correlator = incident.New(config.options)
 		return c
 	}
 	var problem error
-	if c.correlator, problem = incident.Load(file, f.config.incidents); problem != nil {
-		f.log(LevelWarn, problem.Error())
+	if c.correlator, problem = incident.Load(c.state, config.options); problem != nil {
+		log(LevelWarn, problem.Error())
 	}
-	c.saving.Go(func() { recovery.Loop(c.stop, f.Caught("saving incidents"), c.saveNowAndThen) })
+	c.saving.Go(func() { recovery.Loop(c.stop, caught.Caught("saving incidents"), c.saveNowAndThen) })
 	return c
 }
 
@@ -65,18 +69,17 @@ func (c *correlation) saveNowAndThen() {
 }
 
 func (c *correlation) save() {
-	file := c.filter.config.incidentState
-	if file == "" {
+	if c.state == "" {
 		return
 	}
 	c.mu.Lock()
 	state, err := c.correlator.MarshalBinary()
 	c.mu.Unlock()
 	if err == nil {
-		err = incident.Save(file, state)
+		err = incident.Save(c.state, state)
 	}
 	if err != nil {
-		c.filter.log(LevelWarn, fmt.Sprintf("incidents are not kept for the next start: %v", err))
+		c.log(LevelWarn, fmt.Sprintf("incidents are not kept for the next start: %v", err))
 	}
 }
 
@@ -113,7 +116,7 @@ func (c *correlation) end() {
 	if n.Late+n.Ahead > 0 {
 		line += fmt.Sprintf("; %d records were more than a minute late, %d more than an hour ahead", n.Late, n.Ahead)
 	}
-	c.filter.log(LevelInfo, line)
+	c.log(LevelInfo, line)
 }
 
 // correlate gives the items of a batch the incidents that they belong to, and returns the events about these. A chunk with a name that
@@ -145,9 +148,9 @@ func (c *correlation) observe(b *batch) (events []*incident.Incident) {
 
 // observeOne returns the events that an item causes. A panic costs only what this one contributes.
 func (c *correlation) observeOne(it *item, s *scratch) (events []*incident.Incident) {
-	recovery.Once(c.filter.Caught("correlation"), func() {
+	recovery.Once(c.panics.Caught("correlation"), func() {
 		var o incident.Observation
-		if !c.filter.observe(it, s, &o) {
+		if !c.observer.observe(it, s, &o) {
 			return
 		}
 		result := c.correlator.Observe(&o)
@@ -187,35 +190,13 @@ func (c *correlation) forget(name string) {
 	}
 }
 
-// correlate finds the incidents of an evaluated batch, then has its alerts written, which name them, and returns the events. Without
-// incidents alerts are written already.
-func (f *Filter) correlate(b *batch, name, tag string, d *demand) (emits []Emit) {
-	if f.correlation == nil {
-		return nil
-	}
-	for _, event := range f.correlation.correlate(b, name) {
-		emits = append(emits, f.emitIncident(event, tag))
-	}
-	b.budget = 0
-	b.spread(func(it *item, s *scratch) {
-		if it.kind == Alert {
-			f.writeKnown(it, s, d)
-		}
+// collect sends how many incidents there were to Prometheus.
+func (c *correlation) collect(to chan<- prometheus.Metric) {
+	n := c.counts()
+	metrics.Incidents.SendAll(to, map[string]uint64{"opened": n.Opened, "updated": n.Updated, "closed": n.Closed})
+	metrics.OpenOnes.Send(to, float64(n.Open))
+	metrics.IncidentRoom.SendAll(to, map[string]uint64{
+		"incidents": n.EvictedIncidents, "sources": n.EvictedSources, "actors": n.EvictedActors, "routes": n.EvictedRoutes,
+		"tools": n.EvictedTools, "ids": n.EvictedSketches, "targets": n.EvictedTargets, "untracked": n.Untracked,
 	})
-	return emits
 }
-
-// emitIncident writes an event about an incident as a record of its own.
-func (f *Filter) emitIncident(i *incident.Incident, tag string) Emit {
-	at := alert.IncidentTime(i)
-	event := appendHead(nil, at)
-	e := Emit{Tag: tag, Time: at, Severity: alert.IncidentSeverity(i), head: len(event), incident: true}
-	e.Event = alert.AppendIncident(event, i, f.config.emitFormat)
-	if f.config.emitFormat == alert.CEF {
-		e.line = alert.IncidentLine(i)
-	}
-	return e
-}
-
-// leaveAlert stands for writing an alert that is written when its incident is known.
-func leaveAlert(*item, *alert.View) {}

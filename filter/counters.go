@@ -2,10 +2,11 @@ package filter
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
 )
 
-// Counts tells what became of all records of a filter. Records is the sum of Clean, Alerts, NotHTTP, Broken and Skipped. Where
+// Counts shows what became of all records of a filter. Records is the sum of Clean, Alerts, NotHTTP, Broken and Skipped. Where
 // alerts are emitted, Alerts is the sum of Emitted, Failed and Suppressed.
 type Counts struct {
 	Records uint64 // records seen
@@ -26,17 +27,49 @@ type Counts struct {
 	Sources []SourceCount // records by the field map that was used; those that were not read are in none
 }
 
-type counters struct {
-	clean, alerts, notHTTP, broken, skipped, late, partial, emitted, failed, panics, suppressed, summaries atomic.Uint64
+// SourceCount is how many records were read with a field map.
+type SourceCount struct {
+	Map     string // name of the field map, "none" for records that no map fits
+	Records uint64
 }
 
-// Counts returns the counters as they stand.
-func (f *Filter) Counts() Counts {
-	c := &f.counts
+// counters are behind Counts.
+type counters struct {
+	clean, alerts, notHTTP, broken, skipped, late, partial, emitted, failed, panics, suppressed, summaries atomic.Uint64
+
+	maps   []string        // names of the field maps
+	byMap  []atomic.Uint64 // records by field map, those of no map first
+	logMap Logger          // of the first record of each
+}
+
+func newCounters(maps []string, log Logger) *counters {
+	return &counters{maps: maps, byMap: make([]atomic.Uint64, 1+len(maps)), logMap: log}
+}
+
+// addSource counts records by the field map that has read them: 1 + its place, or 0 for none. The first record of each map is logged, so
+// that a wrong guess shows.
+func (c *counters) addSource(source int, n uint64) {
+	if c.byMap[source].Add(n) == n && source > 0 {
+		c.logMap(LevelInfo, fmt.Sprintf("records are read with field map %s", c.maps[source-1]))
+	}
+}
+
+// sources returns the counts of the field maps that were used, those without a map last.
+func (c *counters) sources() (counts []SourceCount) {
+	for i, name := range append(c.maps[:len(c.maps):len(c.maps)], "none") {
+		if n := c.byMap[(i+1)%len(c.byMap)].Load(); n > 0 {
+			counts = append(counts, SourceCount{name, n})
+		}
+	}
+	return counts
+}
+
+// read returns the counters as they stand.
+func (c *counters) read() Counts {
 	n := Counts{
 		Clean: c.clean.Load(), Alerts: c.alerts.Load(), NotHTTP: c.notHTTP.Load(),
 		Broken: c.broken.Load(), Skipped: c.skipped.Load(), Late: c.late.Load(), Partial: c.partial.Load(), Emitted: c.emitted.Load(), Failed: c.failed.Load(),
-		Panics: c.panics.Load(), Suppressed: c.suppressed.Load(), Summaries: c.summaries.Load(), Sources: f.sourceCounts(),
+		Panics: c.panics.Load(), Suppressed: c.suppressed.Load(), Summaries: c.summaries.Load(), Sources: c.sources(),
 	}
 	n.Records = n.Clean + n.Alerts + n.NotHTTP + n.Broken + n.Skipped
 	return n
@@ -55,32 +88,13 @@ func (c Counts) String() string {
 	return text + sourcesText(c.Sources)
 }
 
-// EmitTaken counts an alert that the host took.
-func (f *Filter) EmitTaken(e *Emit) {
-	switch {
-	case e.metrics, e.incident:
-	case e.Summary:
-		f.counts.summaries.Add(1)
-	default:
-		f.counts.emitted.Add(1)
+func sourcesText(counts []SourceCount) string {
+	if len(counts) == 0 {
+		return ""
 	}
-}
-
-// EmitFailed counts an alert that the host did not take, and says so in the log once. The alerts that a summary stands for are
-// counted already.
-func (f *Filter) EmitFailed(e *Emit) {
-	if e.metrics {
-		return // the next one tells the same
+	words := make([]string, len(counts))
+	for i, c := range counts {
+		words[i] = fmt.Sprintf("%s %d", c.Map, c.Records)
 	}
-	if e.incident {
-		f.log(LevelWarn, "an event about an incident was not taken by the pipeline")
-		return
-	}
-	if e.Summary {
-		f.log(LevelWarn, "a summary was not taken by the pipeline; what it stands for is counted as suppressed")
-		return
-	}
-	if f.counts.failed.Add(1) == 1 {
-		f.log(LevelWarn, "an alert was not taken by the pipeline; its record continues (more are counted, not logged)")
-	}
+	return "; field maps: " + strings.Join(words, ", ")
 }

@@ -2,16 +2,14 @@ package filter
 
 import (
 	"cmp"
-	"encoding/binary"
 	"slices"
 	"time"
-
-	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -43,29 +41,62 @@ func (e *Emit) Message() delivery.Message {
 	return m
 }
 
+// emitConfig is what the properties say of alerts that go out.
+type emitConfig struct {
+	tag            *tagTemplate // nil emits none
+	format         alert.Format
+	limit          int64 // bytes in the host's emitter
+	includePayload bool
+	incidentsOnly  bool // alerts do not go out by themselves
+}
+
+// alertWriter writes alerts: into records, and as records of their own.
+type alertWriter struct {
+	emitConfig
+	alertKey string // key of the map added to a matching record, "" adds nothing
+	redactor *redact.Redactor
+	flood    *flood.Control // nil when every alert goes out
+	counts   *counters
+}
+
+// recordKey is where a copied record holds its alert map when alert_key adds nothing to the original.
+const recordKey = "waf"
+
 // writeAlert writes the alert into the item: the record's new body, and the event for the emit tag.
-func (f *Filter) writeAlert(it *item, v *alert.View) {
-	if f.config.alertKey == "" && f.config.emitTag == nil {
+func (w *alertWriter) writeAlert(it *item, v *alert.View) {
+	if w.alertKey == "" && w.tag == nil {
 		return
 	}
-	secrets := f.secrets(v)
+	secrets := w.secrets(v)
 	a := alert.New(v, secrets)
 	a.Incident = it.incident
-	if f.config.alertKey != "" {
-		it.body = record.AppendMapWith(nil, it.event.Body, f.config.alertKey, a.AppendMap(nil))
+	if w.alertKey != "" {
+		it.body = record.AppendMapWith(nil, it.event.Body, w.alertKey, a.AppendMap(nil))
 	}
 	switch {
-	case f.config.emitTag == nil:
-	case f.config.incidentsOnly:
-		f.counts.suppressed.Add(1)
+	case w.tag == nil:
+	case w.incidentsOnly:
+		w.counts.suppressed.Add(1)
 	default:
-		it.emit = f.emission(v, a, secrets)
+		it.emit = w.emission(v, a, secrets)
 	}
 }
 
+// writeEmit writes the alert for a destination: the record continues nowhere.
+func (w *alertWriter) writeEmit(it *item, v *alert.View) {
+	if w.incidentsOnly {
+		w.counts.suppressed.Add(1)
+		return
+	}
+	secrets := w.secrets(v)
+	a := alert.New(v, secrets)
+	a.Incident = it.incident
+	it.emit = w.emission(v, a, secrets)
+}
+
 // secrets learns the secrets of a transaction.
-func (f *Filter) secrets(v *alert.View) *redact.Pass {
-	return Secrets(f.config.redactor, v.Values, v.Transaction)
+func (w *alertWriter) secrets(v *alert.View) *redact.Pass {
+	return Secrets(w.redactor, v.Values, v.Transaction)
 }
 
 // Secrets returns a Pass that takes the secrets of a transaction out of texts about it. It is valid as long as the values are.
@@ -79,88 +110,136 @@ func Secrets(r *redact.Redactor, values *fieldmap.Values, t *rules.Transaction) 
 }
 
 // emission writes an alert as a record of its own.
-func (f *Filter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pass) *Emit {
-	if f.config.includePayload && f.config.emitFormat.HasPayload() {
+func (w *alertWriter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pass) *Emit {
+	if w.includePayload && w.format.HasPayload() {
 		a.AddPayload(v, secrets)
 	}
 	head := v.Event.Head[:len(v.Event.Head)-len(v.Event.Meta)]
 	event := secrets.AppendValue(slices.Clone(head), v.Event.Meta)
 	e := &Emit{head: len(event)}
-	if f.config.emitFormat == alert.Record {
+	if w.format == alert.Record {
 		copied := secrets.AppendValue(nil, v.Event.Body)
 		a.Redacted = secrets.Found()
-		e.Event = f.appendRecord(event, copied, a)
+		e.Event = w.appendRecord(event, copied, a)
 	} else {
-		e.Event = a.Append(event, f.config.emitFormat, f.config.includePayload)
+		e.Event = a.Append(event, w.format, w.includePayload)
 	}
-	return f.describe(e, a)
+	return w.describe(e, a)
 }
 
 // appendRecord appends a record with the map of its alert.
-func (f *Filter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
-	return record.AppendMapWith(dst, body, cmp.Or(f.config.alertKey, recordKey), a.AppendMap(nil))
+func (w *alertWriter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
+	return record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), a.AppendMap(nil))
 }
 
 // describe tells what destinations need to know besides the alert.
-func (f *Filter) describe(e *Emit, a *alert.Alert) *Emit {
+func (w *alertWriter) describe(e *Emit, a *alert.Alert) *Emit {
 	e.Time, e.Severity, e.Host = a.Time, a.Severity, a.Sensor
-	if f.config.emitFormat == alert.CEF {
+	if w.format == alert.CEF {
 		e.line = a.Line()
 	}
-	if f.flood != nil {
+	if w.flood != nil {
 		e.alert = a
 	}
 	return e
 }
 
 // collectEmits takes the alerts of the items of a tag that are sent now.
-func (f *Filter) collectEmits(items []item, tag string, out *Outcome) {
+func (w *alertWriter) collectEmits(items []item, tag string, out *Outcome) {
 	for i := range items {
 		emit := items[i].emit
 		if emit == nil {
 			continue
 		}
-		if emit.Tag = f.config.emitTag.expand(tag); f.offer(emit) {
+		if emit.Tag = w.tag.expand(tag); w.offer(emit) {
 			out.Emits = append(out.Emits, *emit)
 		} else {
-			f.counts.suppressed.Add(1)
+			w.counts.suppressed.Add(1)
 		}
 		items[i].emit = nil
 	}
 }
 
 // offer reports whether flood control lets an alert out now.
-func (f *Filter) offer(e *Emit) bool {
-	return f.flood == nil || e.incident || f.flood.Offer(e.alert, e.Tag)
+func (w *alertWriter) offer(e *Emit) bool {
+	return w.flood == nil || e.incident || w.flood.Offer(e.alert, e.Tag)
 }
 
-// Summaries returns the summaries of suppressed alerts that are due: those whose window is over, or all. It may be called from
+// summaries returns the summaries of suppressed alerts that are due: those whose window is over, or all. It may be called from
 // any goroutine; Process returns those that are due by itself.
-func (f *Filter) Summaries(all bool) (emits []Emit) {
-	for _, repeat := range f.flood.Due(all) {
-		emits = append(emits, *f.summary(repeat))
+func (w *alertWriter) summaries(all bool) (emits []Emit) {
+	for _, repeat := range w.flood.Due(all) {
+		emits = append(emits, *w.summary(repeat))
 	}
 	return emits
 }
 
 // summary writes an alert that stands for others as a record of its own. There is no record to copy for it: in format record it
 // is the flat alert, with the map.
-func (f *Filter) summary(r flood.Repeat) *Emit {
+func (w *alertWriter) summary(r flood.Repeat) *Emit {
 	e := &Emit{Tag: r.Tag, Summary: true}
-	event := appendHead(nil, r.Alert.Time)
+	event := record.AppendHead(nil, r.Alert.Time)
 	e.head = len(event)
-	if f.config.emitFormat == alert.Record {
-		e.Event = f.appendRecord(event, r.Alert.Append(nil, alert.MSA, false), r.Alert)
+	if w.format == alert.Record {
+		e.Event = w.appendRecord(event, r.Alert.Append(nil, alert.MSA, false), r.Alert)
 	} else {
-		e.Event = r.Alert.Append(event, f.config.emitFormat, false)
+		e.Event = r.Alert.Append(event, w.format, false)
 	}
-	return f.describe(e, r.Alert)
+	return w.describe(e, r.Alert)
 }
 
-// appendHead appends what an event has before its body: an array of a time and metadata.
-func appendHead(dst []byte, t time.Time) []byte {
-	dst = append(dst, 0x92, 0x92, 0xd7, 0x00)
-	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Unix()))
-	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Nanosecond()))
-	return msgp.AppendMapHeader(dst, 0)
+// emitIncident writes an event about an incident as a record of its own.
+func (w *alertWriter) emitIncident(i *incident.Incident, tag string) Emit {
+	at := alert.IncidentTime(i)
+	event := record.AppendHead(nil, at)
+	e := Emit{Tag: tag, Time: at, Severity: alert.IncidentSeverity(i), head: len(event), incident: true}
+	e.Event = alert.AppendIncident(event, i, w.format)
+	if w.format == alert.CEF {
+		e.line = alert.IncidentLine(i)
+	}
+	return e
+}
+
+// leaveAlert stands for writing an alert that is written when its incident is known.
+func leaveAlert(*item, *alert.View) {}
+
+// loseEmits counts alerts that a panic keeps from the host.
+func (w *alertWriter) loseEmits(out *Outcome) {
+	for i := range out.Emits {
+		if e := &out.Emits[i]; !e.Summary && !e.metrics && !e.incident {
+			w.counts.failed.Add(1)
+		}
+	}
+	out.Emits = out.Emits[:0]
+}
+
+// EmitTaken counts an alert that the host took.
+func (p *pipeline) EmitTaken(e *Emit) {
+	counts := p.inspector.writer.counts
+	switch {
+	case e.metrics, e.incident:
+	case e.Summary:
+		counts.summaries.Add(1)
+	default:
+		counts.emitted.Add(1)
+	}
+}
+
+// EmitFailed counts an alert that the host did not take, and says so in the log once. The alerts that a summary stands for are
+// counted already.
+func (p *pipeline) EmitFailed(e *Emit) {
+	if e.metrics {
+		return // the next one tells the same
+	}
+	if e.incident {
+		p.log(LevelWarn, "an event about an incident was not taken by the pipeline")
+		return
+	}
+	if e.Summary {
+		p.log(LevelWarn, "a summary was not taken by the pipeline; what it stands for is counted as suppressed")
+		return
+	}
+	if p.inspector.writer.counts.failed.Add(1) == 1 {
+		p.log(LevelWarn, "an alert was not taken by the pipeline; its record continues (more are counted, not logged)")
+	}
 }

@@ -30,7 +30,7 @@ func TestCloseEndsAReloadThatWaits(t *testing.T) {
 	writeFile(t, file, ruleFor("large"))
 	f, err := New(with(inBackground, "rules", file, "reload_interval", quick, "async_limit", "256K"), func(Level, string) {})
 	require.NoError(t, err)
-	old := f.current.Load()
+	old := f.rules.rules.Load()
 	var chunk []byte
 	for i := range 40 {
 		chunk = append(chunk, largeAttack(1, i)...)
@@ -38,13 +38,13 @@ func TestCloseEndsAReloadThatWaits(t *testing.T) {
 	var out Outcome
 	f.Process(chunk, "nano", &out)
 	waits := func() bool {
-		f.background.mu.Lock()
-		defer f.background.mu.Unlock()
-		return f.background.slow.bytes > 0 && f.background.waiting > 0
+		f.pipeline.async.mu.Lock()
+		defer f.pipeline.async.mu.Unlock()
+		return f.pipeline.async.slow.bytes > 0 && f.pipeline.async.waiting > 0
 	}
 	require.Eventually(t, waits, 10*time.Second, time.Millisecond)
 	writeFile(t, file, ruleFor("two"))
-	require.Eventually(t, func() bool { return f.current.Load() != old }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return f.rules.rules.Load() != old }, 10*time.Second, time.Millisecond)
 	closes(t, f)
 	require.EqualValues(t, 40, f.Counts().Records)
 }
@@ -72,9 +72,9 @@ func TestALogThatPanicsLosesNoRecord(t *testing.T) {
 // A large record has a slow run after a quick one, and the first may end after the second has begun.
 func TestTheEndOfOneRunIsNotThatOfTheNext(t *testing.T) {
 	f := newFilter(t, nil)
-	l := f.use()
+	l := f.rules.use()
 	defer l.done()
-	r := &round{filter: f, rules: l, running: map[*job]*place{}, ended: make(chan struct{})}
+	r := &round{evaluator: f.pipeline.inspector.evaluator, rules: l, running: map[*job]*place{}, ended: make(chan struct{})}
 	j := &job{}
 	first, second := runs.get(runs.quick, nil), runs.get(runs.slow, nil)
 	require.True(t, r.begin(j, first))

@@ -272,7 +272,7 @@ func plainSays(t *testing.T, plain *Filter, chunk []byte) (all []said) {
 	for _, m := range build.Deps {
 		fmt.Fprintln(h, m.Path, m.Version, m.Sum) //nolint:errcheck // a hash takes everything
 	}
-	fmt.Fprintln(h, plain.set().ID()) //nolint:errcheck // a hash takes everything
+	fmt.Fprintln(h, plain.rules.set().ID()) //nolint:errcheck // a hash takes everything
 	h.Write(chunk)
 	file := filepath.Join(dir, hex.EncodeToString(h.Sum(nil))+".json")
 	if text, err := os.ReadFile(file); err == nil {
@@ -303,8 +303,8 @@ func requireSameAlert(t *testing.T, fast, plain *Filter, event []byte, want Kind
 	defer scratches.Put(s)
 	var b batch
 	b.split(event, "")
-	s.rules = fast.set()
-	fast.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.View) {}})
+	s.rules = fast.rules.set()
+	fast.pipeline.inspector.evaluator.evaluate(&b.items[0], s, &demand{write: func(*item, *alert.View) {}})
 	for range plainTries {
 		if b.items[0].kind == want {
 			return
@@ -367,13 +367,13 @@ func compareMutations(t *testing.T, fast, plain *Filter, from, to int) {
 		clean += requireEqual(t, fast, plain, events)
 		all += len(events)
 	}
-	t.Logf("%d of %d records clean, gate and cache: %+v", clean, all, fast.set().Speed())
+	t.Logf("%d of %d records clean, gate and cache: %+v", clean, all, fast.rules.set().Speed())
 }
 
 // One rule that always runs makes the gate useless.
 func TestGateUnderstandsTheCoreRuleSet(t *testing.T) {
 	for _, paranoia := range []string{"1", "2"} {
 		f := newFilter(t, setting.Map{"blocking_paranoia": paranoia})
-		require.Empty(t, f.set().Notes())
+		require.Empty(t, f.rules.set().Notes())
 	}
 }

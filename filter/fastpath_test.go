@@ -63,9 +63,9 @@ func TestCleanRecordsThatTheCacheAnswersAllocateNothing(t *testing.T) {
 	for i := range chunks {
 		chunks[i] = browserEvent(1, false)
 	}
-	before := f.set().Speed()
+	before := f.rules.set().Speed()
 	require.Zero(t, allocations(t, f, chunks))
-	require.EqualValues(t, len(chunks), f.set().Speed().Cached-before.Cached)
+	require.EqualValues(t, len(chunks), f.rules.set().Speed().Cached-before.Cached)
 }
 
 // gateAllocations bounds what a record costs of which two values are new to the gate: libinjection's check for XSS allocates for
@@ -83,9 +83,9 @@ func TestCleanRecordsThatTheGateAnswersAllocateOnlyInCoraza(t *testing.T) {
 			for i := range chunks {
 				chunks[i] = browserEvent(1+i, form)
 			}
-			before := f.set().Speed()
+			before := f.rules.set().Speed()
 			require.LessOrEqual(t, allocations(t, f, chunks), float64(gateAllocations))
-			require.EqualValues(t, len(chunks), f.set().Speed().Gated-before.Gated)
+			require.EqualValues(t, len(chunks), f.rules.set().Speed().Gated-before.Gated)
 		})
 	}
 }
@@ -105,9 +105,9 @@ func TestRecordsThatAreNotHTTPAllocateNothing(t *testing.T) {
 func TestFiltersWithTheSameRulesShareOneSet(t *testing.T) {
 	first := newFilter(t, setting.Map{"emit_tag": "alert.$TAG"})
 	for range 7 {
-		require.Same(t, first.set(), newFilter(t, setting.Map{"alert_on": "match", "field_map": "nano"}).set())
+		require.Same(t, first.rules.set(), newFilter(t, setting.Map{"alert_on": "match", "field_map": "nano"}).rules.set())
 	}
-	require.NotSame(t, first.set(), newFilter(t, setting.Map{"anomaly_inbound": "7"}).set())
+	require.NotSame(t, first.rules.set(), newFilter(t, setting.Map{"anomaly_inbound": "7"}).rules.set())
 }
 
 // heap returns the bytes of live objects.
@@ -134,6 +134,6 @@ func TestMemoryStaysFlatOverRecordsThatAllDiffer(t *testing.T) {
 		now := heap()
 		grown, last = append(grown, now-last), now
 	}
-	require.Zero(t, f.set().Speed().Cached)
+	require.Zero(t, f.rules.set().Speed().Cached)
 	require.Less(t, slices.Min(grown), int64(records*perRecord), "bytes in each round: %v", grown)
 }

@@ -169,7 +169,7 @@ func TestRecordsWithAndWithoutVerdictsOfTheSenderTakeTurns(t *testing.T) {
 
 func TestVerdictsOfTheSenderDoNotGoOnWhenInspectionFails(t *testing.T) {
 	f := newFilter(t, nil)
-	f.inLine = &demand{write: func(*item, *alert.View) { panic("on purpose") }}
+	f.pipeline.inspector.inLine = &demand{write: func(*item, *alert.View) { panic("on purpose") }}
 	attack := append(texts("waf", "forged"), kinds["alert"]...)
 	out := process(f, recordOfPairs(attack), "nano")
 	require.Equal(t, recordOfPairs(kinds["alert"]), out.Data)
@@ -188,7 +188,7 @@ func TestVerdictsOfTheSenderDoNotGoOnFromTheQueue(t *testing.T) {
 	f := newFilter(t, setting.Map{"inspect_budget": "1m", "gate": "off", "cache_size": "0"})
 	out := process(f, recordOfPairs(append(texts("waf", "forged"), kinds["clean"]...)), "nano")
 	require.Equal(t, recordOfPairs(kinds["clean"]), out.Data)
-	f.inLine = &demand{write: func(*item, *alert.View) { panic("on purpose") }}
+	f.pipeline.inspector.inLine = &demand{write: func(*item, *alert.View) { panic("on purpose") }}
 	out = process(f, recordOfPairs(append(texts("waf", "forged"), kinds["alert"]...)), "nano")
 	require.Equal(t, recordOfPairs(kinds["alert"]), out.Data)
 	require.EqualValues(t, 1, f.Counts().Broken)

@@ -3,6 +3,7 @@ package filter
 import (
 	"cmp"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -13,24 +14,61 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
+
+// metricsConfig is what the properties of metrics say.
+type metricsConfig struct {
+	listen   string // address, "" for none
+	tag      string // of records with the metrics, "" for none
+	interval time.Duration
+}
+
+// MetricsProperties are the settings of metrics in the order in which help lists them.
+func MetricsProperties() []setting.Property {
+	return []setting.Property{
+		{Name: "metrics_listen", Default: "off", Help: "address at which Prometheus finds the metrics of all instances, " +
+			"for instance 127.0.0.1:2021; several instances may name the same one"},
+		{Name: "metrics_tag", Help: "when set, the metrics of the instance are emitted as a record under this tag, " +
+			"with the first chunk after each metrics_interval"},
+		{Name: "metrics_interval", Default: "60s", Help: "time between records under metrics_tag"},
+	}
+}
+
+func readMetrics(r *setting.Reader) (c metricsConfig) {
+	if c.listen = r.Text("metrics_listen"); c.listen == "off" {
+		c.listen = ""
+	} else if _, _, err := net.SplitHostPort(c.listen); err != nil {
+		r.Problem("metrics_listen", fmt.Errorf("malformed address %q (want HOST:PORT or off)", c.listen))
+	}
+	if c.tag = r.Text("metrics_tag"); strings.ContainsAny(c.tag, "$ *") {
+		r.Problem("metrics_tag", fmt.Errorf("malformed tag %q (want one without $, * and blanks)", c.tag))
+	}
+	if c.interval = r.Interval("metrics_interval"); c.interval == 0 && c.tag != "" {
+		r.Problem("metrics_interval", fmt.Errorf("off while metrics_tag is %q (want a time such as 60s)", c.tag))
+	}
+	return c
+}
 
 // meter measures what a filter does, besides the kinds of records. What it does for a clean record takes no lock and no memory.
 type meter struct {
-	instance   *metrics.Instance
-	page       *metrics.Page // nil without metrics_listen
+	counts     *counters
+	panics     *panics
+	log        Logger
+	Instance   *metrics.Instance // has more collectors added by whoever has something to show
+	page       *metrics.Page     // nil without metrics_listen
 	ways       [rules.Judged + 1]atomic.Uint64
 	times      [rules.Judged + 1]prometheus.Histogram
 	candidates atomic.Uint64
 	score      prometheus.Histogram
-	alerts     tally // by severity and outcome
-	categories tally // by name and outcome
-	alertRules tally // by id and text
+	alerts     labelCounts // by severity and outcome
+	categories labelCounts // by name and outcome
+	alertRules labelCounts // by id and text
 
-	border atomic.Pointer[func() int64] // counts panics outside the filter
-
+	tag  string        // of records with the metrics, "" for none
 	due  atomic.Bool   // a record under the metrics tag is to be emitted with the next chunk
 	stop chan struct{} // nil without metrics_tag
 }
@@ -46,44 +84,43 @@ var (
 	scoreBounds = []float64{4, 5, 9, 10, 15, 20, 25, 30, 40, 50, 75, 100}
 )
 
-// sampling says of how many remembered verdicts one is timed: reading the clock twice costs a tenth of what they take.
-const sampling = 64
-
-// sampled reports whether the next remembered verdict is to be timed.
-func (s *scratch) sampled() bool {
-	s.turn++
-	return s.turn%sampling == 0
-}
-
-// measure starts to measure, and opens the page of metrics where one is wanted.
-func (f *Filter) measure() error {
-	m := &f.meter
-	kind, name, named := strings.Cut(f.name, " ")
+// startMeter starts to measure an instance of a program, and opens the page of metrics where one is wanted. The name of an instance has its
+// kind before a space.
+func startMeter(c metricsConfig, name, version string, counts *counters, caught *panics, log Logger) (*meter, error) {
+	m := &meter{counts: counts, panics: caught, log: log, tag: c.tag}
+	kind, name, named := strings.Cut(name, " ")
 	if !named {
 		kind, name = "wafctl", "run"
 	}
-	m.instance = metrics.Join(kind, name, Version, f.Caught("metrics"))
+	m.Instance = metrics.Join(kind, name, version, caught.Caught("metrics"))
 	for way, label := range wayNames {
 		m.times[way] = metrics.InspectTime.Histogram(timeBounds, label)
-		m.instance.Add(m.times[way])
+		m.Instance.Add(m.times[way])
 	}
 	m.startAlerts()
 	m.score = metrics.AlertScore.Histogram(scoreBounds)
-	m.instance.Add(m.score, collector{f})
-	if f.config.metricsTag != "" {
+	m.Instance.Add(m.score, metrics.Collecting(m.collect))
+	if c.tag != "" {
 		m.stop = make(chan struct{})
-		go recovery.Loop(m.stop, f.Caught("metrics record"), func() { m.remind(f.config.metricsInterval) })
+		go recovery.Loop(m.stop, caught.Caught("metrics record"), func() { m.remind(c.interval) })
 	}
-	if f.config.metricsListen == "" {
-		return nil
+	if c.listen == "" {
+		return m, nil
 	}
-	page, err := metrics.Serve(f.config.metricsListen, f.Caught("metrics page"))
+	page, err := metrics.Serve(c.listen, caught.Caught("metrics page"))
 	if err != nil {
-		return err
+		return m, err
 	}
 	m.page = page
-	f.log(LevelInfo, "metrics of all instances are at http://"+page.Address()+"/metrics")
-	return nil
+	return m, nil
+}
+
+// address returns where the page of metrics is, "" when there is none.
+func (m *meter) address() string {
+	if m.page == nil {
+		return ""
+	}
+	return m.page.Address()
 }
 
 // remind asks for a record of metrics every interval. Only the thread that hands a chunk over can take one.
@@ -101,7 +138,7 @@ func (m *meter) remind(interval time.Duration) {
 }
 
 func (m *meter) close() error {
-	m.instance.Leave()
+	m.Instance.Leave()
 	if m.stop != nil {
 		close(m.stop)
 	}
@@ -123,19 +160,6 @@ func (m *meter) addWays(ways *[rules.Judged + 1]uint64) {
 // time notes how long it took to find a verdict.
 func (m *meter) time(way rules.Way, start time.Time) {
 	m.times[way].Observe(time.Since(start).Seconds())
-}
-
-// recallTimed is recall with the clock, for some of the records.
-func (f *Filter) recallTimed(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
-	if !s.sampled() {
-		return f.recall(s, d)
-	}
-	start := time.Now()
-	verdict, key := f.recall(s, d)
-	if verdict != nil {
-		f.meter.time(rules.Cached, start)
-	}
-	return verdict, key
 }
 
 // longestLabel bounds the text of a rule as a label, in bytes.
@@ -174,42 +198,24 @@ func (m *meter) alert(v *rules.Verdict, outcome alert.Outcome) {
 	}
 }
 
-// emitMetrics appends a record with the metrics when it is time for one.
-func (f *Filter) emitMetrics(emits []Emit) []Emit {
-	if !f.meter.due.Load() || !f.meter.due.CompareAndSwap(true, false) {
-		return emits
+// record returns an event with the metrics when it is time for one, nil otherwise, where in it the body begins, and its time.
+func (m *meter) record() (event []byte, body int, at time.Time) {
+	if !m.due.Load() || !m.due.CompareAndSwap(true, false) {
+		return nil, 0, at
 	}
-	now := time.Now()
-	event := appendHead(nil, now)
-	head := len(event)
-	event, err := f.meter.instance.AppendRecord(event)
+	at = time.Now()
+	head := record.AppendHead(nil, at)
+	event, err := m.Instance.AppendRecord(head)
 	if err != nil {
-		f.log(LevelWarn, err.Error())
-		return emits
+		m.log(LevelWarn, err.Error())
+		return nil, 0, at
 	}
-	return append(emits, Emit{
-		Tag: f.config.metricsTag, Event: event, Time: now, Severity: informational, head: head, metrics: true,
-	})
+	return event, len(head), at
 }
 
-// informational is syslog's severity of what is no alert.
-const informational = 6
-
-// MeasurePanics has the metrics count the panics that the host's border has caught, too.
-func (f *Filter) MeasurePanics(caught func() int64) { f.meter.border.Store(&caught) }
-
-// panics returns how many were caught, by the filter and at the border to its host.
-func (f *Filter) panics() uint64 {
-	n := f.counts.panics.Load()
-	if border := f.meter.border.Load(); border != nil {
-		n += uint64((*border)())
-	}
-	return n
-}
-
-// MeasureDelivery has the metrics tell what has become of alerts at their destinations.
-func (f *Filter) MeasureDelivery(stats func() []delivery.Stats) {
-	f.meter.instance.Add(metrics.Collecting(func(to chan<- prometheus.Metric) {
+// measureDelivery has the metrics show what has become of alerts at their destinations.
+func (m *meter) measureDelivery(stats func() []delivery.Stats) {
+	m.Instance.Add(metrics.Collecting(func(to chan<- prometheus.Metric) {
 		for _, s := range stats() {
 			metrics.Delivered.Send(to, float64(s.Delivered), s.Destination)
 			metrics.Failures.Send(to, float64(s.Failures), s.Destination)
@@ -219,33 +225,14 @@ func (f *Filter) MeasureDelivery(stats func() []delivery.Stats) {
 	}))
 }
 
-// Measure has the metrics tell more.
-func (f *Filter) Measure(more prometheus.Collector) { f.meter.instance.Add(more) }
-
-func (f *Filter) measureGauge(family *metrics.Family, value func() int) {
-	f.meter.instance.Add(metrics.Collecting(func(to chan<- prometheus.Metric) { family.Send(to, float64(value())) }))
+// measureGauge has the metrics show a number.
+func (m *meter) measureGauge(family *metrics.Family, value func() int) {
+	m.Instance.Add(metrics.Collecting(func(to chan<- prometheus.Metric) { family.Send(to, float64(value())) }))
 }
 
-// collector sends what a filter counts to Prometheus.
-type collector struct{ f *Filter }
-
-// Describe sends nothing: which metrics there are depends on what has happened.
-func (c collector) Describe(chan<- *prometheus.Desc) {}
-
-// Collect implements prometheus.Collector. It may be called while the filter is closed.
-func (c collector) Collect(to chan<- prometheus.Metric) {
-	c.collectRecords(to)
-	c.collectAlerts(to)
-	c.collectIncidents(to)
-	c.collectReloads(to)
-	if l := c.f.use(); l != nil {
-		defer l.done()
-		collectRules(to, l)
-	}
-}
-
-func (c collector) collectRecords(to chan<- prometheus.Metric) {
-	n, m := c.f.Counts(), &c.f.meter
+// collect sends what was counted to Prometheus. It may be called while the filter is closed.
+func (m *meter) collect(to chan<- prometheus.Metric) {
+	n := m.counts.read()
 	metrics.Records.SendAll(to, map[string]uint64{
 		"clean": n.Clean, "alert": n.Alerts, "not_http": n.NotHTTP, "broken": n.Broken, "skipped": n.Skipped,
 	})
@@ -260,51 +247,12 @@ func (c collector) collectRecords(to chan<- prometheus.Metric) {
 	metrics.Candidates.Send(to, float64(m.candidates.Load()))
 	metrics.Emits.SendAll(to, map[string]uint64{"taken": n.Emitted, "failed": n.Failed, "suppressed": n.Suppressed})
 	metrics.Summaries.Send(to, float64(n.Summaries))
-	metrics.Panics.Send(to, float64(c.f.panics()))
+	metrics.Panics.Send(to, float64(m.panics.all()))
+	m.collectAlerts(to)
 }
 
-func (c collector) collectAlerts(to chan<- prometheus.Metric) {
-	m := &c.f.meter
-	for family, counts := range map[*metrics.Family]*tally{metrics.Alerts: &m.alerts, metrics.Categories: &m.categories, metrics.AlertRules: &m.alertRules} {
+func (m *meter) collectAlerts(to chan<- prometheus.Metric) {
+	for family, counts := range map[*metrics.Family]*labelCounts{metrics.Alerts: &m.alerts, metrics.Categories: &m.categories, metrics.AlertRules: &m.alertRules} {
 		counts.each(func(l labels, n uint64) { family.Send(to, float64(n), l[:]...) })
 	}
 }
-
-func (c collector) collectIncidents(to chan<- prometheus.Metric) {
-	n := c.f.correlation.counts()
-	metrics.Incidents.SendAll(to, map[string]uint64{"opened": n.Opened, "updated": n.Updated, "closed": n.Closed})
-	metrics.OpenOnes.Send(to, float64(n.Open))
-	metrics.IncidentRoom.SendAll(to, map[string]uint64{
-		"incidents": n.EvictedIncidents, "sources": n.EvictedSources, "actors": n.EvictedActors, "routes": n.EvictedRoutes,
-		"tools": n.EvictedTools, "ids": n.EvictedSketches, "targets": n.EvictedTargets, "untracked": n.Untracked,
-	})
-}
-
-func (c collector) collectReloads(to chan<- prometheus.Metric) {
-	r := &c.f.reloads
-	metrics.Reloads.SendAll(to, map[string]uint64{"done": r.done.Load(), "failed": r.failed.Load(), "unchanged": r.unchanged.Load()})
-	current, at, took := 1.0, 0.0, 0.0
-	if last := r.last.Load(); last != nil {
-		at, took = seconds(last.at), last.took.Seconds()
-	}
-	if r.broken.Load() {
-		current = 0
-	}
-	metrics.RulesCurrent.Send(to, current)
-	metrics.ReloadTime.Send(to, at)
-	metrics.ReloadTook.Send(to, took)
-}
-
-func collectRules(to chan<- prometheus.Metric, l *loaded) {
-	metrics.RulesInfo.Send(to, 1, l.set.Name(), fmt.Sprintf("%.16s", l.set.ID()))
-	metrics.RulesLoaded.Send(to, float64(l.set.Rules()))
-	metrics.RulesSkipped.Send(to, float64(l.set.Skipped()))
-	metrics.RulesTime.Send(to, seconds(l.at))
-	u := l.set.CacheUsage()
-	metrics.CacheEntries.Send(to, float64(u.Entries))
-	metrics.CacheBytes.Send(to, float64(u.Bytes))
-	metrics.CacheLimit.Send(to, float64(u.Limit))
-	metrics.CacheEvicted.Send(to, float64(u.Evicted))
-}
-
-func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }

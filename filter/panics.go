@@ -2,22 +2,48 @@ package filter
 
 import (
 	"fmt"
+	"sync/atomic"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
+// panics counts what a filter and the program around it recover from, and logs the first, without secrets.
+type panics struct {
+	count    *atomic.Uint64
+	log      Logger
+	redactor *redact.Redactor
+	border   atomic.Pointer[func() int64] // counts panics outside the filter
+}
+
+func newPanics(c *counters, log Logger, redactor *redact.Redactor) *panics {
+	return &panics{count: &c.panics, log: log, redactor: redactor}
+}
+
 // Caught returns what counts a panic in a goroutine of the filter, or of the program around it, and logs the first.
-func (f *Filter) Caught(where string) recovery.Caught {
+func (p *panics) Caught(where string) recovery.Caught {
 	return func(cause any, stack []byte) {
-		if f.counts.panics.Add(1) == 1 {
-			f.logSafely(LevelError, f.config.redactor.Line(fmt.Sprintf("%s: recovered from a panic, %s; further ones are only counted\n%s", where,
-				recovery.Describe(cause), stack)))
-		}
+		p.add(func() string {
+			return fmt.Sprintf("%s: recovered from a panic, %s; further ones are only counted\n%s", where, recovery.Describe(cause), stack)
+		})
 	}
 }
 
-// logSafely logs what has gone wrong. A panic of the host's log must not make it worse.
-func (f *Filter) logSafely(level Level, line string) {
-	defer func() { _ = recover() }()
-	f.log(level, line)
+// add counts a panic, and logs a line about the first.
+func (p *panics) add(line func() string) {
+	if p.count.Add(1) == 1 {
+		p.log.safely(LevelError, p.redactor.Line(line()))
+	}
+}
+
+// measureBorder has a function count the panics that the host's border has caught.
+func (p *panics) measureBorder(caught func() int64) { p.border.Store(&caught) }
+
+// all returns how many were caught, by the filter and at the border to its host.
+func (p *panics) all() uint64 {
+	n := p.count.Load()
+	if border := p.border.Load(); border != nil {
+		n += uint64((*border)())
+	}
+	return n
 }

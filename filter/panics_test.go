@@ -33,8 +33,8 @@ func TestPanicOfAHelperIsOneOfItsCall(t *testing.T) {
 func TestPanicOfFloodControlLosesNothingFromTheSums(t *testing.T) {
 	t.Run("inline", func(t *testing.T) {
 		f := newFilter(t, setting.Map{"emit_tag": "alert", "inspect_budget": "1m"})
-		f.flood = &flood.Control{} // it panics when it is asked
-		defer func() { f.flood = nil }()
+		f.pipeline.inspector.writer.flood = &flood.Control{} // it panics when it is asked
+		defer func() { f.pipeline.inspector.writer.flood = nil }()
 		chunk := slices.Concat(attackEvent(1), clean("/"), attackEvent(2))
 		var out Outcome
 		require.Panics(t, func() { f.Process(chunk, "nano", &out) })
@@ -45,10 +45,9 @@ func TestPanicOfFloodControlLosesNothingFromTheSums(t *testing.T) {
 	})
 	t.Run("async", func(t *testing.T) {
 		f := newFilter(t, inBackground)
-		q := newSlowQueue(1<<20, true)
-		q.filter = f
-		f.flood = &flood.Control{}
-		defer func() { f.flood = nil }()
+		q := queueOf(f)
+		f.pipeline.inspector.writer.flood = &flood.Control{}
+		defer func() { f.pipeline.inspector.writer.flood = nil }()
 		var k block
 		k.add(largeAttack(1, 1), "queued before the panic")
 		k.add(slices.Concat(attackEvent(1), largeAttack(1, 2)), "panics")
@@ -81,11 +80,11 @@ func TestPanicInAReloadLetsLaterOnesCome(t *testing.T) {
 		log.log(level, line)
 	})
 	require.NoError(t, err)
-	before := f.current.Load()
+	before := f.rules.rules.Load()
 	for n, path := range []string{"two", "three", "four"} {
 		writeFile(t, file, ruleFor(path))
 		eventually(t, path, func() bool { return process(f, clean("/"+path), "nano").Changed })
-		eventually(t, "its end", func() bool { return f.reloads.done.Load()+f.reloads.failed.Load() > uint64(n) })
+		eventually(t, "its end", func() bool { return f.rules.reloads.done.Load()+f.rules.reloads.failed.Load() > uint64(n) })
 	}
 	require.Zero(t, before.users.Load(), "the rules of before are released")
 	require.EqualValues(t, 2, f.Counts().Panics)
@@ -105,11 +104,11 @@ func TestPanicOfTheWatchLetsItGoOn(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "own.conf")
 	writeFile(t, file, ruleFor("one"))
 	f := newFilter(t, setting.Map{"rules": file})
-	r := &f.reloads
-	r.interval, r.stop, r.ended = time.Millisecond, make(chan struct{}), make(chan struct{})
-	go f.runReloads()
+	r := &f.rules.reloads
+	r.watch, r.interval, r.stop, r.ended = nil, time.Millisecond, make(chan struct{}), make(chan struct{})
+	go f.rules.runReloads()
 	eventually(t, "it looks again and again", func() bool { return f.Counts().Panics >= 3 })
-	r.end()
+	f.rules.stop()
 	r.stop = nil
 }
 
@@ -119,7 +118,7 @@ func TestPanicOfACollectorCostsWhatItCollects(t *testing.T) {
 	values, _ := scrape(t, f)
 	require.NotZero(t, values["waf_rules_loaded"])
 	require.EqualValues(t, 1, f.Counts().Panics)
-	_, err := f.meter.instance.AppendRecord(nil)
+	_, err := f.meter.Instance.AppendRecord(nil)
 	require.NoError(t, err)
 	require.EqualValues(t, 2, f.Counts().Panics)
 }

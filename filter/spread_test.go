@@ -13,7 +13,7 @@ import (
 
 // spreadBatch returns a batch of n items, each of which knows its place.
 func spreadBatch(t *testing.T, n int) *batch {
-	b := &batch{items: make([]item, n), rules: newFilter(t, nil).current.Load(), pace: &pace{}}
+	b := &batch{items: make([]item, n), rules: newFilter(t, nil).rules.rules.Load(), pace: &pace{}}
 	for i := range b.items {
 		b.items[i].source = i
 	}
@@ -118,15 +118,15 @@ func TestManyItemsAreSharedByThreads(t *testing.T) {
 func TestRememberedRecordsStayOnTheThreadOfTheCall(t *testing.T) {
 	twoThreads(t)
 	f := newFilter(t, nil)
-	b := f.getBatch(bytes.Repeat(clean("/shop?q=lamp"), soloItems-1), "")
-	defer f.putBatch(b)
+	b := f.pipeline.inspector.batches.get(bytes.Repeat(clean("/shop?q=lamp"), soloItems-1), "")
+	defer f.pipeline.inspector.batches.put(b)
 	b.items = b.items[:1]
-	f.evaluateBatch(b) // the first one is inspected
+	f.pipeline.evaluateBatch(b) // the first one is inspected
 	require.Equal(t, Clean, b.items[0].kind)
 	b.items = b.items[:soloItems-1]
 	s := b.scratch()
 	defer s.putBack()
-	require.Len(t, b.items, b.solo(f.evaluateInto, s))
+	require.Len(t, b.items, b.solo(f.pipeline.inspector.evaluateInto, s))
 	require.Zero(t, s.busy)
-	require.Equal(t, soloItems-1, int(f.set().Speed().Cached))
+	require.Equal(t, soloItems-1, int(f.rules.set().Speed().Cached))
 }

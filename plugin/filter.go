@@ -53,7 +53,7 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 
 	advisor.opened(fluentbit.Filter, i.log)
 	defer beginLoading()()
-	f, err := filter.NewNamed("filter "+name, filterProperties{ins}, i.log)
+	f, err := filter.NewNamed("filter "+name, &lastGood, filterProperties{ins}, i.log)
 	if err != nil {
 		i.log(filter.LevelError, err.Error())
 		return 0
@@ -212,3 +212,6 @@ func (i *instance) close() {
 		i.log(filter.LevelWarn, fmt.Sprintf("%d panics at the border to Fluent Bit", n))
 	}
 }
+
+// lastGood keeps the rules of the instances of this process across hot reloads. It is never closed: the next instance may need them.
+var lastGood filter.LastGood

@@ -198,7 +198,7 @@ func (d *Doctor) openFilter(s *fluentbit.Section) error {
 }
 
 func (d *Doctor) openOutput(s *fluentbit.Section) error {
-	o, err := filter.NewOutput("", quiet(s, filter.OutputProperties()), d.warnings(s), io.Discard)
+	o, err := filter.NewOutput("", nil, quiet(s, filter.OutputProperties()), d.warnings(s), io.Discard)
 	if err != nil {
 		return err
 	}

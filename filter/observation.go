@@ -14,36 +14,45 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
+// observer makes observations for incident detection of what was evaluated.
+type observer struct {
+	evaluator      *evaluator
+	writer         *alertWriter
+	timesInRecords bool        // the times that records name count, not those of their events
+	identities     *identities // nil names none
+	salt           string      // of the hashes of credentials
+}
+
 // observe makes an observation of an item that was evaluated. Its texts are views, valid as long as the scratch is not used for another
 // record. It reports false for what is no HTTP transaction.
-func (f *Filter) observe(it *item, s *scratch, o *incident.Observation) bool {
+func (b *observer) observe(it *item, s *scratch, o *incident.Observation) bool {
 	switch it.kind {
 	case Clean, Alert, Late:
 	default:
 		return false
 	}
-	if f.read(it, &s.values) < 0 || !s.values.Transaction(&s.transaction) || s.transaction.Unknown&rules.PartRequest != 0 {
+	if b.evaluator.read(it, &s.values) < 0 || !s.values.Transaction(&s.transaction) || s.transaction.Unknown&rules.PartRequest != 0 {
 		return false
 	}
 	t := &s.transaction
-	*o = incident.Observation{Time: f.timeOf(it, s), Method: t.Method, Path: t.URI, Status: t.ResponseStatus, Bytes: int64(len(t.ResponseBody))}
-	e := extrasOf(it, &s.values)
+	*o = incident.Observation{Time: b.timeOf(it, s), Method: t.Method, Path: t.URI, Status: t.ResponseStatus, Bytes: int64(len(t.ResponseBody))}
+	e := contextOf(it, &s.values)
 	if e.bytes > 0 {
 		o.Bytes = e.bytes
 	}
-	f.observeEnds(o, s, &e)
-	f.observeClient(o, s, &e)
+	b.observeEnds(o, s, &e)
+	b.observeClient(o, s, &e)
 	if it.kind == Alert && it.verdict != nil {
-		f.observeAttack(o, it, s)
+		b.observeAttack(o, it, s)
 	}
 	return true
 }
 
 // timeOf returns when a transaction took place, in milliseconds: the time of the event, or where records come from files, the time that
 // they name.
-func (f *Filter) timeOf(it *item, s *scratch) int64 {
+func (b *observer) timeOf(it *item, s *scratch) int64 {
 	at := it.event.Time.Seconds*1000 + it.event.Time.Nanoseconds/1e6
-	if !f.config.timesInRecords {
+	if !b.timesInRecords {
 		return at
 	}
 	if named, ok := logtime.Parse(s.values.Get(fieldmap.Time), nil); ok {
@@ -53,21 +62,21 @@ func (f *Filter) timeOf(it *item, s *scratch) int64 {
 }
 
 // observeEnds finds out who asks, and whom.
-func (f *Filter) observeEnds(o *incident.Observation, s *scratch, e *extras) {
+func (b *observer) observeEnds(o *incident.Observation, s *scratch, e *contextFields) {
 	client := s.values.Client(&s.transaction)
 	o.Source = client
 	o.Internal = fieldmap.IsPrivate(client)
-	if name := f.config.identities.of(client); name != "" {
+	if name := b.identities.of(client); name != "" {
 		o.Source, o.Internal = name, true
 	}
 	t := &s.transaction
 	o.TargetHost = cmp.Or(e.podIP, t.ServerIP)
-	switch name := cmp.Or(f.config.identities.of(t.ServerIP), f.config.identities.of(t.ServerName)); {
+	switch name := cmp.Or(b.identities.of(t.ServerIP), b.identities.of(t.ServerName)); {
 	case name != "":
 		o.Target, o.TargetHost = name, name
 	case e.workload() != "":
 		o.Target = e.workload()
-		if name := f.config.identities.of(o.TargetHost); name != "" {
+		if name := b.identities.of(o.TargetHost); name != "" {
 			o.TargetHost = name
 		}
 	case t.ServerIP != "":
@@ -81,7 +90,7 @@ func (f *Filter) observeEnds(o *incident.Observation, s *scratch, e *extras) {
 }
 
 // observeClient hashes what tells clients apart.
-func (f *Filter) observeClient(o *incident.Observation, s *scratch, e *extras) {
+func (b *observer) observeClient(o *incident.Observation, s *scratch, e *contextFields) {
 	t := &s.transaction
 	o.Agent, _ = t.Header("User-Agent")
 	o.Agent = cmp.Or(o.Agent, s.values.Get(fieldmap.UserAgent))
@@ -89,12 +98,12 @@ func (f *Filter) observeClient(o *incident.Observation, s *scratch, e *extras) {
 		o.Shape = shapeOf(t.RequestHeaders)
 	}
 	if e.user != "" {
-		o.User = f.credential("user", e.user)
+		o.User = b.credential("user", e.user)
 	}
 	if credentials, has := t.Header("Authorization"); has && credentials != "" {
-		o.Principal = f.credential("authorization", credentials)
+		o.Principal = b.credential("authorization", credentials)
 	} else if session := sessionOf(t, s.values.Get(fieldmap.Cookie)); session != "" {
-		o.Principal = f.credential("session", session)
+		o.Principal = b.credential("session", session)
 	} else if e.user != "" && o.Status != 401 {
 		o.Principal = o.User
 	}
@@ -104,10 +113,10 @@ func (f *Filter) observeClient(o *incident.Observation, s *scratch, e *extras) {
 }
 
 // credential hashes credentials, so that neither incidents nor their state have any.
-func (f *Filter) credential(kind, value string) uint64 {
+func (b *observer) credential(kind, value string) uint64 {
 	var d xxhash.Digest
 	d.Reset()
-	for _, text := range [...]string{f.config.incidentSalt, "\x00", kind, "\x00", value} {
+	for _, text := range [...]string{b.salt, "\x00", kind, "\x00", value} {
 		_, _ = d.WriteString(text) // it never fails
 	}
 	return d.Sum64() | 1
@@ -162,7 +171,7 @@ func containsFold(text string, parts []string) bool {
 }
 
 // traceOf returns the id that a request keeps on its way through services.
-func traceOf(t *rules.Transaction, e *extras) string {
+func traceOf(t *rules.Transaction, e *contextFields) string {
 	if parent, has := t.Header("traceparent"); has {
 		if parts := strings.SplitN(parent, "-", 3); len(parts) == 3 {
 			return parts[1]
@@ -177,7 +186,7 @@ func traceOf(t *rules.Transaction, e *extras) string {
 }
 
 // observeAttack tells apart what rules found in the request and in the response.
-func (f *Filter) observeAttack(o *incident.Observation, it *item, s *scratch) {
+func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	var a *incident.Attack
 	for i := range it.verdict.Matches {
 		m := &it.verdict.Matches[i]
@@ -200,11 +209,11 @@ func (f *Filter) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	if a == nil {
 		return
 	}
-	view := f.view(it, s, it.verdict)
+	view := b.evaluator.view(it, s, it.verdict)
 	outcome, _ := view.Outcome()
 	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
 	a.Show = func() incident.Sample {
-		told := alert.New(view, f.secrets(view))
+		told := alert.New(view, b.writer.secrets(view))
 		return incident.Sample{Alert: told.UID, Method: told.Method, URI: told.URI, Message: told.Rule().Message, Outcome: string(told.Outcome)}
 	}
 	o.Attack = a
@@ -223,4 +232,19 @@ func owned(o *incident.Observation) *incident.Observation {
 		c.Attack = &a
 	}
 	return &c
+}
+
+// observation returns what an item contributes, nil when nothing. It has memory of its own.
+func (b *observer) observation(it *item, s *scratch) (o *incident.Observation) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			b.evaluator.panics.Caught("observation of a record")(cause, nil)
+			o = nil
+		}
+	}()
+	var view incident.Observation
+	if !b.observe(it, s, &view) {
+		return nil
+	}
+	return owned(&view)
 }

@@ -10,41 +10,41 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 )
 
-// extras are what field maps do not read.
-type extras struct {
+// contextFields are fields that no field map reads and incidents need: who asked, on which trace, and the workload that answered.
+type contextFields struct {
 	user, trace           string
 	bytes                 int64
 	namespace, pod, podIP string
 	app                   string // a label with the name of the workload
 }
 
-// extrasOf reads them from the top level of a record, and of the one that stands inside it.
-func extrasOf(it *item, values *fieldmap.Values) (e extras) {
-	e.read(it.event.Body)
+// contextOf reads them from the top level of a record, and of the one that stands inside it.
+func contextOf(it *item, values *fieldmap.Values) (c contextFields) {
+	c.read(it.event.Body)
 	if inside := values.Inside().Body; inside != nil {
-		e.read(inside)
+		c.read(inside)
 	}
-	return e
+	return c
 }
 
-func (e *extras) read(body []byte) {
+func (c *contextFields) read(body []byte) {
 	pairs, _ := record.ReadMap(body)
 	for pairs.Next() {
 		switch pairs.Key {
 		case "remote_user", "user", "username", "user_name", "userid", "cs-username":
 			if text, isText := record.Text(pairs.Value); isText && text != "-" && text != "" {
-				e.user = text
+				c.user = text
 			}
 		case "body_bytes_sent", "bytes_sent", "bytes", "size", "sc-bytes", "response_size", "resp_bytes", "bytes_out":
 			if n := number(pairs.Value); n > 0 {
-				e.bytes = n
+				c.bytes = n
 			}
 		case "trace_id", "traceid", "request_id", "req_id":
 			if text, isText := record.Text(pairs.Value); isText && len(text) >= 8 {
-				e.trace = text
+				c.trace = text
 			}
 		case "kubernetes":
-			e.readPod(pairs.Value)
+			c.readPod(pairs.Value)
 		}
 	}
 }
@@ -66,22 +66,22 @@ func number(value []byte) int64 {
 	return 0
 }
 
-func (e *extras) readPod(value []byte) {
+func (c *contextFields) readPod(value []byte) {
 	pairs, _ := record.ReadMap(value)
 	for pairs.Next() {
 		text, _ := record.Text(pairs.Value)
 		switch pairs.Key {
 		case "namespace_name":
-			e.namespace = text
+			c.namespace = text
 		case "pod_name":
-			e.pod = text
+			c.pod = text
 		case "pod_ip":
-			e.podIP = text
+			c.podIP = text
 		case "labels":
 			labels, _ := record.ReadMap(pairs.Value)
 			for labels.Next() {
-				if name, _ := record.Text(labels.Value); labels.Key == "app.kubernetes.io/name" || labels.Key == "app" && e.app == "" {
-					e.app = name
+				if name, _ := record.Text(labels.Value); labels.Key == "app.kubernetes.io/name" || labels.Key == "app" && c.app == "" {
+					c.app = name
 				}
 			}
 		}
@@ -89,15 +89,15 @@ func (e *extras) readPod(value []byte) {
 }
 
 // workload returns namespace and name of the workload that logged a record, "" when it does not say it.
-func (e *extras) workload() string {
-	name := e.app
+func (c *contextFields) workload() string {
+	name := c.app
 	if name == "" {
-		name = workloadOf(e.pod)
+		name = workloadOf(c.pod)
 	}
-	if name == "" || e.namespace == "" {
+	if name == "" || c.namespace == "" {
 		return name
 	}
-	return e.namespace + "/" + name
+	return c.namespace + "/" + name
 }
 
 // workloadOf returns the name of the workload that made a pod: without what Deployments, DaemonSets and StatefulSets put behind it.

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -25,13 +24,19 @@ const (
 	coldBudget = time.Second
 )
 
-// budget returns the time for inspecting the next chunk, 0 for any.
-func (f *Filter) budget() time.Duration {
-	budget := f.config.budget
-	if budget > 0 && f.config.defaultBudget && f.meter.ways[rules.Judged].Load() < coldRuns {
-		return max(budget, coldBudget)
+// deadline has chunks inspected within a budget.
+type deadline struct {
+	budget    time.Duration // for inspecting one chunk; 0 inspects everything
+	isDefault bool          // the operator has not set it
+	evaluator *evaluator
+}
+
+// next returns the time for inspecting the next chunk, 0 for any.
+func (l *deadline) next() time.Duration {
+	if l.budget > 0 && l.isDefault && l.evaluator.meter.ways[rules.Judged].Load() < coldRuns {
+		return max(l.budget, coldBudget)
 	}
-	return budget
+	return l.budget
 }
 
 func size(t *rules.Transaction) int {
@@ -41,13 +46,13 @@ func size(t *rules.Transaction) int {
 // round is the work of the engine for the waiting items of one batch. It copies their events when it begins with them, because the chunk is
 // gone when the call returns before the engine.
 type round struct {
-	filter *Filter
-	demand *demand
-	rules  *loaded
-	limit  limit
-	jobs   []job
-	done   chan *job // takes all jobs without waiting
-	ended  chan struct{}
+	evaluator *evaluator
+	demand    *demand
+	rules     *inUse
+	limit     limit
+	jobs      []job
+	done      chan *job // takes all jobs without waiting
+	ended     chan struct{}
 
 	mu      sync.Mutex
 	quick   []*job // that nobody has taken
@@ -83,12 +88,12 @@ func limitOf(budget time.Duration) limit { return limit{time.Now().Add(budget), 
 func (l limit) left() time.Duration { return time.Until(l.end.Add(rules.MakingTime() - l.made)) }
 
 // judgeWaiting has the engine judge the waiting items with what is left of the budget. Those that are not judged by then are late.
-func (f *Filter) judgeWaiting(b *batch, d *demand) {
+func (l *deadline) judgeWaiting(b *batch, d *demand) {
 	first := b.first(waiting)
 	if first < 0 {
 		return
 	}
-	r := &round{filter: f, demand: d, rules: b.rules}
+	r := &round{evaluator: l.evaluator, demand: d, rules: b.rules}
 	for i := first; i < len(b.items); i++ {
 		if b.items[i].kind == waiting {
 			it := &b.items[i]
@@ -209,7 +214,7 @@ func (r *round) giveUp() {
 
 // work takes jobs until there are none, or the deadline has passed.
 func (r *round) work(next func() (*job, *place)) {
-	recovery.Once(r.filter.Caught("inspection"), func() {
+	recovery.Once(r.evaluator.panics.Caught("inspection"), func() {
 		for {
 			j, p := next()
 			if j == nil {
@@ -278,7 +283,7 @@ func (r *round) helpSlow() {
 
 // judge evaluates a job, and reports whether it is done. A large one of which the prefilter cannot tell becomes a slow one.
 func (r *round) judge(j *job) (done bool) {
-	runs.timed(j.sender, j.bytes, func() { done = r.filter.judgeAlone(j, r.rules.set, r.demand) })
+	runs.timed(j.sender, j.bytes, func() { done = r.evaluator.judgeAlone(j, r.rules.set, r.demand) })
 	if done {
 		return true
 	}
@@ -301,7 +306,7 @@ func (r *round) begin(j *job, p *place) bool {
 		j.item, j.own = j.item.copied(), true
 	}
 	r.running[j], j.begun = p, time.Now()
-	r.rules.users.Add(1) // the call that waits has them still
+	r.rules.share() // the call that waits has them still
 	return true
 }
 
@@ -313,46 +318,4 @@ func (r *round) end(j *job, p *place) {
 	}
 	p.leave()
 	r.rules.done()
-}
-
-// judgeAlone evaluates an item whose event is its own, and reports whether it is done. Of a large transaction it first asks the prefilter
-// alone, which takes far less time than the engine.
-func (f *Filter) judgeAlone(j *job, set *rules.Set, d *demand) (done bool) {
-	it := &j.item
-	defer func() { done = done || it.kind != waiting }()
-	defer f.recovered(it)
-	if j.err != nil {
-		f.failed(it, j.err)
-		return true
-	}
-	s := scratches.Get().(*scratch)
-	defer s.putBack()
-	s.rules = set
-	f.read(it, &s.values)
-	s.values.Transaction(&s.transaction)
-	p := &it.pending
-	if !p.rules.Asked() && j.bytes > largeTransaction {
-		verdict := f.gate(it, s, p)
-		if verdict == nil {
-			return false
-		}
-		f.decide(it, s, d, verdict)
-		return true
-	}
-	if verdict := f.judge(it, s, p); verdict != nil {
-		f.decide(it, s, d, verdict)
-	}
-	return true
-}
-
-// tellLate counts records that were not inspected, and says so in the log once.
-func (f *Filter) tellLate(n uint64) {
-	if f.counts.late.Add(n) > n {
-		return
-	}
-	why := fmt.Sprintf("it would take longer than inspect_budget (%v) for one chunk", f.config.budget)
-	if f.background != nil {
-		why = fmt.Sprintf("more than async_limit (%d bytes) wait for it, or the pipeline has ended", f.config.queueLimit)
-	}
-	f.logSafely(LevelWarn, "records pass without inspection because "+why+"; they are counted")
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
-// slowQueue holds records that keep the engine busy, by sender, so that one sender's do not hold up those of the others. The background's
+// slowQueue holds records that keep the engine busy, by sender, so that one sender's do not hold up those of the others. The async's
 // lock guards it.
 type slowQueue struct {
 	bySender map[sender]*slowSender
@@ -25,7 +25,7 @@ type slowSender struct {
 type slowJob struct {
 	job
 	tag   string
-	rules *loaded // in use for it
+	rules *inUse // in use for it
 }
 
 // perJob is about what a job takes besides its event, in bytes.
@@ -37,20 +37,20 @@ func (j *slowJob) size() int64 { return int64(len(j.item.event.Raw)) + perJob }
 const patience = time.Second
 
 // startSlow has slow records judged, on all cores but one: that is left for the pipeline and for records that take little.
-func (q *background) startSlow() {
+func (q *async) startSlow() {
 	q.slow.bySender = map[sender]*slowSender{}
 	workers := max(1, runtime.GOMAXPROCS(0)-1)
 	q.slowWorkers.Add(workers)
 	for range workers {
 		go func() {
 			defer q.slowWorkers.Done()
-			recovery.Loop(nil, q.filter.Caught("inspection in the background"), q.runSlow)
+			recovery.Loop(nil, q.panics.Caught("inspection in the background"), q.runSlow)
 		}()
 	}
 }
 
 // deferItems queues the items of a batch that wait for the engine. What has no room is late.
-func (q *background) deferItems(b *batch, items []item, tag string) {
+func (q *async) deferItems(b *batch, items []item, tag string) {
 	begin := time.Now()
 	for i := range items {
 		it := &items[i]
@@ -59,7 +59,7 @@ func (q *background) deferItems(b *batch, items []item, tag string) {
 		}
 		it.pending.rules.Forget()
 		j := &slowJob{job: job{item: it.copied(), sender: it.sender, bytes: it.pending.bytes}, tag: tag, rules: b.rules}
-		b.rules.users.Add(1) // the batch has them still
+		b.rules.share() // the batch has them still
 		late := q.putSlow(j, begin)
 		it.kind = deferred
 		for _, j := range late {
@@ -70,7 +70,7 @@ func (q *background) deferItems(b *batch, items []item, tag string) {
 
 // putSlow queues a job, and returns those for which there is no room: of the sender that has the most, the last ones. While no other sender has
 // had records lately, a queue that waits waits for room, ten seconds from begin on, or one while chunks wait that may be of others.
-func (q *background) putSlow(j *slowJob, begin time.Time) (late []*slowJob) {
+func (q *async) putSlow(j *slowJob, begin time.Time) (late []*slowJob) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.skips && !q.over && !q.hasRoom(j) && q.slow.isOf(j.sender) && !q.lately.hasOthers(j.sender, begin) {
@@ -98,7 +98,7 @@ func (q *background) putSlow(j *slowJob, begin time.Time) (late []*slowJob) {
 }
 
 // hasRoom reports whether half of the queue's memory is enough for a job, which it is for any when there is no other.
-func (q *background) hasRoom(j *slowJob) bool {
+func (q *async) hasRoom(j *slowJob) bool {
 	return q.slow.bytes == 0 || q.slow.bytes+j.size() <= q.limit/2
 }
 
@@ -205,7 +205,7 @@ func (s *slowQueue) next() *slowJob {
 }
 
 // runSlow judges slow records until the filter ends.
-func (q *background) runSlow() {
+func (q *async) runSlow() {
 	for {
 		j := q.nextSlow()
 		if j == nil {
@@ -221,7 +221,7 @@ func (q *background) runSlow() {
 }
 
 // nextSlow waits for a job, and for room for its alert. It returns nil when the filter ends.
-func (q *background) nextSlow() *slowJob {
+func (q *async) nextSlow() *slowJob {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.over {
@@ -236,37 +236,37 @@ func (q *background) nextSlow() *slowJob {
 }
 
 // judgeSlow returns the alert of a slow record, if it is one.
-func (q *background) judgeSlow(j *slowJob) []Emit {
+func (q *async) judgeSlow(j *slowJob) []Emit {
 	defer j.rules.done()
-	f := q.filter
+	i := q.inspector
 	var out Outcome
 	defer q.recovered("a record", func() {
 		j.item.kind = Broken
-		f.countKinds(&batch{items: []item{j.item}})
+		i.counts.countKinds(&batch{items: []item{j.item}})
 	})
 	if err := j.rules.set.Compile(&j.item.pending.rules); err != nil {
 		j.err = err
 	}
 	done := false
 	for !done {
-		runs.timed(j.sender, j.bytes, func() { done = f.judgeAlone(&j.job, j.rules.set, f.inLine) })
+		runs.timed(j.sender, j.bytes, func() { done = i.evaluator.judgeAlone(&j.job, j.rules.set, i.inLine) })
 	}
-	b := &batch{items: []item{j.item}, rules: j.rules, pace: &f.pace, columns: &f.columns}
-	incidents := f.correlate(b, "", f.config.incidentTag, f.afterwards)
-	f.collectEmits(b.items, j.tag, &out)
-	f.countKinds(b)
+	b := i.batches.one(&j.item, j.rules)
+	incidents := i.correlate(b, "", i.incidentTag, i.afterwards)
+	i.writer.collectEmits(b.items, j.tag, &out)
+	i.counts.countKinds(b)
 	return append(out.Emits, incidents...)
 }
 
 // drop counts a job that is not judged.
-func (q *background) drop(j *slowJob) {
+func (q *async) drop(j *slowJob) {
 	defer j.rules.done()
 	j.item.kind = Late
-	q.filter.countKinds(&batch{items: []item{j.item}})
+	q.inspector.counts.countKinds(&batch{items: []item{j.item}})
 }
 
 // endSlow waits for what is being judged, and counts the rest.
-func (q *background) endSlow() {
+func (q *async) endSlow() {
 	q.slowWorkers.Wait()
 	for _, of := range q.slow.bySender {
 		for _, j := range of.jobs {

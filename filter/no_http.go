@@ -6,48 +6,52 @@ import (
 	"sync/atomic"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 )
 
-// silence watches for a filter that inspects nothing because its records are not read as HTTP transactions.
-type silence struct {
-	over  atomic.Bool // one was, or it has been told
-	first atomic.Pointer[string]
+// noHTTP warns of a filter that inspects nothing because its records are not read as HTTP transactions.
+type noHTTP struct {
+	counts   *counters
+	log      Logger
+	redactor *redact.Redactor
+	over     atomic.Bool // one was, or it has been told
+	first    atomic.Pointer[string]
 }
 
-// silentRecords is how many records may be none of HTTP before the log says so.
-const silentRecords = 1000
+// recordsWithoutHTTP is how many records may be none of HTTP before the log says so.
+const recordsWithoutHTTP = 1000
 
-// watchSilence looks at a batch that has been counted.
-func (f *Filter) watchSilence(b *batch) {
-	if f.silence.over.Load() {
+// watch looks at a batch that has been counted.
+func (n *noHTTP) watch(b *batch) {
+	if n.over.Load() {
 		return
 	}
 	for i := range b.items {
 		switch it := &b.items[i]; it.kind {
 		case NotHTTP:
-			if f.silence.first.Load() == nil {
+			if n.first.Load() == nil {
 				looks := Looks(it.event.Body)
-				f.silence.first.Store(&looks)
+				n.first.Store(&looks)
 			}
 		case Skipped, several:
 		default:
-			f.silence.over.Store(true)
+			n.over.Store(true)
 			return
 		}
 	}
-	if f.counts.notHTTP.Load() >= silentRecords {
-		f.tellSilence()
+	if n.counts.notHTTP.Load() >= recordsWithoutHTTP {
+		n.tell()
 	}
 }
 
-// tellSilence warns, once, when records have come and none of them was inspected.
-func (f *Filter) tellSilence() {
-	first := f.silence.first.Load()
-	if first == nil || !f.silence.over.CompareAndSwap(false, true) {
+// tell warns, once, when records have come and none of them was inspected.
+func (n *noHTTP) tell() {
+	first := n.first.Load()
+	if first == nil || !n.over.CompareAndSwap(false, true) {
 		return
 	}
-	f.logSafely(LevelWarn, f.config.redactor.Line(fmt.Sprintf("nothing is inspected: no HTTP transaction in the first %d records. The first one %s. "+
-		`"wafctl map FILE" shows how records are read`, f.counts.notHTTP.Load(), *first)))
+	n.log.safely(LevelWarn, n.redactor.Line(fmt.Sprintf("nothing is inspected: no HTTP transaction in the first %d records. The first one %s. "+
+		`"wafctl map FILE" shows how records are read`, n.counts.notHTTP.Load(), *first)))
 }
 
 // maxLookKeys is how many keys of a record a message names.

@@ -16,13 +16,15 @@ const mostSpare = 8
 // longestPut is how long a chunk waits for room. The host may be waiting for it with all else, so that no wait can be without an end.
 const longestPut = 10 * time.Second
 
-// background inspects chunks beside the pipeline: copies wait in a queue of bounded size, and alerts wait for a call that takes them
+// async inspects chunks beside the pipeline: copies wait in a queue of bounded size, and alerts wait for a call that takes them
 // to the host. Records that keep the engine busy wait in a queue of their own, by sender.
-type background struct {
-	filter *Filter
-	limit  int64 // bytes of the chunks that wait, and of the alerts
-	skips  bool  // chunks for which there is no room, instead of waiting
-	idle   chan struct{}
+type async struct {
+	inspector *inspector
+	log       Logger
+	panics    *panics
+	limit     int64 // bytes of the chunks that wait, and of the alerts
+	skips     bool  // chunks for which there is no room, instead of waiting
+	idle      chan struct{}
 
 	mu      sync.Mutex
 	changed sync.Cond // of what follows
@@ -40,13 +42,13 @@ type background struct {
 	slowWorkers sync.WaitGroup
 }
 
-func startBackground(f *Filter) *background {
-	q := &background{filter: f, limit: f.config.queueLimit, skips: f.config.queueSkips, idle: make(chan struct{})}
+func startAsync(i *inspector, c *asyncConfig) *async {
+	q := &async{inspector: i, log: i.counts.log, panics: i.evaluator.panics, limit: c.limit, skips: c.skips, idle: make(chan struct{})}
 	q.changed.L = &q.mu
 	q.startSlow()
 	go func() {
 		defer close(q.idle)
-		recovery.Loop(nil, f.Caught("inspection in the background"), q.run)
+		recovery.Loop(nil, q.panics.Caught("inspection in the background"), q.run)
 	}()
 	return q
 }
@@ -54,7 +56,7 @@ func startBackground(f *Filter) *background {
 // put queues a copy of a chunk. It reports false when there is no room for it, and will be none soon. A chunk that is larger than the whole
 // queue goes when the queue is empty. Inspection needs room for alerts, and the thread that waits here may be the one that makes it: while it
 // waits it takes the alerts that are ready.
-func (q *background) put(chunk []byte, tag string, emits *[]Emit) bool {
+func (q *async) put(chunk []byte, tag string, emits *[]Emit) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.skips {
@@ -77,7 +79,7 @@ func (q *background) put(chunk []byte, tag string, emits *[]Emit) bool {
 
 // queueUp waits until a chunk has room, behind the chunks that have waited longer: small ones would take all room from a large one. It takes
 // alerts meanwhile.
-func (q *background) queueUp(size int, emits *[]Emit) {
+func (q *async) queueUp(size int, emits *[]Emit) {
 	if len(q.waiters) == 0 && !q.isFull(size) {
 		return
 	}
@@ -93,12 +95,12 @@ func (q *background) queueUp(size int, emits *[]Emit) {
 	q.changed.Broadcast()
 }
 
-func (q *background) isFull(more int) bool {
+func (q *async) isFull(more int) bool {
 	return q.bytes > 0 && q.bytes+q.slow.bytes+int64(more) > q.limit
 }
 
 // await waits until something changes, and reports false when it is later than that. The lock is held.
-func (q *background) await(until time.Time) bool {
+func (q *async) await(until time.Time) bool {
 	left := time.Until(until)
 	if left <= 0 {
 		return false
@@ -114,7 +116,7 @@ func (q *background) await(until time.Time) bool {
 }
 
 // empty returns a block with room for a chunk.
-func (q *background) empty(size int) *block {
+func (q *async) empty(size int) *block {
 	if n := len(q.spare); n > 0 && size <= blockSize {
 		k := q.spare[n-1]
 		q.spare[n-1] = nil
@@ -125,7 +127,7 @@ func (q *background) empty(size int) *block {
 }
 
 // run inspects chunks until the filter ends.
-func (q *background) run() {
+func (q *async) run() {
 	for {
 		k, more := q.next()
 		if !more {
@@ -136,7 +138,7 @@ func (q *background) run() {
 }
 
 // next waits for chunks, and for room for their alerts.
-func (q *background) next() (k *block, more bool) {
+func (q *async) next() (k *block, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for !q.over && (len(q.queue) == 0 || q.waiting > q.limit) {
@@ -152,7 +154,7 @@ func (q *background) next() (k *block, more bool) {
 }
 
 // done makes room for other chunks, and has the alerts wait.
-func (q *background) done(k *block, emits []Emit) {
+func (q *async) done(k *block, emits []Emit) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.bytes -= int64(len(k.data))
@@ -164,7 +166,7 @@ func (q *background) done(k *block, emits []Emit) {
 }
 
 // addEmits has alerts wait. The lock is held.
-func (q *background) addEmits(emits []Emit) {
+func (q *async) addEmits(emits []Emit) {
 	q.emits = append(q.emits, emits...)
 	for i := range emits {
 		q.waiting += int64(len(emits[i].Event))
@@ -174,34 +176,33 @@ func (q *background) addEmits(emits []Emit) {
 
 // inspect returns the alerts for chunks, but for those of records that keep the engine busy, which it queues. After a panic that is not one of a
 // single record, those that have no verdict yet count as broken, and alerts that were not collected as failed.
-func (q *background) inspect(k *block) (emits []Emit) {
-	f := q.filter
+func (q *async) inspect(k *block) (emits []Emit) {
+	i := q.inspector
 	var out Outcome
 	defer q.recovered("chunks", func() {
-		k.chunks(func(_ *part, chunk []byte) { f.Abandon(chunk, &out) })
+		k.chunks(func(_ *part, chunk []byte) { i.abandon(chunk, &out) })
 		emits = out.Emits
 	})
-	b := f.getBatch(nil, "")
-	defer f.putBatch(b)
+	b := i.batches.get(nil, "")
+	defer i.batches.put(b)
 	whole := false
 	defer func() {
 		if !whole {
-			f.countLost(b, &out)
+			i.counts.countLost(b, &out)
 		}
 	}()
 	b.defers = true
 	k.chunks(func(p *part, chunk []byte) { p.items = b.add(chunk, p.tag) })
-	b.each(f.evaluateInto)
-	incidents := f.correlate(b, "", f.config.incidentTag, f.afterwards)
-	f.count(b)
-	f.watchSilence(b)
+	b.each(i.evaluateInto)
+	incidents := i.correlate(b, "", i.incidentTag, i.afterwards)
+	i.count(b)
 	out.counted = true
 	q.lately.note(b.items, time.Now())
 	items := b.items
 	for _, p := range k.parts {
 		n := itemsOf(items, p.items)
 		q.deferItems(b, items[:n], p.tag)
-		f.collectEmits(items[:n], p.tag, &out)
+		i.writer.collectEmits(items[:n], p.tag, &out)
 		items = items[n:]
 	}
 	whole = true
@@ -209,19 +210,19 @@ func (q *background) inspect(k *block) (emits []Emit) {
 }
 
 // recovered, deferred, counts a panic and does what is to be done then.
-func (q *background) recovered(of string, then func()) {
+func (q *async) recovered(of string, then func()) {
 	cause := recover()
 	if cause == nil {
 		return
 	}
-	if f := q.filter; f.counts.panics.Add(1) == 1 {
-		f.logSafely(LevelError, f.config.redactor.Line(fmt.Sprintf("panic while inspecting %s in the background: %v\n%s", of, cause, debug.Stack())))
-	}
+	q.panics.add(func() string {
+		return fmt.Sprintf("panic while inspecting %s in the background: %v\n%s", of, cause, debug.Stack())
+	})
 	then()
 }
 
 // take appends the alerts that are ready.
-func (q *background) take(emits []Emit) []Emit {
+func (q *async) take(emits []Emit) []Emit {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.takeInto(&emits)
@@ -229,7 +230,7 @@ func (q *background) take(emits []Emit) []Emit {
 }
 
 // takeInto is take with the lock held.
-func (q *background) takeInto(emits *[]Emit) {
+func (q *async) takeInto(emits *[]Emit) {
 	if len(q.emits) == 0 {
 		return
 	}
@@ -240,36 +241,19 @@ func (q *background) takeInto(emits *[]Emit) {
 }
 
 // end stops after the chunks that are being inspected. What has not been inspected, and alerts that nobody took, are counted.
-func (q *background) end() {
+func (q *async) end() {
 	q.mu.Lock()
 	q.over = true
 	q.changed.Broadcast()
 	q.mu.Unlock()
 	<-q.idle
 	q.endSlow()
-	f := q.filter
+	i := q.inspector
 	for _, k := range q.queue {
-		k.chunks(func(_ *part, chunk []byte) { f.countAll(chunk, Late) })
+		k.chunks(func(_ *part, chunk []byte) { i.countAll(chunk, Late) })
 	}
 	if n := uint64(len(q.take(nil))); n > 0 {
-		f.counts.failed.Add(n)
-		f.log(LevelWarn, fmt.Sprintf("%d alerts were found after the pipeline had ended, and could not be emitted", n))
+		i.writer.counts.failed.Add(n)
+		q.log(LevelWarn, fmt.Sprintf("%d alerts were found after the pipeline had ended, and could not be emitted", n))
 	}
-}
-
-// Ticks reports whether records become ready beside Process, so that the host has to ask for them with Due.
-func (f *Filter) Ticks() bool {
-	return f.config.emitTag != nil && (f.background != nil || f.flood != nil) || f.config.metricsTag != ""
-}
-
-// Due appends what has become ready since the last call or Process: alerts that were found beside the pipeline, summaries of
-// suppressed ones, and metrics. It does not wait.
-func (f *Filter) Due(emits []Emit) []Emit {
-	if f.background != nil {
-		emits = f.background.take(emits)
-	}
-	if f.config.emitTag != nil {
-		emits = append(emits, f.Summaries(false)...)
-	}
-	return f.emitMetrics(emits)
 }

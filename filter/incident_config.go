@@ -28,13 +28,13 @@ type incidentConfig struct {
 	observe        bool // records become observations
 	timesInRecords bool // the times that records name count, not those of their events
 	identities     *identities
-	incidentSalt   string // of the hashes of credentials
-	incidents      incident.Options
+	salt           string // of the hashes of credentials
+	options        incident.Options
 
-	correlates    bool
-	incidentTag   string // of events about incidents
-	incidentState string // file, "" for none
-	incidentsOnly bool   // alerts do not go out by themselves
+	correlates bool
+	tag        string // of events about incidents
+	state      string // file, "" for none
+	only       bool   // alerts do not go out by themselves
 }
 
 // correlating are the settings of incidents for records that come live.
@@ -73,62 +73,17 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 			r.Problem("identities", err)
 		}
 	}
-	c.incidents = incident.Options{Thresholds: thresholds, Exclusions: exclusions}
-	c.incidentSalt = thresholds.Salt
-	c.correlates, c.incidentState = r.Bool("incidents"), r.Text("incident_state")
-	c.incidentsOnly = r.Word("alert_detail") == "incidents"
-	if c.incidentTag = r.Text("incident_tag"); strings.ContainsAny(c.incidentTag, "$ *") {
-		r.Problem("incident_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.incidentTag))
+	c.options = incident.Options{Thresholds: thresholds, Exclusions: exclusions}
+	c.salt = thresholds.Salt
+	c.correlates, c.state = r.Bool("incidents"), r.Text("incident_state")
+	c.only = r.Word("alert_detail") == "incidents"
+	if c.tag = r.Text("incident_tag"); strings.ContainsAny(c.tag, "$ *") {
+		r.Problem("incident_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.tag))
 	}
-	for name, given := range map[string]bool{"incident_state": c.incidentState != "", "alert_detail": c.incidentsOnly, "incident_tag": c.incidentTag != ""} {
+	for name, given := range map[string]bool{"incident_state": c.state != "", "alert_detail": c.only, "incident_tag": c.tag != ""} {
 		if given && !c.correlates {
 			r.Problem(name, errors.New("needs incidents on"))
 		}
 	}
 	return c
-}
-
-// NewObserving is New for records from files: Check returns what each contributes to incidents, at the time that it names, and the
-// correlator makes incidents of that.
-func NewObserving(get setting.Getter, log Logger) (*Filter, *incident.Correlator, error) {
-	reader := setting.NewReader(get, Properties())
-	c := readConfig(reader)
-	c.observe, c.timesInRecords = true, true
-	f, err := open("", reader, c, log)
-	if err != nil {
-		return nil, nil, err
-	}
-	return f, incident.New(c.incidents), nil
-}
-
-// observeAll gives findings what their items contribute to incidents.
-func (f *Filter) observeAll(items []item, found []Finding) {
-	s := scratches.Get().(*scratch)
-	defer s.putBack()
-	s.rules = f.set()
-	for rest := items; len(rest) > 0; found = found[1:] {
-		n := eventSize(rest)
-		if n == 1 {
-			found[0].Observation = f.observation(&rest[0], s)
-		}
-		for i := 1; i < n; i++ {
-			found[0].Parts[i-1].Observation = f.observation(&rest[i], s)
-		}
-		rest = rest[n:]
-	}
-}
-
-// observation returns what an item contributes, nil when nothing. It has memory of its own.
-func (f *Filter) observation(it *item, s *scratch) (o *incident.Observation) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			f.Caught("observation of a record")(cause, nil)
-			o = nil
-		}
-	}()
-	var view incident.Observation
-	if !f.observe(it, s, &view) {
-		return nil
-	}
-	return owned(&view)
 }

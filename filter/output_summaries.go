@@ -26,7 +26,7 @@ type summaries struct {
 
 // start delivers summaries until end, if there is flood control.
 func (s *summaries) start(o *Output) {
-	if o.filter.flood == nil {
+	if !o.filter.pipeline.HoldsBack() {
 		return
 	}
 	life, stop := context.WithCancel(context.Background())
