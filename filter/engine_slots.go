@@ -122,6 +122,9 @@ func (r *engineRuns) late() int {
 	return r.overdue
 }
 
+// engineRunsOn reports whether runs go on after their calls. They use rules, and nothing can end them.
+func engineRunsOn() bool { return runs.late() > 0 }
+
 // timed runs a function on a thread of its own and charges a sender with the time that it takes of the processor: on a busy machine the
 // clock goes on while others run.
 func (r *engineRuns) timed(from sender, bytes int, run func()) {

@@ -42,9 +42,7 @@ func NewNamed(name string, last *LastGood, get setting.Getter, log Logger) (*Fil
 	reader := setting.NewReader(get, Properties())
 	refuseMisplaced(get, reader, false)
 	c := readConfig(reader)
-	if c.pipeline.incidents.correlates && c.pipeline.incidents.tag == "" {
-		reader.Problem("incidents", errors.New("on needs incident_tag"))
-	}
+	c.pipeline.requireIncidentTag(reader)
 	return open(name, last, reader, c, log)
 }
 
@@ -90,7 +88,7 @@ func open(name string, last *LastGood, reader *setting.Reader, c config, log Log
 	f.meter.Instance.Add(metrics.Collecting(f.rules.collect))
 	f.pipeline = newPipeline(&c.pipeline, pipelineParts{maps: maps, rules: f.rules, counts: counts, meter: f.meter, panics: f.panics, log: log})
 	f.rules.start(c.reloadInterval)
-	f.pipeline.start(&c.pipeline.async)
+	f.pipeline.start()
 	return f, nil
 }
 
@@ -99,7 +97,7 @@ func (f *Filter) Close() error {
 	f.pipeline.close()
 	f.rules.stop()
 	err := f.meter.close()
-	if runs.late() == 0 {
+	if !engineRunsOn() {
 		return errors.Join(err, f.rules.release())
 	}
 	go recovery.Once(f.Caught("release of rules"), func() { // engine runs go on that nothing can end

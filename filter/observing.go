@@ -10,10 +10,10 @@ import (
 func NewObserving(get setting.Getter, log Logger) (*Filter, *incident.Correlator, error) {
 	reader := setting.NewReader(get, Properties())
 	c := readConfig(reader)
-	c.pipeline.incidents.observe, c.pipeline.incidents.timesInRecords, c.pipeline.incidents.correlates = true, true, false
+	options := c.pipeline.forFiles()
 	f, err := open("", nil, reader, c, log)
 	if err != nil {
 		return nil, nil, err
 	}
-	return f, incident.New(c.pipeline.incidents.options), nil
+	return f, incident.New(options), nil
 }

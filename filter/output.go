@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -84,11 +83,8 @@ func NewOutput(name string, last *LastGood, get setting.Getter, log Logger, stdo
 	reader := setting.NewReader(get, append(Properties(), onlyOutput...))
 	refuseMisplaced(get, reader, true)
 	c := readConfig(reader)
-	c.pipeline.budget = 0 // an output does not hold the pipeline up
+	c.pipeline.forOutput(reader.Bool("trust_verdicts"))
 	o := &Output{log: log}
-	if reader.Bool("trust_verdicts") {
-		c.pipeline.trusted = cmp.Or(c.pipeline.alertKey, recordKey)
-	}
 	var err error
 	if o.delivery, err = delivery.Open(reader.Text("alert_to"), delivery.Options{Stdout: stdout, Caught: func(cause any, stack []byte) {
 		o.filter.Caught("delivery")(cause, stack)

@@ -18,6 +18,7 @@ type pipeline struct {
 	observer     *observer
 	observes     bool // Check makes observations of records
 	rules        *current
+	asyncConfig  asyncConfig
 	async        *async // nil unless records are inspected beside the pipeline
 	meter        *meter
 	log          Logger
@@ -48,7 +49,7 @@ func newPipeline(c *pipelineConfig, parts pipelineParts) *pipeline {
 		},
 		deadline:     deadline{budget: c.budget, isDefault: c.defaultBudget, evaluator: e},
 		continuation: continuation{alertKey: c.alertKey, alertsOnly: c.alertsOnly},
-		observes:     c.incidents.observe, rules: parts.rules, meter: parts.meter, log: parts.log,
+		observes:     c.incidents.observe, rules: parts.rules, asyncConfig: c.async, meter: parts.meter, log: parts.log,
 	}
 	p.observer = &observer{evaluator: e, writer: w, timesInRecords: c.incidents.timesInRecords, identities: c.incidents.identities, salt: c.incidents.salt}
 	if c.incidents.correlates {
@@ -68,9 +69,9 @@ func whyLate(c *pipelineConfig) string {
 }
 
 // start has chunks inspected beside the pipeline, where the configuration says so.
-func (p *pipeline) start(c *asyncConfig) {
-	if c.on {
-		p.async = startAsync(&p.inspector, c)
+func (p *pipeline) start() {
+	if p.asyncConfig.on {
+		p.async = startAsync(&p.inspector, &p.asyncConfig)
 	}
 }
 

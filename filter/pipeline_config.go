@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"strings"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -143,6 +145,29 @@ func readFlood(r *setting.Reader) (s flood.Settings) {
 		s.Limit = r.Int("alert_limit", 0, highestLimit)
 	}
 	return s
+}
+
+// forOutput makes the configuration one for records that go to destinations: an output does not hold the host up. It may believe verdicts that
+// records have already.
+func (c *pipelineConfig) forOutput(believes bool) {
+	c.budget = 0
+	if believes {
+		c.trusted = cmp.Or(c.alertKey, recordKey)
+	}
+}
+
+// forFiles makes the configuration one for records from files: Check makes observations of them, at the times that they name. It returns
+// the options of what makes incidents of these.
+func (c *pipelineConfig) forFiles() incident.Options {
+	c.incidents.observe, c.incidents.timesInRecords, c.incidents.correlates = true, true, false
+	return c.incidents.options
+}
+
+// requireIncidentTag refuses incidents whose events would have no tag.
+func (c *pipelineConfig) requireIncidentTag(r *setting.Reader) {
+	if c.incidents.correlates && c.incidents.tag == "" {
+		r.Problem("incidents", errors.New("on needs incident_tag"))
+	}
 }
 
 // checkAsync refuses what a record that has passed already can no longer do.
