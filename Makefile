@@ -109,7 +109,7 @@ survive: build ## hostile input, faults and floods in full size; what runs for a
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive
 	$(MAKE) sanitize
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./filter/delivery ./filter/receive ./filter/flood
-	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./rules
+	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./filter/pipeline ./filter/ruleset ./rules
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v \
 		-run 'Survives|Terminated|Killed|Faults|Copies|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./e2e
 

@@ -4,14 +4,18 @@ import (
 	"slices"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // config is what the properties of a filter say, rules apart.
 type config struct {
-	pipeline       pipelineConfig
-	metrics        metricsConfig
+	pipeline       pipeline.Config
+	metrics        telemetry.Config
 	reloadInterval time.Duration // between two looks at the rule files, 0 for none
 	profile        bool          // where the time goes is kept
 }
@@ -20,12 +24,29 @@ type config struct {
 func Properties() []setting.Property {
 	reload := setting.Property{Name: "reload_interval", Default: "off", Help: "how often to look whether rule files have changed, for instance " +
 		"10s; changed rules take over while records flow, and broken ones leave those of before in use"}
-	return slices.Concat(rules.Properties(), MetricsProperties(), []setting.Property{reload}, PipelineProperties())
+	return slices.Concat(rules.Properties(), telemetry.Properties(), []setting.Property{reload}, pipeline.Properties())
 }
 
 func readConfig(r *setting.Reader) (c config) {
-	c.metrics = readMetrics(r)
+	c.metrics = telemetry.ReadConfig(r)
 	c.reloadInterval = r.Interval("reload_interval")
-	c.pipeline = readPipelineConfig(r)
+	c.pipeline = pipeline.ReadConfig(r)
 	return c
 }
+
+// IncidentProperties are the settings that define what makes an incident, whether records come live or from files.
+func IncidentProperties() []setting.Property { return pipeline.IncidentProperties() }
+
+// ReadProxies returns the networks that the property trusted_proxies names.
+func ReadProxies(r *setting.Reader) fieldmap.Proxies { return pipeline.ReadProxies(r) }
+
+// ReadRedactor returns what the properties redact, redact_names and redact_pattern describe, nil when redaction is off.
+func ReadRedactor(r *setting.Reader) *redact.Redactor { return pipeline.ReadRedactor(r) }
+
+// Secrets returns a Pass that takes the secrets of a transaction out of texts about it. It is valid as long as the values are.
+func Secrets(r *redact.Redactor, values *fieldmap.Values, t *rules.Transaction) *redact.Pass {
+	return pipeline.Secrets(r, values, t)
+}
+
+// Looks describes a record that is no HTTP transaction: its keys, without their values.
+func Looks(body []byte) string { return pipeline.Looks(body) }

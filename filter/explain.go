@@ -7,6 +7,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -70,8 +71,8 @@ func (f *Filter) explain(e *record.Event, list bool) (x *Explanation, err error)
 		return x, nil
 	}
 	x.Transaction = &s.transaction
-	x.secrets = Secrets(f.redactor, &s.values, &s.transaction)
-	if x.Rules, err = f.rules.set().Explain(x.Transaction); err != nil {
+	x.secrets = pipeline.Secrets(f.redactor, &s.values, &s.transaction)
+	if x.Rules, err = f.rules.Set().Explain(x.Transaction); err != nil {
 		return nil, err
 	}
 	x.Rules.Verdict.Partial |= x.Transaction.Partial

@@ -1,5 +1,7 @@
-// Package filter is the pipeline without Fluent Bit: a chunk of records goes in, each HTTP record becomes a transaction, the
-// rules give a verdict, and the chunk comes out with the verdict written where the operator wants it.
+// Package filter is the pipeline without Fluent Bit: a chunk of records goes in, each HTTP record becomes a
+// transaction, the rules give a verdict, and the chunk comes out with the verdict written where the operator wants
+// it. It is the façade: a [Filter] evaluates chunks, checks and explains records, and an [Output] also delivers the
+// alerts. Both read one table of properties; the work is done by the packages below.
 package filter
 
 import (
@@ -10,7 +12,10 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
@@ -19,12 +24,12 @@ import (
 
 // Filter evaluates chunks with one configuration. Its methods may be called from several threads at once.
 type Filter struct {
-	pipeline *pipeline
+	pipeline *pipeline.Pipeline
 	maps     *fieldmap.Choice
-	rules    *current
-	counts   *counters
-	panics   *panics
-	meter    *meter
+	rules    *ruleset.Current
+	counts   *telemetry.Counters
+	panics   *telemetry.Panics
+	meter    *telemetry.Meter
 	redactor *redact.Redactor
 	log      Logger
 }
@@ -42,7 +47,7 @@ func NewNamed(name string, last *LastGood, get setting.Getter, log Logger) (*Fil
 	reader := setting.NewReader(get, Properties())
 	refuseMisplaced(get, reader, false)
 	c := readConfig(reader)
-	c.pipeline.requireIncidentTag(reader)
+	c.pipeline.RequireIncidentTag(reader)
 	return open(name, last, reader, c, log)
 }
 
@@ -58,50 +63,50 @@ func NewProfiled(get setting.Getter, log Logger) (*Filter, error) {
 func open(name string, last *LastGood, reader *setting.Reader, c config, log Logger) (*Filter, error) {
 	ruleConfig := rules.ReadConfig(reader)
 	ruleConfig.Profile = c.profile
-	maps, err := fieldmap.Open(c.pipeline.fieldMap)
+	maps, err := fieldmap.Open(c.pipeline.FieldMap)
 	if err != nil {
 		reader.Problem("field_map", err)
 	}
-	maps.Trust(c.pipeline.proxies)
-	opened, err := openRules(name, last, ruleConfig)
+	maps.Trust(c.pipeline.Proxies)
+	opened, err := ruleset.Open(name, last, ruleConfig)
 	if err != nil {
 		reader.Problem("rules", err)
-	} else if reader.Err() != nil && opened.err != nil {
-		reader.Problem("rules", opened.err)
+	} else if reader.Err() != nil && opened.Err != nil {
+		reader.Problem("rules", opened.Err)
 	}
 	if problems := reader.Err(); problems != nil {
 		if opened != nil {
-			problems = errors.Join(problems, opened.close())
+			problems = errors.Join(problems, opened.Close())
 		}
 		return nil, problems
 	}
-	counts := newCounters(maps.Names(), log)
-	f := &Filter{maps: maps, counts: counts, panics: newPanics(counts, log, c.pipeline.redactor), redactor: c.pipeline.redactor, log: log}
-	f.rules = opened.use(log, f.panics)
-	if f.meter, err = startMeter(c.metrics, name, Version, counts, f.panics, log); err != nil {
+	counts := telemetry.NewCounters(maps.Names(), log)
+	f := &Filter{maps: maps, counts: counts, panics: telemetry.NewPanics(counts, log, c.pipeline.Redactor), redactor: c.pipeline.Redactor, log: log}
+	f.rules = opened.Use(log, f.panics)
+	if f.meter, err = telemetry.Start(c.metrics, name, Version, counts, f.panics, log); err != nil {
 		reader.Problem("metrics_listen", err)
-		return nil, errors.Join(reader.Err(), f.meter.close(), f.rules.release())
+		return nil, errors.Join(reader.Err(), f.meter.Close(), f.rules.Release())
 	}
-	if address := f.meter.address(); address != "" {
+	if address := f.meter.Address(); address != "" {
 		log(LevelInfo, "metrics of all instances are at http://"+address+"/metrics")
 	}
-	f.meter.Instance.Add(metrics.Collecting(f.rules.collect))
-	f.pipeline = newPipeline(&c.pipeline, pipelineParts{maps: maps, rules: f.rules, counts: counts, meter: f.meter, panics: f.panics, log: log})
-	f.rules.start(c.reloadInterval)
-	f.pipeline.start()
+	f.meter.Instance.Add(metrics.Collecting(f.rules.Collect))
+	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Meter: f.meter, Panics: f.panics, Log: log})
+	f.rules.Start(c.reloadInterval)
+	f.pipeline.Start()
 	return f, nil
 }
 
 // Close releases the rules. The Filter must not be used after it. What flood control has not told by then, it says in the log.
 func (f *Filter) Close() error {
-	f.pipeline.close()
-	f.rules.stop()
-	err := f.meter.close()
-	if !engineRunsOn() {
-		return errors.Join(err, f.rules.release())
+	f.pipeline.Close()
+	f.rules.Stop()
+	err := f.meter.Close()
+	if !pipeline.EngineRunsOn() {
+		return errors.Join(err, f.rules.Release())
 	}
 	go recovery.Once(f.Caught("release of rules"), func() { // engine runs go on that nothing can end
-		if err := f.rules.release(); err != nil {
+		if err := f.rules.Release(); err != nil {
 			f.log(LevelWarn, err.Error())
 		}
 	})
@@ -110,7 +115,9 @@ func (f *Filter) Close() error {
 
 // Process evaluates one chunk of msgpack events that arrived under a tag. It never fails: what cannot be evaluated
 // continues as it came and is counted. The chunk is borrowed for the call.
-func (f *Filter) Process(chunk []byte, tag string, out *Outcome) { f.pipeline.Process(chunk, tag, out) }
+func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
+	f.pipeline.Process(chunk, tag, out)
+}
 
 // Abandon counts the records of a chunk as broken when a panic has kept Process from counting them: they pass as they came. The
 // Outcome is that of Process, or a Reset one when it was not called.
@@ -146,34 +153,34 @@ func (f *Filter) IsEmitTag(tag string) bool { return f.pipeline.IsEmitTag(tag) }
 func (f *Filter) Emitter() (limit string, wanted bool) { return f.pipeline.Emitter() }
 
 // Counts returns the counters as they stand.
-func (f *Filter) Counts() Counts { return f.counts.read() }
+func (f *Filter) Counts() Counts { return f.counts.Read() }
 
 // Caught returns what counts a panic in a goroutine of the filter, or of the program around it, and logs the first.
 func (f *Filter) Caught(where string) recovery.Caught { return f.panics.Caught(where) }
 
 // MeasurePanics has the metrics count the panics that the host's border has caught, too.
-func (f *Filter) MeasurePanics(caught func() int64) { f.panics.measureBorder(caught) }
+func (f *Filter) MeasurePanics(caught func() int64) { f.panics.MeasureBorder(caught) }
 
 // MeasureDelivery has the metrics show what has become of alerts at their destinations.
-func (f *Filter) MeasureDelivery(stats func() []delivery.Stats) { f.meter.measureDelivery(stats) }
+func (f *Filter) MeasureDelivery(stats func() []delivery.Stats) { f.meter.MeasureDelivery(stats) }
 
 // Measure has the metrics show more.
 func (f *Filter) Measure(more prometheus.Collector) { f.meter.Instance.Add(more) }
 
 // Rules returns the rules that are loaded, in load order.
-func (f *Filter) Rules() []rules.Loaded { return f.rules.set().List() }
+func (f *Filter) Rules() []rules.Loaded { return f.rules.Set().List() }
 
 // Profile tells where the time of the rules has gone, nil unless the filter was made with NewProfiled.
-func (f *Filter) Profile() *rules.Profile { return f.rules.set().Profile() }
+func (f *Filter) Profile() *rules.Profile { return f.rules.Set().Profile() }
 
 // Gates tells of every rule that can alert how the gate proves that it does not match.
-func (f *Filter) Gates() []prefilter.Rule { return f.rules.set().Gates() }
+func (f *Filter) Gates() []prefilter.Rule { return f.rules.Set().Gates() }
 
 // Notes tell what makes inspection slow, and why.
-func (f *Filter) Notes() []string { return f.rules.set().Notes() }
+func (f *Filter) Notes() []string { return f.rules.Set().Notes() }
 
 // RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
-func (f *Filter) RuleSet() string { return f.rules.set().Name() }
+func (f *Filter) RuleSet() string { return f.rules.Set().Name() }
 
 // Warnings returns what was left out of the rules and why, each with file and line.
-func (f *Filter) Warnings() []string { return f.rules.set().Warnings() }
+func (f *Filter) Warnings() []string { return f.rules.Set().Warnings() }

@@ -10,7 +10,7 @@ import (
 func NewObserving(get setting.Getter, log Logger) (*Filter, *incident.Correlator, error) {
 	reader := setting.NewReader(get, Properties())
 	c := readConfig(reader)
-	options := c.pipeline.forFiles()
+	options := c.pipeline.ForFiles()
 	f, err := open("", nil, reader, c, log)
 	if err != nil {
 		return nil, nil, err

@@ -83,7 +83,7 @@ func NewOutput(name string, last *LastGood, get setting.Getter, log Logger, stdo
 	reader := setting.NewReader(get, append(Properties(), onlyOutput...))
 	refuseMisplaced(get, reader, true)
 	c := readConfig(reader)
-	c.pipeline.forOutput(reader.Bool("trust_verdicts"))
+	c.pipeline.ForOutput(reader.Bool("trust_verdicts"))
 	o := &Output{log: log}
 	var err error
 	if o.delivery, err = delivery.Open(reader.Text("alert_to"), delivery.Options{Stdout: stdout, Caught: func(cause any, stack []byte) {
@@ -107,7 +107,7 @@ func (o *Output) MeasurePanics(caught func() int64) { o.filter.MeasurePanics(cau
 
 // MeasureFlushes has the metrics tell how many chunks wait, the one that is being delivered included.
 func (o *Output) MeasureFlushes(waiting func() int) {
-	o.filter.meter.measureGauge(metrics.Flushes, waiting)
+	o.filter.meter.MeasureGauge(metrics.Flushes, waiting)
 }
 
 // Flush evaluates one chunk of msgpack events that arrived under a tag, and delivers the alerts in record order. After an
@@ -121,14 +121,14 @@ func (o *Output) Flush(ctx context.Context, chunk []byte, tag string) error {
 		return nil
 	}
 	sent := o.decisions.of(name, emits, o.filter.pipeline.Offer)
-	o.filter.counts.suppressed.Add(uint64(len(emits) - len(sent)))
+	o.filter.counts.Suppressed.Add(uint64(len(emits) - len(sent)))
 	if len(sent) > 0 {
 		alerts := uint64(len(sent) - incidentsOf(emits)) // flood control leaves these alone
 		if err := o.delivery.Deliver(ctx, name, sent); err != nil {
-			o.filter.counts.failed.Add(alerts)
+			o.filter.counts.Failed.Add(alerts)
 			return err
 		}
-		o.filter.counts.emitted.Add(alerts)
+		o.filter.counts.Emitted.Add(alerts)
 	}
 	o.decisions.forget(name)
 	o.filter.pipeline.Forget(name)
@@ -138,7 +138,7 @@ func (o *Output) Flush(ctx context.Context, chunk []byte, tag string) error {
 // incidentsOf returns how many events about incidents there are.
 func incidentsOf(emits []*Emit) (n int) {
 	for _, e := range emits {
-		if e.incident {
+		if e.Incident {
 			n++
 		}
 	}

@@ -82,7 +82,7 @@ func (s *summaries) deliver(ctx context.Context, o *Output, all bool) {
 		s.waiting = s.waiting[n:]
 	}
 	if o.delivery.Deliver(ctx, fmt.Sprintf("summaries %d", s.batch), s.waiting) == nil {
-		o.filter.counts.summaries.Add(uint64(len(s.waiting)))
+		o.filter.counts.Summaries.Add(uint64(len(s.waiting)))
 		s.waiting = nil
 	}
 }

@@ -104,7 +104,7 @@ func TestFiltersWhoseRulesChangeTogetherShareTheNewSet(t *testing.T) {
 	writeFile(t, file, ruleFor("two"))
 	for _, f := range filters {
 		eventually(t, "the new rule", func() bool { return f.rules.Reloads().Done == 1 })
-		require.Same(t, filters[0].rules.set(), f.rules.set())
+		require.Same(t, filters[0].rules.Set(), f.rules.Set())
 	}
 }
 

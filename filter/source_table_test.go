@@ -16,6 +16,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -46,7 +47,7 @@ func TestRecordsOfEverySourceAreReadWithItsMap(t *testing.T) {
 		for name, r := range accesslog.Clean() {
 			require.NotEqual(t, NotHTTP, f.Check(logged(t, s.Record(r)))[0].Kind, "%s: %s", s.Title, name)
 		}
-		require.Equal(t, []SourceCount{{s.Map, uint64(len(accesslog.Clean()))}}, f.Counts().Sources, s.Title)
+		require.Equal(t, []SourceCount{{Map: s.Map, Records: uint64(len(accesslog.Clean()))}}, f.Counts().Sources, s.Title)
 	}
 }
 
@@ -228,7 +229,10 @@ func TestGateChangesNoVerdictOfAnySource(t *testing.T) {
 func TestReadingAnySourceAllocatesNothingOnceItIsKnown(t *testing.T) {
 	maps, err := fieldmap.Open("auto")
 	require.NoError(t, err)
-	var s scratch
+	var s struct {
+		values      fieldmap.Values
+		transaction rules.Transaction
+	}
 	for _, source := range accesslog.Sources() {
 		for name, r := range accesslog.Clean() {
 			event, _, err := record.Next(logged(t, source.Record(r)))
