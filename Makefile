@@ -25,7 +25,7 @@ NO_RACE       := Allocate|TakeNoLonger|SilentlyClean|FloodOfSmallRecords
 
 export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
-export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
+export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 
 .PHONY: build test ftw recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run screenshots clean help
 

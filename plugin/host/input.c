@@ -6,7 +6,7 @@
 
 #include "input_api.h"
 
-#include "_cgo_export.h"
+#include "exports.h"
 
 /*
  * The input nano. The host calls most functions of a Go-proxy input without telling for which instance. It gives each instance a

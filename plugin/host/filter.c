@@ -1,6 +1,6 @@
 #include "host.h"
 
-#include "_cgo_export.h"
+#include "exports.h"
 
 /*
  * The native filter. Its context is a handle of Go's; everything that could go wrong behind it ends as "not touched", which

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "_cgo_export.h"
+#include "exports.h"
 
 /* The entry points that Fluent Bit looks for in a Go-proxy object, and what must happen before Go is entered. */
 

@@ -1,6 +1,6 @@
 #include "host.h"
 
-#include "_cgo_export.h"
+#include "exports.h"
 
 /* A timer of the host's event loop that asks an instance again and again for alerts that are ready. */
 

@@ -1,6 +1,6 @@
 //go:build waf_sanitize
 
-package main
+package host
 
 // The C of this package under the sanitizers of addresses and of undefined behavior, for a host that is built with them.
 
