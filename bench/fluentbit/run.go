@@ -1,5 +1,5 @@
-// Package fluentbit runs real Fluent Bits for measurements: with a directory and a page of metrics of their own, until they are
-// stopped.
+// Package fluentbit runs real Fluent Bits for measurements. Each has a directory and a page of metrics of its own,
+// and runs until it is stopped. What is measured, and how, is up to the commands next to it.
 package fluentbit
 
 import (

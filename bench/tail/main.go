@@ -1,5 +1,5 @@
-// Command tail measures how many records a second go through a real Fluent Bit from a file, with and without the filter: the same
-// file goes through tail and null, and the two pipelines take turns. Run it with "make bench-tail".
+// Command tail measures how many records a second go through a real Fluent Bit from a file, with and without the
+// filter. The same file goes through tail and null, and the two pipelines take turns. Run it with "make bench-tail".
 package main
 
 import (

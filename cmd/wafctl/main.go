@@ -1,4 +1,6 @@
-// Command wafctl is the filter without Fluent Bit: a collector for machines that have none, and a workbench for rules.
+// Command wafctl is the filter without Fluent Bit: a collector for machines that have none, and a workbench for
+// rules. Each command has a package of its own in the folder of its subject. This package parses the command line,
+// runs the command and turns its error into an exit code.
 package main
 
 import (

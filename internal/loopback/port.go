@@ -1,4 +1,5 @@
-// Package loopback finds ports of this machine for tests and measurements.
+// Package loopback finds ports of this machine for tests and measurements. A port is free when it is handed out.
+// Nothing here is reached from another machine.
 package loopback
 
 import (

@@ -1,5 +1,6 @@
-// Package compare is the command "wafctl compare": it evaluates each record with two sets of settings. It prints the records
-// whose verdicts differ, and the rules that make the difference.
+// Package compare is the command "wafctl compare": it evaluates each record with two sets of settings. It prints the
+// records whose verdicts differ, and the rules that make the difference. With it an operator sees what a change of
+// settings does before it takes effect.
 package compare
 
 import (

@@ -1,4 +1,6 @@
-// Package doctor checks a pipeline of Fluent Bit on the machine that it is to run on, and says what to do about what it finds.
+// Package doctor is the command "wafctl doctor": it checks a pipeline of Fluent Bit on the machine that it is to run
+// on. It reads the configuration, tries what the configuration refers to, and looks at the records that would flow.
+// For each finding it shows what to do.
 package doctor
 
 import (

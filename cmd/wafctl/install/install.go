@@ -1,4 +1,6 @@
-// Package install is the command "wafctl install": it copies the plugin to a directory from which another Fluent Bit loads it.
+// Package install is the command "wafctl install": it copies the plugin to a directory from which another Fluent Bit
+// loads it. An init container of a Kubernetes pod runs it. A file takes the place of an older one at once, so that no
+// Fluent Bit loads half of it.
 package install
 
 import (

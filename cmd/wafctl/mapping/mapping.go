@@ -1,5 +1,6 @@
-// Package mapping is the command "wafctl map": it shows which field map reads a record, and what each field becomes. It also
-// shows the built-in maps themselves.
+// Package mapping is the command "wafctl map": it shows which field map reads a record, and what each field becomes.
+// It also shows the built-in maps themselves. With it an operator finds out why a record is not inspected, or not all
+// of it.
 package mapping
 
 import (

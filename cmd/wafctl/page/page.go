@@ -1,5 +1,6 @@
-// Package page is the command "wafctl report": it evaluates the records of files and writes a page about the alerts in them. The
-// page itself is made by package report.
+// Package page is the command "wafctl report": it evaluates the records of files and writes a page about the alerts
+// in them. This package reads the flags and the records, and knows what the run has seen. The page itself is made by
+// package report.
 package page
 
 import (

@@ -1,5 +1,5 @@
-// Package ruleset is the command "wafctl rules": it lists the rules that the settings load, checks rule files, and shows how
-// two rule sets differ.
+// Package ruleset is the command "wafctl rules". It lists the rules that the settings load, checks rule files, and
+// shows how two rule sets differ. It also shows how the prefilter reads each rule.
 package ruleset
 
 import (

@@ -1,5 +1,6 @@
-// Package ruletest is the command "wafctl test": it runs rule tests in the YAML of go-ftw through the filter. Results are printed
-// as lines and written as a JUnit report.
+// Package ruletest is the command "wafctl test": it runs rule tests in the YAML of go-ftw through the filter. Each
+// request becomes a record, so that field maps and the prefilter are part of the test. Results are printed as lines
+// and written as a JUnit report.
 package ruletest
 
 import (

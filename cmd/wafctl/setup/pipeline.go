@@ -1,4 +1,5 @@
-// Package setup writes pipelines for Fluent Bit from a look at the records that they are for.
+// Package setup is the command "wafctl init": it writes pipelines for Fluent Bit. It looks at the records that a
+// pipeline is for, and at the destination that its alerts have. What it writes can be run as it is.
 package setup
 
 import (

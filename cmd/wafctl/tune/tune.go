@@ -1,5 +1,6 @@
-// Package tune is the command "wafctl tune": from records that are known to be clean it proposes the narrowest exclusions with which
-// they no longer alert. It tries what it proposes, and lists records that look like attacks first.
+// Package tune is the command "wafctl tune": from records that are known to be clean it proposes the narrowest
+// exclusions with which they no longer alert. Records that look like attacks are listed first, because an exclusion
+// for them would hide one. Each proposal is tried before it is printed.
 package tune
 
 import (

@@ -1,5 +1,6 @@
-// Package cli has what the commands of wafctl share: the console, flags made from tables of settings, help, completion, tables,
-// progress, and how problems and numbers are written. It knows no command.
+// Package cli has what the commands of wafctl share: the console, flags made from tables of settings, help,
+// completion, tables and progress. It also has the one way in which problems, numbers and times are written. It knows
+// no command.
 package cli
 
 import (

@@ -1,5 +1,5 @@
-// Package evaluation reads the records of files and evaluates them in parallel. Findings come in input order, in bounded memory, and a
-// panic or a line that cannot be read is one of them.
+// Package evaluation reads the records of files and evaluates them in parallel. Findings come in input order and in
+// bounded memory. A panic, or a line that cannot be read, is one of them.
 package evaluation
 
 import (
