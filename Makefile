@@ -27,7 +27,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run screenshots clean help
+.PHONY: build test ftw recorded equality lint tools generate incidents bench ablation bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -78,6 +78,11 @@ bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECO
 	$(GO) build -tags $(TAGS) -o build/work/bench ./bench
 	build/work/bench -runs $(BENCH_RUNS) -records $(BENCH_RECORDS) $(BENCH_FLAGS) \
 		$$(test ! -x build/work/modsecurity || echo -modsecurity build/work/modsecurity)
+
+ablation: ## what each mechanism of the prefilter saves: builds that lack one, against one that has all (BENCH_RUNS=5, BENCH_FLAGS="-only DFA")
+	@mkdir -p build/work
+	$(GO) build -tags $(TAGS) -o build/work/bench ./bench
+	build/work/bench -ablation -runs $(BENCH_RUNS) $(BENCH_FLAGS)
 
 bench-udp: build ## datagrams through a real Fluent Bit: its input udp and the input nano in turn (BENCH_RUNS=5, UDP_FLAGS=-v)
 	$(GO) build -o build/work/udp ./bench/udp

@@ -65,7 +65,7 @@ func TestCleanRecordsThatTheGateAnswersAllocateOnlyInCoraza(t *testing.T) {
 			}
 			before := f.rules.Set().Speed()
 			require.LessOrEqual(t, allocations(t, f, chunks), float64(gateAllocations))
-			require.EqualValues(t, len(chunks), f.rules.Set().Speed().Gated-before.Gated)
+			require.EqualValues(t, len(chunks), f.rules.Set().Speed().Prefiltered-before.Prefiltered)
 		})
 	}
 }

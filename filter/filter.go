@@ -174,7 +174,7 @@ func (f *Filter) Rules() []rules.Loaded { return f.rules.Set().List() }
 func (f *Filter) Profile() *rules.Profile { return f.rules.Set().Profile() }
 
 // Gates tells of every rule that can alert how the gate proves that it does not match.
-func (f *Filter) Gates() []prefilter.Rule { return f.rules.Set().Gates() }
+func (f *Filter) Gates() []prefilter.Rule { return f.rules.Set().PrefilterReport() }
 
 // Notes tell what makes inspection slow, and why.
 func (f *Filter) Notes() []string { return f.rules.Set().Notes() }

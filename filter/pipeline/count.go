@@ -56,7 +56,7 @@ func (c *recordCounts) countLost(b *batch, out *Outcome) {
 // countKinds adds the kinds of a batch to the counters, but for items that wait still.
 func (c *recordCounts) countKinds(b *batch) {
 	var kinds [several + 1]uint64
-	var ways [rules.Judged + 1]uint64
+	var ways [rules.Evaluated + 1]uint64
 	for i := range b.items {
 		it := &b.items[i]
 		kinds[it.kind]++

@@ -34,7 +34,7 @@ type deadline struct {
 
 // next returns the time for inspecting the next chunk, 0 for any.
 func (l *deadline) next() time.Duration {
-	if l.budget > 0 && l.isDefault && l.evaluator.meter.Ways[rules.Judged].Load() < coldRuns {
+	if l.budget > 0 && l.isDefault && l.evaluator.meter.Ways[rules.Evaluated].Load() < coldRuns {
 		return max(l.budget, coldBudget)
 	}
 	return l.budget

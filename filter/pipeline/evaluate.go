@@ -210,12 +210,12 @@ func (e *evaluator) inspect(it *item, s *scratch, d *demand, key rules.Key) *rul
 // gate returns the verdict that the prefilter is certain of, nil when the engine has to judge.
 func (e *evaluator) gate(it *item, s *scratch, p *pending) *rules.Verdict {
 	start := time.Now()
-	verdict := s.rules.Gate(&p.rules, &s.transaction)
+	verdict := s.rules.Prefilter(&p.rules, &s.transaction)
 	if verdict == nil {
 		return nil
 	}
-	it.way = rules.Gated
-	e.meter.Time(rules.Gated, start)
+	it.way = rules.Prefiltered
+	e.meter.Time(rules.Prefiltered, start)
 	s.remember(p.key, verdict)
 	return verdict
 }
@@ -223,7 +223,7 @@ func (e *evaluator) gate(it *item, s *scratch, p *pending) *rules.Verdict {
 // judge has the engine find the verdict on the transaction, and remembers it. It returns nil when the engine fails.
 func (e *evaluator) judge(it *item, s *scratch, p *pending) *rules.Verdict {
 	start := time.Now()
-	verdict, err := s.rules.Judge(&p.rules, &s.transaction)
+	verdict, err := s.rules.Evaluate(&p.rules, &s.transaction)
 	if err != nil {
 		return e.failed(it, err)
 	}

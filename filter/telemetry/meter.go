@@ -60,8 +60,8 @@ type Meter struct {
 	log        Logger
 	Instance   *metrics.Instance // has more collectors added by whoever has something to show
 	page       *metrics.Page     // nil without metrics_listen
-	Ways       [rules.Judged + 1]atomic.Uint64
-	times      [rules.Judged + 1]prometheus.Histogram
+	Ways       [rules.Evaluated + 1]atomic.Uint64
+	times      [rules.Evaluated + 1]prometheus.Histogram
 	Candidates atomic.Uint64
 	score      prometheus.Histogram
 	alerts     labelCounts // by severity and outcome
@@ -74,7 +74,7 @@ type Meter struct {
 }
 
 // wayNames are the values of the label path.
-var wayNames = [...]string{rules.Cached: "cache", rules.Gated: "gate", rules.Judged: "full"}
+var wayNames = [...]string{rules.Cached: "cache", rules.Prefiltered: "gate", rules.Evaluated: "full"}
 
 // Bounds of the histograms. A remembered verdict takes about a microsecond, the gate tens, the engine up to milliseconds.
 var (
@@ -149,7 +149,7 @@ func (m *Meter) Close() error {
 }
 
 // AddWays adds how the verdicts on a batch were found.
-func (m *Meter) AddWays(ways *[rules.Judged + 1]uint64) {
+func (m *Meter) AddWays(ways *[rules.Evaluated + 1]uint64) {
 	for way, n := range ways {
 		if n > 0 {
 			m.Ways[way].Add(n)

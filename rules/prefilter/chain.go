@@ -43,8 +43,8 @@ type chain struct {
 	why       string // how the chain is prefiltered, for people
 	opened    bool   // it always runs
 	number    int    // among the chains that are evaluated directly
-	first     needs  // of its first test
-	whole     needs  // of all of its tests
+	first     inputs // of its first test
+	whole     inputs // of all of its tests
 }
 
 // newEntries takes over the rules of a WAF.

@@ -57,12 +57,12 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 	}{
 		{counts.NotHTTP, "not HTTP"},
 		{profile.Cached, "with a remembered verdict"},
-		{profile.Gated, "proven clean by the prefilter, so that no rule ran"},
-		{profile.Judged, "judged by the engine, without rules that the prefilter spared"},
+		{profile.Prefiltered, "proven clean by the prefilter, so that no rule ran"},
+		{profile.Evaluated, "judged by the engine, without rules that the prefilter spared"},
 	} {
 		fmt.Fprintf(to, "%10s  %s\n", cli.Grouped(line.n), line.what)
 	}
-	fmt.Fprintf(to, "\nThe prefilter took %s, the engine %s, of which %s in rules.\n", Duration(profile.Gate), Duration(profile.Engine), Duration(ruleTime))
+	fmt.Fprintf(to, "\nThe prefilter took %s, the engine %s, of which %s in rules.\n", Duration(profile.Prefilter), Duration(profile.Engine), Duration(ruleTime))
 	shown := p.shown(profile.Rules)
 	if len(shown) == 0 {
 		fmt.Fprintf(to, "\nNo rule ran. With --prefilter off --cache-size 0 all of them run for every record.\n")
@@ -178,8 +178,8 @@ func (p *profiling) json(to *bufio.Writer, took time.Duration) error {
 	counts, profile := p.filter.Counts(), p.filter.Profile()
 	j := JSONProfile{
 		Records: counts.Records, Alerts: counts.Alerts, NotHTTP: counts.NotHTTP, Took: took.Nanoseconds(),
-		Remembered: profile.Cached, Gated: profile.Gated, Judged: profile.Judged,
-		Gate: profile.Gate.Nanoseconds(), Engine: profile.Engine.Nanoseconds(), Rules: []jsonRuleTime{},
+		Remembered: profile.Cached, Gated: profile.Prefiltered, Judged: profile.Evaluated,
+		Gate: profile.Prefilter.Nanoseconds(), Engine: profile.Engine.Nanoseconds(), Rules: []jsonRuleTime{},
 	}
 	for i := range profile.Rules {
 		r := &profile.Rules[i]

@@ -12,12 +12,12 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
-// maxEngines bounds how many forms of one rule set are compiled, at 2 MB each. A record whose form comes later is inspected with
-// the form that leaves out most, which is right for every record: there is one for HTTP and one for other logs.
+// maxEngines bounds how many variants of one rule set are compiled, at 2 MB each. A record whose variant comes later is inspected with
+// the variant that omits most, which is right for every record: there is one for HTTP and one for other logs.
 const maxEngines = 16
 
-// engines are the compiled forms of one rule set: the whole one, and those without the rules that need unknown parts. Forms
-// that leave out the same rules are one engine.
+// engines are the compiled variants of one rule set: the whole one, and those without the rules that need unknown parts. Variants
+// that omit the same rules are one engine.
 type engines struct {
 	whole   *engine.Engine
 	byParts atomic.Pointer[map[model.Parts]*engine.Engine] // never changed once stored
@@ -26,31 +26,31 @@ type engines struct {
 	program *load.Program
 	config  load.Config
 	needs   []coverage.Need
-	judged  model.Parts               // all parts that a rule needs; others make no difference to HTTP transactions
-	made    map[string]*engine.Engine // by the ids that are left out
+	needed  model.Parts               // all parts that a rule needs; others make no difference to HTTP transactions
+	made    map[string]*engine.Engine // by the ids that are omitted
 }
 
 func (es *engines) start(p *load.Program, c load.Config, whole *engine.Engine) {
 	es.program, es.config, es.whole = p, c, whole
 	es.needs = coverage.NeedsOf(p.Directives, whole.Alerting)
 	for _, n := range es.needs {
-		es.judged |= n.Parts
+		es.needed |= n.Parts
 	}
 	es.made = map[string]*engine.Engine{key(nil): whole}
 	es.byParts.Store(&map[model.Parts]*engine.Engine{0: whole})
 }
 
-// form returns the parts that make a difference to the form of the rules.
-func (es *engines) form(unknown model.Parts) model.Parts {
+// relevant returns the parts that make a difference to the variant of the rules.
+func (es *engines) relevant(unknown model.Parts) model.Parts {
 	if unknown&model.PartRequest == 0 {
-		unknown &= es.judged
+		unknown &= es.needed
 	}
 	return unknown
 }
 
-// compiled returns the form of the rules for records of which some parts are unknown, nil when it is not compiled yet.
+// compiled returns the variant of the rules for records of which some parts are unknown, nil when it is not compiled yet.
 func (s *Set) compiled(unknown model.Parts) *engine.Engine {
-	if unknown = s.engines.form(unknown); unknown == 0 {
+	if unknown = s.engines.relevant(unknown); unknown == 0 {
 		return s.engines.whole
 	}
 	return (*s.engines.byParts.Load())[unknown]
@@ -61,10 +61,10 @@ func (s *Set) engine(unknown model.Parts) (*engine.Engine, error) {
 	if e := s.compiled(unknown); e != nil {
 		return e, nil
 	}
-	return s.engines.add(s.engines.form(unknown))
+	return s.engines.add(s.engines.relevant(unknown))
 }
 
-// add makes the engine for unknown parts, or finds the one that leaves out the same rules.
+// add makes the engine for unknown parts, or finds the one that omits the same rules.
 func (es *engines) add(unknown model.Parts) (*engine.Engine, error) {
 	es.mu.Lock()
 	defer es.mu.Unlock()
@@ -94,7 +94,7 @@ func (es *engines) add(unknown model.Parts) (*engine.Engine, error) {
 	return e, nil
 }
 
-// Prepare readies a set for taking the place of another: it has to inspect a plain transaction, and makes the forms of the
+// Prepare readies a set for taking the place of another: it has to inspect a plain transaction, and makes the variants of the
 // rules that the other has needed so far, so that no record has to wait for them.
 func (s *Set) Prepare(like *Set) error {
 	if _, err := s.Inspect(engine.PlainTransaction()); err != nil {
@@ -108,7 +108,7 @@ func (s *Set) Prepare(like *Set) error {
 	return nil
 }
 
-// key identifies a form by the rules that it leaves out.
+// key identifies a variant by the rules that it omits.
 func key(ids []int) string { return fmt.Sprint(ids) }
 
 func (es *engines) close() error {

@@ -15,7 +15,7 @@ import (
 )
 
 // filter is the prefilter of an engine, with the transaction from which it knows what every transaction has in common.
-type filter struct {
+type enginePrefilter struct {
 	*prefilter.Prefilter
 	baseline types.Transaction
 }
@@ -41,8 +41,8 @@ func PlainTransaction() *model.Transaction {
 	return &t
 }
 
-// newFilter derives the prefilter of a compiled program. The error says why the engine evaluates every transaction.
-func newFilter(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTable) (g *filter, err error) {
+// newPrefilter derives the prefilter of a compiled program. The error says why the engine evaluates every transaction.
+func newPrefilter(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *ruleTable) (g *enginePrefilter, err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			g, err = nil, fmt.Errorf("prefilter: panic on a plain transaction: %v", cause)
@@ -54,15 +54,15 @@ func newFilter(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *rul
 	if !can {
 		return nil, fmt.Errorf("prefilter: the engine's variables are not accessible")
 	}
-	g = &filter{}
+	g = &enginePrefilter{}
 	baseline, err := g.runPlain(waf)
 	if err != nil {
 		return nil, err
 	}
 	made, err := prefilter.New(prefilter.Rules{
-		Yield: p.yield, WAF: compiled, Data: newProgramFiles(p.Program), Place: p.Places(), Watched: table.watched,
+		Yield: p.yield, WAF: compiled, Data: newProgramFiles(p.Program, p.operators), Place: p.Places(), Watched: table.watched,
 		Blocking: func(id int) bool { return table.blocking[id] },
-		Baseline: baseline, Fresh: freshState.Variables(), Own: needsOf,
+		Baseline: baseline, Fresh: freshState.Variables(), Own: requirementsOf, Making: &p.operators.ofPrefilters,
 	})
 	if made == nil {
 		g.baseline.Close() // it has nothing on disk that could fail to go away
@@ -83,7 +83,7 @@ func (p *compiler) warnAboutBlocked(b prefilter.Baseline, table *ruleTable) {
 }
 
 // runPlain finds out what the rules make of the plain transaction, with and without its response. The one with it stays open.
-func (g *filter) runPlain(waf coraza.WAF) (b prefilter.Baseline, err error) {
+func (g *enginePrefilter) runPlain(waf coraza.WAF) (b prefilter.Baseline, err error) {
 	for i, response := range []bool{true, false} {
 		t := plain
 		t.HasResponse = response
@@ -109,7 +109,7 @@ func (g *filter) runPlain(waf coraza.WAF) (b prefilter.Baseline, err error) {
 	return b, nil
 }
 
-// Ask asks the prefilter; with matches for a transaction that the engine also judges when it passes. A panic in it leaves the answer
+// Ask asks the prefilter; with matches for a transaction that the engine evaluates also when it passes. A panic in it leaves the answer
 // to the engine.
 func (e *Engine) Ask(t *model.Transaction, matches bool) prefilter.Answer {
 	if e.profile != nil {
@@ -130,7 +130,7 @@ func (e *Engine) askPrefilter(t *model.Transaction, matches bool) (a prefilter.A
 	return e.prefilter.Ask(t, prefilter.Query{Exempt: e.exempt, Matches: matches})
 }
 
-// Learn tells the prefilter how the engine has judged.
+// Learn gives the prefilter the verdict of the engine.
 func (e *Engine) Learn(a prefilter.Answer, v *model.Verdict) {
 	if e.prefilter == nil || v.Blocked {
 		return

@@ -12,16 +12,16 @@ func (f *dataFlow) isDeadForCandidates(c *chain) bool {
 	at := f.order[c]
 	for place := range f.entries[:at] {
 		b := f.entries[place].chain
-		if b != nil && b.matches && b.skipAfter != "" && b.phase == c.phase && f.skipEnd(place) > at && f.isFirm(b, map[*chain]bool{}) {
+		if b != nil && b.matches && b.skipAfter != "" && b.phase == c.phase && f.skipEnd(place) > at && f.isInvariant(b, map[*chain]bool{}) {
 			return true
 		}
 	}
 	return false
 }
 
-// isFirm reports whether a chain does in every transaction what it does in the plain ones: it reads nothing but what firm chains write, and
+// isInvariant reports whether a chain does in every transaction what it does in the plain ones: it reads nothing but what firm chains write, and
 // no other chain skips it or removes anything of it.
-func (f *dataFlow) isFirm(c *chain, seen map[*chain]bool) bool {
+func (f *dataFlow) isInvariant(c *chain, seen map[*chain]bool) bool {
 	if seen[c] {
 		return true
 	}
@@ -37,7 +37,7 @@ func (f *dataFlow) isFirm(c *chain, seen map[*chain]bool) bool {
 		}
 	}
 	return ok && !slices.ContainsFunc(names, func(name string) bool {
-		return isEngines(name) || slices.ContainsFunc(f.writes, func(w *write) bool { return w.canWrite(name) && !f.isFirm(w.chain, seen) })
+		return isEngines(name) || slices.ContainsFunc(f.writes, func(w *write) bool { return w.canWrite(name) && !f.isInvariant(w.chain, seen) })
 	})
 }
 
