@@ -55,6 +55,8 @@ type test struct {
 // assignment is a setvar action.
 type assignment struct {
 	name, value string // templates; the name is in lower case and without TX.
+	prefix      string // of the name, up to its first macro
+	isTemplate  bool   // the name has a macro
 	remove      bool
 	by          int // what it adds to a counter for each name that matches, whose own name begins with the name here; 0 for others
 }
@@ -383,7 +385,7 @@ func (r *run) text(t *test, text string) bool {
 	return matches
 }
 
-// match does what a match does besides: it sets captured groups, MATCHED_VARS and corazavariables.
+// match does what a match does besides: it sets captured groups, MATCHED_VARS and variables.
 func (r *run) match(t *test, text string) {
 	r.matched = append(r.matched, text)
 	if t.groups != nil {
