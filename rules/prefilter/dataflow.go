@@ -358,15 +358,14 @@ func (f *dataFlow) capturing(o *corazalink.Operator) bool {
 
 // canProduce reports whether the written name can be one that a target selects.
 func (w *write) canProduce(g *target) bool {
-	prefix, _, isTemplate := strings.Cut(w.name, "%{")
 	switch {
 	case g.keyRx == nil:
 		return w.canWrite(g.key)
-	case !isTemplate:
+	case !w.isTemplate:
 		return g.keyRx.MatchString(w.name)
 	}
 	literal := anchoredLiteral(g.keyRx.String())
-	return strings.HasPrefix(literal, prefix) || strings.HasPrefix(prefix, literal)
+	return strings.HasPrefix(literal, w.prefix) || strings.HasPrefix(w.prefix, literal)
 }
 
 // anchoredLiteral returns the text with which everything starts that an expression finds, "" when none is known.
