@@ -103,7 +103,7 @@ func TestFindings(t *testing.T) {
 		not            []string // texts that no finding has
 	}{
 		{"a pipeline without fault", tail + waf("      match: access\n      emit_tag: alert\n") + alertFile, []string{
-			"ok properties: all properties of one section are well-formed", "ok routing: records reach the plugin, and alerts an output", "ok input: DIR/access.log is there",
+			"ok properties: all properties of one section are well-formed", "ok routing: records reach the plugin, alerts reach an output", "ok input: DIR/access.log is there",
 			"ok field map: 1 of 1 records of DIR/access.log are HTTP, read with the map access-log", "ok clock: the last record is 0s from the clock of this machine",
 			"ok alarms: none of 1 records alerts",
 		}, []string{"fail "}},
@@ -114,14 +114,14 @@ func TestFindings(t *testing.T) {
 		}, []string{"well-formed"}},
 		{"no plugin", tail + alertFile, []string{"fail properties: the pipeline has no plugin waf"}, nil},
 		{"a variable without value", tail + waf("      match: access\n      emit_tag: alert${NOT_SET_HERE}\n") + alertFile,
-			[]string{"warn variables: DIR/waf.yaml:12: ${NOT_SET_HERE} has no value here"}, nil},
+			[]string{"warn variables: DIR/waf.yaml:12: ${NOT_SET_HERE} is not set here"}, nil},
 		{"a match that no input meets", tail + waf("      match: nginx.*\n"),
 			[]string{"fail routing: DIR/waf.yaml:10: filter waf: match nginx.* gets no records: the tags of the inputs are access"}, nil},
 		{"tags that senders choose", "pipeline:\n  inputs:\n    - name: forward\n" + out("      match: x\n      alert_to: stdout\n"), nil, []string{"gets no records"}},
 		{"alerts without an output", tail + waf("      match: access\n      emit_tag: waf.$TAG\n") + alertFile,
 			[]string{"fail routing: DIR/waf.yaml:12: no output gets alerts, whose tag is waf.access | add an output with match: waf.access"}, nil},
 		{"alerts that are evaluated again", tail + waf("      match: '*'\n      emit_tag: alert\n") + out("      match: '*'\n      alert_to: stdout\n") + "    - name: stdout\n      match: alert\n",
-			[]string{"fail routing: DIR/waf.yaml:14: output waf evaluates the alerts of filter waf (tag alert) once more | narrow its match so that it leaves out alert"}, nil},
+			[]string{"fail routing: DIR/waf.yaml:14: output waf evaluates the alerts of filter waf (tag alert) once more | narrow its match to exclude alert"}, nil},
 		{"an emit tag that is the tag of records", tail + waf("      match: access\n      emit_tag: access\n") + strings.Replace(alertFile, "match: alert", "match: access", 1),
 			[]string{"fail routing: DIR/waf.yaml:12: emit_tag access is also the tag of records, so these are taken for alerts and not evaluated"}, nil},
 		{"workers", tail + out("      match: access\n      alert_to: stdout\n      workers: 2\n"), []string{"fail routing: DIR/waf.yaml:13: workers is set"}, nil},
@@ -136,7 +136,7 @@ func TestFindings(t *testing.T) {
 			[]string{"warn kernel buffer: receive_buffer asks for 1073741824 bytes", "warn input: DIR/waf.yaml:3: something listens on udp://" + taken.LocalAddr().String()}, nil},
 		{"destinations", tail + out("      match: access\n      alert_to: syslog+tcp://"+open.Addr().String()+", json+tcp://"+closed+", gelf+udp://127.0.0.1, file:///nowhere/alerts, file://DIR/alerts\n"), []string{
 			"ok destination: syslog+tcp://" + open.Addr().String() + " accepts connections", "fail destination: json+tcp://" + closed + ": dial tcp",
-			"ok destination: gelf+udp://127.0.0.1 resolves to 127.0.0.1; over UDP nothing shows whether alerts arrive",
+			"ok destination: gelf+udp://127.0.0.1 resolves to 127.0.0.1; delivery over UDP cannot be checked",
 			"fail destination: file:///nowhere/alerts: /nowhere: no such file or directory", "ok destination: file://DIR/alerts can be written by this user",
 		}, nil},
 		{"destinations of Fluent Bit", tail + waf("      match: access\n      emit_tag: alert\n") + "  outputs:\n    - name: http\n      match: alert\n      host: 127.0.0.1\n      port: " + closed[strings.LastIndex(closed, ":")+1:] + "\n",
@@ -170,7 +170,7 @@ func TestClock(t *testing.T) {
 		{"a log of yesterday", "2026-11-29T12:00:01Z", noon.Add(24 * time.Hour), "ok clock: the last record is 1s from when the file was written"},
 		{"a clock that is ahead", "2026-11-29T12:07:00Z", noon, "7m ahead of the clock of this machine | synchronize"},
 		{"a clock that is behind", "2026-11-29T11:50:00Z", noon, "10m behind the clock of this machine | synchronize"},
-		{"a local time without its zone", "2026-11-29 20:00:05", noon, "8h0m5s ahead of the clock of this machine: a local time without its zone is read as UTC"},
+		{"a local time without its zone", "2026-11-29 20:00:05", noon, "8h0m5s ahead of the clock of this machine: a local time without a zone is read as UTC"},
 		{"a local time with its zone", "2026-11-29T20:00:05+08:00", noon, "ok clock: the last record is 5s from"},
 		{"hours off with a zone", "2026-11-29T20:00:05Z", noon, "8h0m5s ahead of the clock of this machine | synchronize"},
 		{"a wrong unit", "9999999999", noon, `fail clock: the time "9999999999" is read as 2286-11-20: a wrong unit?`},
@@ -193,9 +193,9 @@ func TestAlarmsComeWithWhatToDo(t *testing.T) {
 		want  string
 	}{
 		{Alarms{Records: 9, Alerts: 2, Exclusions: []string{"942100:ARGS:q"}},
-			"warn alarms: 2 of 9 records alert | wafctl check --exclude-rules 1 DIR/access.log shows them; only if they are harmless, exclude_rules: '1,942100:ARGS:q'"},
+			"warn alarms: 2 of 9 records alert | wafctl check --exclude-rules 1 DIR/access.log shows them; if they are harmless, set exclude_rules: '1,942100:ARGS:q'"},
 		{Alarms{Records: 9, Alerts: 2, Attacks: 1, Exclusions: strings.Split("1,2,3,4,5,6", ",")},
-			"warn alarms: 2 of 9 records alert, 1 of them with signs of an attack | wafctl check --exclude-rules 1 DIR/access.log shows them; only if they are harmless, take the exclusions that wafctl tune"},
+			"warn alarms: 2 of 9 records alert, 1 of them with signs of an attack | wafctl check --exclude-rules 1 DIR/access.log shows them; if they are harmless, use the exclusions of wafctl tune"},
 		{Alarms{Records: 9, Alerts: 2, Attacks: 2}, "ok alarms: 2 of 9 records alert, 2 of them with signs of an attack"},
 	} {
 		found := examine(t, pipeline, func(d *Doctor) {

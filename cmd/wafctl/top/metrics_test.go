@@ -82,7 +82,7 @@ func TestMetricsAreSummedOverInstances(t *testing.T) {
 			{Title: "Instances", Rows: []Row{{"filter waf.0", "of 3,005 records", 30}, {"output waf.1", "of 412 records", 10}}},
 			{Title: "Destinations", Rows: []Row{{"syslog+udp://siem:514", "2 waiting, 1,200 failed attempts", 8}}},
 		},
-		Note: "Metrics name no clients and no targets; wafctl top FILE finds them in the log.",
+		Note: "Metrics have no clients and targets; wafctl top FILE reads them from the log.",
 	}, r)
 }
 
