@@ -32,7 +32,7 @@ const (
 func (d *Doctor) records(ctx context.Context) {
 	subjects := d.subjects()
 	if len(subjects) == 0 {
-		d.find("sample", Warn, "pass a file of records: wafctl doctor PIPELINE FILE", "no sample: no input reads an existing file")
+		d.find("sample", Warn, "pass a file of records: wafctl doctor PIPELINE FILE", "no input reads an existing file")
 	}
 	for _, s := range subjects {
 		if s.sample.Read(d.choice(s.section)); !d.fieldMap(s) {
