@@ -50,11 +50,12 @@ equality: ## every layer and every verdict against plain Coraza: rules, variable
 		-run 'Equal|Random|AsCoraza|TheVariables|TargetsSelect|Supports|OnceDeceived|Remembered|Identities|SameForOthers' ./filter ./rules/... ./internal/corazalink
 	$(MAKE) ftw
 
-lint: tools ## formatting, vet and golangci-lint
+lint: tools ## formatting, vet, golangci-lint, spelling and style of texts
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	CGO_CFLAGS=-Werror $(GO) vet -tags $(TAGS),e2e ./...
 	$(GOLANGCI) run --allow-parallel-runners --build-tags $(TAGS),e2e ./...
 	cd build/tools && $(GOLANGCI) run --allow-parallel-runners ./...
+	$(GO) -C build/tools run ./prose $(CURDIR)
 	@! command -v shellcheck >/dev/null || shellcheck .ci/run $$(git ls-files '*.sh')
 
 tools: ## golangci-lint in the pinned version

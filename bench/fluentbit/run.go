@@ -39,7 +39,7 @@ type Process struct {
 
 // Config is what a Fluent Bit is to run. DIR in it becomes its directory.
 type Config struct {
-	Pipeline string // the section of that name, indented by two blanks
+	Pipeline string // the section of that name, indented by two spaces
 	Sections string // others
 	Args     []string
 	Prepare  func(dir string) error // makes what the pipeline wants to find in the directory, nil for nothing

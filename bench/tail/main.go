@@ -25,7 +25,7 @@ type plan struct {
 func main() {
 	p := plan{Setup: fluentbit.Flags()}
 	flag.IntVar(&p.records, "records", 100_000, "records of a run")
-	flag.IntVar(&p.runs, "runs", 5, "runs of each, of which the median is told")
+	flag.IntVar(&p.runs, "runs", 5, "runs of each, of which the median is printed")
 	flag.StringVar(&p.input, "tail", "", "a property of tail, as in 'threaded: on'")
 	flag.Parse()
 	if flag.NArg() > 0 || p.records < 1000 || p.runs < 1 {

@@ -50,7 +50,7 @@ type Doctor struct {
 	Version   string // of this program
 	Sample    string // path of a file with records, "" for the one that the pipeline reads
 
-	// Open opens a file of records, and Evaluate finds false alarms in records with the settings of a filter.
+	// Open opens a file of records, and Evaluate finds false positives in records with the settings of a filter.
 	Open     func(path string) (io.ReadCloser, error)
 	Evaluate func(ctx context.Context, settings setting.Map, records io.Reader) (Alarms, error)
 	Now      func() time.Time
@@ -110,7 +110,7 @@ func (d *Doctor) find(check string, level Level, advice, format string, argument
 // variables reports environment variables that have no value here.
 func (d *Doctor) variables() {
 	for _, v := range d.Config.Unset {
-		d.find("variables", Warn, "set it for the service, or in the section env", "%s: ${%s} has no value here", v.Place, v.Key)
+		d.find("variables", Warn, "set it for the service, or in the section env", "%s: ${%s} is not set here", v.Place, v.Key)
 	}
 }
 
@@ -136,9 +136,9 @@ func (d *Doctor) properties() {
 	}
 	switch {
 	case ours == 0:
-		d.find("properties", Fail, "add the filter waf, or the output waf; wafctl init writes a pipeline", "the pipeline has no plugin waf")
+		d.find("properties", Fail, "add the filter or output waf; wafctl init writes a pipeline", "the pipeline has no plugin waf")
 	case len(d.findings) == before:
-		d.find("properties", OK, "", "all properties of %s are well-formed", sections(ours))
+		d.find("properties", OK, "", "all properties of %s are valid", sections(ours))
 	}
 }
 

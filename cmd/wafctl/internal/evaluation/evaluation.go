@@ -24,7 +24,7 @@ const MaxLine = 16 << 20
 
 var (
 	ErrTooLong = errors.New("longer than 16 MiB")
-	ErrPanic   = errors.New("recovered from a panic, which is a bug: please report the line on the standard error output")
+	ErrPanic   = errors.New("recovered from a panic, which is a bug: please report the line on standard error")
 )
 
 // Checked is one record of an input, or one line that is none.
