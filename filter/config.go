@@ -126,6 +126,17 @@ func readConfig(r *setting.Reader) config {
 	return c
 }
 
+// Validate returns all problems of a configuration as one error. It reads no rules: New reports what is wrong with these.
+func Validate(get setting.Getter) error {
+	reader := setting.NewReader(get, Properties())
+	c := readConfig(reader)
+	rules.ReadConfig(reader)
+	if _, err := fieldmap.Open(c.fieldMap); err != nil {
+		reader.Problem("field_map", err)
+	}
+	return reader.Err()
+}
+
 // ReadProxies returns the networks that the property trusted_proxies names.
 func ReadProxies(r *setting.Reader) fieldmap.Proxies {
 	trusted, err := fieldmap.ParseProxies(r.Text("trusted_proxies"))
