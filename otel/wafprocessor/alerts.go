@@ -95,6 +95,8 @@ func (p *wafProcessor) copyRecord(to plog.LogRecord, fields []byte, of plog.LogR
 			value = body.PutEmpty(name)
 		case !isMap && name == bodyKey && of.Body().Type() != pcommon.ValueTypeEmpty:
 			value = to.Body()
+		case !hasKey(of.Attributes(), name): // the resource or the record has it in a place of its own
+			continue
 		default:
 			value = to.Attributes().PutEmpty(name)
 		}
@@ -103,11 +105,6 @@ func (p *wafProcessor) copyRecord(to plog.LogRecord, fields []byte, of plog.LogR
 		}
 	}
 	return nil
-}
-
-func hasKey(m pcommon.Map, name string) bool {
-	_, has := m.Get(name)
-	return has
 }
 
 // severities are OpenTelemetry's by syslog's, as the data model of logs maps them.

@@ -29,9 +29,10 @@ type place struct {
 
 // origin is a resource whose records are inspected.
 type origin struct {
-	logs   plog.ResourceLogs
-	alerts plog.LogRecordSlice
-	has    bool // alerts
+	logs     plog.ResourceLogs
+	workload []byte // as a map of msgpack, nil when it describes none
+	alerts   plog.LogRecordSlice
+	has      bool // alerts
 }
 
 var batches = sync.Pool{New: func() any { return &batch{} }}
@@ -69,7 +70,7 @@ func (p *wafProcessor) inspect(f *filter.Filter, logs plog.Logs) {
 	defer b.putBack()
 	now := time.Now()
 	for _, resource := range logs.ResourceLogs().All() {
-		from := &origin{logs: resource}
+		from := &origin{logs: resource, workload: workloadOf(resource.Resource())}
 		for _, scope := range resource.ScopeLogs().All() {
 			if scope.Scope().Name() == metadata.ScopeName {
 				continue
@@ -80,7 +81,7 @@ func (p *wafProcessor) inspect(f *filter.Filter, logs plog.Logs) {
 					b.tag = tag
 				}
 				p.removeForged(r)
-				b.chunk = appendEvent(b.chunk, r, p.alertKey, now)
+				b.chunk = appendEvent(b.chunk, r, from.workload, p.alertKey, now)
 				b.records = append(b.records, place{r, from})
 			}
 		}

@@ -12,23 +12,27 @@ import (
 
 // The filter reads a log record as one map: the keys of its body, if that is a map, and its attributes. So parsers of the collector may
 // put what they have read in either of them. Of a name that both have, the body's value counts. A body of any other type stands under
-// bodyKey, where the filter looks for JSON text and for plain lines of access logs.
+// bodyKey, where the filter looks for JSON text and for plain lines of access logs. What the collector holds beside them and the filter
+// can use comes last: the workload of the resource, and the trace.
 
 // bodyKey is where a record holds a body that is not a map.
 const bodyKey = "log"
+
+// traceKey is where the filter looks for what connects the records of one request.
+const traceKey = "trace_id"
 
 // deepest bounds nested values; rules see no more than this anyway.
 const deepest = 64
 
 // appendEvent appends a log record as a msgpack event, [[time, {}], fields]. What stands under the key of verdicts is not the
 // record's own.
-func appendEvent(dst []byte, r plog.LogRecord, alertKey string, now time.Time) []byte {
+func appendEvent(dst []byte, r plog.LogRecord, workload []byte, alertKey string, now time.Time) []byte {
 	t := timeOf(r, now)
 	dst = append(dst, 0x92, 0x92, 0xd7, 0x00)
 	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Unix()))
 	dst = binary.BigEndian.AppendUint32(dst, uint32(t.Nanosecond()))
 	dst = msgp.AppendMapHeader(dst, 0)
-	return appendFields(dst, r, alertKey)
+	return appendFields(dst, r, workload, alertKey)
 }
 
 // timeOf returns when the event has happened, as far as the record says.
@@ -42,7 +46,7 @@ func timeOf(r plog.LogRecord, now time.Time) time.Time {
 	return now
 }
 
-func appendFields(dst []byte, r plog.LogRecord, alertKey string) []byte {
+func appendFields(dst []byte, r plog.LogRecord, workload []byte, alertKey string) []byte {
 	body := r.Body()
 	fields, isMap := pcommon.Map{}, body.Type() == pcommon.ValueTypeMap
 	if isMap {
@@ -51,8 +55,7 @@ func appendFields(dst []byte, r plog.LogRecord, alertKey string) []byte {
 	hasBody := !isMap && body.Type() != pcommon.ValueTypeEmpty
 	shadowed := func(name string) bool {
 		if isMap {
-			_, is := fields.Get(name)
-			return is
+			return hasKey(fields, name)
 		}
 		return hasBody && name == bodyKey
 	}
@@ -74,6 +77,13 @@ func appendFields(dst []byte, r plog.LogRecord, alertKey string) []byte {
 				dst, size = appendValue(msgp.AppendString(dst, name), value, 0), size+1
 			}
 		}
+	}
+	has := func(name string) bool { return shadowed(name) || hasKey(r.Attributes(), name) }
+	if workload != nil && !has(workloadKey) {
+		dst, size = append(msgp.AppendString(dst, workloadKey), workload...), size+1
+	}
+	if id := r.TraceID(); !id.IsEmpty() && !has(traceKey) {
+		dst, size = msgp.AppendString(msgp.AppendString(dst, traceKey), id.String()), size+1
 	}
 	binary.BigEndian.PutUint32(dst[head+1:], size)
 	return dst
@@ -109,6 +119,11 @@ func appendValue(dst []byte, v pcommon.Value, depth int) []byte {
 	default:
 		return msgp.AppendNil(dst)
 	}
+}
+
+func hasKey(m pcommon.Map, name string) bool {
+	_, has := m.Get(name)
+	return has
 }
 
 // isVerdict reports whether an attribute is one of those that hold a verdict.

@@ -285,6 +285,28 @@ func TestACopyHasNoSecretsAndItsFieldsWhereTheyWere(t *testing.T) {
 	}
 }
 
+func TestAnAlertNamesTheWorkloadAndKeepsTheTrace(t *testing.T) {
+	in := func() plog.Logs {
+		logs := single(request(attack))
+		a := logs.ResourceLogs().At(0).Resource().Attributes()
+		a.PutStr("k8s.namespace.name", "shop")
+		a.PutStr("k8s.pod.name", "web-7d9f")
+		a.PutStr("k8s.pod.label.app", "web")
+		logs.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).SetTraceID([16]byte{1})
+		return logs
+	}
+	p, sink := started(t, properties{"emit_format": "ecs"})
+	require.NoError(t, p.ConsumeLogs(t.Context(), in()))
+	_, alerts := records(sink)
+	orchestrator := alerts[0].Body().Map().AsRaw()["orchestrator"].(map[string]any)
+	require.Equal(t, "shop", orchestrator["namespace"])
+	p, sink = started(t, nil)
+	require.NoError(t, p.ConsumeLogs(t.Context(), in()))
+	own, alerts := records(sink)
+	require.Equal(t, own[0].Attributes().AsRaw(), alerts[0].Attributes().AsRaw(), "a copy has no other fields than its record")
+	require.Equal(t, pcommon.ValueTypeEmpty, alerts[0].Body().Type())
+}
+
 func TestFormatsOfAlerts(t *testing.T) {
 	for format, check := range map[string]func(body pcommon.Value){
 		"ecs":  func(b pcommon.Value) { require.Contains(t, b.Map().AsRaw(), "rule") },
