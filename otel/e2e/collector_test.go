@@ -6,6 +6,7 @@ package e2e
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"net"
@@ -42,7 +43,11 @@ type backend struct {
 func newBackend(t *testing.T) *backend {
 	b := &backend{}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := b.take(r.Body); err != nil {
+		body, err := gzip.NewReader(r.Body) // which exporters use unless told otherwise
+		if err == nil {
+			err = b.take(body)
+		}
+		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}

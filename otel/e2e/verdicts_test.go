@@ -139,12 +139,12 @@ processors:
     rules: "${env:RULES:-crs}"
     rule_packs: "${env:PACKS:-lateral-movement,sensitive-data}"
 exporters:
-  otlphttp:
+  otlp_http:
     endpoint: "${env:OTLP_ENDPOINT}"
     sending_queue: {enabled: false}
 service:
   pipelines:
-    logs: {receivers: [otlp], processors: [waf], exporters: [otlphttp]}
+    logs: {receivers: [otlp], processors: [waf], exporters: [otlp_http]}
 `
 
 func TestVerdictsOnAttributesOverOTLPAreThoseOfWafctl(t *testing.T) {
