@@ -37,6 +37,17 @@ func readConfig(r *setting.Reader) (c config) {
 // IncidentProperties are the settings that define what makes an incident, whether records come live or from files.
 func IncidentProperties() []setting.Property { return pipeline.IncidentProperties() }
 
+// Validate returns all problems of a configuration as one error. It reads no rules: New reports what is wrong with these.
+func Validate(get setting.Getter) error {
+	reader := setting.NewReader(get, Properties())
+	c := readConfig(reader)
+	rules.ReadConfig(reader)
+	if _, err := fieldmap.Open(c.pipeline.FieldMap); err != nil {
+		reader.Problem("field_map", err)
+	}
+	return reader.Err()
+}
+
 // ReadProxies returns the networks that the property trusted_proxies names.
 func ReadProxies(r *setting.Reader) fieldmap.Proxies { return pipeline.ReadProxies(r) }
 

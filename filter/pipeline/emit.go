@@ -24,6 +24,7 @@ type Emit struct {
 	Severity int       // in syslog's numbers, 0 emergency to 7 debug
 	Host     string    // that made the record, "" when it does not say
 	Summary  bool      // it stands for alerts that flood control has suppressed
+	Origin   int       // the event of the chunk that it is an alert about, counted from 1; 0 when it is about no single one
 	metrics  bool      // it is no alert
 	Incident bool      // it is an event about an incident
 
@@ -147,11 +148,16 @@ func (w *alertWriter) describe(e *Emit, a *alert.Alert) *Emit {
 
 // collectEmits takes the alerts of the items of a tag that are sent now.
 func (w *alertWriter) collectEmits(items []item, tag string, out *Outcome) {
+	event := 0
 	for i := range items {
+		if !items[i].inner {
+			event++
+		}
 		emit := items[i].emit
 		if emit == nil {
 			continue
 		}
+		emit.Origin = event
 		if emit.Tag = w.tag.expand(tag); w.offer(emit) {
 			out.Emits = append(out.Emits, *emit)
 		} else {

@@ -66,6 +66,7 @@ var permissive = []struct {
 }{
 	{"Apache-2.0", []string{"apache license", "version 2.0, january 2004"}},
 	{"MPL-2.0", []string{"mozilla public license version 2.0"}},
+	{"MPL-2.0", []string{"mozilla public license, version 2.0", "1. definitions"}},
 	{"ISC", []string{"permission to use, copy, modify, and/or distribute this software for any purpose"}},
 	{"MIT", []string{"permission is hereby granted, free of charge, to any person obtaining a copy", "the above copyright notice and this permission notice"}},
 	{"BSD-3-Clause", []string{"redistributions in binary form must reproduce", "neither the name"}},
