@@ -1,5 +1,5 @@
-// Command bench compares the filter with plain Coraza and libmodsecurity on the same records, and prints what the filter's own
-// work costs, how long the rules take to load and what memory they take. Run it with "make bench".
+// Command bench compares the filter with plain Coraza and libmodsecurity on the same records. It prints what the
+// filter's own work costs, how long the rules take to load and what memory they take. Run it with "make bench".
 package main
 
 import (

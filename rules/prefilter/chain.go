@@ -90,8 +90,8 @@ type write struct {
 func (w *write) ignorable() bool { return w.chain.decisive > 0 && w.link+1 >= w.chain.decisive }
 
 // canWrite reports whether the variable can be one of a name.
-func (a *assignment) canWrite(name string) bool {
-	if len(a.prefix) == len(a.name) {
+func (a assignment) canWrite(name string) bool {
+	if !a.isTemplate {
 		return a.name == name
 	}
 	return strings.HasPrefix(name, a.prefix)
@@ -101,9 +101,9 @@ func (a *assignment) canWrite(name string) bool {
 func assignments(l *corazalink.Link) (all []assignment) {
 	for i := range l.Actions {
 		if s := l.Actions[i].Assignment; s != nil {
-			name := strings.ToLower(s.Name)
-			prefix, _, _ := strings.Cut(name, "%{")
-			all = append(all, assignment{name: name, prefix: prefix, value: s.Value, remove: s.Remove})
+			a := assignment{name: strings.ToLower(s.Name), value: s.Value, remove: s.Remove}
+			a.prefix, _, a.isTemplate = strings.Cut(a.name, "%{")
+			all = append(all, a)
 		}
 	}
 	return all

@@ -160,6 +160,7 @@ func (t *test) findCounters(l *corazalink.Link) {
 		by, err := strconv.Atoi(strings.TrimPrefix(s.value, "+"))
 		if isCounter && !strings.Contains(prefix, "%{") && strings.HasPrefix(s.value, "+") && err == nil && 0 < by && by < 1000 && !s.remove {
 			s.name, s.by = prefix+strings.ToLower(l.Targets[0].Variable.Name()), by
+			s.prefix, s.isTemplate = s.name, false
 		}
 	}
 }

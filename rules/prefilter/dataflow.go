@@ -353,7 +353,7 @@ func (w *write) canProduce(g *target) bool {
 	switch {
 	case g.keyRx == nil:
 		return w.canWrite(g.key)
-	case len(w.prefix) == len(w.name):
+	case !w.isTemplate:
 		return g.keyRx.MatchString(w.name)
 	}
 	literal := anchoredLiteral(g.keyRx.String())

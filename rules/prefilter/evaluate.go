@@ -55,7 +55,8 @@ type test struct {
 // assignment is a setvar action.
 type assignment struct {
 	name, value string // templates; the name is in lower case and without TX.
-	prefix      string // of the name, before its first macro
+	prefix      string // of the name, up to its first macro
+	isTemplate  bool   // the name has a macro
 	remove      bool
 	by          int // what it adds to a counter for each name that matches, whose own name begins with the name here; 0 for others
 }
