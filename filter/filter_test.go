@@ -26,11 +26,15 @@ var (
 )
 
 // newFilter returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
+// host has the rules that filters of the tests share.
+var host LastGood
+
 func newFilter(t testing.TB, settings setting.Map) *Filter {
 	t.Helper()
 	all := setting.Map{"inspect_budget": "off"}
 	maps.Copy(all, settings)
-	f, err := New(all, func(level Level, line string) { t.Log(level, line) })
+	reader := setting.NewReader(all, Properties())
+	f, err := open("", &host, reader, readConfig(reader), func(level Level, line string) { t.Log(level, line) })
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	return f

@@ -250,7 +250,7 @@ func (q *async) judgeSlow(j *slowJob) []Emit {
 	}
 	done := false
 	for !done {
-		runs.timed(j.sender, j.bytes, func() { done = i.evaluator.judgeAlone(&j.job, j.rules.Set, i.inLine) })
+		runs.timed(j.sender, j.bytes, j.rules.Set, func() { done = i.evaluator.judgeAlone(&j.job, j.rules.Set, i.inLine) })
 	}
 	b := i.batches.one(&j.item, j.rules)
 	incidents := i.correlate(b, "", i.incidentTag, i.afterwards)

@@ -81,12 +81,15 @@ type job struct {
 // top.
 type limit struct {
 	end  time.Time
-	made time.Duration // rules.MakingTime when the limit was set
+	set  *rules.Set
+	made time.Duration // its MakingTime when the limit was set
 }
 
-func limitOf(budget time.Duration) limit { return limit{time.Now().Add(budget), rules.MakingTime()} }
+func limitOf(budget time.Duration, set *rules.Set) limit {
+	return limit{time.Now().Add(budget), set, set.MakingTime()}
+}
 
-func (l limit) left() time.Duration { return time.Until(l.end.Add(rules.MakingTime() - l.made)) }
+func (l limit) left() time.Duration { return time.Until(l.end.Add(l.set.MakingTime() - l.made)) }
 
 // judgeWaiting has the engine judge the waiting items with what is left of the budget. Those that are not judged by then are late.
 func (l *deadline) judgeWaiting(b *batch, d *demand) {
@@ -102,7 +105,7 @@ func (l *deadline) judgeWaiting(b *batch, d *demand) {
 		}
 	}
 	r.compile()
-	r.limit = limitOf(b.budget - time.Duration(b.longest.Load())) // compiling happens once, and is not inspection
+	r.limit = limitOf(b.budget-time.Duration(b.longest.Load()), b.rules.Set) // compiling happens once, and is not inspection
 	if !runs.isStuck() {
 		r.sort()
 		r.run(b)
@@ -284,7 +287,7 @@ func (r *round) helpSlow() {
 
 // judge evaluates a job, and reports whether it is done. A large one of which the prefilter cannot tell becomes a slow one.
 func (r *round) judge(j *job) (done bool) {
-	runs.timed(j.sender, j.bytes, func() { done = r.evaluator.judgeAlone(j, r.rules.Set, r.demand) })
+	runs.timed(j.sender, j.bytes, r.rules.Set, func() { done = r.evaluator.judgeAlone(j, r.rules.Set, r.demand) })
 	if done {
 		return true
 	}

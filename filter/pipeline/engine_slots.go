@@ -127,12 +127,12 @@ func EngineRunsOn() bool { return runs.late() > 0 }
 
 // timed runs a function on a thread of its own and charges a sender with the time that it takes of the processor: on a busy machine the
 // clock goes on while others run.
-func (r *engineRuns) timed(from sender, bytes int, run func()) {
+func (r *engineRuns) timed(from sender, bytes int, set *rules.Set, run func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	begin, made := threadTime(), rules.MakingTime()
+	begin, made := threadTime(), set.MakingTime()
 	defer func() {
-		took := threadTime() - begin - (rules.MakingTime() - made) // what rules need for their first values is nobody's fault
+		took := threadTime() - begin - (set.MakingTime() - made) // what rules need for their first values is nobody's fault
 		r.shares.charge(from, bytes, max(0, took), time.Now())
 	}()
 	run()

@@ -67,12 +67,12 @@ func (e *evaluator) evaluate(it *item, s *scratch, d *demand) {
 		e.pass(it, s, d, verdict)
 		return
 	}
-	start, made := time.Now(), rules.MakingTime()
+	start, made := time.Now(), s.rules.MakingTime()
 	e.examine(it, s, d, verdict, key)
 	took := time.Since(start)
 	s.busy += took
 	if !it.pending.behind {
-		s.spending.add(it.sender, took-(rules.MakingTime()-made)) // what rules need for their first values is nobody's fault
+		s.spending.add(it.sender, took-(s.rules.MakingTime()-made)) // what rules need for their first values is nobody's fault
 	}
 }
 
@@ -200,7 +200,7 @@ func (e *evaluator) inspect(it *item, s *scratch, d *demand, key rules.Key) *rul
 	}
 	if unhurried && !runs.takesLong(p.bytes, it.sender, e.strict) {
 		var verdict *rules.Verdict
-		runs.timed(it.sender, p.bytes, func() { verdict = e.judge(it, s, &p) })
+		runs.timed(it.sender, p.bytes, s.rules, func() { verdict = e.judge(it, s, &p) })
 		return verdict
 	}
 	it.kind, it.pending = waiting, p
