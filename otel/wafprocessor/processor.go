@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,7 +41,7 @@ type wafProcessor struct {
 }
 
 func newProcessor(set processor.Settings, c *Config, next consumer.Logs) *wafProcessor {
-	format := alert.Format(c.Get("emit_format"))
+	format := alert.Format(strings.ToLower(strings.TrimSpace(c.Get("emit_format"))))
 	return &wafProcessor{
 		settings: set, config: c, next: next, alertKey: c.alertKey(), format: format, copies: format == alert.Record, stop: make(chan struct{}),
 	}
