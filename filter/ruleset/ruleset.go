@@ -120,8 +120,8 @@ func (c *Current) Set() *rules.Set { return c.rules.Load().Set }
 // Release gives up the current rules, after stop.
 func (c *Current) Release() error { return c.rules.Load().release() }
 
-// tell says in the log what the current rules are.
-func (c *Current) tell(set *rules.Set) {
+// logRules logs what the current rules are.
+func (c *Current) logRules(set *rules.Set) {
 	for _, warning := range set.Warnings() {
 		c.log(telemetry.LevelWarn, warning)
 	}

@@ -56,7 +56,7 @@ var exceptions = map[string]string{
 	"internal/fluentbit filter/receive": "and of the input",
 	"internal/fluentbit rules/setting":  "and reads both as settings",
 	"internal/report filter/alert":      "it draws alerts",
-	"filter rules/prefilter":            "Gates shows how the prefilter reads rules",
+	"filter rules/prefilter":            "PrefilterReport shows how the prefilter reads rules",
 	"filter/fieldmap rules/prefilter":   "it writes the identity of a record for the variables that rules read",
 }
 

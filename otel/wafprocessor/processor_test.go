@@ -196,11 +196,11 @@ func TestVerdictsEqualThoseOfTheFilterForEverySourceAndLayout(t *testing.T) {
 					require.Empty(t, alerts, name)
 				} else {
 					var ids []any
-					for i := range finding.Alert.Told.Matches {
-						ids = append(ids, fmt.Sprint(finding.Alert.Told.Matches[i].Rule.ID))
+					for i := range finding.Alert.Details.Matches {
+						ids = append(ids, fmt.Sprint(finding.Alert.Details.Matches[i].Rule.ID))
 					}
 					require.Equal(t, ids, valueOf(own[0], "waf.rule_ids"), name)
-					require.EqualValues(t, finding.Alert.Told.Score, valueOf(own[0], "waf.score"), name)
+					require.EqualValues(t, finding.Alert.Details.Score, valueOf(own[0], "waf.score"), name)
 					require.NotEmpty(t, alerts, name)
 					alerting++
 				}
