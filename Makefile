@@ -26,9 +26,9 @@ NO_RACE       := Allocate|TakeNoLonger|SilentlyClean|FloodOfSmallRecords
 
 export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
-export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
+export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
+.PHONY: build test ftw recorded equality lint tools generate incidents bench ablation bench-udp bench-tail bench-memory bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -52,13 +52,14 @@ equality: ## every layer and every verdict against plain Coraza: rules, variable
 		-run 'Equal|Random|AsCoraza|TheVariables|TargetsSelect|Supports|OnceDeceived|Remembered|Identities|SameForOthers' ./filter ./rules/... ./internal/corazalink
 	$(MAKE) ftw
 
-lint: tools ## formatting, vet and golangci-lint
+lint: tools ## formatting, vet, golangci-lint, spelling and style of texts
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	CGO_CFLAGS=-Werror $(GO) vet -tags $(TAGS),e2e ./...
 	$(GOLANGCI) run --allow-parallel-runners --build-tags $(TAGS),e2e ./...
 	$(GO) -C otel vet -tags $(TAGS),e2e ./...
 	cd otel && $(GOLANGCI) run --allow-parallel-runners --build-tags $(TAGS),e2e ./...
 	cd build/tools && $(GOLANGCI) run --allow-parallel-runners ./...
+	$(GO) -C build/tools run ./prose $(CURDIR)
 	@! command -v shellcheck >/dev/null || shellcheck .ci/run $$(git ls-files '*.sh')
 
 tools: ## golangci-lint in the pinned version
@@ -84,6 +85,11 @@ bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECO
 	$(GO) build -tags $(TAGS) -o build/work/bench ./bench
 	build/work/bench -runs $(BENCH_RUNS) -records $(BENCH_RECORDS) $(BENCH_FLAGS) \
 		$$(test ! -x build/work/modsecurity || echo -modsecurity build/work/modsecurity)
+
+ablation: ## what each mechanism of the prefilter saves: builds that lack one, against one that has all (BENCH_RUNS=5, BENCH_FLAGS="-only DFA")
+	@mkdir -p build/work
+	$(GO) build -tags $(TAGS) -o build/work/bench ./bench
+	build/work/bench -ablation -runs $(BENCH_RUNS) $(BENCH_FLAGS)
 
 bench-udp: build ## datagrams through a real Fluent Bit: its input udp and the input nano in turn (BENCH_RUNS=5, UDP_FLAGS=-v)
 	$(GO) build -o build/work/udp ./bench/udp
@@ -119,7 +125,7 @@ survive: build ## hostile input, faults and floods in full size; what runs for a
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive
 	$(MAKE) sanitize
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./filter/delivery ./filter/receive ./filter/flood
-	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./rules
+	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./filter/pipeline ./filter/ruleset ./rules
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v \
 		-run 'Survives|Terminated|Killed|Faults|Copies|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./e2e
 

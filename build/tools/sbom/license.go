@@ -58,8 +58,8 @@ func licenseOf(dir string) (file, id string, err error) {
 }
 
 // permissive are the licenses that may be in what is shipped, each with words that its text has and the others do not. MPL-2.0 asks
-// for changes to its own files only, and none are made. Texts of copyleft licenses name more than they are told apart by, so
-// they come to nothing.
+// for changes to its own files only, and none are made. Texts of copyleft licenses have words of others, so
+// they match none.
 var permissive = []struct {
 	id    string
 	words []string
