@@ -18,7 +18,7 @@ func chunkOf(first, records, different uint64) (chunk []byte) {
 	return chunk
 }
 
-// BenchmarkRemembered measures records whose verdict is remembered, one in a call and a hundred.
+// BenchmarkRemembered measures records whose verdict is cached, one in a call and a hundred.
 func BenchmarkRemembered(b *testing.B) {
 	for name, records := range map[string]uint64{"1": 1, "100": 100} {
 		b.Run(name, func(b *testing.B) {

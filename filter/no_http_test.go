@@ -60,7 +60,7 @@ func TestFilterThatInspectsNothingSaysSoOnce(t *testing.T) {
 
 func TestLooksNameKeysAlone(t *testing.T) {
 	require.Equal(t, "has no keys", pipeline.Looks(nil))
-	require.Equal(t, "has only the key log, with a line of no known format", pipeline.Looks(pairs("log", "x")[13:]))
+	require.Equal(t, "has only the key log, with a line in no known format", pipeline.Looks(pairs("log", "x")[13:]))
 	require.Equal(t, "has only the key log", pipeline.Looks(pairs("log", "{}")[13:]))
 	require.Equal(t, "has only the key a", pipeline.Looks(pairs("a", "x")[13:]))
 	var many []string

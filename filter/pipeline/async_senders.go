@@ -12,14 +12,14 @@ import (
 // lock guards it.
 type slowQueue struct {
 	bySender map[sender]*slowSender
-	bytes    int64 // of all events in it, those that are being judged included
+	bytes    int64 // of all events in it, those that are being evaluated included
 }
 
 // slowSender is what one sender has in the queue.
 type slowSender struct {
 	jobs  []*slowJob // in the order in which they came
 	bytes int64
-	busy  int // jobs that are being judged
+	busy  int // jobs that are being evaluated
 }
 
 // slowJob is one record that waits.
@@ -37,7 +37,7 @@ func (j *slowJob) size() int64 { return int64(len(j.item.event.Raw)) + perJob }
 // patience is how long a block waits for room in the slow queue while others wait behind it.
 const patience = time.Second
 
-// startSlow has slow records judged, on all cores but one: that is left for the pipeline and for records that take little.
+// startSlow has slow records evaluated, on all cores but one: that is left for the pipeline and for records that take little.
 func (q *async) startSlow() {
 	q.slow.bySender = map[sender]*slowSender{}
 	workers := max(1, runtime.GOMAXPROCS(0)-1)
@@ -181,7 +181,7 @@ func (s *slowQueue) remove(j *slowJob) {
 	}
 }
 
-// next takes the first job of the sender that has the fewest being judged, and of those the one that has used least of the engine.
+// next takes the first job of the sender that has the fewest being evaluated, and of those the one that has used least of the engine.
 func (s *slowQueue) next() *slowJob {
 	now := time.Now()
 	var best *slowSender
@@ -205,7 +205,7 @@ func (s *slowQueue) next() *slowJob {
 	return j
 }
 
-// runSlow judges slow records until the filter ends.
+// runSlow evaluates slow records until the filter ends.
 func (q *async) runSlow() {
 	for {
 		j := q.nextSlow()
@@ -259,14 +259,14 @@ func (q *async) judgeSlow(j *slowJob) []Emit {
 	return append(out.Emits, incidents...)
 }
 
-// drop counts a job that is not judged.
+// drop counts a job that is not evaluated.
 func (q *async) drop(j *slowJob) {
 	defer j.rules.Done()
 	j.item.kind = Late
 	q.inspector.counts.countKinds(&batch{items: []item{j.item}})
 }
 
-// endSlow waits for what is being judged, and counts the rest.
+// endSlow waits for what is being evaluated, and counts the rest.
 func (q *async) endSlow() {
 	q.slowWorkers.Wait()
 	for _, of := range q.slow.bySender {

@@ -25,7 +25,7 @@ const (
 	Skipped             // not to be evaluated
 	Late                // an HTTP transaction that was not inspected, for lack of time or of room in the queue
 
-	waiting   // to be judged by the engine
+	waiting   // to be evaluated by the engine
 	unwritten // an alert of a sender that is behind
 	deferred  // is in the slow queue
 	several   // an event whose records are the items behind it; it is in no counter itself
@@ -166,10 +166,10 @@ func (s *scratch) putBack() {
 	}
 }
 
-// sampling says of how many remembered verdicts one is timed: reading the clock twice costs a tenth of what they take.
+// sampling says of how many cached verdicts one is timed: reading the clock twice costs a tenth of what they take.
 const sampling = 64
 
-// sampled reports whether the next remembered verdict is to be timed.
+// sampled reports whether the next cached verdict is to be timed.
 func (s *scratch) sampled() bool {
 	s.turn++
 	return s.turn%sampling == 0

@@ -88,7 +88,7 @@ func limitOf(budget time.Duration) limit { return limit{time.Now().Add(budget), 
 
 func (l limit) left() time.Duration { return time.Until(l.end.Add(rules.MakingTime() - l.made)) }
 
-// judgeWaiting has the engine judge the waiting items with what is left of the budget. Those that are not judged by then are late.
+// judgeWaiting has the engine judge the waiting items with what is left of the budget. Those that are not evaluated by then are late.
 func (l *deadline) judgeWaiting(b *batch, d *demand) {
 	first := b.first(waiting)
 	if first < 0 {

@@ -10,7 +10,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// engineRuns bounds how many transactions the engine judges at a time for calls with a deadline, in the whole process. A run that takes
+// engineRuns bounds how many transactions the engine evaluates at a time for calls with a deadline, in the whole process. A run that takes
 // longer than its call goes on, since nothing can end it, and must keep neither its share of the machine nor its place from others: runs of
 // which it is known that they take long have places of their own, half as many as there are cores, and a run that turns out to take long
 // gives its place up.

@@ -77,7 +77,7 @@ func TestARunThatOutlivesItsCallGivesItsPlaceUp(t *testing.T) {
 	require.NotNil(t, r.try(r.slow))
 }
 
-// While runs of others have all slow places, small records are judged as ever, and large ones of a sender that has had its share are late at
+// While runs of others have all slow places, small records are evaluated as ever, and large ones of a sender that has had its share are late at
 // once.
 func TestSmallRecordsDoNotWaitForLargeOnes(t *testing.T) {
 	for range cap(runs.slow) {

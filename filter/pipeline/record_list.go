@@ -70,7 +70,7 @@ func itemsOf(items []item, events int) (n int) {
 	return n
 }
 
-// worst returns the item that an event with several records is judged by: an alert before what was not inspected before what is clean.
+// worst returns the item that an event with several records is evaluated by: an alert before what was not inspected before what is clean.
 func worst(parts []item) *item {
 	rank := func(it *item) int {
 		switch it.kind {
