@@ -1,5 +1,5 @@
 // Command otel measures how many records a second an OpenTelemetry Collector reads from an access log of nginx, and what a record
-// costs in processor time, with and without the processor waf: file_log and nop, or file_log, waf and nop, take turns. Run it with "make
+// costs in processor time, with and without the processor waf. Pipelines of file_log and nop, and of file_log, waf and nop, take turns. Run it with "make
 // bench-otel".
 package main
 
