@@ -88,7 +88,7 @@ func open(name string, last *LastGood, reader *setting.Reader, c config, log Log
 		return nil, errors.Join(reader.Err(), f.meter.Close(), f.rules.Release())
 	}
 	if address := f.meter.Address(); address != "" {
-		log(LevelInfo, "metrics of all instances are at http://"+address+"/metrics")
+		log(LevelInfo, "metrics of all instances: http://"+address+"/metrics")
 	}
 	f.meter.Instance.Add(metrics.Collecting(f.rules.Collect))
 	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Meter: f.meter, Panics: f.panics, Log: log})
@@ -182,5 +182,5 @@ func (f *Filter) Notes() []string { return f.rules.Set().Notes() }
 // RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
 func (f *Filter) RuleSet() string { return f.rules.Set().Name() }
 
-// Warnings returns what was left out of the rules and why, each with file and line.
+// Warnings returns what was skipped of the rules and why, each with file and line.
 func (f *Filter) Warnings() []string { return f.rules.Set().Warnings() }

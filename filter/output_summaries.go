@@ -78,7 +78,7 @@ func (s *summaries) deliver(ctx context.Context, o *Output, all bool) {
 		return
 	}
 	if n := len(s.waiting) - mostSummaries; n > 0 {
-		o.log(LevelWarn, fmt.Sprintf("%d summaries of suppressed alerts are given up", n))
+		o.log(LevelWarn, fmt.Sprintf("%d summaries of suppressed alerts are dropped", n))
 		s.waiting = s.waiting[n:]
 	}
 	if o.delivery.Deliver(ctx, fmt.Sprintf("summaries %d", s.batch), s.waiting) == nil {

@@ -239,14 +239,14 @@ func (p *Pipeline) EmitFailed(e *Emit) {
 		return // the next one shows the same
 	}
 	if e.Incident {
-		p.log(telemetry.LevelWarn, "an event about an incident was not taken by the pipeline")
+		p.log(telemetry.LevelWarn, "an incident event was not accepted by the pipeline")
 		return
 	}
 	if e.Summary {
-		p.log(telemetry.LevelWarn, "a summary was not taken by the pipeline; what it stands for is counted as suppressed")
+		p.log(telemetry.LevelWarn, "a summary was not accepted by the pipeline; its alerts count as suppressed")
 		return
 	}
 	if p.inspector.writer.counts.Failed.Add(1) == 1 {
-		p.log(telemetry.LevelWarn, "an alert was not taken by the pipeline; its record continues (more are counted, not logged)")
+		p.log(telemetry.LevelWarn, "an alert was not accepted by the pipeline; its record continues (more are counted, not logged)")
 	}
 }

@@ -185,7 +185,7 @@ func traceOf(t *rules.Transaction, e *contextFields) string {
 	return e.trace
 }
 
-// observeAttack tells apart what rules found in the request and in the response.
+// observeAttack distinguishes what rules found in the request and in the response.
 func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	var a *incident.Attack
 	for i := range it.verdict.Matches {

@@ -69,7 +69,7 @@ func New(c *Config, parts Parts) *Pipeline {
 // whyLate explains why records pass without inspection.
 func whyLate(c *Config) string {
 	if c.async.on {
-		return fmt.Sprintf("more than async_limit (%d bytes) wait for it, or the pipeline has ended", c.async.limit)
+		return fmt.Sprintf("more than async_limit (%d bytes) wait for inspection, or the pipeline has ended", c.async.limit)
 	}
 	return fmt.Sprintf("it would take longer than inspect_budget (%v) for one chunk", c.budget)
 }
@@ -84,7 +84,7 @@ func (p *Pipeline) Start() {
 // Close ends what goes on beside calls. What flood control has not summed up by then is logged.
 func (p *Pipeline) Close() {
 	if n := p.inspector.writer.flood.Waiting(); n > 0 {
-		p.log(telemetry.LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
+		p.log(telemetry.LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records arrived", n))
 	}
 	if p.async != nil {
 		p.async.close() // before the reloads: one that is under way waits until nobody has the old rules

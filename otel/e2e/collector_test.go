@@ -43,7 +43,7 @@ type backend struct {
 func newBackend(t *testing.T) *backend {
 	b := &backend{}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := gzip.NewReader(r.Body) // which exporters use unless told otherwise
+		body, err := gzip.NewReader(r.Body) // which exporters use by default
 		if err == nil {
 			err = b.take(body)
 		}
