@@ -148,7 +148,7 @@ func (c *Correlator) wait(v *view) {
 
 func hold(v *view) *held {
 	h := &held{at: v.now, o: *v.Observation, attack: *v.Attack}
-	for _, text := range []*string{&h.o.Source, &h.o.Target, &h.o.TargetHost, &h.o.Method, &h.o.Path, &h.o.Agent} {
+	for _, text := range []*string{&h.o.Source, &h.o.Target, &h.o.TargetHost, &h.o.Method, &h.o.Path, &h.o.Agent, &h.o.Route} {
 		*text = strings.Clone(*text)
 	}
 	h.attack.Rules = slices.Clone(h.attack.Rules)
@@ -183,7 +183,7 @@ func (c *Correlator) release(h *held) {
 	}
 	saved := c.path
 	defer func() { c.path = saved }()
-	c.path.parse(v.Method, v.Path)
+	c.path.of(v.Observation)
 	v.routeKey, v.edge = with(v.targetKey, c.path.hash), with(v.sourceKey, v.targetKey)
 	v.route = c.routes.get(v.routeKey, v.sec)
 	v.weight = c.weigh(v)
