@@ -212,14 +212,6 @@ func (d *decoder) uint32() uint32 {
 	return binary.LittleEndian.Uint32(b)
 }
 
-func (d *decoder) uint64() uint64 {
-	b := d.bytes(8)
-	if len(b) < 8 {
-		return 0
-	}
-	return binary.LittleEndian.Uint64(b)
-}
-
 func (d *decoder) readGroups(n int) []keyed {
 	all := make([]keyed, n)
 	for i := range all {
@@ -249,10 +241,10 @@ func (d *decoder) readGroups(n int) []keyed {
 	}
 	for i, g := range all {
 		if hashes[i]&1 != 0 {
-			g.user = d.uint64()
+			g.user = d.uint32()
 		}
 		if hashes[i]&2 != 0 {
-			g.tool = d.uint64()
+			g.tool = d.uint32()
 		}
 	}
 	for i, g := range all {

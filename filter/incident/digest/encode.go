@@ -7,10 +7,10 @@ import (
 	"encoding/binary"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
-
-	"net/netip"
+	"sync"
 )
 
 // The content of a digest, before it is compressed, is a row of columns, each a row of numbers as varints unless said otherwise: what is
@@ -23,7 +23,7 @@ import (
 //	places     targets with a route and a status: how many, and these three
 //	windows    how many, the differences of their times; of each how many groups without and with attacks, and samples, there are
 //	groups     without attacks: actors, places, counts, times, bytes, items, numbers of ids, whether there is a user (1) or a tool (2);
-//	           then users and tools in 8 bytes each, and ids in 3
+//	           then users and tools in 4 bytes each, and ids in 3
 //	attacks    the same with hosts, rules, flags and numbers of hits; then hits: times, ids, values in 4 bytes each, traces likewise
 //	samples    sources, rules, statuses, times, and their texts
 type encoder struct {
@@ -244,9 +244,9 @@ func (e *encoder) writeGroups(all []keyed) {
 	e.column(n, func(i int) int { return len(all[i].ids) })
 	e.column(n, func(i int) int { return bit(all[i].user, 1) | bit(all[i].tool, 2) })
 	for _, g := range all {
-		for _, h := range [...]uint64{g.user, g.tool} {
+		for _, h := range [...]uint32{g.user, g.tool} {
 			if h != 0 {
-				e.out = binary.LittleEndian.AppendUint64(e.out, h)
+				e.out = appendUint32(e.out, h)
 			}
 		}
 	}
@@ -257,7 +257,7 @@ func (e *encoder) writeGroups(all []keyed) {
 	}
 }
 
-func bit(h uint64, b int) int {
+func bit(h uint32, b int) int {
 	if h == 0 {
 		return 0
 	}
@@ -278,7 +278,7 @@ func (e *encoder) writeAttacks(all []keyed) {
 	n = len(hits)
 	e.column(n, func(i int) int { return int(hits[i].at) })
 	e.column(n, func(i int) int { return int(hits[i].id) })
-	e.column(n, func(i int) int { return bit(uint64(hits[i].values), 1) | bit(uint64(hits[i].trace), 2) })
+	e.column(n, func(i int) int { return bit(hits[i].values, 1) | bit(hits[i].trace, 2) })
 	for _, h := range hits {
 		for _, v := range [...]uint32{h.values, h.trace} {
 			if v != 0 {
@@ -297,13 +297,22 @@ func (e *encoder) writeSamples(w *window) {
 	}
 }
 
+// compressors take a megabyte each.
+var compressors = sync.Pool{New: func() any {
+	w, err := flate.NewWriter(nil, flate.BestCompression)
+	if err != nil {
+		panic(err) // only of a level that there is not
+	}
+	return w
+}}
+
 // compress packs the content.
 func compress(content []byte) ([]byte, error) {
 	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestCompression)
-	if err == nil {
-		_, err = w.Write(content)
-	}
+	w := compressors.Get().(*flate.Writer)
+	defer compressors.Put(w)
+	w.Reset(&packed)
+	_, err := w.Write(content)
 	if err == nil {
 		err = w.Close()
 	}

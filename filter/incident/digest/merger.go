@@ -148,6 +148,9 @@ func (m *Merger) Due(now time.Time) []*incident.Incident {
 // Flush decides on everything that waits: no more digests will come.
 func (m *Merger) Flush() []*incident.Incident { return m.close(m.newest) }
 
+// Correlator returns the correlator that gets what nodes have observed.
+func (m *Merger) Correlator() *incident.Correlator { return m.correlator }
+
 // Counts returns the counters as they stand.
 func (m *Merger) Counts() Counts {
 	n := m.counts

@@ -31,7 +31,7 @@ type key struct {
 	source, target, route string
 	host, rules           string
 	status                int
-	user, tool            uint64
+	user, tool            uint32
 	principal             uint32
 	flags                 flags
 }
@@ -133,7 +133,7 @@ func (w *window) add(o *incident.Observation, route *incident.Route, at uint32) 
 		k.tool = tool(o)
 	}
 	if o.Status == 401 || o.Status == 403 {
-		k.user = o.User
+		k.user = short(o.User)
 	}
 	id := shortID(route.IDs())
 	if o.Attack != nil {
@@ -237,11 +237,11 @@ func lastRule(rules []incident.Rule) int {
 }
 
 // tool hashes what tells clients apart that are not known.
-func tool(o *incident.Observation) uint64 {
+func tool(o *incident.Observation) uint32 {
 	if o.Agent == "" && o.Shape == 0 {
 		return 0
 	}
-	return incident.HashText(o.Agent) ^ o.Shape*0x9e3779b97f4a7c15 | 1
+	return short(incident.HashText(o.Agent) ^ o.Shape*0x9e3779b97f4a7c15)
 }
 
 // join adds the content of another window for the same time.
@@ -361,8 +361,8 @@ func (w *window) observe(begin int64, e *event, observe func(*incident.Observati
 	k, g := e.key, e.group
 	method, path, _ := strings.Cut(k.route, " ")
 	o := incident.Observation{
-		Time: begin + int64(e.at), Source: k.source, Internal: k.flags&internal != 0, Principal: uint64(k.principal), User: k.user, Target: k.target,
-		TargetHost: k.host, Method: method, Path: path, Route: k.route, Status: k.status, Shape: k.tool,
+		Time: begin + int64(e.at), Source: k.source, Internal: k.flags&internal != 0, Principal: uint64(k.principal), User: uint64(k.user), Target: k.target,
+		TargetHost: k.host, Method: method, Path: path, Route: k.route, Status: k.status, Shape: uint64(k.tool),
 	}
 	times := g.count
 	if len(g.hits) > 0 {
