@@ -259,7 +259,7 @@ func (q *background) end() {
 
 // Ticks reports whether records become ready beside Process, so that the host has to ask for them with Due.
 func (f *Filter) Ticks() bool {
-	return f.config.emitTag != nil && (f.background != nil || f.flood != nil) || f.config.metricsTag != ""
+	return f.config.emitTag != nil && (f.background != nil || f.flood != nil) || f.config.metricsTag != "" || f.correlation != nil
 }
 
 // Due appends what has become ready since the last call or Process: alerts that were found beside the pipeline, summaries of
@@ -270,6 +270,9 @@ func (f *Filter) Due(emits []Emit) []Emit {
 	}
 	if f.config.emitTag != nil {
 		emits = append(emits, f.Summaries(false)...)
+	}
+	if f.correlation != nil {
+		emits = append(emits, f.tell(f.correlation.due(), f.config.incidentTag)...)
 	}
 	return f.emitMetrics(emits)
 }

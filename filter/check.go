@@ -18,6 +18,7 @@ type Finding struct {
 	Message string         // of the last rule that matched, without secrets
 
 	Observation *incident.Observation // of HTTP transactions, when the filter was made for incidents
+	Digest      []byte                // that the record holds, likewise
 
 	// Of a record that holds several ones, these. The rest of the finding is that of the worst of them.
 	Parts []Finding

@@ -191,5 +191,6 @@ func readMetrics(r *setting.Reader) (listen, tag string, interval time.Duration)
 // Emitter says what the host needs to know for emitting: whether something is emitted at all, and the memory limit in
 // Fluent Bit's notation.
 func (f *Filter) Emitter() (limit string, wanted bool) {
-	return strconv.FormatInt(f.config.emitLimit, 10), f.config.emitTag != nil || f.config.metricsTag != "" || f.config.incidentTag != ""
+	return strconv.FormatInt(f.config.emitLimit, 10), f.config.emitTag != nil || f.config.metricsTag != "" || f.config.incidentTag != "" ||
+		f.config.digestTag != ""
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
@@ -16,7 +17,10 @@ type correlation struct {
 	filter *Filter
 
 	mu         sync.Mutex
-	correlator *incident.Correlator
+	correlator *incident.Correlator   // nil where digests are sent to one elsewhere
+	merger     *digest.Merger         // of the digests that come, with the correlator
+	digests    *digests               // nil where incidents are found
+	refused    uint64                 // digests that could not be merged
 	chunks     map[string]*correlated // that an output may get again
 	order      []string               // of these, the oldest first
 
@@ -26,8 +30,14 @@ type correlation struct {
 
 // correlated is what came of a chunk.
 type correlated struct {
-	ids    []string // of the incidents that its items belong to
-	events []*incident.Incident
+	ids  []string // of the incidents that its items belong to
+	news news
+}
+
+// news are what correlation has to tell: events about incidents, or digests.
+type news struct {
+	events  []*incident.Incident
+	digests [][]byte
 }
 
 const (
@@ -39,6 +49,13 @@ const (
 func startCorrelation(f *Filter) *correlation {
 	c := &correlation{filter: f, chunks: map[string]*correlated{}, stop: make(chan struct{})}
 	file := f.config.incidentState
+	if f.config.digestTag != "" {
+		c.digests = startDigests(f)
+		return c
+	}
+	defer func() {
+		c.merger = digest.NewMerger(c.correlator, f.config.incidentSalt, f.config.incidents.Thresholds.DigestWait)
+	}()
 	if file == "" {
 		c.correlator = incident.New(f.config.incidents)
 		return c
@@ -69,9 +86,7 @@ func (c *correlation) save() {
 	if file == "" {
 		return
 	}
-	c.mu.Lock()
-	state, err := c.correlator.MarshalBinary()
-	c.mu.Unlock()
+	state, err := c.state()
 	if err == nil {
 		err = incident.Save(file, state)
 	}
@@ -80,9 +95,18 @@ func (c *correlation) save() {
 	}
 }
 
+func (c *correlation) state() ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.merger.Keep(); err != nil {
+		return nil, err
+	}
+	return c.correlator.MarshalBinary()
+}
+
 // counts returns what was counted so far, nothing when no incidents are found.
 func (c *correlation) counts() incident.Counts {
-	if c == nil {
+	if c == nil || c.correlator == nil {
 		return incident.Counts{}
 	}
 	c.mu.Lock()
@@ -93,6 +117,10 @@ func (c *correlation) counts() incident.Counts {
 // end saves the state. Incidents that are open stay so in it.
 func (c *correlation) end() {
 	if c == nil {
+		return
+	}
+	if c.digests != nil {
+		c.digests.end()
 		return
 	}
 	close(c.stop)
@@ -116,38 +144,46 @@ func (c *correlation) end() {
 	c.filter.log(LevelInfo, line)
 }
 
-// correlate gives the items of a batch the incidents that they belong to, and returns the events about these. A chunk with a name that
-// was seen before gives what it gave then.
-func (c *correlation) correlate(b *batch, name string) []*incident.Incident {
+// correlate gives the items of a batch the incidents that they belong to, and returns the events about these, or the digests that are due. A
+// chunk with a name that was seen before gives what it gave then.
+func (c *correlation) correlate(b *batch, name string) news {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known := c.chunks[name]; name != "" && known != nil && len(known.ids) == len(b.items) {
 		for i := range b.items {
 			b.items[i].incident = known.ids[i]
 		}
-		return known.events
+		return known.news
 	}
-	events := c.observe(b)
+	told := c.observe(b)
 	if name != "" {
-		c.remember(name, b, events)
+		c.remember(name, b, told)
 	}
-	return events
+	return told
 }
 
-func (c *correlation) observe(b *batch) (events []*incident.Incident) {
+func (c *correlation) observe(b *batch) (told news) {
 	s := b.scratch()
 	defer s.putBack()
 	for i := range b.items {
-		events = append(events, c.observeOne(&b.items[i], s)...)
+		told.events = append(told.events, c.observeOne(&b.items[i], s)...)
 	}
-	return events
+	told.digests = c.digests.due(time.Now())
+	return told
 }
 
 // observeOne returns the events that an item causes. A panic costs only what this one contributes.
 func (c *correlation) observeOne(it *item, s *scratch) (events []*incident.Incident) {
 	recovery.Once(c.filter.Caught("correlation"), func() {
 		var o incident.Observation
-		if !c.filter.observe(it, s, &o) {
+		switch {
+		case !c.filter.observe(it, s, &o):
+			if it.kind == NotHTTP {
+				events = c.merge(it)
+			}
+			return
+		case c.digests != nil:
+			c.digests.add(&o)
 			return
 		}
 		result := c.correlator.Observe(&o)
@@ -156,8 +192,8 @@ func (c *correlation) observeOne(it *item, s *scratch) (events []*incident.Incid
 	return events
 }
 
-func (c *correlation) remember(name string, b *batch, events []*incident.Incident) {
-	made := &correlated{ids: make([]string, len(b.items)), events: events}
+func (c *correlation) remember(name string, b *batch, told news) {
+	made := &correlated{ids: make([]string, len(b.items)), news: told}
 	for i := range b.items {
 		made.ids[i] = b.items[i].incident
 	}
@@ -193,8 +229,9 @@ func (f *Filter) correlate(b *batch, name, tag string, d *demand) (emits []Emit)
 	if f.correlation == nil {
 		return nil
 	}
-	for _, event := range f.correlation.correlate(b, name) {
-		emits = append(emits, f.emitIncident(event, tag))
+	emits = f.tell(f.correlation.correlate(b, name), tag)
+	if f.correlation.digests != nil { // alerts name no incidents
+		return emits
 	}
 	b.budget = 0
 	b.spread(func(it *item, s *scratch) {

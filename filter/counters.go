@@ -72,6 +72,10 @@ func (f *Filter) EmitFailed(e *Emit) {
 	if e.metrics {
 		return // the next one tells the same
 	}
+	if e.digest != nil {
+		f.correlation.again(e.digest)
+		return
+	}
 	if e.incident {
 		f.log(LevelWarn, "an event about an incident was not taken by the pipeline")
 		return

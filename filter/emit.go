@@ -26,7 +26,8 @@ type Emit struct {
 	Host     string    // that made the record, "" when it does not say
 	Summary  bool      // it stands for alerts that flood control has suppressed
 	metrics  bool      // it is no alert
-	incident bool      // it is an event about an incident
+	incident bool      // it is an event about an incident, or a digest
+	digest   []byte    // that it holds, for an aggregator; nil in all others
 
 	head  int          // offset of the body in Event
 	line  string       // the alert as text, for formats that are no JSON
@@ -36,7 +37,7 @@ type Emit struct {
 // Message returns the alert for a destination. It shares the memory of Event.
 func (e *Emit) Message() delivery.Message {
 	body := e.Event[e.head:]
-	m := delivery.Message{Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: body}
+	m := delivery.Message{Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: body, Digest: e.digest != nil}
 	if m.JSON = []byte(e.line); e.line == "" {
 		m.JSON = alert.JSON(body)
 	}

@@ -67,8 +67,8 @@ func NewNamed(name string, get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
 	refuseMisplaced(get, reader, false)
 	c := readConfig(reader)
-	if c.correlates && c.incidentTag == "" {
-		reader.Problem("incidents", errors.New("on needs incident_tag"))
+	if c.correlates && c.incidentTag == "" && c.digestTag == "" {
+		reader.Problem("incidents", errors.New("on needs incident_tag, or incident_digest_tag"))
 	}
 	return open(name, reader, c, log)
 }
@@ -116,7 +116,9 @@ func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, e
 	f.inLine = &demand{matches: c.onMatch, write: f.writeAlert}
 	if f.afterwards = f.inLine; c.correlates && !c.observe {
 		f.correlation = startCorrelation(f)
-		f.inLine = &demand{matches: c.onMatch, write: leaveAlert}
+		if c.digestTag == "" {
+			f.inLine = &demand{matches: c.onMatch, write: leaveAlert}
+		}
 	}
 	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, f.inLine) }
 	f.batches.New = func() any { return &batch{} }
@@ -178,8 +180,8 @@ func (f *Filter) RuleSet() string { return f.set().Name() }
 // Warnings returns what was left out of the rules and why, each with file and line.
 func (f *Filter) Warnings() []string { return f.set().Warnings() }
 
-// IsEmitTag reports whether records under a tag are taken for alerts or metrics of this filter, and not evaluated.
+// IsEmitTag reports whether records under a tag are taken for alerts, metrics or digests of this filter, and not evaluated.
 func (f *Filter) IsEmitTag(tag string) bool {
 	return f.config.emitTag.isOwn(tag) || f.config.metricsTag != "" && tag == f.config.metricsTag ||
-		f.config.incidentTag != "" && tag == f.config.incidentTag
+		f.config.incidentTag != "" && tag == f.config.incidentTag || f.config.digestTag != "" && tag == f.config.digestTag
 }

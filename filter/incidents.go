@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -33,6 +34,7 @@ type incidentConfig struct {
 
 	correlates    bool
 	incidentTag   string // of events about incidents
+	digestTag     string // of digests, "" where incidents are found here
 	incidentState string // file, "" for none
 	incidentsOnly bool   // alerts do not go out by themselves
 }
@@ -42,6 +44,8 @@ func correlating() []setting.Property {
 	return append([]setting.Property{
 		{Name: "incidents", Default: "off", Help: "on finds incidents across records: who attacks whom, since when, and whether it worked"},
 		{Name: "incident_tag", Help: "tag under which events about incidents are emitted: opened, updated and closed ones"},
+		{Name: "incident_digest_tag", Help: "tag under which digests of records are emitted instead, for an aggregator that finds incidents across " +
+			"nodes: a filter or output waf with incidents on that gets them"},
 		{Name: "incident_state", Help: "file that keeps what incident detection knows across restarts; it is made when it is not there"},
 		{Name: "alert_detail", Default: "all", Values: []string{"all", "incidents"}, Help: "incidents sends events about incidents only; records keep their maps"},
 	}, IncidentProperties()...)
@@ -80,7 +84,15 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 	if c.incidentTag = r.Text("incident_tag"); strings.ContainsAny(c.incidentTag, "$ *") {
 		r.Problem("incident_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.incidentTag))
 	}
-	for name, given := range map[string]bool{"incident_state": c.incidentState != "", "alert_detail": c.incidentsOnly, "incident_tag": c.incidentTag != ""} {
+	if c.digestTag = r.Text("incident_digest_tag"); strings.ContainsAny(c.digestTag, "$ *") {
+		r.Problem("incident_digest_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.digestTag))
+	}
+	if c.digestTag != "" && c.incidentTag != "" {
+		r.Problem("incident_digest_tag", errors.New("digests take the place of incidents, which an aggregator emits (want no incident_tag)"))
+	}
+	for name, given := range map[string]bool{
+		"incident_state": c.incidentState != "", "alert_detail": c.incidentsOnly, "incident_tag": c.incidentTag != "", "incident_digest_tag": c.digestTag != "",
+	} {
 		if given && !c.correlates {
 			r.Problem(name, errors.New("needs incidents on"))
 		}
@@ -88,9 +100,9 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 	return c
 }
 
-// NewObserving is New for records from files: Check returns what each contributes to incidents, at the time that it names, and the
-// correlator makes incidents of that.
-func NewObserving(get setting.Getter, log Logger) (*Filter, *incident.Correlator, error) {
+// NewObserving is New for records from files: Check returns what each contributes to incidents, at the time that it names, or the digest
+// that it holds. The correlator makes incidents of observations, and the merger has it make them of digests, for which it waits until the end.
+func NewObserving(get setting.Getter, log Logger) (*Filter, *digest.Merger, error) {
 	reader := setting.NewReader(get, Properties())
 	c := readConfig(reader)
 	c.observe, c.timesInRecords = true, true
@@ -98,8 +110,11 @@ func NewObserving(get setting.Getter, log Logger) (*Filter, *incident.Correlator
 	if err != nil {
 		return nil, nil, err
 	}
-	return f, incident.New(c.incidents), nil
+	return f, digest.NewMerger(incident.New(c.incidents), c.incidentSalt, forever), nil
 }
+
+// forever is how long digests in files wait for those of other nodes: their order in files says nothing.
+const forever = 1 << 62
 
 // observeAll gives findings what their items contribute to incidents.
 func (f *Filter) observeAll(items []item, found []Finding) {
@@ -109,7 +124,11 @@ func (f *Filter) observeAll(items []item, found []Finding) {
 	for rest := items; len(rest) > 0; found = found[1:] {
 		n := eventSize(rest)
 		if n == 1 {
-			found[0].Observation = f.observation(&rest[0], s)
+			if found[0].Observation = f.observation(&rest[0], s); rest[0].kind == NotHTTP {
+				if found[0].Digest = digestOf(rest[0].event.Body); found[0].Digest != nil {
+					found[0].Kind = Skipped
+				}
+			}
 		}
 		for i := 1; i < n; i++ {
 			found[0].Parts[i-1].Observation = f.observation(&rest[i], s)

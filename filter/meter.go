@@ -273,6 +273,7 @@ func (c collector) collectAlerts(to chan<- prometheus.Metric) {
 func (c collector) collectIncidents(to chan<- prometheus.Metric) {
 	n := c.f.correlation.counts()
 	metrics.Incidents.SendAll(to, map[string]uint64{"opened": n.Opened, "updated": n.Updated, "closed": n.Closed})
+	metrics.Digests.SendAll(to, c.f.correlation.digestCounts())
 	metrics.OpenOnes.Send(to, float64(n.Open))
 	metrics.IncidentRoom.SendAll(to, map[string]uint64{
 		"incidents": n.EvictedIncidents, "sources": n.EvictedSources, "actors": n.EvictedActors, "routes": n.EvictedRoutes,

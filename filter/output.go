@@ -114,7 +114,7 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 		a.Incident = it.incident
 		it.emit = o.filter.emission(v, a, secrets)
 	}}
-	if o.evaluation = &o.demand; o.filter.correlation != nil {
+	if o.evaluation = &o.demand; o.filter.correlation != nil && o.filter.correlation.digests == nil {
 		o.evaluation = &demand{matches: c.onMatch, write: leaveAlert}
 	}
 	o.summaries.start(o)

@@ -16,17 +16,19 @@ const (
 	lastSummaries = 5 * time.Second
 )
 
-// summaries delivers what flood control has summed up, also when no more records come.
+// summaries delivers what flood control has summed up, and what correlation has found or digested, also when no more records come.
 type summaries struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	waiting []delivery.Message
-	batch   int // name of those that wait, the same until all destinations have taken them
+
+	summaries int // how many of those that wait are summaries
+	batch     int // name of those that wait, the same until all destinations have taken them
 }
 
 // start delivers summaries until end, if there is flood control.
 func (s *summaries) start(o *Output) {
-	if o.filter.flood == nil {
+	if o.filter.flood == nil && o.filter.correlation == nil {
 		return
 	}
 	life, stop := context.WithCancel(context.Background())
@@ -62,27 +64,45 @@ func (s *summaries) end(o *Output) {
 		recovery.Once(o.filter.Caught("last summaries"), func() { s.deliver(last, o, all) })
 	}
 	if n := len(s.waiting); n > 0 {
-		o.log(LevelWarn, fmt.Sprintf("%d summaries of suppressed alerts were not delivered", n))
+		o.log(LevelWarn, fmt.Sprintf("%d summaries and events about incidents were not delivered", n))
 	}
 }
+
+// ready returns what has become ready beside records, or all that is left.
+func (o *Output) ready(all bool) []Emit {
+	switch {
+	case all:
+		return o.filter.Left()
+	case o.filter.correlation == nil:
+		return o.filter.Summaries(false)
+	}
+	return append(o.filter.Summaries(false), o.filter.tell(o.filter.correlation.due(), incidentTag)...)
+}
+
+// incidentTag is that of events about incidents that no record brings about.
+const incidentTag = "incident"
 
 // deliver delivers what waits or, when that is nothing, what is due.
 func (s *summaries) deliver(ctx context.Context, o *Output, all bool) {
 	if len(s.waiting) == 0 {
 		s.batch++
-		for _, e := range o.filter.Summaries(all) {
+		s.summaries = 0
+		for _, e := range o.ready(all) {
 			s.waiting = append(s.waiting, e.Message())
+			if e.Summary {
+				s.summaries++
+			}
 		}
 	}
 	if len(s.waiting) == 0 {
 		return
 	}
 	if n := len(s.waiting) - mostSummaries; n > 0 {
-		o.log(LevelWarn, fmt.Sprintf("%d summaries of suppressed alerts are given up", n))
+		o.log(LevelWarn, fmt.Sprintf("%d summaries and events about incidents are given up", n))
 		s.waiting = s.waiting[n:]
 	}
 	if o.delivery.Deliver(ctx, fmt.Sprintf("summaries %d", s.batch), s.waiting) == nil {
-		o.filter.counts.summaries.Add(uint64(len(s.waiting)))
+		o.filter.counts.summaries.Add(uint64(s.summaries))
 		s.waiting = nil
 	}
 }

@@ -33,6 +33,8 @@ type Message struct {
 	Record []byte
 	// JSON is the alert as one line, normally a JSON object. Other text, such as CEF, is sent as text.
 	JSON []byte
+	// Digest says that the message is for an aggregator, and no alert: syslog and Graylog do not get it.
+	Digest bool
 }
 
 // Options are what destinations need to know of their surroundings. The zero value is ready for use.
@@ -108,7 +110,7 @@ func (d *Delivery) Deliver(ctx context.Context, batch string, msgs []Message) er
 				failures[i] = fmt.Errorf("deliver to %s: panic: %s", to.name, recovery.Describe(cause))
 				to.caught(cause, stack)
 			}
-			recovery.Once(failed, func() { failures[i] = to.deliver(ctx, msgs, d.progress.of(id, i)) })
+			recovery.Once(failed, func() { failures[i] = to.deliver(ctx, to.wanted(msgs), d.progress.of(id, i)) })
 		})
 	}
 	wg.Wait()

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -63,6 +65,16 @@ func (d *destination) stats() Stats {
 	c := d.counters
 	return Stats{Destination: d.name, Delivered: c.delivered.Load(), Failures: c.failures.Load(), Shortened: c.shortened.Load(), Waiting: c.waiting.Load()}
 }
+
+// wanted returns the messages that are for this destination: people who read syslog or Graylog have no use for digests.
+func (d *destination) wanted(msgs []Message) []Message {
+	if !strings.HasPrefix(d.name, "syslog") && !strings.HasPrefix(d.name, "gelf") || !slices.ContainsFunc(msgs, isDigest) {
+		return msgs
+	}
+	return slices.DeleteFunc(slices.Clone(msgs), isDigest)
+}
+
+func isDigest(m Message) bool { return m.Digest }
 
 // deliver sends what done does not count yet.
 func (d *destination) deliver(ctx context.Context, msgs []Message, done share) (err error) {

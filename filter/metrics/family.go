@@ -37,6 +37,7 @@ var (
 	Incidents    = counter("waf_incidents_total", "Events about incidents: opened, updated or closed ones; 0 unless incidents is on.", "event")
 	OpenOnes     = gauge("waf_incidents_open", "Incidents that are open.")
 	IncidentRoom = counter("waf_incident_evictions_total", "What incident detection dropped early to stay within its memory; untracked are records of sources for which there was no room.", "what")
+	Digests      = counter("waf_digests_total", "Digests of records: sent to an aggregator, or merged, ignored as repeated or refused by one; late are windows of ten seconds that came after the aggregator had decided on them.", "what")
 	Inspections  = counter("waf_inspections_total", "Verdicts by how they were found: remembered (cache), proven clean (gate), by running rules (full).", "path")
 	InspectTime  = distribution("waf_inspection_seconds", "Time for finding a verdict; of path cache every 64th is timed, and full is the run of the engine.", "path")
 	Candidates   = counter("waf_gate_candidates_total", "Rules that the gate could not rule out and the engine ran, summed over transactions of path full.")

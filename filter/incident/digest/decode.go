@@ -14,6 +14,7 @@ import (
 const (
 	mostContent = 32 << 20 // bytes
 	mostWindows = 4096
+	mostRecords = 1 << 22 // that it sums up: more than a node has in half a minute
 )
 
 var errContent = errors.New("digest: malformed content")
@@ -81,6 +82,13 @@ func decode(content []byte) (map[int64]*window, error) {
 	}
 	if d.failed || len(d.in) > 0 {
 		return nil, errContent
+	}
+	total := 0
+	for _, w := range windows {
+		total += w.records()
+	}
+	if total > mostRecords {
+		return nil, fmt.Errorf("digest: %d records (at most %d)", total, mostRecords)
 	}
 	return windows, nil
 }

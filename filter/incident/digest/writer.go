@@ -85,6 +85,9 @@ func windowOf(milliseconds int64) (at int64, offset uint32) {
 // Due returns the digests that are to be sent now: every half a minute those of the windows that are over.
 func (w *Writer) Due(now time.Time) ([][]byte, error) {
 	turn := now.Add(-settle).Unix() / int64(every/time.Second)
+	if w.turn == 0 {
+		w.turn = turn
+	}
 	if turn > w.turn || turn < w.turn-1 || w.groups >= enough { // a clock may be set back
 		w.turn = turn
 		if err := w.seal(func(at int64) bool { return w.isOver(at, now) }); err != nil {
