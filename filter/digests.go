@@ -21,7 +21,7 @@ type digests struct {
 }
 
 func startDigests(f *Filter) *digests {
-	d := &digests{filter: f, writer: digest.NewWriter(f.config.incidentSalt)}
+	d := &digests{filter: f, writer: digest.NewWriter(f.config.incidentSalt, f.config.incidents.Thresholds.DigestEvery)}
 	if file := f.config.incidentState; file != "" {
 		var problem error
 		if d.before, problem = digest.LoadUnsent(file); problem != nil {

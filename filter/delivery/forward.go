@@ -24,6 +24,7 @@ var forwardOptions = optionGroup{of: "forward", options: []setting.Property{
 	{Name: "shared-key", Help: "key that both sides know; unless set, neither side proves anything"},
 	{Name: "hostname", Help: "our name for the receiver's checks; unless set, this machine"},
 	{Name: "max", Default: "1M", Help: "bytes of an alert; of a longer one the shortened JSON is sent"},
+	{Name: "only", Default: "all", Values: []string{"all", "digests"}, Help: "digests sends digests of incident_digest_tag, and no alerts; other destinations then get none"},
 }}
 
 // Fluent Bit takes chunks of up to 6 MB. Records are collected until they have chunkSize bytes, and none has more than
@@ -64,6 +65,7 @@ func newForward(a *address, timeout time.Duration, dial dialFunc) sink {
 		stream: stream{dial: dial, timeout: timeout}, tag: a.Text("tag"),
 		limit: a.Bytes("max", minRecord, maxRecord), counters: a.counters,
 	}
+	a.Word("only") // takesOf reads it
 	if k.tag == "" {
 		a.Problem("tag", errors.New("missing (want the tag under which alerts arrive, such as waf.alert)"))
 	}

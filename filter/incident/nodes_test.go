@@ -18,8 +18,9 @@ import (
 )
 
 const (
-	salt = "of a test"
-	wait = 90 * time.Second // records come up to 20 s out of order, digests every 30 s and up to 25 s later
+	salt  = "of a test"
+	every = 30 * time.Second
+	wait  = 90 * time.Second // records come up to 20 s out of order, digests every 30 s and up to 25 s later
 )
 
 // cluster is some nodes that send digests to one aggregator. Its clock is that of events.
@@ -50,7 +51,7 @@ func newCluster(t testing.TB, nodes int) *cluster {
 	c := &cluster{t: t, dice: rand.New(rand.NewPCG(1, uint64(nodes)))}
 	c.merger = digest.NewMerger(incident.New(incident.Options{}), salt, wait)
 	for range nodes {
-		c.nodes = append(c.nodes, digest.NewWriter(salt))
+		c.nodes = append(c.nodes, digest.NewWriter(salt, every))
 	}
 	return c
 }
@@ -81,7 +82,7 @@ func (c *cluster) restart(n int, now time.Time) {
 	rest, err := c.nodes[n].Rest()
 	require.NoError(c.t, err)
 	require.NoError(c.t, digest.SaveUnsent(file, rest))
-	c.nodes[n] = digest.NewWriter(salt)
+	c.nodes[n] = digest.NewWriter(salt, every)
 	c.send(now)(digest.LoadUnsent(file))
 	c.send(now)(digest.LoadUnsent(file)) // it was killed after it had sent them
 

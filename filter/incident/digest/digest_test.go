@@ -78,7 +78,7 @@ func contentOf(t testing.TB, digests ...[]byte) (lines []string) {
 }
 
 func digestOf(t testing.TB, node uint64, all []incident.Observation) []byte {
-	w := newWriter(node, "")
+	w := newWriter(node, "", time.Minute)
 	for i := range all {
 		require.NoError(t, w.Add(&all[i], time.UnixMilli(all[i].Time)))
 	}

@@ -24,7 +24,6 @@ const (
 
 // How a Writer sends.
 const (
-	every  = 30 * time.Second
 	settle = 2 * time.Second // in which records of a window may come after its end
 	full   = 32768           // groups that do not wait for the end of their window
 	enough = 4096            // groups of complete windows that do not wait for the next turn
@@ -35,6 +34,7 @@ type Writer struct {
 	node   uint64
 	number uint64
 	salt   []byte
+	every  time.Duration
 
 	windows map[int64]*window
 	begun   map[int64]time.Time // when the first record of a window came
@@ -46,15 +46,15 @@ type Writer struct {
 	records uint64
 }
 
-// NewWriter returns a writer with a name of its own. The salt is that of incident_rules.
-func NewWriter(salt string) *Writer {
+// NewWriter returns a writer with a name of its own, that sends so often. The salt is that of incident_rules.
+func NewWriter(salt string, every time.Duration) *Writer {
 	var node [8]byte
 	_, _ = rand.Read(node[:]) // it never fails
-	return newWriter(binary.LittleEndian.Uint64(node[:]), salt)
+	return newWriter(binary.LittleEndian.Uint64(node[:]), salt, every)
 }
 
-func newWriter(node uint64, salt string) *Writer {
-	return &Writer{node: node, salt: []byte(salt), windows: map[int64]*window{}, begun: map[int64]time.Time{}}
+func newWriter(node uint64, salt string, every time.Duration) *Writer {
+	return &Writer{node: node, salt: []byte(salt), every: every, windows: map[int64]*window{}, begun: map[int64]time.Time{}}
 }
 
 // Add takes an observation, of which it keeps no view.
@@ -82,9 +82,9 @@ func windowOf(milliseconds int64) (at int64, offset uint32) {
 	return milliseconds / windowTime, uint32(milliseconds % windowTime)
 }
 
-// Due returns the digests that are to be sent now: every half a minute those of the windows that are over.
+// Due returns the digests that are to be sent now: at times those of the windows that are over.
 func (w *Writer) Due(now time.Time) ([][]byte, error) {
-	turn := now.Add(-settle).Unix() / int64(every/time.Second)
+	turn := now.Add(-settle).Unix() / int64(w.every/time.Second)
 	if w.turn == 0 {
 		w.turn = turn
 	}
@@ -101,7 +101,7 @@ func (w *Writer) Due(now time.Time) ([][]byte, error) {
 
 // isOver reports whether a window has ended, by the times of records or by the clock.
 func (w *Writer) isOver(at int64, now time.Time) bool {
-	return (at+1)*windowTime+settle.Milliseconds() <= w.newest || now.Sub(w.begun[at]) >= every+settle
+	return (at+1)*windowTime+settle.Milliseconds() <= w.newest || now.Sub(w.begun[at]) >= windowTime*time.Millisecond+settle
 }
 
 // Rest returns the digests of everything that was not sent yet.
