@@ -201,6 +201,11 @@ func (f *Filter) observeAttack(o *incident.Observation, it *item, s *scratch) {
 		return
 	}
 	view := f.view(it, s, it.verdict)
+	if f.config.timesInRecords {
+		event := it.event
+		event.Raw = event.Body // the id of an alert must not depend on when its record was read
+		view.Event = &event
+	}
 	outcome, _ := view.Outcome()
 	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
 	a.Show = func() incident.Sample {

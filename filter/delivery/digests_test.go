@@ -3,6 +3,7 @@ package delivery
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,7 +22,7 @@ func TestDigestsGoWhereAProgramReadsThem(t *testing.T) {
 		for i, to := range d.destinations {
 			taken := to.wanted(msgs)
 			require.Len(t, taken, want[i], "%s: %d", list, i)
-			require.Equal(t, OnlyDigests(list) && i == 1, len(taken) == 1 && taken[0].Digest, "%s: %d", list, i)
+			require.Equal(t, strings.Contains(list, "only=digests") && i == 1, len(taken) == 1 && taken[0].Digest, "%s: %d", list, i)
 		}
 		require.NoError(t, d.Close())
 	}

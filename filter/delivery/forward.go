@@ -24,7 +24,7 @@ var forwardOptions = optionGroup{of: "forward", options: []setting.Property{
 	{Name: "shared-key", Help: "key that both sides know; unless set, neither side proves anything"},
 	{Name: "hostname", Help: "our name for the receiver's checks; unless set, this machine"},
 	{Name: "max", Default: "1M", Help: "bytes of an alert; of a longer one the shortened JSON is sent"},
-	{Name: "only", Default: "all", Values: []string{"all", "digests"}, Help: "digests sends digests of incident_digest_tag, and no alerts; other destinations then get none"},
+	{Name: "only", Default: "all", Values: []string{"all", "digests"}, Help: "digests sends digests in place of alerts, and others none"},
 }}
 
 // Fluent Bit takes chunks of up to 6 MB. Records are collected until they have chunkSize bytes, and none has more than

@@ -34,6 +34,9 @@ type held struct {
 	sample Sample
 }
 
+// last returns the hop to the target.
+func (in *infection) last() *Hop { return &in.Hops[len(in.Hops)-1] }
+
 func (in *infections) of(key uint64, now, window int64) *infection {
 	for i := range in.all {
 		if in.all[i].Key == key && now-in.all[i].At <= window {
@@ -52,8 +55,12 @@ func (in *infections) put(n infection, now, window int64) {
 		case old.Key == n.Key && now-old.At <= window:
 			if len(old.Hops) > len(n.Hops) || old.Strong && !n.Strong {
 				old.At, old.Strong = n.At, old.Strong || n.Strong
+				if n.last().Succeeded && len(old.Hops) == len(n.Hops) {
+					old.last().Succeeded = true
+				}
 				return
 			}
+			n.last().Succeeded = n.last().Succeeded || old.last().Succeeded
 			*old = n
 			return
 		case oldest < 0 || old.At < in.all[oldest].At:
@@ -100,6 +107,7 @@ func (c *Correlator) pivotWindow() int64 { return c.rules.Pivot.Window.Milliseco
 func (c *Correlator) hop(v *view) Hop {
 	h := Hop{From: strings.Clone(clip(v.Source)), To: strings.Clone(clip(v.Target)), Time: v.now, What: "first connection"}
 	if v.Attack != nil && len(v.Attack.Rules) > 0 {
+		h.Succeeded = v.Attack.Likely
 		r := v.Attack.Rules[len(v.Attack.Rules)-1]
 		h.What = fmt.Sprintf("%s (rule %d)", clip(categoryName(r.Category)), r.ID)
 	}
