@@ -26,12 +26,12 @@ func node(t *testing.T, port, aggregator int) string {
       incident_digest_tag: digest
       incident_rules: %s
       incident_state: DIR/unsent
-`, rules(t, "digest_every: 10s\n")), fmt.Sprintf(`
+`, rules(t, "digest_every: 3s\n")), fmt.Sprintf(`
     - name: forward
       match: digest
       host: 127.0.0.1
       port: %d
-`, aggregator)+toFile("digest", "digests"))
+`, aggregator)+toFile("digest", "digests")+toFile("alert", "alerts"))
 }
 
 // The records of docs/incidents.md come to two nodes, so that none of them sees both hops. One of the nodes is ended before it could send what
@@ -60,12 +60,12 @@ pipeline:
   outputs:
     - name: "null" # Fluent Bit gives filters only records that an output takes
       match: digest%s
-`, forward, rules(t, "digest_wait: 10s\n"), toFile("incident", "incidents")))
+`, forward, rules(t, "digest_wait: 20s\n"), toFile("incident", "incidents")))
 		first, second := f.start(t, node(t, shop, forward)), f.start(t, node(t, orders, forward))
 		sendUDP(t, shop, records[:4]...)
-		first.waitLog("records are read with field map nano") // what comes next is later, also by the clock of the events
+		first.records("alerts", 3) // what comes next is later, also by the clock of events
 		sendUDP(t, orders, records[4:]...)
-		second.waitLog("records are read with field map nano")
+		second.records("alerts", 2)
 		second.stop()
 		require.Empty(t, second.read("digests"), "it has not sent what it has seen")
 		third := f.launch(t, second.dir, strings.ReplaceAll(node(t, orders, forward), "DIR", second.dir), "-e", plugin())

@@ -32,8 +32,9 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [flags] FILE…|-",
 		Short: "Write a page with charts about the alerts in files",
-		Long: `Evaluate records as check does, and write one HTML page about what alerts: alerts over time, each attacker with what it
-asked for and how far it got, outcomes, severities, the rules that matched, who attacked whom, and sample alerts. The page
+		Long: `Evaluate records as check does, and write one HTML page about what alerts: alerts over time, incidents and who attacked whom
+in them, each attacker with what it asked for and how far it got, outcomes, severities, the rules that matched, and sample
+alerts. Incidents are those of wafctl incidents; the records of several files are joined in the order of time. The page
 is one file without scripts: it needs no network and can be mailed or archived. Credentials, cookies, tokens and the like
 are redacted, unless --redact is off. Files may be compressed with gzip or zstd; - is the standard input. Files of any
 size take the same memory, and the page stays small.
@@ -45,20 +46,23 @@ records but none is an HTTP transaction. No page is written, and one that is the
   wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
   zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			w, err := f.Open(c)
+			w, merger, err := filter.NewObserving(&f, c.Log(false))
 			if w != nil {
 				defer w.Close()
 			}
 			if err := f.Usage(cmd, args, err, cli.WantFiles(names)); err != nil {
 				return err
 			}
-			r := reporting{console: c, filter: w, digest: report.NewDigest()}
+			r := reporting{console: c, filter: w, digest: report.NewDigest(), incidents: newIncidents(merger, len(names) > 1)}
 			in := evaluation.Inputs{Console: c, Names: names}
 			err = in.Each(cmd.Context(), &evaluation.Evaluation{Filter: w}, r.Add)
 			if in.Unread > 0 {
 				return err // a page of the rest would take the place of a whole one
 			}
-			return errors.Join(r.Write(output, r.head(&in, &f)), err, in.Inspected())
+			head := r.head(&in, &f)
+			var problem error
+			head.Incidents, problem = r.incidents.end()
+			return errors.Join(r.Write(output, head), err, problem, in.Inspected())
 		},
 	}
 	cli.Strict(cmd)
@@ -69,6 +73,9 @@ records but none is an HTTP transaction. No page is written, and one that is the
 	for _, name := range cli.Redacting {
 		cmd.Flags().Lookup(cli.FlagName(name)[2:]).Hidden = false
 	}
+	for _, p := range filter.IncidentProperties() {
+		cmd.Flags().Lookup(cli.FlagName(p.Name)[2:]).Hidden = false
+	}
 	return cmd
 }
 
@@ -78,10 +85,14 @@ type reporting struct {
 	filter  *filter.Filter
 	digest  *report.Digest
 
+	incidents *incidents
 	succeeded int // alerts whose attack likely succeeded
 }
 
 func (r *reporting) Add(file string, found *evaluation.Checked) error {
+	if err := r.incidents.add(&found.Finding); err != nil {
+		return err
+	}
 	if found.Err != nil || found.Kind != filter.Alert {
 		return nil
 	}

@@ -151,6 +151,9 @@ func (m *Merger) Flush() []*incident.Incident { return m.close(m.newest) }
 // Correlator returns the correlator that gets what nodes have observed.
 func (m *Merger) Correlator() *incident.Correlator { return m.correlator }
 
+// Writer returns a writer whose digests the merger takes.
+func (m *Merger) Writer() *Writer { return NewWriter(string(m.salt), m.wait) }
+
 // Counts returns the counters as they stand.
 func (m *Merger) Counts() Counts {
 	n := m.counts
