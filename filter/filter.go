@@ -138,6 +138,9 @@ func (f *Filter) Due(emits []Emit) []Emit { return f.pipeline.Due(emits) }
 // any goroutine; Process returns those that are due by itself.
 func (f *Filter) Summaries(all bool) []Emit { return f.pipeline.Summaries(all) }
 
+// Left returns what is left at the end: the summaries of suppressed alerts, and what incident detection has found or digested.
+func (f *Filter) Left() []Emit { return f.pipeline.Left() }
+
 // EmitTaken counts an alert that the host took.
 func (f *Filter) EmitTaken(e *Emit) { f.pipeline.EmitTaken(e) }
 

@@ -210,6 +210,11 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 		return
 	}
 	view := b.evaluator.view(it, s, it.verdict)
+	if b.timesInRecords {
+		event := it.event
+		event.Raw = event.Body // the id of an alert must not depend on when its record was read
+		view.Event = &event
+	}
 	outcome, _ := view.Outcome()
 	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
 	a.Show = func() incident.Sample {
