@@ -2,7 +2,7 @@ package filter
 
 import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // NewObserving is New for records from files: Check returns what each contributes to incidents, at the time that it names, and the
