@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // buildTags are those of the plugin.

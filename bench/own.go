@@ -12,8 +12,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // sample is a kind of record for which the filter's own work is measured apart from the engine's.

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // serveReplica processes the next events of each set that its input names, until the input ends. It is what ablate starts.

@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // BenchmarkAlert measures what an alert costs whose verdict is cached: redaction and writing, without the engine.

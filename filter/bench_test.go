@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // chunkOf returns a chunk of the corpus's records from a first number on, every one of them different unless they repeat.

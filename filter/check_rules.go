@@ -1,8 +1,8 @@
 package filter
 
 import (
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // CheckRules loads the rules of a configuration and reports all that is wrong with them. The error is about the configuration

@@ -8,8 +8,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // config is what the properties of a filter say, rules apart.

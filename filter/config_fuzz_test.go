@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // FuzzProperties gives any property any value: it is taken, or refused under its name.

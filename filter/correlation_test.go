@@ -14,7 +14,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // attackers are chunks of a log in which one source attacks, among clean requests of others, with the times of events.

@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // directions are all characters that control the direction of text.

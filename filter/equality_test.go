@@ -20,7 +20,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record/recordtest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/ftw"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // The prefilter and the verdict cache must not change a verdict. These tests compare every verdict with that of plain Coraza, on

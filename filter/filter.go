@@ -17,9 +17,9 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // Filter evaluates chunks with one configuration. Its methods may be called from several threads at once.

@@ -10,7 +10,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // encodedKeys are all encodings of a key that msgpack has, those that are longer than necessary too.

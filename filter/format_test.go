@@ -13,7 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // emitted returns the alerts of a chunk as destinations get them.

@@ -25,7 +25,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // scrape reads the page of metrics of a filter. Values are by name and labels, kind and name skipped: waf_records_total{clean}.

@@ -3,7 +3,7 @@ package filter
 import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // forever is how long digests in files wait for those of other nodes: their order in files says nothing.

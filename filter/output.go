@@ -11,7 +11,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // Output evaluates chunks as a Filter does, and delivers the alerts itself. Its methods may be called from several threads at

@@ -14,7 +14,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // quoteAll is a rule that quotes everything a transaction has, so that nothing leaves because no rule happens to quote it.

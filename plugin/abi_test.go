@@ -15,7 +15,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // onHosts runs a test in a plain host and in one that watches addresses and undefined behavior; in the long form also with

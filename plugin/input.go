@@ -19,8 +19,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/plugin/host"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // source is one input nano of a pipeline. Apart from the receiver it is used on the thread of the host's event loop only.

@@ -10,9 +10,9 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/coverage"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // requests are attacks and clean requests with all that was sent.

@@ -11,9 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // directive is one that rules may hold, with arguments as ModSecurity takes them.

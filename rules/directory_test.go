@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // write makes files below a directory; a name that ends with a slash is a directory.

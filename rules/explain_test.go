@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 func TestExplanationAgreesWithTheVerdict(t *testing.T) {

@@ -15,8 +15,8 @@ const module = "github.com/fluent-bit-waf/fluent-bit-waf/"
 
 // layers are the packages below rules/ with those of the project that they may import.
 var layers = map[string][]string{
-	"rules":          {"rules/cache", "rules/coverage", "rules/engine", "rules/prefilter", "rules/load", "rules/model", "rules/seclang", "rules/setting"},
-	"rules/engine":   {"internal/corazalink", "internal/recovery", "rules/backtrack", "rules/prefilter", "rules/load", "rules/model", "rules/seclang", "rules/sensitive", "rules/setting"},
+	"rules":          {"rules/cache", "rules/coverage", "rules/engine", "rules/prefilter", "rules/load", "rules/model", "rules/seclang", "internal/setting"},
+	"rules/engine":   {"internal/corazalink", "internal/recovery", "rules/backtrack", "rules/prefilter", "rules/load", "rules/model", "rules/seclang", "rules/sensitive", "internal/setting"},
 	"rules/coverage": {"rules/model", "rules/seclang"},
 	"rules/prefilter": {"internal/corazalink", "rules/model", "rules/prefilter/ascii", "rules/prefilter/literalset", "rules/prefilter/regex",
 		"rules/prefilter/transform", "rules/prefilter/variables"},
@@ -27,10 +27,9 @@ var layers = map[string][]string{
 	"rules/prefilter/arena":      {"rules/prefilter/ascii"},
 	"rules/prefilter/ascii":      {},
 	"rules/cache":                {"rules/model"},
-	"rules/load":                 {"rules/packs", "rules/presets", "rules/seclang", "rules/setting"},
+	"rules/load":                 {"rules/packs", "rules/presets", "rules/seclang", "internal/setting"},
 	"rules/model":                {},
 	"rules/seclang":              {"rules/backtrack"},
-	"rules/setting":              {},
 	"rules/packs":                {},
 	"rules/presets":              {},
 	"rules/sensitive":            {},

@@ -3,7 +3,7 @@ package rules
 import (
 	"testing"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // BenchmarkOpen measures the time from settings to a rule set that is ready: what a start and a reload take.

@@ -13,10 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // packTest is what the file of a test says of one rule.

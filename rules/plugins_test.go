@@ -8,9 +8,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // blog and shop are plugins in the layout of those of CRS.

@@ -11,8 +11,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // ownFile writes rules into a file for the property rules.

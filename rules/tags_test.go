@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 func TestMatchesTellWhatTheirRulesSayOfThemselves(t *testing.T) {

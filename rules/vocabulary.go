@@ -1,11 +1,11 @@
 package rules
 
 import (
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // The vocabulary that users of rule sets share with the packages below.

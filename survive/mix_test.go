@@ -17,7 +17,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // noProgress is how long nothing may get done before a run counts as stopped. The longest wait that the filter itself allows is ten seconds.

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // seeds are starts of what expressions of the Core Rule Set look for, so that they go on reading.

@@ -22,7 +22,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // patience is how long the test waits for a query to return data.

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 const chartSchema = "../../build/helm/fluent-bit-waf/values.schema.json"

@@ -16,8 +16,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	listening "github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 const docs = "../../docs"

@@ -25,7 +25,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/setup"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/top"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/tune"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 func main() { os.Exit(execute(context.Background(), cli.NewConsole(), os.Args[1:])) }

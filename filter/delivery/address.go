@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // address is one destination as a user wrote it, with what its scheme needs to open it.

@@ -10,7 +10,7 @@ import (
 	"os"
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // dialFunc returns a new connection with all handshakes of the transport done.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/tinylib/msgp/msgp"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // The protocol is spoken with msgp alone. Of the two libraries that are maintained, fluent-logger-golang sends records one by

@@ -8,7 +8,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // GELF is small and its Go libraries have had no release for years; they neither time out nor tell a lost connection.

@@ -3,7 +3,7 @@ package delivery
 import (
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // jsonTCPSize is how long a line may be that common receivers take by default: 100 KiB.

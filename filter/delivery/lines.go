@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 var fileOptions = optionGroup{of: "file", options: []setting.Property{

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // Scheme describes one kind of destination to users.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/leodido/go-syslog/v4/rfc5424"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // The bounds of a syslog message. The lower one leaves room for an alert behind the longest header; the upper ones are what

@@ -8,7 +8,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 func TestRecordsThatAreNotInspectedInTimePassAndAreCounted(t *testing.T) {

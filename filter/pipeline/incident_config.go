@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // IncidentProperties are the settings that say what makes an incident, whether records come live or from files.

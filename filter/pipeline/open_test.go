@@ -14,8 +14,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record/recordtest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 var (

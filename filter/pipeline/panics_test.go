@@ -11,7 +11,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 func TestAPanicOfAWorkerIsOneOfItsCall(t *testing.T) {

@@ -11,7 +11,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // Config is what the properties of a filter say, rules and metrics apart.

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/net/ipv4"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // panicky is a listener that panics, and then gives connections that do, before it listens.

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // Settings say where records arrive and what becomes of them on the way to the queue.

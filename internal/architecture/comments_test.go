@@ -24,7 +24,7 @@ func TestEveryPackageSaysInThreeSentencesWhatItIsFor(t *testing.T) {
 			continue // mdatagen has written them
 		}
 		text, fewest := comment(t, name), 3
-		if name == "rules/setting" {
+		if name == "internal/setting" {
 			fewest = 2
 		}
 		want := "Package " + filepath.Base(name) + " "

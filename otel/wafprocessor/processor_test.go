@@ -22,8 +22,8 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/otel/wafprocessor/internal/metadata"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // attack is the target of a request that the Core Rule Set alerts on.

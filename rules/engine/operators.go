@@ -10,9 +10,9 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // ownOperators are the operators that Coraza lacks: those with which ModSecurity checks digits, and ours for the packs. All look

@@ -16,9 +16,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // What lists, explanations and the coverage of sources know of rules is read from SecLang text; what runs is compiled by Coraza. Rules that

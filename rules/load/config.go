@@ -5,9 +5,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/presets"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // Config says which rules are loaded and how they are set up.

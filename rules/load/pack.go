@@ -4,9 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // readPacks returns the packs that the property rule_packs names, in load order.

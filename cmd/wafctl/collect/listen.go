@@ -12,7 +12,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // intakes are the places where records arrive.

@@ -15,7 +15,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // readInput reads the properties of an input nano.

@@ -18,8 +18,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // Bounds of what is read of a file.

@@ -21,8 +21,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 var mapFlags = []setting.Property{

@@ -14,8 +14,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 var rulesFlags = []setting.Property{

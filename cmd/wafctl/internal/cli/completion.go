@@ -10,8 +10,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/packs"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
 // CompleteValues has a shell complete the values of all flags of a command and those below it.

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // Flags are flags of a command that are made from tables of settings. Their values are texts until a setting.Reader reads

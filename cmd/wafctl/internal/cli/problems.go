@@ -6,7 +6,7 @@ import (
 	"io"
 	"strings"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/spf13/cobra"
 )
 
