@@ -1,7 +1,10 @@
 package incidents
 
 import (
+	"cmp"
 	"context"
+	"math"
+	"slices"
 	"sync"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
@@ -9,8 +12,12 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
-// waiting is how many observations of a file are read ahead.
-const waiting = 1024
+const (
+	// waiting is how many observations of a file are read ahead.
+	waiting = 256
+	// early is how many files are read before their turn.
+	early = 1
+)
 
 // observed is an observation and where its record stands.
 type observed struct {
@@ -18,60 +25,101 @@ type observed struct {
 	*incident.Observation
 }
 
-// Read reads the file with a number and gives each observation to add, in the order of its records.
-type Read func(ctx context.Context, file int, add func(line int, o *incident.Observation) error) error
+// source is a file to merge.
+type source struct {
+	name  string
+	begin int64 // the time from which its records are, in milliseconds; math.MinInt64 when that is not known
+	// read gives each observation to add, in the order of its records.
+	read func(ctx context.Context, add func(line int, o *incident.Observation) error) error
+}
 
-// Merge reads files at the same time and adds their observations in the order of time, as if they were one file. It returns what the
-// readers return, in the order of the files.
-func (c *Collection) Merge(ctx context.Context, files []string, read Read) []error {
-	problems := make([]error, len(files))
-	streams := make([]chan observed, len(files))
-	var readers sync.WaitGroup
-	for i := range files {
-		streams[i] = make(chan observed, waiting)
-		readers.Go(func() {
-			defer close(streams[i])
-			problems[i] = evaluation.ErrPanic
-			recovery.Once(nil, func() {
-				problems[i] = read(ctx, i, func(line int, o *incident.Observation) error {
-					select {
-					case streams[i] <- observed{line, o}:
-						return nil
-					case <-ctx.Done():
-						return ctx.Err()
-					}
-				})
-			})
-		})
+// unknownBegin is that of a source that has to be read to know.
+const unknownBegin = math.MinInt64
+
+// stream is a source that is read, and the first of its observations that was not taken.
+type stream struct {
+	*source
+	place   int // among the sources
+	from    chan observed
+	head    *observed
+	problem error
+}
+
+// merge reads sources and hands over their observations in the order of time, as if they were one file. Of equal times that of the
+// source that stands first comes first. A source is read from shortly before its time on, so that of rotated logs only those are
+// open that overlap. It returns what reading has failed with, in the order of the sources.
+func merge(ctx context.Context, sources []source, add func(file string, line int, o *incident.Observation)) []error {
+	streams := make([]*stream, len(sources))
+	for i := range sources {
+		streams[i] = &stream{source: &sources[i], place: i}
 	}
-	c.merge(files, streams)
+	later := slices.Clone(streams)
+	slices.SortStableFunc(later, func(a, b *stream) int { return cmp.Compare(a.begin, b.begin) })
+	var readers sync.WaitGroup
+	var active []*stream
+	for {
+		first := earliest(active)
+		for len(later) > 0 && (first == nil || later[0].begin <= first.head.Time) {
+			for _, s := range later[:min(len(later), 1+early)] {
+				s.start(ctx, &readers)
+			}
+			if next := later[0]; next.advance() {
+				active = append(active, next)
+				first = earliest(active)
+			}
+			later = later[1:]
+		}
+		if first == nil {
+			break
+		}
+		add(first.name, first.head.line, first.head.Observation)
+		if !first.advance() {
+			active = slices.DeleteFunc(active, func(s *stream) bool { return s == first })
+		}
+	}
 	readers.Wait()
+	var problems []error
+	for _, s := range streams {
+		problems = append(problems, s.problem)
+	}
 	return problems
 }
 
-// merge always takes the earliest of the observations at the heads of the streams, until all are at their end.
-func (c *Collection) merge(files []string, streams []chan observed) {
-	heads := make([]*observed, len(streams))
-	next := func(i int) {
-		heads[i] = nil
-		if o, more := <-streams[i]; more {
-			heads[i] = &o
+// earliest returns the stream whose head comes next, nil when there is none.
+func earliest(active []*stream) (first *stream) {
+	for _, s := range active {
+		if first == nil || s.head.Time < first.head.Time || s.head.Time == first.head.Time && s.place < first.place {
+			first = s
 		}
 	}
-	for i := range streams {
-		next(i)
+	return first
+}
+
+// start reads the source, unless it is read already.
+func (s *stream) start(ctx context.Context, readers *sync.WaitGroup) {
+	if s.from != nil {
+		return
 	}
-	for {
-		earliest := -1
-		for i, head := range heads {
-			if head != nil && (earliest < 0 || head.Time < heads[earliest].Time) {
-				earliest = i
-			}
-		}
-		if earliest < 0 {
-			return
-		}
-		c.Add(files[earliest], heads[earliest].line, heads[earliest].Observation)
-		next(earliest)
-	}
+	s.from = make(chan observed, waiting)
+	readers.Go(func() {
+		defer close(s.from)
+		s.problem = evaluation.ErrPanic
+		recovery.Once(nil, func() {
+			s.problem = s.read(ctx, func(line int, o *incident.Observation) error {
+				select {
+				case s.from <- observed{line, o}:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+		})
+	})
+}
+
+// advance waits for the next observation and makes it the head. It reports false at the end.
+func (s *stream) advance() bool {
+	o, more := <-s.from
+	s.head = &o
+	return more
 }

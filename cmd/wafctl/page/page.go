@@ -44,12 +44,13 @@ records but none is an HTTP transaction. No page is written, and one that is the
   wafctl report -o report.html records.ndjson
   wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
   zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
-		RunE: func(cmd *cobra.Command, names []string) error {
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			names, filesErr := evaluation.Files(arguments)
 			w, err := f.Open(c)
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.Usage(cmd, args, err, cli.WantFiles(names)); err != nil {
+			if err := f.Usage(cmd, args, err, filesErr); err != nil {
 				return err
 			}
 			r := reporting{console: c, filter: w, digest: report.NewDigest()}
