@@ -209,12 +209,21 @@ func (f *Filter) correlate(b *batch, name, tag string, d *demand) (emits []Emit)
 func (f *Filter) emitIncident(i *incident.Incident, tag string) Emit {
 	at := alert.IncidentTime(i)
 	event := appendHead(nil, at)
-	e := Emit{Tag: tag, Time: at, Severity: alert.IncidentSeverity(i), head: len(event), incident: true}
+	e := Emit{Tag: tag, Time: at, Severity: alert.IncidentSeverity(i), head: len(event), incident: true, id: i.ID}
+	e.source, e.target = nameOfFirst(i.Sources), nameOfFirst(i.Targets)
 	e.Event = alert.AppendIncident(event, i, f.config.emitFormat)
 	if f.config.emitFormat == alert.CEF {
 		e.line = alert.IncidentLine(i)
 	}
 	return e
+}
+
+// nameOfFirst returns the name that most records of an incident have.
+func nameOfFirst(list []incident.Count) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0].Name
 }
 
 // leaveAlert stands for writing an alert that is written when its incident is known.

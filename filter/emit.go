@@ -28,6 +28,10 @@ type Emit struct {
 	metrics  bool      // it is no alert
 	incident bool      // it is an event about an incident
 
+	id     string // of the alert or the incident
+	source string // who attacks
+	target string // who is attacked
+
 	head  int          // offset of the body in Event
 	line  string       // the alert as text, for formats that are no JSON
 	alert *alert.Alert // for flood control
@@ -36,7 +40,7 @@ type Emit struct {
 // Message returns the alert for a destination. It shares the memory of Event.
 func (e *Emit) Message() delivery.Message {
 	body := e.Event[e.head:]
-	m := delivery.Message{Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: body}
+	m := delivery.Message{Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, ID: e.id, Source: e.source, Target: e.target, Record: body}
 	if m.JSON = []byte(e.line); e.line == "" {
 		m.JSON = alert.JSON(body)
 	}
@@ -104,6 +108,7 @@ func (f *Filter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
 // describe tells what destinations need to know besides the alert.
 func (f *Filter) describe(e *Emit, a *alert.Alert) *Emit {
 	e.Time, e.Severity, e.Host = a.Time, a.Severity, a.Sensor
+	e.id, e.source, e.target = a.UID, a.ClientIP, cmp.Or(a.ServerIP, a.ServerName)
 	if f.config.emitFormat == alert.CEF {
 		e.line = a.Line()
 	}

@@ -9,16 +9,32 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/kafka"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
+
+// deliverer is a delivery.Delivery to one destination, or what has the same contract.
+type deliverer interface {
+	Deliver(ctx context.Context, batch string, msgs []delivery.Message) error
+	Stats() []delivery.Stats
+	Close() error
+}
+
+// openDestination opens a destination of any kind.
+func openDestination(destination string, c *cli.Console, caught recovery.Caught) (deliverer, error) {
+	if kafka.Is(destination) {
+		return kafka.OpenProducer(destination, func(line string) { c.Say("warning: " + line) })
+	}
+	return delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught})
+}
 
 // outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
 // down holds up no other.
 type outbox struct {
 	console     *cli.Console
 	destination string // as the user wrote it, without options, which may hold keys
-	delivery    *delivery.Delivery
+	delivery    deliverer
 	limit       int           // bytes of alerts that may wait
 	ending      chan struct{} // closed when no more records arrive
 	ended       chan struct{} // closed when deliver has returned
@@ -31,6 +47,8 @@ type outbox struct {
 	closed  bool   // no more alerts come
 	stopped bool   // no more alerts are delivered
 	offered uint64 // all alerts
+	queued  uint64 // those that were not given up for lack of room
+	settled uint64 // the first of these, which the destination has taken
 	told    cli.Limiter
 
 	number int // of the batch that is being delivered; for the goroutine that does
@@ -41,7 +59,7 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 	var all []*outbox
 	var problems []error
 	for _, destination := range destinations {
-		d, err := delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught})
+		d, err := openDestination(destination, c, caught)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -57,25 +75,49 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 	return all, errors.Join(problems...)
 }
 
-// put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow,
-// and gives alerts up for one that is down.
-func (o *outbox) put(alerts []delivery.Message) {
+// put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow, and gives
+// alerts up for one that is down; the patient wait for that as well, until the end. It returns how many alerts are settled when these are,
+// and whether none was given up.
+func (o *outbox) put(alerts []delivery.Message, patient bool) (settledAt uint64, complete bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	complete = true
 	for i := range alerts {
 		o.offered++
 		n := size(&alerts[i])
-		for o.full(n) && !o.failing && !o.stopped {
+		for o.full(n) && !o.stopped && (!o.failing || patient && !o.isEnding()) {
 			o.changed.Wait()
 		}
 		if o.full(n) {
 			o.tell("error: alerts for " + o.destination + " are given up: it is down, and emit_limit allows no more to wait")
+			complete = false
 			continue
 		}
 		o.bytes += n
+		o.queued++
 		o.waiting = append(o.waiting, alerts[i])
 		o.changed.Broadcast()
 	}
+	return o.queued, complete
+}
+
+// end says that no more records arrive.
+func (o *outbox) end() { o.change(func() { close(o.ending) }) }
+
+func (o *outbox) isEnding() bool {
+	select {
+	case <-o.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+// hasSettled reports whether the destination has taken so many alerts.
+func (o *outbox) hasSettled(alerts uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.settled >= alerts
 }
 
 func (o *outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
@@ -103,7 +145,10 @@ func (o *outbox) handle(batch []delivery.Message) bool {
 	returned := false
 	defer func() {
 		if !returned {
-			o.change(func() { o.bytes = sizes(o.waiting) })
+			o.change(func() {
+				o.bytes = sizes(o.waiting)
+				o.settled += uint64(len(batch)) // they must not hold up others for ever
+			})
 		}
 	}()
 	o.number++
@@ -190,6 +235,7 @@ func (o *outbox) settle(batch []delivery.Message, err error) {
 			o.tell("warning: " + err.Error() + "; it is tried again")
 			return
 		}
+		o.settled += uint64(len(batch))
 		for i := range batch {
 			o.bytes -= size(&batch[i])
 		}
