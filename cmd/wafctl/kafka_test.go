@@ -4,11 +4,17 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -58,7 +64,7 @@ func message(source string, number int, isAttack bool) *kgo.Record {
 
 // delivered is an alert in a topic.
 type delivered struct {
-	id, key, uri string
+	id, key, url string
 	partition    int32
 }
 
@@ -66,21 +72,21 @@ type delivered struct {
 func (c *cluster) alerts(want int) (all []delivered) {
 	c.t.Helper()
 	client := c.client(kgo.ConsumeTopics("alerts"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 3*patience)
 	defer cancel()
 	distinct := map[string]bool{}
 	for len(distinct) < want {
 		fetches := client.PollFetches(ctx)
-		require.NoError(c.t, ctx.Err(), "%d of %d alerts: %v", len(distinct), want, all)
+		require.NoError(c.t, ctx.Err(), "%d of %d alerts", len(distinct), want)
 		fetches.EachRecord(func(r *kgo.Record) {
 			a := delivered{key: string(r.Key), partition: r.Partition}
 			require.Equal(c.t, "alert_id", r.Headers[0].Key)
 			a.id = string(r.Headers[0].Value)
 			var text struct {
-				URI string `json:"uri"`
+				URL string `json:"url"`
 			}
 			require.NoError(c.t, json.Unmarshal(r.Value, &text))
-			a.uri = text.URI
+			a.url = text.URL
 			distinct[a.id] = true
 			all = append(all, a)
 		})
@@ -108,4 +114,172 @@ func TestRecordsComeFromKafkaAndAlertsGoThere(t *testing.T) {
 		keys[a.key]++
 	}
 	require.Equal(t, map[string]int{"192.0.2.1": 1, "192.0.2.2": 1, "10.1.2.3": 3}, keys)
+}
+
+// quickRules are rules that a member has loaded at once.
+var quickRules = []string{"--rules", "testdata/attacks.conf", "--rule-packs", "off"}
+
+// member is a wafctl run in a process of its own.
+type member struct {
+	t        *testing.T
+	cmd      *exec.Cmd
+	messages output
+	records  string // file with the records that it has evaluated
+}
+
+func (c *cluster) join(args ...string) *member {
+	c.t.Helper()
+	m := &member{t: c.t, records: filepath.Join(c.t.TempDir(), "records.ndjson")}
+	m.cmd = program(c.t, append([]string{
+		"run", "--listen", "kafka://" + c.brokers + "/records?session-timeout=3s", "--alert-to", "kafka://" + c.brokers + "/alerts", "--output", m.records,
+	}, args...)...)
+	m.cmd.Stderr = &m.messages
+	require.NoError(c.t, m.cmd.Start())
+	c.t.Cleanup(func() {
+		m.cmd.Process.Kill() //nolint:errcheck // it may have ended before
+		m.cmd.Wait()         //nolint:errcheck // likewise
+		if c.t.Failed() {
+			c.t.Log(m.messages.String())
+		}
+	})
+	r := running{t: c.t}
+	r.wait(&m.messages, "listening on kafka")
+	return m
+}
+
+func (m *member) kill() {
+	m.t.Helper()
+	require.NoError(m.t, m.cmd.Process.Kill())
+	require.Error(m.t, m.cmd.Wait())
+}
+
+func (m *member) leave() {
+	m.t.Helper()
+	require.NoError(m.t, m.cmd.Process.Signal(syscall.SIGTERM))
+	require.NoError(m.t, m.cmd.Wait(), m.messages.String())
+}
+
+// traffic sends records of 40 sources in turns, every fifth of each source an attack, and counts them.
+type traffic struct {
+	c             *cluster
+	sent, attacks int
+}
+
+const (
+	trafficSources = 40
+	attackEvery    = 5
+)
+
+func (s *traffic) send(n int) {
+	s.c.t.Helper()
+	var records []*kgo.Record
+	for range n {
+		source, number := s.sent%trafficSources, s.sent/trafficSources
+		isAttack := number%attackEvery == 0
+		records = append(records, message(fmt.Sprintf("192.0.2.%d", source), number, isAttack))
+		if s.sent++; isAttack {
+			s.attacks++
+		}
+	}
+	s.c.send("records", records...)
+}
+
+// awaitCommits waits until the group has committed all records.
+func (c *cluster) awaitCommits(records int) {
+	c.t.Helper()
+	admin := kadm.NewClient(c.client())
+	require.Eventually(c.t, func() bool {
+		committed, err := admin.FetchOffsetsForTopics(c.t.Context(), "waf", "records")
+		if err != nil {
+			return false
+		}
+		sum := int64(0)
+		committed.Each(func(o kadm.OffsetResponse) { sum += max(0, o.At) })
+		require.LessOrEqual(c.t, sum, int64(records))
+		return sum == int64(records)
+	}, 3*patience, 50*time.Millisecond)
+}
+
+// requireOrder checks that alerts of a source come in the order of its records, but for repeats.
+func requireOrder(t *testing.T, all []delivered) {
+	t.Helper()
+	last, seen := map[string]int{}, map[string]bool{}
+	for _, a := range all {
+		if seen[a.id] {
+			continue
+		}
+		seen[a.id] = true
+		_, number, found := strings.Cut(strings.TrimSuffix(a.url, "?file=../../etc/passwd"), "/orders/")
+		n, err := strconv.Atoi(number)
+		require.True(t, found && err == nil, a.url)
+		before, known := last[a.key]
+		require.True(t, !known || before < n, "%s: %d behind %d", a.key, n, before)
+		last[a.key] = n
+	}
+}
+
+// evaluated returns how many different records are in the files of members.
+func evaluated(t *testing.T, members ...*member) int {
+	t.Helper()
+	all := map[string]bool{}
+	for _, m := range members {
+		text, err := os.ReadFile(m.records)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			var r struct{ SRC_IP, URL string }
+			if json.Unmarshal([]byte(line), &r) == nil { // a member that was killed leaves part of a line
+				all[r.SRC_IP+r.URL] = true
+			}
+		}
+	}
+	return len(all)
+}
+
+func TestMembersThatComeAndGoLoseNothing(t *testing.T) {
+	c := newCluster(t, 8)
+	s := &traffic{c: c}
+	s.send(2000)
+	a := c.join(quickRules...)
+	s.send(2000)
+	b := c.join(quickRules...)
+	s.send(2000)
+	d, e := c.join(quickRules...), c.join(quickRules...)
+	s.send(2000)
+	b.kill()
+	s.send(2000)
+	a.leave()
+	s.send(2000)
+	d.kill()
+	f := c.join(quickRules...)
+	s.send(2000)
+	all := c.alerts(s.attacks)
+	c.awaitCommits(s.sent)
+	e.leave()
+	f.leave()
+	require.Equal(t, s.sent, evaluated(t, a, b, d, e, f), "records that were evaluated")
+	urls := map[string]bool{}
+	for _, alert := range all {
+		urls[alert.key+alert.url] = true
+	}
+	require.Len(t, urls, s.attacks, "attacks that were alerted on")
+	requireOrder(t, all)
+}
+
+// Members that are not killed finish what they have before others take over.
+func TestPartitionsMoveWithoutRepeats(t *testing.T) {
+	c := newCluster(t, 8)
+	s := &traffic{c: c}
+	a := c.join(quickRules...)
+	for range 2 {
+		s.send(2000)
+		b := c.join(quickRules...)
+		s.send(2000)
+		b.leave()
+	}
+	s.send(2000)
+	c.awaitCommits(s.sent)
+	a.leave()
+	all := c.alerts(s.attacks)
+	require.Len(t, all, s.attacks, "without repeats")
+	requireOrder(t, all)
 }

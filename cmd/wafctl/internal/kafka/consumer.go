@@ -39,6 +39,8 @@ const (
 	// handoverTime is how long partitions that move to another member wait for the alerts of their records: the other one then starts
 	// behind these, and alerts of a source stay in order. What takes longer is evaluated and delivered twice.
 	handoverTime = 10 * time.Second
+	// rebalanceTime is how long the group waits for members that do not answer while partitions move, killed ones among them.
+	rebalanceTime = 2 * handoverTime
 
 	// pollRecords bounds the records of a batch.
 	pollRecords = 2000
@@ -102,7 +104,7 @@ func NewConsumer(text string, memory int64, warn func(line string), caught recov
 	c.options = append(a.options(warn), kgo.ConsumerGroup(a.Text("group")), kgo.ConsumeTopics(a.topic), kgo.ConsumeResetOffset(start),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.BlockRebalanceOnPoll(), kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitInterval),
 		kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(min(fetch, partitionFetch)), kgo.MaxConcurrentFetches(fetches),
-		kgo.SessionTimeout(a.Duration("session-timeout", shortestSession, longestSession)),
+		kgo.RebalanceTimeout(rebalanceTime), kgo.SessionTimeout(a.Duration("session-timeout", shortestSession, longestSession)),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, client *kgo.Client, _ map[string][]int32) {
 			recovery.Once(caught, func() { c.handOver(ctx, client) })
 		}))
