@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 )
@@ -26,6 +29,7 @@ type cluster struct {
 	t *testing.T
 	*kfake.Cluster
 	brokers string
+	admin   *kadm.Client
 }
 
 func newCluster(t *testing.T, partitions int32, opts ...kfake.Opt) *cluster {
@@ -35,7 +39,9 @@ func newCluster(t *testing.T, partitions int32, opts ...kfake.Opt) *cluster {
 	}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	return &cluster{t, c, strings.Join(c.ListenAddrs(), ",")}
+	all := &cluster{t: t, Cluster: c, brokers: strings.Join(c.ListenAddrs(), ",")}
+	all.admin = kadm.NewClient(all.client())
+	return all
 }
 
 func (c *cluster) client(opts ...kgo.Opt) *kgo.Client {
@@ -127,12 +133,13 @@ type member struct {
 	records  string // file with the records that it has evaluated
 }
 
-func (c *cluster) join(args ...string) *member {
+// join starts a member that delivers alerts to a cluster.
+func (c *cluster) join(to *cluster) *member {
 	c.t.Helper()
 	m := &member{t: c.t, records: filepath.Join(c.t.TempDir(), "records.ndjson")}
 	m.cmd = program(c.t, append([]string{
-		"run", "--listen", "kafka://" + c.brokers + "/records?session-timeout=3s", "--alert-to", "kafka://" + c.brokers + "/alerts", "--output", m.records,
-	}, args...)...)
+		"run", "--listen", "kafka://" + c.brokers + "/records?session-timeout=3s", "--alert-to", "kafka://" + to.brokers + "/alerts", "--output", m.records,
+	}, quickRules...)...)
 	m.cmd.Stderr = &m.messages
 	require.NoError(c.t, m.cmd.Start())
 	c.t.Cleanup(func() {
@@ -187,14 +194,8 @@ func (s *traffic) send(n int) {
 // awaitCommits waits until the group has committed all records.
 func (c *cluster) awaitCommits(records int) {
 	c.t.Helper()
-	admin := kadm.NewClient(c.client())
 	require.Eventually(c.t, func() bool {
-		committed, err := admin.FetchOffsetsForTopics(c.t.Context(), "waf", "records")
-		if err != nil {
-			return false
-		}
-		sum := int64(0)
-		committed.Each(func(o kadm.OffsetResponse) { sum += max(0, o.At) })
+		sum := c.commits()
 		require.LessOrEqual(c.t, sum, int64(records))
 		return sum == int64(records)
 	}, 3*patience, 50*time.Millisecond)
@@ -239,18 +240,18 @@ func TestMembersThatComeAndGoLoseNothing(t *testing.T) {
 	c := newCluster(t, 8)
 	s := &traffic{c: c}
 	s.send(2000)
-	a := c.join(quickRules...)
+	a := c.join(c)
 	s.send(2000)
-	b := c.join(quickRules...)
+	b := c.join(c)
 	s.send(2000)
-	d, e := c.join(quickRules...), c.join(quickRules...)
+	d, e := c.join(c), c.join(c)
 	s.send(2000)
 	b.kill()
 	s.send(2000)
 	a.leave()
 	s.send(2000)
 	d.kill()
-	f := c.join(quickRules...)
+	f := c.join(c)
 	s.send(2000)
 	all := c.alerts(s.attacks)
 	c.awaitCommits(s.sent)
@@ -265,21 +266,71 @@ func TestMembersThatComeAndGoLoseNothing(t *testing.T) {
 	requireOrder(t, all)
 }
 
+// hold keeps the cluster from taking records until the function that it returns is called.
+func (c *cluster) hold() (release func()) {
+	var released atomic.Bool
+	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if released.Load() {
+			return nil, nil, false
+		}
+		c.KeepControl()
+		return nil, errors.New("held"), true
+	})
+	return func() { released.Store(true) }
+}
+
+// awaitEvaluation waits until members have evaluated so many records.
+func awaitEvaluation(t *testing.T, records int, members ...*member) {
+	t.Helper()
+	require.Eventually(t, func() bool { return evaluated(t, members...) == records }, patience, 50*time.Millisecond)
+}
+
+// commits returns the sum of the offsets that the group has committed.
+func (c *cluster) commits() (sum int64) {
+	c.t.Helper()
+	committed, err := c.admin.FetchOffsetsForTopics(c.t.Context(), "waf", "records")
+	require.NoError(c.t, err)
+	committed.Each(func(o kadm.OffsetResponse) { sum += max(0, o.At) })
+	return sum
+}
+
+func TestNothingIsCommittedBeforeItsAlertsAreDelivered(t *testing.T) {
+	c, siem := newCluster(t, 8), newCluster(t, 8)
+	release := siem.hold()
+	s := &traffic{c: c}
+	a := c.join(siem)
+	s.send(400)
+	awaitEvaluation(t, s.sent, a)
+	time.Sleep(5 * time.Second / 2) // twice the interval of commits
+	require.Zero(t, c.commits())
+	a.kill()
+	release()
+	b := c.join(siem)
+	require.Len(t, siem.alerts(s.attacks), s.attacks)
+	c.awaitCommits(s.sent)
+	b.leave()
+}
+
 // Members that are not killed finish what they have before others take over.
 func TestPartitionsMoveWithoutRepeats(t *testing.T) {
-	c := newCluster(t, 8)
+	c, siem := newCluster(t, 8), newCluster(t, 8)
 	s := &traffic{c: c}
-	a := c.join(quickRules...)
+	members := []*member{c.join(siem)}
 	for range 2 {
+		release := siem.hold()
 		s.send(2000)
-		b := c.join(quickRules...)
+		awaitEvaluation(t, s.sent, members...)
+		b := c.join(siem)
+		members = append(members, b)
+		time.Sleep(2 * time.Second) // for the rebalance, which waits for what is held
+		release()
+		c.awaitCommits(s.sent)
 		s.send(2000)
 		b.leave()
+		c.awaitCommits(s.sent)
 	}
-	s.send(2000)
-	c.awaitCommits(s.sent)
-	a.leave()
-	all := c.alerts(s.attacks)
+	members[0].leave()
+	all := siem.alerts(s.attacks)
 	require.Len(t, all, s.attacks, "without repeats")
 	requireOrder(t, all)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,6 +31,10 @@ func ConsumerOptions() []setting.Property {
 const (
 	shortestSession = time.Second
 	longestSession  = 30 * time.Minute
+
+	// Several heartbeats may be lost before a member counts as gone.
+	heartbeats    = 4
+	heartbeatTime = 3 * time.Second
 
 	commitInterval = time.Second
 	settleInterval = 100 * time.Millisecond
@@ -100,13 +105,14 @@ func NewConsumer(text string, memory int64, warn func(line string), caught recov
 	if a.Word("start") == "latest" {
 		start = kgo.NewOffset().AtEnd()
 	}
+	session := a.Duration("session-timeout", shortestSession, longestSession)
 	fetch := int32(min(max(memory/fetches, leastFetch), mostFetch))
 	c.options = append(a.options(warn), kgo.ConsumerGroup(a.Text("group")), kgo.ConsumeTopics(a.topic), kgo.ConsumeResetOffset(start),
 		kgo.Balancers(kgo.CooperativeStickyBalancer()), kgo.BlockRebalanceOnPoll(), kgo.AutoCommitMarks(), kgo.AutoCommitInterval(commitInterval),
 		kgo.FetchMaxBytes(fetch), kgo.FetchMaxPartitionBytes(min(fetch, partitionFetch)), kgo.MaxConcurrentFetches(fetches),
-		kgo.RebalanceTimeout(rebalanceTime), kgo.SessionTimeout(a.Duration("session-timeout", shortestSession, longestSession)),
-		kgo.OnPartitionsRevoked(func(ctx context.Context, client *kgo.Client, _ map[string][]int32) {
-			recovery.Once(caught, func() { c.handOver(ctx, client) })
+		kgo.RebalanceTimeout(rebalanceTime), kgo.SessionTimeout(session), kgo.HeartbeatInterval(min(session/heartbeats, heartbeatTime)),
+		kgo.OnPartitionsRevoked(func(ctx context.Context, client *kgo.Client, revoked map[string][]int32) {
+			recovery.Once(caught, func() { c.handOver(ctx, client, revoked[c.topic]) })
 		}))
 	if instance := a.Text("instance"); instance != "" {
 		c.options = append(c.options, kgo.InstanceID(instance))
@@ -159,8 +165,8 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 	return b, errors.Join(problems...)
 }
 
-// settle marks the offsets behind finished batches for the next commit, and reports whether none is left.
-func (c *Consumer) settle() bool {
+// settle marks the offsets behind finished batches for the next commit.
+func (c *Consumer) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.pending) > 0 && c.pending[0].isFinished() {
@@ -168,13 +174,22 @@ func (c *Consumer) settle() bool {
 		c.pending[0] = nil
 		c.pending = c.pending[1:]
 	}
-	return len(c.pending) == 0
+}
+
+// isPending reports whether records of any of the partitions are not finished.
+func (c *Consumer) isPending(partitions []int32) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.pending, func(b *Batch) bool {
+		return slices.ContainsFunc(partitions, func(p int32) bool { _, has := b.next[p]; return has })
+	})
 }
 
 // handOver finishes what was polled of partitions before others get them.
-func (c *Consumer) handOver(ctx context.Context, client *kgo.Client) {
-	for end := time.Now().Add(handoverTime); !c.settle() && time.Now().Before(end) && ctx.Err() == nil && !c.closing.Load(); {
+func (c *Consumer) handOver(ctx context.Context, client *kgo.Client, partitions []int32) {
+	for end := time.Now().Add(handoverTime); c.isPending(partitions) && time.Now().Before(end) && ctx.Err() == nil && !c.closing.Load(); {
 		time.Sleep(settleInterval / 10)
+		c.settle()
 	}
 	client.CommitMarkedOffsets(ctx) //nolint:errcheck // others evaluate again what is not committed
 }
