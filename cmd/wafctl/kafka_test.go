@@ -2,12 +2,19 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,6 +27,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 )
@@ -30,23 +38,30 @@ type cluster struct {
 	*kfake.Cluster
 	brokers string
 	admin   *kadm.Client
+	how     []kgo.Opt // to connect
 }
 
 func newCluster(t *testing.T, partitions int32, opts ...kfake.Opt) *cluster {
+	t.Helper()
+	return connect(t, partitions, nil, opts...)
+}
+
+// connect is newCluster for one to which tests connect in another way.
+func connect(t *testing.T, partitions int32, how []kgo.Opt, opts ...kfake.Opt) *cluster {
 	t.Helper()
 	c, err := kfake.NewCluster(append([]kfake.Opt{
 		kfake.NumBrokers(2), kfake.SeedTopics(partitions, "records", "alerts"), kfake.GroupMinSessionTimeout(time.Second),
 	}, opts...)...)
 	require.NoError(t, err)
 	t.Cleanup(c.Close)
-	all := &cluster{t: t, Cluster: c, brokers: strings.Join(c.ListenAddrs(), ",")}
+	all := &cluster{t: t, Cluster: c, brokers: strings.Join(c.ListenAddrs(), ","), how: how}
 	all.admin = kadm.NewClient(all.client())
 	return all
 }
 
 func (c *cluster) client(opts ...kgo.Opt) *kgo.Client {
 	c.t.Helper()
-	client, err := kgo.NewClient(append([]kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, opts...)...)
+	client, err := kgo.NewClient(slices.Concat([]kgo.Opt{kgo.SeedBrokers(c.ListenAddrs()...)}, c.how, opts)...)
 	require.NoError(c.t, err)
 	c.t.Cleanup(client.Close)
 	return client
@@ -333,4 +348,115 @@ func TestPartitionsMoveWithoutRepeats(t *testing.T) {
 	all := siem.alerts(s.attacks)
 	require.Len(t, all, s.attacks, "without repeats")
 	requireOrder(t, all)
+}
+
+// lag returns the sum of the lags that a metrics page shows.
+func lag(t *testing.T, page string) (sum int) {
+	t.Helper()
+	answer, err := http.Get(page) //nolint:gosec // a page of this process
+	require.NoError(t, err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	require.NoError(t, err)
+	for _, found := range regexp.MustCompile(`(?m)^waf_kafka_lag\{.*partition="\d+",topic="records"\} (\d+)$`).FindAllStringSubmatch(string(text), -1) {
+		n, err := strconv.Atoi(found[1])
+		require.NoError(t, err)
+		sum += n
+	}
+	return sum
+}
+
+func TestADestinationThatIsDownStopsReadingAndGrowsTheLag(t *testing.T) {
+	c, siem := newCluster(t, 4), newCluster(t, 4)
+	release := siem.hold()
+	const sent = 20_000
+	for n := range 4 {
+		var records []*kgo.Record
+		for i := range sent / 4 {
+			records = append(records, message(fmt.Sprintf("192.0.2.%d", i%trafficSources), n*sent+i, true))
+		}
+		c.send("records", records...)
+	}
+	file := filepath.Join(t.TempDir(), "records.ndjson")
+	r := start(t, nil, append([]string{
+		"--listen", "kafka://" + c.brokers + "/records", "--alert-to", "kafka://" + siem.brokers + "/alerts", "--output", file, "--emit-limit", "64K",
+		"--metrics-listen", "127.0.0.1:0",
+	}, quickRules...)...)
+	page := r.wait(&r.err, `metrics of all instances are at (\S+)`)[1]
+	require.Eventually(t, func() bool { return lag(t, page) == sent }, patience, 100*time.Millisecond)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Less(t, strings.Count(string(text), "\n"), sent/2, "records that were read meanwhile")
+	release()
+	require.Len(t, siem.alerts(sent), sent)
+	require.Eventually(t, func() bool { return lag(t, page) == 0 }, patience, 100*time.Millisecond)
+	require.Equal(t, cli.ExitClean, r.End(), r.err.String())
+}
+
+func TestAlertsThatCannotBeDeliveredAtTheEndAreEvaluatedAgain(t *testing.T) {
+	c, siem := newCluster(t, 4), newCluster(t, 4)
+	release := siem.hold()
+	s := &traffic{c: c}
+	s.send(2000)
+	r := start(t, nil, append([]string{
+		"--listen", "kafka://" + c.brokers + "/records", "--alert-to", "kafka://" + siem.brokers + "/alerts?timeout=1s", "--emit-limit", "16K",
+	}, quickRules...)...)
+	r.wait(&r.err, "it is tried again")
+	require.Equal(t, cli.ExitError, r.End())
+	require.Regexp(t, `[1-9]\d* alerts not delivered to kafka://`, r.err.String())
+	require.Zero(t, c.commits())
+	release()
+	m := c.join(siem)
+	siem.alerts(s.attacks)
+	c.awaitCommits(s.sent)
+	m.leave()
+}
+
+func TestBrokersAskForTLSAndPasswords(t *testing.T) {
+	server := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
+	t.Cleanup(server.Close)
+	dir := t.TempDir()
+	ca, password := filepath.Join(dir, "ca.pem"), filepath.Join(dir, "password")
+	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw}), 0o600))
+	require.NoError(t, os.WriteFile(password, []byte("s3cret\n"), 0o600))
+	for mechanism, name := range map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"} {
+		t.Run(mechanism, func(t *testing.T) {
+			how := []kgo.Opt{
+				kgo.DialTLSConfig(server.Client().Transport.(*http.Transport).TLSClientConfig), kgo.SASL(plain.Auth{User: "test", Pass: "test"}.AsMechanism()),
+			}
+			c := connect(t, 2, how, kfake.EnableSASL(), kfake.Superuser(name, "waf", "s3cret"), kfake.Superuser("PLAIN", "test", "test"),
+				kfake.TLS(&tls.Config{Certificates: server.TLS.Certificates, MinVersion: tls.VersionTLS12}))
+			c.send("records", message("192.0.2.1", 1, true))
+			options := "ca=" + ca + "&user=waf&password-file=" + password + "&sasl=" + mechanism
+			r := start(t, nil, append([]string{
+				"--listen", "kafka+tls://" + c.brokers + "/records?" + options, "--alert-to", "kafka+tls://" + c.brokers + "/alerts?" + options,
+			}, quickRules...)...)
+			require.Len(t, c.alerts(1), 1)
+			require.Equal(t, cli.ExitClean, r.End(), r.err.String())
+
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "wrong"), []byte("wrong"), 0o600))
+			r = start(t, nil, append([]string{"--listen", "kafka+tls://" + c.brokers + "/records?" + strings.ReplaceAll(options, password, filepath.Join(dir, "wrong"))},
+				quickRules...)...)
+			r.wait(&r.err, "no answer from the brokers: ")
+			require.Equal(t, cli.ExitClean, r.End(), r.err.String())
+			require.NotContains(t, r.err.String(), "s3cret")
+		})
+	}
+}
+
+func TestTopicsThatCannotBeMeantAreRefused(t *testing.T) {
+	got := wafctl(nil, nil, "run", "--listen", "kafka://a:9092,b/records?start=middle&group=x,kafka://h/no/topic,kafka://h/t?ca=/nowhere", "--alert-to",
+		"kafka://h/alerts?key=host&max=10,kafka+tls://h/alerts?cert=/nowhere&sasl=plain&user=x")
+	require.Equal(t, cli.ExitError, got.code)
+	for _, want := range []string{
+		`--listen: malformed place "kafka://a:9092,b/records": option start: unknown value "middle" (want earliest or latest)`,
+		`--listen: malformed place "kafka://h/no/topic": option topic: malformed "no/topic" (want kafka://BROKER[:9092],…/TOPIC)`,
+		"option ca: needs kafka+tls://",
+		`--alert-to: destination "kafka://h/alerts": option key: unknown value "host" (want source, target or off)`,
+		"option max: 10 is out of range (1024 to 16777216 bytes)",
+		"option cert-key: missing (want the key file of cert)",
+		"option sasl: needs user and password-file",
+	} {
+		require.Contains(t, got.err, want)
+	}
 }

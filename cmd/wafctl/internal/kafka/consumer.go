@@ -38,7 +38,8 @@ const (
 
 	commitInterval = time.Second
 	settleInterval = 100 * time.Millisecond
-	lagInterval    = 10 * time.Second
+	lagInterval    = 5 * time.Second
+	warnEvery      = 12 // looks at the lag
 	requestTime    = 5 * time.Second
 
 	// handoverTime is how long partitions that move to another member wait for the alerts of their records: the other one then starts
@@ -63,15 +64,17 @@ type Consumer struct {
 	admin   *kadm.Client
 	name    string // of the topic, without options
 	topic   string
+	warn    func(line string)
 	caught  recovery.Caught
 	end     chan struct{}
 	helper  sync.WaitGroup
 
-	closing atomic.Bool
+	closing    atomic.Bool
+	unanswered int // looks at the lag, for the goroutine that does
 
 	mu      sync.Mutex
-	pending []*Batch // polled and not finished, the oldest first
-	lag     map[int32]int64
+	pending []*Batch        // polled and not finished, the oldest first
+	lag     map[int32]int64 // of the partitions that the member has, once it is known
 }
 
 // Batch is some records of one poll, those of a partition in their order.
@@ -100,7 +103,7 @@ func (b *Batch) isFinished() bool {
 // warn.
 func NewConsumer(text string, memory int64, warn func(line string), caught recovery.Caught) (*Consumer, error) {
 	a := parse(text, ConsumerOptions())
-	c := &Consumer{name: Name(text), topic: a.topic, caught: caught, end: make(chan struct{}), lag: map[int32]int64{}}
+	c := &Consumer{name: Name(text), topic: a.topic, warn: warn, caught: caught, end: make(chan struct{}), lag: map[int32]int64{}}
 	start := kgo.NewOffset().AtStart()
 	if a.Word("start") == "latest" {
 		start = kgo.NewOffset().AtEnd()
@@ -113,7 +116,10 @@ func NewConsumer(text string, memory int64, warn func(line string), caught recov
 		kgo.RebalanceTimeout(rebalanceTime), kgo.SessionTimeout(session), kgo.HeartbeatInterval(min(session/heartbeats, heartbeatTime)),
 		kgo.OnPartitionsRevoked(func(ctx context.Context, client *kgo.Client, revoked map[string][]int32) {
 			recovery.Once(caught, func() { c.handOver(ctx, client, revoked[c.topic]) })
-		}))
+			c.disown(revoked[c.topic])
+		}),
+		kgo.OnPartitionsAssigned(func(_ context.Context, _ *kgo.Client, assigned map[string][]int32) { c.own(assigned[c.topic]) }),
+		kgo.OnPartitionsLost(func(_ context.Context, _ *kgo.Client, lost map[string][]int32) { c.disown(lost[c.topic]) }))
 	if instance := a.Text("instance"); instance != "" {
 		c.options = append(c.options, kgo.InstanceID(instance))
 	}
@@ -199,6 +205,7 @@ func (c *Consumer) watch() {
 	settling, looking := time.NewTicker(settleInterval), time.NewTicker(lagInterval)
 	defer settling.Stop()
 	defer looking.Stop()
+	c.look()
 	for {
 		select {
 		case <-settling.C:
@@ -211,29 +218,52 @@ func (c *Consumer) watch() {
 	}
 }
 
-// look finds out how far the member is behind the ends of its partitions. Until it knows, it keeps what it knew.
+// look finds out how far the member is behind the ends of its partitions. Until it knows, it keeps what it knew. It is also what warns of
+// brokers that cannot be reached or refuse the member: the client just goes on trying.
 func (c *Consumer) look() {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
 	defer cancel()
 	ends, err := c.admin.ListEndOffsets(ctx, c.topic)
 	if err != nil {
-		return // the client has warned
-	}
-	starts, err := c.admin.ListStartOffsets(ctx, c.topic)
-	if err != nil {
+		if c.unanswered++; c.unanswered%warnEvery == 1 {
+			c.warn(fmt.Sprintf("%s: no answer from the brokers: %v (are their names, TLS, user and password right?)", c.name, err))
+		}
 		return
 	}
-	lag := map[int32]int64{}
-	for partition, committed := range c.client.CommittedOffsets()[c.topic] {
-		end, known := ends.Lookup(c.topic, partition)
-		start, _ := starts.Lookup(c.topic, partition)
-		if known && end.Err == nil {
-			lag[partition] = max(0, end.Offset-max(committed.Offset, start.Offset))
-		}
+	c.unanswered = 0
+	starts, err := c.admin.ListStartOffsets(ctx, c.topic)
+	if err = errors.Join(err, ends.Error()); err != nil {
+		c.warn(fmt.Sprintf("%s: %v", c.name, err))
+		return
 	}
+	committed := c.client.CommittedOffsets()[c.topic] // those of partitions that have some
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lag = lag
+	for partition := range c.lag {
+		end, known := ends.Lookup(c.topic, partition)
+		start, _ := starts.Lookup(c.topic, partition)
+		if known {
+			c.lag[partition] = max(0, end.Offset-max(committed[partition].Offset, start.Offset))
+		}
+	}
+}
+
+const unknownLag = -1
+
+func (c *Consumer) own(partitions []int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range partitions {
+		c.lag[p] = unknownLag
+	}
+}
+
+func (c *Consumer) disown(partitions []int32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, p := range partitions {
+		delete(c.lag, p)
+	}
 }
 
 // Collector returns the lag as a metric.
@@ -242,6 +272,9 @@ func (c *Consumer) Collector() prometheus.Collector {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for partition, lag := range c.lag {
+			if lag == unknownLag {
+				continue
+			}
 			metrics.KafkaLag.Send(to, float64(lag), c.topic, fmt.Sprint(partition))
 		}
 	})
