@@ -20,6 +20,7 @@ UDP_FLAGS     ?=
 TAIL_FLAGS    ?=
 MEMORY_FLAGS  ?=
 ARCHIVE_FLAGS ?=
+KAFKA_FLAGS   ?=
 SURVIVE       ?= 10m
 # The race detector allocates and takes its time; these tests count allocations, or judge how long something takes.
 NO_RACE       := Allocate|TakeNoLonger|SilentlyClean|FloodOfSmallRecords
@@ -28,7 +29,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory bench-archive gobench fuzz survive sanitize e2e run screenshots clean help
+.PHONY: build test ftw recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory bench-archive bench-kafka gobench fuzz survive sanitize e2e run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -95,6 +96,10 @@ bench-memory: build ## resident memory of a real Fluent Bit with and without the
 bench-archive: build ## GB of compressed logs a minute through wafctl check and incidents, next to zcat and wc (ARCHIVE_FLAGS="-size 256 -cores 2")
 	$(GO) build -o build/work/archive ./bench/archive
 	build/work/archive $(ARCHIVE_FLAGS)
+
+bench-kafka: build ## records a second through members of a Kafka consumer group, and what the broker costs (KAFKA_FLAGS="-records 200000 -members 2")
+	$(GO) build -o build/work/kafka ./bench/kafka
+	build/work/kafka $(KAFKA_FLAGS)
 
 gobench: ## Go benchmarks of single packages (BENCH=pattern, BENCHTIME=1s)
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
