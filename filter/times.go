@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
 )
 
@@ -12,28 +13,32 @@ import (
 type Period struct{ First, Last time.Time }
 
 // Periods returns one period for each event of a chunk. Nothing is inspected and nothing counted.
-func (f *Filter) Periods(chunk []byte) []Period {
-	b := f.getBatch(chunk, "")
-	defer f.putBatch(b)
-	periods := make([]Period, len(b.items))
-	s := scratches.Get().(*scratch)
-	defer s.putBack()
-	for i := range b.items {
-		it, p := &b.items[i], &periods[i]
-		switch f.read(it, &s.values) {
-		case fieldmap.NoMap:
-		case fieldmap.Several:
-			for _, body := range s.values.OwnRequests() {
-				part := *it
-				if part.event.Body = body; f.read(&part, &s.values) >= 0 {
-					p.include(&s.values)
-				}
-			}
-		default:
-			p.include(&s.values)
+func (f *Filter) Periods(chunk []byte) (periods []Period) {
+	var values fieldmap.Values
+	for len(chunk) > 0 {
+		event, rest, err := record.Next(chunk)
+		if err != nil {
+			return periods
 		}
+		chunk = rest
+		periods = append(periods, f.period(&event, &values))
 	}
 	return periods
+}
+
+func (f *Filter) period(event *record.Event, values *fieldmap.Values) (p Period) {
+	switch f.maps.Read(event.Meta, event.Body, values) {
+	case fieldmap.NoMap:
+	case fieldmap.Several:
+		for _, body := range values.OwnRequests() {
+			if f.maps.Read(event.Meta, body, values) >= 0 {
+				p.include(values)
+			}
+		}
+	default:
+		p.include(values)
+	}
+	return p
 }
 
 func (p *Period) include(values *fieldmap.Values) {

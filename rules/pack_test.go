@@ -156,9 +156,9 @@ func matching(texts []string, expression *regexp.Regexp) (found []string) {
 func TestRulesOfThePacksMatchWhatTheirTestsSay(t *testing.T) {
 	alone := ownOnly(t)
 	for name, settings := range map[string]setting.Map{
-		"with CRS":         {},
-		"without CRS":      alone,
-		"without the gate": {"rules": alone["rules"], "gate": "off", "cache_size": "0"},
+		"with CRS":              {},
+		"without CRS":           alone,
+		"without the prefilter": {"rules": alone["rules"], "prefilter": "off", "cache_size": "0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := open(t, settings)
@@ -221,7 +221,7 @@ func TestPacksCanBeSwitchedOff(t *testing.T) {
 	}
 	for words, want := range map[string]string{
 		"everything":           `property rule_packs: unknown pack "everything" (want lateral-movement or sensitive-data, or off)`,
-		"off,lateral-movement": `property rule_packs: "off" besides other words (want it alone)`,
+		"off,lateral-movement": `property rule_packs: "off" cannot be combined with others`,
 	} {
 		r := setting.NewReader(setting.Map{"rule_packs": words}, Properties())
 		ReadConfig(r)

@@ -34,7 +34,7 @@ SecRule ARGS:a "@contains x" "id:13,phase:2,deny,severity:2,tag:'other'"
 		"actions by id":           {directives: `SecRuleUpdateActionById 12 "pass, severity:5"`, want: []int{11, 12, 13}},
 		"an unknown id":           {directives: "SecRuleRemoveById 99", want: []int{11, 12, 13}, warnings: []string{"directives:1: SecRuleRemoveById has no effect: there is no rule 99"}},
 		"an unknown id's targets": {directives: `SecRuleUpdateTargetById 99 "!ARGS:a"`, want: []int{11, 12, 13}, warnings: []string{"directives:1: SecRuleUpdateTargetById has no effect: there is no rule 99"}},
-		"an unknown tag":          {directives: "SecRuleRemoveByTag none", want: []int{11, 12, 13}, warnings: []string{`directives:1: SecRuleRemoveByTag left out: no rule before it has this tag: "none"`}},
+		"an unknown tag":          {directives: "SecRuleRemoveByTag none", want: []int{11, 12, 13}, warnings: []string{`directives:1: SecRuleRemoveByTag skipped: no earlier rule has this tag: "none"`}},
 		"an id that comes later": {
 			directives: "SecRuleRemoveById 14\nSecRule ARGS:a \"@contains x\" \"id:14,phase:2,deny,severity:2\"", want: []int{11, 12, 13, 14},
 			warnings: []string{"directives:1: SecRuleRemoveById has no effect: rule 14 comes later, at directives:2"},
@@ -43,7 +43,7 @@ SecRule ARGS:a "@contains x" "id:13,phase:2,deny,severity:2,tag:'other'"
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, map[string]string{"a.conf": rules})
-			set := open(t, setting.Map{"rules": dir, "directives": c.directives})
+			set := open(t, setting.Map{"rules": dir, "rule_packs": "off", "directives": c.directives})
 			require.Equal(t, c.warnings, set.Warnings())
 			transaction := sample()
 			transaction.URI = "/?a=x"
@@ -52,7 +52,7 @@ SecRule ARGS:a "@contains x" "id:13,phase:2,deny,severity:2,tag:'other'"
 			require.Equal(t, c.want, ids(v))
 		})
 	}
-	_, err := Open(config(t, setting.Map{"directives": "SecRuleRemoveById x-y"}))
+	_, err := library.Open(config(t, setting.Map{"directives": "SecRuleRemoveById x-y"}))
 	require.ErrorContains(t, err, `directives:1: SecRuleRemoveById: malformed rule "x-y" (want an id or a range of ids such as 942100-942199)`)
 }
 
@@ -102,8 +102,8 @@ SecRule ARGS "@contains x" "id:12,phase:2,deny,severity:2,msg:'Second',tag:'atta
 		dir := t.TempDir()
 		write(t, dir, map[string]string{"a.conf": rules})
 		settings := setting.Map{"rules": dir, "rule_packs": "off", "directives": directive}
-		for _, gate := range []string{"on", "off"} {
-			settings["gate"] = gate
+		for _, prefilter := range []string{"on", "off"} {
+			settings["prefilter"] = prefilter
 			set := open(t, settings)
 			require.Empty(t, set.Warnings(), directive)
 			for _, name := range []string{"k", "l", "m"} {
@@ -140,13 +140,13 @@ func TestExclusionsFindNamesInAnyCase(t *testing.T) {
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=11;ARGS:/^UserKey$/"`:                     false,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetByMsg=one;ARGS:/^user\w+N/|ARGS:/^userName$/"`: true,
 	} {
-		for _, gate := range []string{"on", "off"} {
-			set := open(t, setting.Map{"rules": ownFile(t, rules), "rule_packs": "off", "directives": directive, "gate": gate})
+		for _, prefilter := range []string{"on", "off"} {
+			set := open(t, setting.Map{"rules": ownFile(t, rules), "rule_packs": "off", "directives": directive, "prefilter": prefilter})
 			transaction := sample()
 			transaction.URI = "/?userName=attack"
 			v, err := set.Inspect(transaction)
 			require.NoError(t, err)
-			require.Equal(t, silent, len(v.Matches) == 0, "%s, gate %s", directive, gate)
+			require.Equal(t, silent, len(v.Matches) == 0, "%s, prefilter %s", directive, prefilter)
 		}
 	}
 }
@@ -154,7 +154,7 @@ func TestExclusionsFindNamesInAnyCase(t *testing.T) {
 func TestTargetsThatNothingMeansAreReportedWithTheirPlace(t *testing.T) {
 	for directive, want := range map[string]string{
 		`SecRuleUpdateTargetById 942100 "!ARGS:k,l"`: `SecRuleUpdateTargetById: unknown variable "l" of the target "l" ` +
-			`(commas and bars separate targets; a key that has them is written as an expression)`,
+			`(commas and bars separate targets; write a key that contains them as an expression)`,
 		`SecRuleUpdateTargetById 942100 "!ARGS:k,"`:                                         `SecRuleUpdateTargetById: unknown variable "" of the target ""`,
 		`SecRuleUpdateTargetById 942100 !ARGS:k, !ARGS:l`:                                   `SecRuleUpdateTargetById: malformed rule "!ARGS:k"`,
 		`SecRuleUpdateTargetById 942100 ARGS "ARGS:k"`:                                      `SecRuleUpdateTargetById: malformed rule "ARGS"`,
@@ -167,17 +167,18 @@ func TestTargetsThatNothingMeansAreReportedWithTheirPlace(t *testing.T) {
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;ARGS:k,ARGS:l"`: `rule 1: invalid action`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;ARGS:k|l"`:      `rule 1: ctl:ruleRemoveTargetById=942100;ARGS:k|l: unknown variable "l"`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;!ARGS:k"`:       `malformed target "!ARGS:k" (want a variable such as ARGS:q)`,
-		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100"`:               `no target (want one behind a semicolon, such as 942100;ARGS:q)`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100"`:               `no target (want one after a semicolon, such as 942100;ARGS:q)`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=sqli;ARGS:k"`:          `malformed rule "sqli" (want an id or a range`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetByTag=attack-sqli;ARG:k"`:   `unknown variable "ARG"`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveById=sqli"`:                       `malformed rule "sqli"`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveById="`:                           `no rule (want an id`,
 		`SecRule ARGS:k,l "@rx x" "id:1,phase:1,pass,nolog"`:                                `rule 1: unknown variable L`,
 	} {
-		_, err := Open(config(t, setting.Map{"directives": "# comment\n" + directive}))
+		named := ownFile(t, `SecRule ARGS "@rx x" "id:942100,phase:2,deny,msg:'a b',tag:'attack-sqli'"`)
+		_, err := library.Open(config(t, setting.Map{"rules": named, "rule_packs": "off", "directives": "# comment\n" + directive}))
 		require.ErrorContains(t, err, "directives:2: ", directive)
 		require.ErrorContains(t, err, want, directive)
-		report := Check(config(t, setting.Map{"directives": directive, "rules_strict": "off"}))
+		report := Check(config(t, setting.Map{"rules": named, "rule_packs": "off", "directives": directive, "rules_strict": "off"}))
 		require.Empty(t, report.Refused, directive)
 		require.Contains(t, strings.Join(report.Broken, "\n"), want, directive)
 	}
@@ -191,8 +192,8 @@ func TestSpellingOfOperatorsIsForgiven(t *testing.T) {
 	require.NoError(t, err)
 	require.Subset(t, ids(v), []int{1, 2})
 	require.Equal(t, []string{
-		"directives:2: rule 2: action sanitisearg left out: alerts take the place of the audit log",
-		"directives:2: rule 2: action setvar:ip left out: nothing is kept between transactions",
-		"directives:3: rule 3 left out: IP: nothing is kept between transactions",
+		"directives:2: rule 2: action sanitisearg skipped: alerts replace the audit log",
+		"directives:2: rule 2: action setvar:ip skipped: nothing is kept between transactions",
+		"directives:3: rule 3 skipped: IP: nothing is kept between transactions",
 	}, set.Warnings())
 }

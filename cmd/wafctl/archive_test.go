@@ -126,10 +126,10 @@ func TestOnlyTheSpanOfTimeIsInspected(t *testing.T) {
 		})
 	}
 	for problem, flags := range map[string][]string{
-		`--since: malformed time "soon"`:                   {"--since", "soon"},
-		"--since: negative":                                {"--since", "-3h"},
-		"--until: 2026-05-01 is before --since":            {"--since", "2026-05-02", "--until", "2026-05-01"},
-		"--since: does not go with --explain and --profil": {"--since", "2026-05-02", "--explain"},
+		`--since: malformed time "soon"`:                          {"--since", "soon"},
+		"--since: negative":                                       {"--since", "-3h"},
+		"--until: 2026-05-01 is before --since":                   {"--since", "2026-05-02", "--until", "2026-05-01"},
+		"--since: cannot be combined with --explain and --profil": {"--since", "2026-05-02", "--explain"},
 	} {
 		got := wafctl(nil, nil, append(append([]string{"check"}, flags...), dir)...)
 		require.Equal(t, cli.ExitError, got.code)

@@ -401,7 +401,7 @@ func TestAlertsThatCannotBeDeliveredAtTheEndAreEvaluatedAgain(t *testing.T) {
 	r := start(t, nil, append([]string{
 		"--listen", "kafka://" + c.brokers + "/records", "--alert-to", "kafka://" + siem.brokers + "/alerts?timeout=1s", "--emit-limit", "16K",
 	}, quickRules...)...)
-	r.wait(&r.err, "it is tried again")
+	r.wait(&r.err, "retrying")
 	require.Equal(t, cli.ExitError, r.End())
 	require.Regexp(t, `[1-9]\d* alerts not delivered to kafka://`, r.err.String())
 	require.Zero(t, c.commits())
@@ -449,8 +449,8 @@ func TestTopicsThatCannotBeMeantAreRefused(t *testing.T) {
 		"kafka://h/alerts?key=host&max=10,kafka+tls://h/alerts?cert=/nowhere&sasl=plain&user=x")
 	require.Equal(t, cli.ExitError, got.code)
 	for _, want := range []string{
-		`--listen: malformed place "kafka://a:9092,b/records": option start: unknown value "middle" (want earliest or latest)`,
-		`--listen: malformed place "kafka://h/no/topic": option topic: malformed "no/topic" (want kafka://BROKER[:9092],…/TOPIC)`,
+		`--listen: malformed address "kafka://a:9092,b/records": option start: unknown value "middle" (want earliest or latest)`,
+		`--listen: malformed address "kafka://h/no/topic": option topic: malformed "no/topic" (want kafka://BROKER[:9092],…/TOPIC)`,
 		"option ca: needs kafka+tls://",
 		`--alert-to: destination "kafka://h/alerts": option key: unknown value "host" (want source, target or off)`,
 		"option max: 10 is out of range (1024 to 16777216 bytes)",

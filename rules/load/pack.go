@@ -18,7 +18,7 @@ func readPacks(r *setting.Reader) (names []string) {
 		case slices.Contains(packs.Names, name):
 		case name == "off" || name == "none":
 			if len(given) > 1 {
-				r.Problem(property, fmt.Errorf("%q besides other words (want it alone)", name))
+				r.Problem(property, fmt.Errorf("%q cannot be combined with others", name))
 			}
 		default:
 			r.Problem(property, fmt.Errorf("unknown pack %q (want %s, or off)", name, setting.Choice(packs.Names)))
@@ -38,7 +38,7 @@ const (
 	lastBlocking  = 949999
 )
 
-// addPacks puts packs where their scores count: before the rules with which CRS sums scores up, or before rules of their own where
+// addPacks puts packs where their scores count: before the rules with which CRS sums scores up, or before the scoring rules of the packs where
 // there is no CRS.
 func (p *Program) addPacks(names []string) {
 	alone := len(names) > 0 && p.ruleBetween(firstBlocking, lastBlocking) < 0

@@ -13,7 +13,7 @@ type Vocabulary struct {
 	Variable  func(name string) (hasKeys, known bool)
 }
 
-// pointless are operators that say nothing of a log record: a rule with one is left out, with what that means.
+// pointless are operators that say nothing of a log record: a rule with one is omitted with a warning.
 var pointless = map[string]string{
 	"rbl":       "no look-ups are made in the network",
 	"gsblookup": "no look-ups are made in the network",
@@ -22,7 +22,7 @@ var pointless = map[string]string{
 
 // unusable are operators of ModSecurity that Coraza does not have, and those that would start programs, with the reason.
 var unusable = map[string]string{
-	"inspectfile":  "programs are never started",
+	"inspectfile":  "programs are never executed",
 	"fuzzyhash":    "Coraza does not implement it",
 	"rsub":         "responses are not changed",
 	"rxglobal":     "Coraza does not implement it; @rx matches at the first place",

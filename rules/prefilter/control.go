@@ -24,7 +24,7 @@ type effect struct {
 
 // readActions sorts the actions of all chains that do not depend on what other chains are.
 func (f *dataFlow) readActions() {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		for i := range c.links {
 			l := &c.links[i]
 			if l.Operator != nil && !f.isPure(l.Operator) {
@@ -83,10 +83,10 @@ func (f *dataFlow) readControl(c *chain, link int, ctl *corazalink.Control) {
 
 // guardRemovals has chains divert whose match removes what must not be missing, and notes what others can remove.
 func (f *dataFlow) guardRemovals() {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		c.removable, c.loses = false, false
 	}
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if c.dead || c.static && !c.matches && len(c.links) == 1 {
 			continue
 		}
@@ -157,7 +157,7 @@ func (f *dataFlow) mayBeSkipped(place int) bool {
 		if s.dead {
 			continue
 		}
-		if s.isNeeded() {
+		if s.isReliedOn() {
 			return false
 		}
 		if s.static && s.skips() && s.matches {
@@ -169,8 +169,8 @@ func (f *dataFlow) mayBeSkipped(place int) bool {
 	return true
 }
 
-// isNeeded reports whether the prefilter relies on that the chain runs.
-func (c *chain) isNeeded() bool {
+// isReliedOn reports whether the prefilter relies on that the chain runs.
+func (c *chain) isReliedOn() bool {
 	last := len(c.links) - 1
 	return len(c.effects) > 0 || c.static && c.matches && c.removes() || c.static && slices.ContainsFunc(c.writes, func(w *write) bool {
 		return !w.ignorable() && (c.matches || w.link < last)
@@ -227,22 +227,26 @@ func (f *dataFlow) skipEnd(place int) int {
 
 // concerned returns the chains that a removal names.
 func (f *dataFlow) concerned(ctl *corazalink.Control) (all []*chain) {
-	first, last, isRange := idRange(ctl.Value)
-	for _, c := range f.chains() {
-		var is bool
-		switch by := ctl.Name[strings.LastIndex(ctl.Name, "By"):]; by {
-		case "ById":
-			is = isRange && first <= c.id && c.id <= last
-		case "ByTag":
-			is = slices.Contains(c.tags, ctl.Value)
-		case "ByMsg":
-			is = c.links[0].Message == ctl.Value
-		}
-		if is {
+	for _, c := range f.chains {
+		if c.isNamedBy(ctl) {
 			all = append(all, c)
 		}
 	}
 	return all
+}
+
+// isNamedBy reports whether a removal names the chain.
+func (c *chain) isNamedBy(ctl *corazalink.Control) bool {
+	switch by := ctl.Name[strings.LastIndex(ctl.Name, "By"):]; by {
+	case "ById":
+		first, last, isRange := idRange(ctl.Value)
+		return isRange && first <= c.id && c.id <= last
+	case "ByTag":
+		return slices.Contains(c.tags, ctl.Value)
+	case "ByMsg":
+		return c.links[0].Message == ctl.Value
+	}
+	return false
 }
 
 func idRange(s string) (first, last int, ok bool) {
@@ -264,14 +268,14 @@ func (f *dataFlow) mayBeRemoved(ctl *corazalink.Control, concerned []*chain) boo
 		case c.dead:
 			return false
 		case !ofTarget:
-			return c.isNeeded() || c.static && c.matches && c.skips()
+			return c.isReliedOn() || c.static && c.matches && c.skips()
 		}
-		return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return c.needsTarget(&l, ctl) })
+		return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return c.reliesOnTarget(&l, ctl) })
 	})
 }
 
-// needsTarget reports whether a link can match without a target what it does not match with it, or the prefilter relies on that it matches.
-func (c *chain) needsTarget(l *corazalink.Link, ctl *corazalink.Control) bool {
+// reliesOnTarget reports whether a link can match without a target what it does not match with it, or the prefilter relies on that it matches.
+func (c *chain) reliesOnTarget(l *corazalink.Link, ctl *corazalink.Control) bool {
 	return slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool {
 		isOther := ctl.KeyRx == nil && ctl.Key != "" && t.KeyRx == nil && t.Key != "" && strings.ToLower(t.Key) != ctl.Key
 		return t.Variable == ctl.Variable && !isOther && (t.Count && !grows(l) || c.static || len(c.effects) > 0)

@@ -56,7 +56,7 @@ func (m *combination) add(id, values int) bool {
 	return true
 }
 
-// combinations remembers combinations with which the engine did not block. It is safe for concurrent use.
+// combinations are those with which the engine did not block, so that a transaction with one of them passes. It is safe for concurrent use.
 type combinations struct {
 	mu    sync.RWMutex
 	known map[combination]struct{}
@@ -94,19 +94,19 @@ func (g *Prefilter) Learn(a Answer, rules int, values func(id int) int) {
 	g.learned.learn(a.counted)
 }
 
-// findCounting finds the chains that do nothing but add to corazavariables. blocks tells which chains block.
+// findCounting finds the chains that do nothing but add to variables. blocks reports which chains block.
 //
 // A transaction can match fewer rules than the prefilter finds, never more, so a combination may only be learned if fewer matches
 // never block more: all rules that read a sum must ask whether it is large, and do nothing but block or add to another sum. Everything
 // else about the transaction has to be without influence, so only static chains may read a sum.
 func (f *dataFlow) findCounting(blocks func(id int) bool) {
-	if slices.ContainsFunc(f.chains(), func(c *chain) bool {
+	if slices.ContainsFunc(f.chains, func(c *chain) bool {
 		return blocks(c.id) && (c.phase > 4 || c.static && (c.removable || f.skippable(c)))
 	}) {
 		return
 	}
 	grow := map[string]bool{} // by the names of the sums, of which most rules have the same
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if !c.alerts || c.static || blocks(c.id) || c.changes() || len(c.links) != 1 || c.links[0].Operator == nil {
 			continue
 		}
@@ -157,7 +157,7 @@ func (f *dataFlow) readsSum(c *chain, sums map[string]bool) bool {
 	return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { reads, _ := f.readsSums(&l, sums); return reads })
 }
 
-// readsAny reports whether a template has a macro of one of the TX corazavariables.
+// readsAny reports whether a template has a macro of one of the TX variables.
 func (f *dataFlow) readsAny(template string, names map[string]bool) bool {
 	return slices.ContainsFunc(macros(template), func(macro string) bool {
 		name, isTX := strings.CutPrefix(macro, "tx.")
@@ -185,7 +185,7 @@ func (f *dataFlow) onlyGrow(sums map[string]bool) bool {
 	if sums == nil {
 		return false
 	}
-	return !slices.ContainsFunc(f.chains(), func(c *chain) bool {
+	return !slices.ContainsFunc(f.chains, func(c *chain) bool {
 		if c.dead || c.phase > 4 {
 			return false
 		}

@@ -89,7 +89,7 @@ func (o *outbox) put(alerts []delivery.Message, patient bool) (settledAt uint64,
 			o.changed.Wait()
 		}
 		if o.full(n) {
-			o.tell("error: alerts for " + o.destination + " are given up: it is down, and emit_limit allows no more to wait")
+			o.tell("error: alerts for " + o.destination + " are dropped: it is down, and emit_limit is reached")
 			complete = false
 			continue
 		}
@@ -232,7 +232,7 @@ func (o *outbox) send(name string, batch []delivery.Message) bool {
 func (o *outbox) settle(batch []delivery.Message, err error) {
 	o.change(func() {
 		if o.failing = err != nil; o.failing {
-			o.tell("warning: " + err.Error() + "; it is tried again")
+			o.tell("warning: " + err.Error() + "; retrying")
 			return
 		}
 		o.settled += uint64(len(batch))

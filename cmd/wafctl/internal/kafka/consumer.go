@@ -124,10 +124,10 @@ func NewConsumer(text string, memory int64, warn func(line string), caught recov
 		c.options = append(c.options, kgo.InstanceID(instance))
 	}
 	if err := a.Err(); err != nil {
-		return nil, fmt.Errorf("malformed place %q: %w", c.name, err)
+		return nil, fmt.Errorf("malformed address %q: %w", c.name, err)
 	}
 	if err := kgo.ValidateOpts(c.options...); err != nil {
-		return nil, fmt.Errorf("malformed place %q: %w", c.name, err)
+		return nil, fmt.Errorf("malformed address %q: %w", c.name, err)
 	}
 	return c, nil
 }
