@@ -19,6 +19,8 @@ BENCH_FLAGS   ?=
 UDP_FLAGS     ?=
 TAIL_FLAGS    ?=
 MEMORY_FLAGS  ?=
+ARCHIVE_FLAGS ?=
+KAFKA_FLAGS   ?=
 OTEL_FLAGS    ?=
 SURVIVE       ?= 10m
 # The race detector allocates and takes its time; these tests count allocations, or judge how long something takes.
@@ -28,7 +30,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw recorded equality lint tools generate incidents bench ablation bench-udp bench-tail bench-memory bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
+.PHONY: build test ftw recorded equality lint tools generate incidents bench ablation bench-udp bench-tail bench-memory bench-archive bench-kafka bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -103,6 +105,13 @@ bench-memory: build ## resident memory of a real Fluent Bit with and without the
 	$(GO) build -tags $(TAGS) -o build/work/memory ./bench/memory
 	build/work/memory $(MEMORY_FLAGS)
 
+bench-archive: build ## GB of compressed logs a minute through wafctl check and incidents, next to zcat and wc (ARCHIVE_FLAGS="-size 256 -cores 2")
+	$(GO) build -o build/work/archive ./bench/archive
+	build/work/archive $(ARCHIVE_FLAGS)
+
+bench-kafka: build ## records a second through members of a Kafka consumer group, and what the broker costs (KAFKA_FLAGS="-records 200000 -members 2")
+	$(GO) build -o build/work/kafka ./bench/kafka
+	build/work/kafka $(KAFKA_FLAGS)
 bench-otel: collector ## records a second and processor time from a log of nginx through a collector, with and without the processor waf (BENCH_RUNS=5, OTEL_FLAGS=-records 100000)
 	$(GO) build -o build/work/bench-otel ./bench/otel
 	build/work/bench-otel -runs $(BENCH_RUNS) $(OTEL_FLAGS)

@@ -181,7 +181,7 @@ func TestCommandLinesThatAreRefused(t *testing.T) {
 		"--verbose":         "--verbose: unknown flag",
 		"check --output":    "flag needs an argument: --output",
 		"check missing":     "read records: open missing: no such file or directory",
-		"check testdata":    "read records: testdata is a directory (want a file, or - for standard input)",
+		"check no-such-*":   "no file matches \"no-such-*\"",
 		"version --verbose": "--verbose: unknown flag",
 		"rules --check=no":  "invalid argument \"no\" for \"--check\" flag",
 	} {

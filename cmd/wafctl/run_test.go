@@ -311,15 +311,15 @@ func TestFaultsOfARunAreTold(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
-	got := wafctl(nil, nil, "run", "--listen", "udp://nowhere,http://127.0.0.1:80,tcp://"+taken.Addr().String(), "--alert-to", "syslog://x,kafka://y",
+	got := wafctl(nil, nil, "run", "--listen", "udp://nowhere,http://127.0.0.1:80,tcp://"+taken.Addr().String(), "--alert-to", "syslog://x,smtp://y",
 		"--output", t.TempDir(), "--emit-tag", "$TAG", "--emit-limit", "much")
 	require.Equal(t, cli.ExitError, got.code)
 	for _, want := range []string{
-		`--listen: malformed address "udp://nowhere" (want udp://HOST:PORT, tcp://HOST:PORT or -)`,
+		`--listen: malformed address "udp://nowhere" (want udp://HOST:PORT, tcp://HOST:PORT, kafka://BROKER[:9092],…/TOPIC or -)`,
 		`--listen: malformed address "http://127.0.0.1:80" (want`,
 		`--listen: listen tcp ` + taken.Addr().String() + `: bind: address already in use`,
 		`--alert-to: destination "syslog://x": unknown scheme "syslog" (want`,
-		`--alert-to: destination "kafka://y": unknown scheme "kafka" (want`,
+		`--alert-to: destination "smtp://y": unknown scheme "smtp" (want`,
 		`--output: open `,
 		`--emit-tag: tag "$TAG" has no text of its own`,
 		`--emit-limit: malformed size "much"`,

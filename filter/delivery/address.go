@@ -66,7 +66,7 @@ func parseDestination(text string, opt *Options) (*destination, []error) {
 	if err := a.locate(place); err != nil {
 		problems = append(problems, fmt.Errorf("%w (want %s)", err, scheme.Form))
 	}
-	a.readOptions(query)
+	a.Reader = ReadOptions(query, scheme.Options)
 	timeout := a.Duration("timeout", 10*time.Millisecond, 10*time.Minute)
 	sink := scheme.open(a, timeout)
 	return &destination{
@@ -128,12 +128,12 @@ func (a *address) locateHost(u *url.URL) error {
 	return nil
 }
 
-// readOptions splits name=value&name=value for the Reader. A plus sign is itself, as keys in base64 have them. A name may be
+// ReadOptions splits name=value&name=value for a Reader of options. A plus sign is itself, as keys in base64 have them. A name may be
 // written with underscores for dashes.
-func (a *address) readOptions(query string) {
+func ReadOptions(query string, known []setting.Property) *setting.Reader {
 	options := setting.Map{}
-	a.Reader = setting.NewReader(options, a.scheme.Options)
-	a.Noun = "option"
+	r := setting.NewReader(options, known)
+	r.Noun = "option"
 	for pair := range strings.SplitSeq(query, "&") {
 		if pair == "" {
 			continue
@@ -142,8 +142,8 @@ func (a *address) readOptions(query string) {
 		name = strings.ReplaceAll(strings.ToLower(name), "_", "-")
 		value, err := url.PathUnescape(value)
 		switch {
-		case !slices.ContainsFunc(a.scheme.Options, func(p setting.Property) bool { return p.Name == name }):
-			name, err = strconv.Quote(name), fmt.Errorf("unknown (want %s)", setting.Choice(a.scheme.optionNames()))
+		case !slices.ContainsFunc(known, func(p setting.Property) bool { return p.Name == name }):
+			name, err = strconv.Quote(name), fmt.Errorf("unknown (want %s)", setting.Choice(namesOf(known)))
 		case err != nil:
 			// It tells the malformed escape.
 		case strings.TrimSpace(value) == "":
@@ -154,11 +154,19 @@ func (a *address) readOptions(query string) {
 			err = errors.New("given twice (want one value)")
 		}
 		if err != nil {
-			a.Problem(name, err)
+			r.Problem(name, err)
 			continue
 		}
 		options[name] = value
 	}
+	return r
+}
+
+func namesOf(options []setting.Property) (names []string) {
+	for _, p := range options {
+		names = append(names, p.Name)
+	}
+	return names
 }
 
 // Duration returns a time such as 5s or 250ms, from low to high.

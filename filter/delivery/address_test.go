@@ -99,7 +99,7 @@ func TestPortsHaveDefaults(t *testing.T) {
 
 func TestOptionsAreReadAsWritten(t *testing.T) {
 	a := &address{scheme: schemeNamed("forward"), opt: &Options{Hostname: "collector"}, counters: &counters{}}
-	a.readOptions("tag=a.b&SHARED_KEY=x+y/z%3D%26%2C&timeout=250ms")
+	a.Reader = ReadOptions("tag=a.b&SHARED_KEY=x+y/z%3D%26%2C&timeout=250ms", a.scheme.Options)
 	require.Empty(t, a.Problems())
 	k := newForward(a, 0, nil).(*forwardSink)
 	assert.Equal(t, "a.b", k.tag)

@@ -29,6 +29,9 @@ type Message struct {
 	Severity int       // in syslog's numbers, 0 emergency to 7 debug
 	Host     string    // where the record comes from; empty for this machine
 	Tag      string    // the record's tag in Fluent Bit
+	ID       string    // the same each time for the same record and rules
+	Source   string    // who attacks; may be empty
+	Target   string    // who is attacked; may be empty
 	// Record is the alert as a msgpack map, for forward. When it is no map, forward sends the members of JSON.
 	Record []byte
 	// JSON is the alert as one line, normally a JSON object. Other text, such as CEF, is sent as text.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
@@ -26,13 +27,16 @@ func tcp(a *address) dialFunc {
 var tlsOptions = optionGroup{of: "syslog+tls, gelf+tls, json+tls and forward+tls", options: []setting.Property{
 	{Name: "ca", Help: "CA file for the receiver (default: the system's)"},
 	{Name: "cert", Help: "client certificate file, for receivers that require one"},
-	{Name: "key", Help: "key file of the client certificate"},
+	{Name: tlsKey, Help: "key file of the client certificate"},
 	{Name: "server-name", Help: "name in the receiver's certificate (default: the host)"},
 	{Name: "insecure", Default: "off", Help: "on accepts any certificate, including an attacker's"},
 }}
 
 func overTLS(a *address) dialFunc {
-	config := tlsConfig(a)
+	config := TLSConfig(a.Reader, tlsKey)
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(a.host)
+	}
 	plain := tcp(a)
 	return func(ctx context.Context) (net.Conn, error) {
 		conn, err := plain(ctx)
@@ -48,11 +52,23 @@ func overTLS(a *address) dialFunc {
 	}
 }
 
-func tlsConfig(a *address) *tls.Config {
-	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: a.Text("server-name"), InsecureSkipVerify: a.Bool("insecure")}
-	if config.ServerName == "" {
-		config.ServerName, _, _ = net.SplitHostPort(a.host)
+// TLSOptions are the options that TLSConfig reads. The one for the key of a certificate has a name of its own, where key is something else.
+func TLSOptions(keyName string) []setting.Property {
+	options := slices.Clone(tlsOptions.options)
+	for i := range options {
+		if options[i].Name == tlsKey {
+			options[i].Name = keyName
+		}
 	}
+	return options
+}
+
+// tlsKey is the option for the key of a certificate.
+const tlsKey = "key"
+
+// TLSConfig makes a configuration of options. The reader gets what is wrong with them.
+func TLSConfig(a *setting.Reader, keyName string) *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, ServerName: a.Text("server-name"), InsecureSkipVerify: a.Bool("insecure")}
 	if file := a.Text("ca"); file != "" {
 		pem, err := os.ReadFile(file)
 		config.RootCAs = x509.NewCertPool()
@@ -62,7 +78,7 @@ func tlsConfig(a *address) *tls.Config {
 			a.Problem("ca", fmt.Errorf("%s: no certificate (want PEM)", file))
 		}
 	}
-	cert, key := a.Text("cert"), a.Text("key")
+	cert, key := a.Text("cert"), a.Text(keyName)
 	switch {
 	case cert != "" && key != "":
 		pair, err := tls.LoadX509KeyPair(cert, key)
@@ -71,7 +87,7 @@ func tlsConfig(a *address) *tls.Config {
 		}
 		config.Certificates = []tls.Certificate{pair}
 	case cert != "":
-		a.Problem("key", errors.New("missing (want the key file of cert)"))
+		a.Problem(keyName, errors.New("missing (want the key file of cert)"))
 	case key != "":
 		a.Problem("cert", errors.New("missing (want the certificate file of key)"))
 	}

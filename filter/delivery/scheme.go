@@ -96,14 +96,6 @@ func forms() []string {
 	return all
 }
 
-func (s *Scheme) optionNames() []string {
-	var names []string
-	for _, p := range s.Options {
-		names = append(names, p.Name)
-	}
-	return names
-}
-
 // Help explains how destinations are written, as plain text of at most 100 columns.
 func Help() string {
 	var b strings.Builder

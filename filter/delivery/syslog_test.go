@@ -19,7 +19,7 @@ import (
 func newFormat(t *testing.T, scheme, options string) *syslogFormat {
 	t.Helper()
 	a := &address{scheme: schemeNamed(scheme), opt: &Options{Hostname: "collector"}, counters: &counters{}}
-	a.readOptions(options)
+	a.Reader = ReadOptions(options, a.scheme.Options)
 	f := newSyslogFormat(a, maxDatagram)
 	require.Empty(t, a.Problems())
 	return f

@@ -15,10 +15,15 @@ import (
 type Sent struct {
 	From netip.Addr // the zero value where there is no sender to name
 	At   time.Time
+
+	// Pairs are metadata of each event, as keys and values in msgpack, and Metadata says how many pairs they are, up to 14. They are
+	// for what tells messages apart that are the same, such as where in a log each stands: ids of alerts depend on them.
+	Pairs    []byte
+	Metadata int
 }
 
 // AppendEvents decodes the JSON objects of a text, one behind the other with or without spaces, commas not allowed, and
-// appends an event [[time, {}], object] for each. At the first byte that is not JSON it stops with a *SyntaxError; the
+// appends an event [[time, metadata], object] for each. At the first byte that is not JSON it stops with a *SyntaxError; the
 // objects before it count.
 func (d *Decoder) AppendEvents(dst, text []byte, received time.Time) (out []byte, records int, err error) {
 	return d.AppendSent(dst, text, Sent{At: received})
@@ -74,7 +79,8 @@ func behind(err error, offset int) error {
 
 // event appends the event of the object at the current place. On an error dst has grown by a part of it.
 func (d *Decoder) event(dst []byte, sent Sent) ([]byte, error) {
-	dst = appendHead(dst, sent.At)
+	start := len(dst)
+	dst = appendHead(dst, &sent, 0)
 	body := len(dst)
 	d.time = time.Time{}
 	dst, err := d.object(dst)
@@ -82,7 +88,7 @@ func (d *Decoder) event(dst []byte, sent Sent) ([]byte, error) {
 		return dst, err
 	}
 	if !d.time.IsZero() {
-		putTime(dst[body-timeBehind:], d.time)
+		putTime(dst[start+timeAt:], d.time)
 	}
 	return d.appendAddress(dst, body, sent), nil
 }
@@ -106,7 +112,7 @@ const (
 )
 
 func (d *Decoder) appendInvalid(dst, text []byte, reason error, sent Sent) []byte {
-	dst = appendHead(dst, sent.At)
+	dst = appendHead(dst, &sent, 0)
 	body := len(dst)
 	dst = append(dst, map32, 0, 0, 0, 2)
 	dst = msgp.AppendString(dst, rawKey)
@@ -140,14 +146,15 @@ func (d *Decoder) release() {
 	}
 }
 
-// timeBehind is how many bytes before the body of an event its time starts.
-const timeBehind = 9
+// timeAt is how many bytes behind the start of an event its time stands.
+const timeAt = 4
 
-// appendHead appends what stands before the body of an event: array headers, an EventTime and empty metadata.
-func appendHead(dst []byte, t time.Time) []byte {
-	dst = append(dst, 0x92, 0x92, 0xd7, 0x00, 0, 0, 0, 0, 0, 0, 0, 0, 0x80)
-	putTime(dst[len(dst)-timeBehind:], t)
-	return dst
+// appendHead appends what stands before the body of an event: array headers, an EventTime and metadata, which the caller completes with
+// some more pairs.
+func appendHead(dst []byte, sent *Sent, more int) []byte {
+	dst = append(dst, 0x92, 0x92, 0xd7, 0x00, 0, 0, 0, 0, 0, 0, 0, 0)
+	putTime(dst[len(dst)-8:], sent.At)
+	return append(msgp.AppendMapHeader(dst, uint32(sent.Metadata+more)), sent.Pairs...)
 }
 
 func putTime(dst []byte, t time.Time) {

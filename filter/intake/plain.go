@@ -79,10 +79,10 @@ func (d *Decoder) line(dst []byte, sent Sent) (out []byte, records int, is bool)
 	case format == accesslog.None && d.Plain != AllPlain && !holdsObject(line):
 		return dst, 0, false
 	}
-	dst = appendHead(dst, sent.At)
 	if format == accesslog.W3C && d.Columns != nil {
-		dst = msgp.AppendMapHeader(dst[:len(dst)-1], 1)
-		dst = msgp.AppendString(msgp.AppendString(dst, ColumnsKey), d.Columns.String())
+		dst = msgp.AppendString(msgp.AppendString(appendHead(dst, &sent, 1), ColumnsKey), d.Columns.String())
+	} else {
+		dst = appendHead(dst, &sent, 0)
 	}
 	body := len(dst)
 	dst = append(dst, map32, 0, 0, 0, 1)

@@ -29,6 +29,10 @@ type Emit struct {
 	Incident bool      // it is an event about an incident, or a digest
 	digest   []byte    // that it holds, for an aggregator; nil in all others
 
+	id     string // of the alert or the incident
+	source string // who attacks
+	target string // who is attacked
+
 	head  int          // offset of the body in Event
 	line  string       // the alert as text, for formats that are no JSON
 	alert *alert.Alert // for flood control
@@ -37,7 +41,7 @@ type Emit struct {
 // Message returns the alert for a destination. It shares the memory of Event.
 func (e *Emit) Message() delivery.Message {
 	body := e.Event[e.head:]
-	m := delivery.Message{Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: body, Digest: e.digest != nil}
+	m := delivery.Message{Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, ID: e.id, Source: e.source, Target: e.target, Record: body, Digest: e.digest != nil}
 	if m.JSON = []byte(e.line); e.line == "" {
 		m.JSON = alert.JSON(body)
 	}
@@ -139,6 +143,7 @@ func (w *alertWriter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
 // describe adds what destinations need to know besides the alert.
 func (w *alertWriter) describe(e *Emit, a *alert.Alert) *Emit {
 	e.Time, e.Severity, e.Host = a.Time, a.Severity, a.Sensor
+	e.id, e.source, e.target = a.UID, a.ClientIP, cmp.Or(a.ServerIP, a.ServerName)
 	if w.format == alert.CEF {
 		e.line = a.Line()
 	}
@@ -201,12 +206,21 @@ func (w *alertWriter) summary(r flood.Repeat) *Emit {
 func (w *alertWriter) emitIncident(i *incident.Incident, tag string) Emit {
 	at := alert.IncidentTime(i)
 	event := record.AppendHead(nil, at)
-	e := Emit{Tag: tag, Time: at, Severity: alert.IncidentSeverity(i), head: len(event), Incident: true}
+	e := Emit{Tag: tag, Time: at, Severity: alert.IncidentSeverity(i), head: len(event), Incident: true, id: i.ID}
+	e.source, e.target = nameOfFirst(i.Sources), nameOfFirst(i.Targets)
 	e.Event = alert.AppendIncident(event, i, w.format)
 	if w.format == alert.CEF {
 		e.line = alert.IncidentLine(i)
 	}
 	return e
+}
+
+// nameOfFirst returns the name that most records of an incident have.
+func nameOfFirst(list []incident.Count) string {
+	if len(list) == 0 {
+		return ""
+	}
+	return list[0].Name
 }
 
 // deferAlert stands for writing an alert that is written when its incident is known.

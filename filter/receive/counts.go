@@ -13,11 +13,12 @@ import "sync/atomic"
 type Counts struct {
 	Datagrams      uint64 // read from UDP sockets
 	Lines          uint64 // read from TCP connections
-	Bytes          uint64 // of both
+	Logged         uint64 // messages read from a log such as Kafka's
+	Bytes          uint64 // of all three
 	Records        uint64 // that were put into the queue, or dropped there
 	Invalid        uint64 // datagrams and lines that are not, or not only, JSON
 	Empty          uint64 // datagrams and lines without any record
-	TooLong        uint64 // lines that are longer than max_message
+	TooLong        uint64 // lines and messages that are longer than max_message
 	KernelDrops    uint64 // datagrams that found the receive buffer full
 	QueueDrops     uint64 // records that found the queue full
 	Denied         uint64 // datagrams and connections of senders that are not allowed
@@ -41,7 +42,7 @@ type Counts struct {
 
 // counters are Counts while they change.
 type counters struct {
-	datagrams, lines, bytes, records, invalid, empty, tooLong, kernelDrops, denied, limited, refused, untimed, panics atomic.Uint64
+	datagrams, lines, logged, bytes, records, invalid, empty, tooLong, kernelDrops, denied, limited, refused, untimed, panics atomic.Uint64
 
 	idle, displaced, crowded, cut atomic.Uint64
 
@@ -54,7 +55,7 @@ type counters struct {
 func (r *Receiver) Counts() Counts {
 	c := &r.counters
 	return Counts{
-		Datagrams: c.datagrams.Load(), Lines: c.lines.Load(), Bytes: c.bytes.Load(), Records: c.records.Load(),
+		Datagrams: c.datagrams.Load(), Lines: c.lines.Load(), Logged: c.logged.Load(), Bytes: c.bytes.Load(), Records: c.records.Load(),
 		Invalid: c.invalid.Load(), Empty: c.empty.Load(), TooLong: c.tooLong.Load(), KernelDrops: c.kernelDrops.Load(),
 		QueueDrops: r.Queue.dropped.Load(), Denied: c.denied.Load(), Limited: c.limited.Load(), Refused: c.refused.Load(),
 		ChunksRepeated: c.chunksRepeated.Load(), ChunksRefused: c.chunksRefused.Load(), ChunksGone: c.chunksGone.Load(),

@@ -11,7 +11,7 @@ func (r *Receiver) Collector() prometheus.Collector { return metrics.Collecting(
 
 func (r *Receiver) collect(to chan<- prometheus.Metric) {
 	c := r.Counts()
-	metrics.Received.SendAll(to, map[string]uint64{"datagrams": c.Datagrams, "lines": c.Lines, "records": c.Records})
+	metrics.Received.SendAll(to, map[string]uint64{"datagrams": c.Datagrams, "lines": c.Lines, "messages": c.Logged, "records": c.Records})
 	metrics.Lost.SendAll(to, map[string]uint64{
 		"kernel": c.KernelDrops, "queue": c.QueueDrops, "not_json": c.Invalid, "too_long": c.TooLong, "denied": c.Denied,
 		"source_rate": c.Limited, "refused": c.Refused, "gelf": c.ChunksRefused + c.ChunksGone,

@@ -42,6 +42,7 @@ type reader struct {
 	events   []byte
 	records  int
 	before   mark
+	place    place  // of messages that come from a log
 	untimed  uint64 // what the decoder had counted when it was last asked
 }
 
@@ -201,7 +202,7 @@ func (in *reader) recovered(data []byte, from netip.Addr, now time.Time) {
 var errPanic = errors.New("recovered from a panic of the decoder")
 
 func (in *reader) invalid(data []byte, reason error, from netip.Addr, now time.Time) {
-	events, records := in.decoder.AppendInvalid(in.events, data, reason, intake.Sent{From: from, At: now})
+	events, records := in.decoder.AppendInvalid(in.events, data, reason, in.sent(from, now))
 	in.events = events
 	in.records += records
 	in.counters.invalid.Add(1)
@@ -212,7 +213,7 @@ func (in *reader) invalid(data []byte, reason error, from netip.Addr, now time.T
 func (in *reader) text(text []byte, from netip.Addr, now time.Time) {
 	all := 0
 	for at := 0; ; in.flush() {
-		events, next, records, err := in.decoder.AppendSome(in.events, text, at, in.enough, intake.Sent{From: from, At: now})
+		events, next, records, err := in.decoder.AppendSome(in.events, text, at, in.enough, in.sent(from, now))
 		in.events = events
 		in.records += records
 		all += records

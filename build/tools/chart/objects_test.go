@@ -41,6 +41,7 @@ func strictDecoder(t *testing.T) runtime.Decoder {
 	types := runtime.NewScheme()
 	require.NoError(t, scheme.AddToScheme(types))
 	require.NoError(t, monitoring.AddToScheme(types))
+	addKEDA(types)
 	return serializer.NewCodecFactory(types, serializer.EnableStrict).UniversalDeserializer()
 }
 

@@ -5,7 +5,9 @@ package check
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -30,11 +32,15 @@ func New(c *cli.Console, args []string) *cobra.Command {
 		all     bool
 	)
 	cmd := &cobra.Command{
-		Use:   "check [flags] FILE…|-",
+		Use:   "check [flags] FILE|DIR…|-",
 		Short: "Evaluate records in files and print what alerts",
 		Long: `Evaluate records and print what alerts. A file has one JSON record per line, or the plain lines of an access log: common
 and combined format, with or without a virtual host, W3C (IIS, CloudFront), AWS load balancers, HAProxy. It may be
-compressed with gzip or zstd; - is standard input. Memory does not depend on the size of files.
+compressed with gzip or zstd; - is standard input. Directories are read with everything below them, and quoted patterns
+are expanded. Memory does not depend on the size of files. Several are read at the same time; the output is the same on
+each run.
+
+With --since and --until, only inspect records in this span of time.
 
 With --explain, explain each record: its scores, each matched rule with its text and its transformations step by step, and
 every variable. --full does not truncate rules and values.
@@ -45,13 +51,15 @@ The exit code is 0 if nothing alerts, 1 if something does, and 2 on errors: if a
 there are records but none is an HTTP transaction, so that nothing was inspected.`,
 		Example: `  wafctl check /var/log/nginx/access.log
   wafctl check records.ndjson
+  wafctl check --since 2026-05-01 --until 2026-05-08 /srv/archive
   zcat nano-*.gz | wafctl check --blocking-paranoia 2 --output json -
   wafctl check --explain --line 17 records.ndjson
   wafctl check --profile --prefilter off --cache-size 0 records.ndjson
   wafctl check --rules crs,/etc/waf/own.conf --exclude-rules 920350,tag:attack-xss records.ndjson.zst`,
-		RunE: func(cmd *cobra.Command, names []string) error {
-			settings := setting.NewReader(&f, checkFlags)
-			output := settings.Word("output")
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			names, filesErr := evaluation.Files(arguments)
+			settings := setting.NewReader(&f, slices.Concat(checkFlags, evaluation.WindowFlags))
+			output, window := settings.Word("output"), evaluation.ReadWindow(settings, time.Now())
 			open := filter.New
 			if profile {
 				open = filter.NewProfiled
@@ -60,7 +68,7 @@ there are records but none is an HTTP transaction, so that nothing was inspected
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.Usage(cmd, args, settings.Err(), err, cli.WantFiles(names), wantMode(line, all, full, explain, profile)); err != nil {
+			if err := f.Usage(cmd, args, settings.Err(), err, filesErr, wantMode(line, all, full, explain, profile, window.IsBounded())); err != nil {
 				return err
 			}
 			if profile {
@@ -75,11 +83,12 @@ there are records but none is an HTTP transaction, so that nothing was inspected
 			if output == "json" {
 				to = newJSONLines(c, len(names) > 1)
 			}
-			return check(cmd.Context(), c, w, names, to)
+			return check(cmd.Context(), c, &evaluation.Evaluation{Filter: w, Window: window}, names, to)
 		},
 	}
 	cli.Strict(cmd)
 	f.Add(cmd.Flags(), checkFlags)
+	f.Add(cmd.Flags(), evaluation.WindowFlags)
 	cmd.Flags().BoolVar(&explain, "explain", false, "explain each record")
 	cmd.Flags().IntVar(&line, "line", 0, "with --explain, only the record in line `NUMBER`")
 	cmd.Flags().BoolVar(&full, "full", false, "with --explain, do not truncate rules and values")
@@ -91,7 +100,7 @@ there are records but none is an HTTP transaction, so that nothing was inspected
 }
 
 // wantMode refuses flags that do not go together.
-func wantMode(line int, all, full, explain, profile bool) error {
+func wantMode(line int, all, full, explain, profile, window bool) error {
 	problem := func(flag, text string) error {
 		return &setting.Problem{Noun: "flag", Name: flag, Err: errors.New(text)}
 	}
@@ -108,19 +117,22 @@ func wantMode(line int, all, full, explain, profile bool) error {
 	if explain && profile {
 		problems = append(problems, problem("profile", "cannot be combined with --explain"))
 	}
+	if window && (explain || profile) {
+		problems = append(problems, problem("since", "cannot be combined with --explain and --profile, as --until"))
+	}
 	return errors.Join(problems...)
 }
 
 // findings writes what was found, record by record in input order.
 type findings interface {
 	record(file string, r *evaluation.Checked) error
-	End(counts filter.Counts) error
+	End(counts filter.Counts, outside int) error
 }
 
-func check(ctx context.Context, c *cli.Console, f *filter.Filter, names []string, to findings) error {
+func check(ctx context.Context, c *cli.Console, e *evaluation.Evaluation, names []string, to findings) error {
 	in := evaluation.Inputs{Console: c, Names: names}
-	err := in.Each(ctx, &evaluation.Evaluation{Filter: f}, to.record)
-	if err := errors.Join(to.End(f.Counts()), err, in.Inspected()); err != nil {
+	err := in.Each(ctx, e, to.record)
+	if err := errors.Join(to.End(e.Filter.Counts(), in.Outside), err, in.Inspected()); err != nil {
 		return err
 	}
 	if in.Alerts > 0 {

@@ -71,4 +71,4 @@ func (j *jsonLines) record(file string, r *evaluation.Checked) error {
 	return j.encoder.Encode(&line)
 }
 
-func (j *jsonLines) End(filter.Counts) error { return j.to.Flush() }
+func (j *jsonLines) End(filter.Counts, int) error { return j.to.Flush() }

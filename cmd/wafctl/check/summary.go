@@ -62,11 +62,11 @@ func (s *summary) Add(r *evaluation.Checked) {
 	}
 }
 
-func (s *summary) Write(to *bufio.Writer, counts filter.Counts, broken int) {
+func (s *summary) Write(to *bufio.Writer, counts filter.Counts, broken, outside int) {
 	if len(s.rules) > 0 {
 		fmt.Fprintln(to)
 	}
-	s.totals(to, counts, broken)
+	s.totals(to, counts, broken, outside)
 	if len(s.rules) == 0 {
 		return
 	}
@@ -84,7 +84,7 @@ func (s *summary) Write(to *bufio.Writer, counts filter.Counts, broken int) {
 	}
 }
 
-func (s *summary) totals(to *bufio.Writer, counts filter.Counts, broken int) {
+func (s *summary) totals(to *bufio.Writer, counts filter.Counts, broken, outside int) {
 	color := cli.Green
 	if counts.Alerts > 0 {
 		color = cli.Red
@@ -96,6 +96,9 @@ func (s *summary) totals(to *bufio.Writer, counts filter.Counts, broken int) {
 	}
 	if n := counts.Broken + counts.Skipped; n > 0 {
 		fmt.Fprintf(to, ", %s not inspected", cli.Grouped(n))
+	}
+	if outside > 0 {
+		fmt.Fprintf(to, "; %s outside --since and --until", cli.Grouped(outside))
 	}
 	if broken > 0 {
 		fmt.Fprintf(to, "; %s could not be read", cli.Count(broken, "line"))

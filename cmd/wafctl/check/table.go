@@ -127,7 +127,7 @@ func endpoint(address, port string) string {
 	return net.JoinHostPort(address, port)
 }
 
-func (t *table) End(counts filter.Counts) error {
-	t.summary.Write(t.to, counts, t.broken)
+func (t *table) End(counts filter.Counts, outside int) error {
+	t.summary.Write(t.to, counts, t.broken, outside)
 	return t.to.Flush()
 }

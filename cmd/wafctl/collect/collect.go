@@ -19,6 +19,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/kafka"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
@@ -28,7 +29,7 @@ import (
 
 var runFlags = []setting.Property{
 	{Name: "listen", Default: "udp://127.0.0.1:15155",
-		Help: "listen addresses, comma separated: udp://HOST:PORT, tcp://HOST:PORT, or - for standard input"},
+		Help: "listen addresses, comma separated: udp://HOST:PORT, tcp://HOST:PORT, " + kafka.Form + ", or - for standard input"},
 	{Name: "alert_to", Default: "stdout", Help: "destinations of alerts, comma separated; off delivers none"},
 	{Name: "output", Help: "write all records with their verdicts to stdout (or -), or append them to a file"},
 	{Name: "tag", Default: "wafctl", Help: "tag of records, for $TAG in --emit-tag"},
@@ -54,7 +55,7 @@ the end of the standard input when that is the only source, what was received is
 		Example: `  wafctl run --alert-to syslog+udp://siem.example:514
   wafctl run --listen udp://0.0.0.0:15155,tcp://0.0.0.0:15155 --alert-to 'syslog+tls://siem.example?ca=/etc/ca.pem,stdout'
   zcat nano.ndjson.gz | wafctl run --listen - --output checked.ndjson --alert-to off`,
-		Annotations: map[string]string{cli.Appendix: "Destinations of alerts\n" + delivery.Help()},
+		Annotations: map[string]string{cli.Appendix: "Destinations of alerts\n" + delivery.Help() + "\n" + kafka.Help()},
 		Args:        cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			r, err := openCollector(c, &f)
@@ -80,6 +81,10 @@ type collector struct {
 	intakes  *intakes
 	outboxes []*outbox
 	stream   *evaluation.Stream
+
+	writing sync.Mutex // of the stream
+	failed  error      // of writing to it
+	end     func()     // asks for the end
 }
 
 // openCollector opens everything that the flags name, or returns all problems with it.
@@ -88,11 +93,14 @@ func openCollector(c *cli.Console, f *cli.Flags) (r *collector, err error) {
 	settings.Noun = "flag"
 	r = &collector{console: c, tag: settings.Text("tag")}
 	problems := []error{r.openFilter(f), r.openOutputs(f, settings)}
-	r.intakes = listen(settings, c)
+	r.intakes = listen(settings, c, r.caughtIn("kafka"))
 	if r.filter != nil {
 		r.filter.MeasureDelivery(r.stats)
 		if r.intakes.Receiver != nil {
 			r.filter.Measure(r.intakes.Collector())
+			for _, topic := range r.intakes.topics {
+				r.filter.Measure(topic.Collector())
+			}
 			r.filter.MeasurePanics(func() int64 { return int64(r.intakes.Counts().Panics) })
 		}
 	}
@@ -126,12 +134,12 @@ func (r *collector) openFilter(f *cli.Flags) (err error) {
 }
 
 func (r *collector) openOutputs(f *cli.Flags, settings *setting.Reader) (err error) {
-	destinations, output := settings.List("alert_to"), settings.Text("output")
+	destinations, output := kafka.Join(settings.List("alert_to")), settings.Text("output")
 	if slices.Equal(destinations, []string{"off"}) {
 		destinations = nil
 	}
 	limit := setting.NewReader(f, filter.Properties()).Size("emit_limit") // filter.New tells what is wrong with it
-	if r.outboxes, err = openOutboxes(destinations, r.console, limit, r.caught); err != nil {
+	if r.outboxes, err = openOutboxes(destinations, r.console, limit, r.caughtIn("delivery")); err != nil {
 		settings.Problem("alert_to", err)
 	}
 	if output == "-" {
@@ -147,8 +155,10 @@ func (r *collector) openOutputs(f *cli.Flags, settings *setting.Reader) (err err
 	return nil
 }
 
-// caught counts a panic of a delivery.
-func (r *collector) caught(cause any, stack []byte) { r.filter.Caught("delivery")(cause, stack) }
+// caughtIn counts panics, once there is a filter.
+func (r *collector) caughtIn(where string) recovery.Caught {
+	return func(cause any, stack []byte) { r.filter.Caught(where)(cause, stack) }
+}
 
 // stats returns what has become of alerts at each destination.
 func (r *collector) stats() (all []delivery.Stats) {
@@ -180,6 +190,13 @@ func (r *collector) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	r.end = cancel
+	for _, topic := range r.intakes.topics {
+		if err := topic.Start(); err != nil {
+			r.intakes.closeAll()
+			return err
+		}
+	}
 	r.greet()
 
 	for _, o := range r.outboxes {
@@ -195,21 +212,24 @@ func (r *collector) Run(ctx context.Context) error {
 		recovery.Loop(ending, caught, func() { r.summarize(ending) })
 		recovery.Once(caught, func() { r.send(r.filter.Left()) })
 	})
-	processed := make(chan error)
-	go func() {
-		var failed error
-		recovery.Loop(nil, r.filter.Caught("processing"), func() { r.process(cancel, &failed) })
-		processed <- failed
-	}()
+	var processing sync.WaitGroup
+	processing.Go(func() { recovery.Loop(nil, r.filter.Caught("processing"), r.process) })
+	for _, topic := range r.intakes.topics {
+		processing.Go(func() { recovery.Loop(ctx.Done(), r.filter.Caught("kafka"), func() { r.consume(ctx, topic) }) })
+	}
 	r.intakes.Run(ctx)
 	r.intakes.Queue.Close()
 	for _, o := range r.outboxes {
-		close(o.ending)
+		o.end()
 	}
-	err := <-processed
+	processing.Wait()
 	close(ending)
 	summarizing.Wait()
-	return errors.Join(err, r.finish(), r.stream.End())
+	err := errors.Join(r.failed, r.finish(), r.stream.End())
+	for _, topic := range r.intakes.topics {
+		topic.Close() // commits what finish has delivered
+	}
+	return err
 }
 
 func (r *collector) greet() {
@@ -223,52 +243,79 @@ func (r *collector) greet() {
 	r.console.Note("listening on " + strings.Join(r.intakes.places(), ", ") + "; alerts go to " + strings.Join(destinations, ", "))
 }
 
-// process runs what arrives through the filter until nothing more comes. When records cannot be written it asks for the end,
-// and goes on with the alerts.
-func (r *collector) process(end func(), failed *error) {
+// process runs what arrives through the filter until nothing more comes.
+func (r *collector) process() {
 	var outcome filter.Outcome
 	for {
 		batch, more := r.intakes.Queue.Wait()
 		if !more {
 			return
 		}
-		r.step(batch, &outcome, end, failed)
+		r.step(batch, &outcome)
 	}
 }
 
-// step takes one batch. Where the filter panics its records continue as they came.
-func (r *collector) step(batch receive.Batch, outcome *filter.Outcome, end func(), failed *error) {
+// step takes one batch.
+func (r *collector) step(batch receive.Batch, outcome *filter.Outcome) {
 	defer r.intakes.Queue.Done(batch)
-	continued := batch.Events
+	r.evaluate(batch.Events, outcome)
+	r.send(outcome.Emits)
+}
+
+// evaluate runs events through the filter and writes the records that continue. Where the filter panics these are those that came.
+func (r *collector) evaluate(events []byte, outcome *filter.Outcome) {
+	continued := events
 	outcome.Reset()
-	if recovery.Once(r.filter.Caught("filter"), func() { r.filter.Process(batch.Events, r.tag, outcome) }) {
+	if recovery.Once(r.filter.Caught("filter"), func() { r.filter.Process(events, r.tag, outcome) }) {
 		if outcome.Changed {
 			continued = outcome.Data
 		}
 	} else {
-		r.filter.Abandon(batch.Events, outcome)
+		r.filter.Abandon(events, outcome)
 		outcome.Emits = nil
 	}
-	if *failed == nil {
-		if *failed = r.stream.Write(continued); *failed != nil {
-			end()
-		}
+	r.write(continued)
+}
+
+// write writes records. When it cannot it asks for the end, and alerts go on.
+func (r *collector) write(records []byte) {
+	r.writing.Lock()
+	defer r.writing.Unlock()
+	if r.failed != nil {
+		return
 	}
-	r.send(outcome.Emits)
+	if r.failed = r.stream.Write(records); r.failed != nil {
+		r.end()
+	}
 }
 
 // send puts alerts into all outboxes.
-func (r *collector) send(emits []filter.Emit) {
-	if len(emits) == 0 {
-		return
-	}
-	alerts := messages(emits)
-	for _, o := range r.outboxes {
-		o.put(alerts)
+func (r *collector) send(emits []filter.Emit) { r.put(emits, false) }
+
+// put is send that may be patient. It returns how to find out whether all destinations have taken the alerts, and reports whether none
+// was given up.
+func (r *collector) put(emits []filter.Emit, patient bool) (delivered func() bool, complete bool) {
+	marks := make([]uint64, len(r.outboxes))
+	complete = true
+	if len(emits) > 0 {
+		alerts := messages(emits)
+		for i, o := range r.outboxes {
+			whole := false
+			marks[i], whole = o.put(alerts, patient)
+			complete = complete && whole
+		}
 	}
 	for i := range emits {
 		r.filter.EmitTaken(&emits[i])
 	}
+	return func() bool {
+		for i, o := range r.outboxes {
+			if !o.hasSettled(marks[i]) {
+				return false
+			}
+		}
+		return true
+	}, complete
 }
 
 // summarize sends what becomes ready while no records come, such as summaries of suppressed alerts, until ending is closed.

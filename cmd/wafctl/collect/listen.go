@@ -10,6 +10,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/kafka"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
@@ -18,20 +19,34 @@ import (
 // intakes are the places where records arrive.
 type intakes struct {
 	*receive.Receiver
-	stdin io.Reader // nil unless it is listened to
+	stdin  io.Reader // nil unless it is listened to
+	topics []*kafka.Consumer
 }
 
-const listenForms = "udp://HOST:PORT, tcp://HOST:PORT or -"
+// queueShare is the part of queue_limit that is fetched from a broker at a time: records take several times as much once they are unpacked
+// and decoded.
+const queueShare = 8
+
+const listenForms = "udp://HOST:PORT, tcp://HOST:PORT, " + kafka.Form + " or -"
 
 // listen opens all places of the setting listen and begins to receive; settings gets what is wrong.
-func listen(settings *setting.Reader, c *cli.Console) *intakes {
+func listen(settings *setting.Reader, c *cli.Console, caught recovery.Caught) *intakes {
 	s := receive.ReadSettings(settings)
 	in := &intakes{}
 	before := len(settings.Problems())
-	list := settings.List("listen")
+	list := kafka.Join(settings.List("listen"))
+	warn := func(line string) { c.Say("warning: " + line) }
 	for _, text := range list {
 		if text == "-" {
 			in.stdin = c.In
+			continue
+		}
+		if kafka.Is(text) {
+			topic, err := kafka.NewConsumer(text, s.QueueLimit/queueShare, warn, caught)
+			if err != nil {
+				settings.Problem("listen", err)
+			}
+			in.topics = append(in.topics, topic)
 			continue
 		}
 		place, err := receive.ReadPlace(text)
@@ -44,7 +59,7 @@ func listen(settings *setting.Reader, c *cli.Console) *intakes {
 	if len(list) == 0 {
 		settings.Problem("listen", fmt.Errorf("empty (want %s)", listenForms))
 	}
-	receiver, err := receive.Open(s, func(line string) { c.Say("warning: " + line) })
+	receiver, err := receive.Open(s, warn)
 	if err != nil {
 		settings.Problem("listen", err)
 	}
@@ -60,6 +75,9 @@ func (in *intakes) places() []string {
 	var all []string
 	for _, p := range in.Places() {
 		all = append(all, p.String())
+	}
+	for _, topic := range in.topics {
+		all = append(all, topic.Name())
 	}
 	if in.stdin != nil {
 		all = append(all, "standard input")
@@ -77,7 +95,7 @@ func (in *intakes) Run(ctx context.Context) {
 			recovery.Once(in.Caught("standard input"), func() { in.Stream(in.stdin, netip.Addr{}) })
 		}()
 	}
-	if in.stdin != nil && len(in.Places()) == 0 {
+	if in.stdin != nil && len(in.Places())+len(in.topics) == 0 {
 		select {
 		case <-ended:
 		case <-ctx.Done():

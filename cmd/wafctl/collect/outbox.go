@@ -10,16 +10,32 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/kafka"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
+
+// deliverer is a delivery.Delivery to one destination, or what has the same contract.
+type deliverer interface {
+	Deliver(ctx context.Context, batch string, msgs []delivery.Message) error
+	Stats() []delivery.Stats
+	Close() error
+}
+
+// openDestination opens a destination of any kind.
+func openDestination(destination string, c *cli.Console, caught recovery.Caught, noDigests bool) (deliverer, error) {
+	if kafka.Is(destination) {
+		return kafka.OpenProducer(destination, func(line string) { c.Say("warning: " + line) })
+	}
+	return delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught, NoDigests: noDigests})
+}
 
 // outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
 // down holds up no other.
 type outbox struct {
 	console     *cli.Console
 	destination string // as the user wrote it, without options, which may hold keys
-	delivery    *delivery.Delivery
+	delivery    deliverer
 	limit       int           // bytes of alerts that may wait
 	ending      chan struct{} // closed when no more records arrive
 	ended       chan struct{} // closed when deliver has returned
@@ -32,6 +48,8 @@ type outbox struct {
 	closed  bool   // no more alerts come
 	stopped bool   // no more alerts are delivered
 	offered uint64 // all alerts
+	queued  uint64 // those that were not given up for lack of room
+	settled uint64 // the first of these, which the destination has taken
 	told    cli.Limiter
 
 	number int // of the batch that is being delivered; for the goroutine that does
@@ -42,7 +60,7 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 	var all []*outbox
 	var problems []error
 	for _, destination := range destinations {
-		d, err := delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught, NoDigests: slices.ContainsFunc(destinations, delivery.OnlyDigests)})
+		d, err := openDestination(destination, c, caught, slices.ContainsFunc(destinations, delivery.OnlyDigests))
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -58,25 +76,49 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 	return all, errors.Join(problems...)
 }
 
-// put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow,
-// and gives alerts up for one that is down.
-func (o *outbox) put(alerts []delivery.Message) {
+// put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow, and gives
+// alerts up for one that is down; the patient wait for that as well, until the end. It returns how many alerts are settled when these are,
+// and whether none was given up.
+func (o *outbox) put(alerts []delivery.Message, patient bool) (settledAt uint64, complete bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	complete = true
 	for i := range alerts {
 		o.offered++
 		n := size(&alerts[i])
-		for o.full(n) && !o.failing && !o.stopped {
+		for o.full(n) && !o.stopped && (!o.failing || patient && !o.isEnding()) {
 			o.changed.Wait()
 		}
 		if o.full(n) {
 			o.tell("error: alerts for " + o.destination + " are dropped: it is down, and emit_limit is reached")
+			complete = false
 			continue
 		}
 		o.bytes += n
+		o.queued++
 		o.waiting = append(o.waiting, alerts[i])
 		o.changed.Broadcast()
 	}
+	return o.queued, complete
+}
+
+// end says that no more records arrive.
+func (o *outbox) end() { o.change(func() { close(o.ending) }) }
+
+func (o *outbox) isEnding() bool {
+	select {
+	case <-o.ending:
+		return true
+	default:
+		return false
+	}
+}
+
+// hasSettled reports whether the destination has taken so many alerts.
+func (o *outbox) hasSettled(alerts uint64) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.settled >= alerts
 }
 
 func (o *outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
@@ -104,7 +146,10 @@ func (o *outbox) handle(batch []delivery.Message) bool {
 	returned := false
 	defer func() {
 		if !returned {
-			o.change(func() { o.bytes = sizes(o.waiting) })
+			o.change(func() {
+				o.bytes = sizes(o.waiting)
+				o.settled += uint64(len(batch)) // they must not hold up others for ever
+			})
 		}
 	}()
 	o.number++
@@ -191,6 +236,7 @@ func (o *outbox) settle(batch []delivery.Message, err error) {
 			o.tell("warning: " + err.Error() + "; retrying")
 			return
 		}
+		o.settled += uint64(len(batch))
 		for i := range batch {
 			o.bytes -= size(&batch[i])
 		}

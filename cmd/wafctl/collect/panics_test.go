@@ -58,11 +58,11 @@ func TestPanicOfADeliveryGivesItsAlertsUp(t *testing.T) {
 		recovery.Loop(nil, func(any, []byte) { panics.Add(1) }, o.deliver)
 	}()
 	for n := range 3 {
-		o.put([]delivery.Message{{JSON: bytes.Repeat([]byte("x"), 900)}})
+		o.put([]delivery.Message{{JSON: bytes.Repeat([]byte("x"), 900)}}, false)
 		require.Eventually(t, func() bool { return int(panics.Load()) == n+1 }, 30*time.Second, time.Millisecond, "the log panics with each failure")
 		o.told.Last = time.Time{}
 	}
-	close(o.ending)
+	o.end()
 	o.console = &cli.Console{Out: &out, Err: &out}
 	_, lost := o.close()
 	require.EqualValues(t, 3, lost)
@@ -79,16 +79,15 @@ func TestPanicWhileProcessingLetsLaterRecordsCome(t *testing.T) {
 	out := &panicOnce{}
 	s, err := evaluation.OpenStream("stdout", out)
 	require.NoError(t, err)
-	r := &collector{filter: f, stream: s, intakes: &intakes{}, tag: "wafctl"}
+	r := &collector{filter: f, stream: s, intakes: &intakes{}, tag: "wafctl", end: func() {}}
 	r.intakes.Receiver, err = receive.Open(receive.Settings{QueueLimit: 1 << 20, Batch: 1, Connections: 1}, func(string) {})
 	require.NoError(t, err)
 	defer r.intakes.closeAll()
 	r.intakes.Stream(strings.NewReader("{\"n\":1}\n"), netip.Addr{})
 	r.intakes.Stream(strings.NewReader("{\"n\":2}\n"), netip.Addr{})
 	r.intakes.Queue.Close()
-	var failed error
-	recovery.Loop(nil, f.Caught("test"), func() { r.process(func() {}, &failed) })
-	require.NoError(t, failed)
+	recovery.Loop(nil, f.Caught("test"), r.process)
+	require.NoError(t, r.failed)
 	require.Contains(t, out.String(), "{\"n\":2}\n")
 	require.EqualValues(t, 1, f.Counts().Panics)
 	require.Zero(t, r.intakes.Queue.Bytes(), "the memory of all batches is given back")

@@ -39,7 +39,8 @@ The exit code is 0 if nothing differs, 1 if something does, and 2 on errors.`,
 		Example: `  wafctl compare --with blocking_paranoia=2 records.ndjson
   wafctl compare --with rules=crs,new.conf --with exclude_rules=942100 records.ndjson.gz
   wafctl compare --rules old/ --with rules=new/ --output json records.ndjson`,
-		RunE: func(cmd *cobra.Command, names []string) error {
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			names, filesErr := evaluation.Files(arguments)
 			settings := setting.NewReader(&f, compareFlags)
 			output := settings.Word("output")
 			changed, problem := changedSettings(&f, with)
@@ -51,7 +52,7 @@ The exit code is 0 if nothing differs, 1 if something does, and 2 on errors.`,
 			if after != nil {
 				defer after.Close()
 			}
-			if err := f.Usage(cmd, args, settings.Err(), problem, beforeErr, cli.Named("with --with", afterErr, beforeErr), cli.WantFiles(names)); err != nil {
+			if err := f.Usage(cmd, args, settings.Err(), problem, beforeErr, cli.Named("with --with", afterErr, beforeErr), filesErr); err != nil {
 				return err
 			}
 			var to changeReport = newChangeTable(c, len(names) > 1)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -31,31 +32,34 @@ func New(c *cli.Console, args []string) *cobra.Command {
 		explain string
 	)
 	cmd := &cobra.Command{
-		Use:   "incidents [flags] FILE…|-",
+		Use:   "incidents [flags] FILE|DIR…|-",
 		Short: "Show who attacks whom across records",
 		Long: `Evaluate records as check does and show incidents: campaigns, probing, brute force, one source that attacks many targets,
 attackers that move from service to service, enumeration of other people's data and unusual disclosure. An incident
 combines everything that one attacker does: since when, against whom, and whether it succeeded. Times are the records' own.
-Several files, such as the logs of several services, are merged by time. Detectors that compare with a baseline report after
-a day of records (--incident-learning).
+Several files or directories, such as the logs of several services, are merged by time. Detectors that compare with a
+baseline report after a day of records (--incident-learning).
 
 With --explain ID, show one incident with the reason for each finding and its records.
 
 The exit code is 0 if there is no incident, or only background noise, 1 if there is one, and 2 on errors.`,
 		Example: `  wafctl incidents /var/log/nginx/access.log
   wafctl incidents shop.ndjson.gz cart.ndjson.gz billing.ndjson.gz
+  wafctl incidents --since 2026-05-01 /srv/archive/shop /srv/archive/billing
   wafctl incidents --identities services.yaml --output json records.ndjson
   wafctl incidents --explain c461a95a2eee71e4 records.ndjson`,
-		RunE: func(cmd *cobra.Command, names []string) error {
-			output := setting.NewReader(&f, incidentFlags).Word("output")
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			names, filesErr := evaluation.Files(arguments)
+			settings := setting.NewReader(&f, slices.Concat(incidentFlags, evaluation.WindowFlags))
+			output, window := settings.Word("output"), evaluation.ReadWindow(settings, time.Now())
 			w, merger, err := filter.NewObserving(&f, c.Log(false))
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.Usage(cmd, args, err, cli.WantFiles(names)); err != nil {
+			if err := f.Usage(cmd, args, settings.Err(), err, filesErr); err != nil {
 				return err
 			}
-			r := incidentReport{console: c, to: cli.LineWriter(c), collection: newCollection(merger), names: names}
+			r := incidentReport{console: c, to: cli.LineWriter(c), collection: newCollection(merger), names: names, window: window}
 			if err := r.read(cmd.Context(), w); err != nil {
 				return err
 			}
@@ -81,6 +85,7 @@ The exit code is 0 if there is no incident, or only background noise, 1 if there
 	}
 	cli.Strict(cmd)
 	f.Add(cmd.Flags(), incidentFlags)
+	f.Add(cmd.Flags(), evaluation.WindowFlags)
 	cmd.Flags().StringVar(&explain, "explain", "", "explain the incident with this `ID`, with its records")
 	f.AddJudging(cmd.Flags())
 	for _, p := range filter.IncidentProperties() {
@@ -98,31 +103,37 @@ type incidentReport struct {
 	to         *bufio.Writer
 	collection *Collection
 	names      []string
+	window     evaluation.Window
 }
 
 // read evaluates all records of the files, and adds what they contribute in the order of time.
 func (r *incidentReport) read(ctx context.Context, w *filter.Filter) error {
 	all := evaluation.Inputs{Console: r.console, Names: r.names}
 	if len(r.names) == 1 {
-		err := all.Each(ctx, &evaluation.Evaluation{Filter: w}, func(file string, found *evaluation.Checked) error {
+		err := all.Each(ctx, &evaluation.Evaluation{Filter: w, Window: r.window}, func(file string, found *evaluation.Checked) error {
 			return r.collection.take(file, finding(found))
 		})
 		return errors.Join(err, all.Inspected())
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	each := make([]evaluation.Inputs, len(r.names)) // they are read at the same time
-	for i := range each {
+	each := make([]evaluation.Inputs, len(r.names)) // those whose records overlap in time are read at the same time
+	sources := make([]source, len(r.names))
+	for i, name := range r.names {
 		each[i].Console = r.console
+		sources[i] = source{name: name, begin: unknownBegin, read: func(ctx context.Context, add func(observed) error) error {
+			return each[i].One(ctx, &evaluation.Evaluation{Filter: w, Calm: true, Window: r.window}, name, func(_ string, found *evaluation.Checked) error {
+				if found.Observation == nil && found.Digest == nil {
+					return nil
+				}
+				return add(finding(found))
+			})
+		}}
+		if begin, known := evaluation.Begin(w, name); known {
+			sources[i].begin = begin.UnixMilli()
+		}
 	}
-	problems := r.collection.Merge(ctx, r.names, func(ctx context.Context, file int, add func(observed) error) error {
-		return each[file].One(ctx, &evaluation.Evaluation{Filter: w, Calm: true}, r.names[file], func(_ string, found *evaluation.Checked) error {
-			if found.Observation == nil && found.Digest == nil {
-				return nil
-			}
-			return add(finding(found))
-		})
-	})
+	problems := merge(ctx, sources, r.collection.take)
 	for i := range each {
 		all.Include(&each[i])
 	}

@@ -1,8 +1,11 @@
 package incidents
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"math"
+	"slices"
 	"sync"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
@@ -10,8 +13,12 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
-// waiting is how many observations of a file are read ahead.
-const waiting = 1024
+const (
+	// waiting is how many observations of a file are read ahead.
+	waiting = 256
+	// early is how many files are read before their turn.
+	early = 1
+)
 
 // observed is what a record contributes, an observation or a digest of some, and where it stands.
 type observed struct {
@@ -20,68 +27,110 @@ type observed struct {
 	*incident.Observation
 }
 
-// before reports whether this is to be taken before another one. Digests wait in their windows for each other, and come first.
-func (o *observed) before(other *observed) bool {
-	if o.Observation == nil || other.Observation == nil {
-		return o.Observation == nil && other.Observation != nil
+// when returns the time at which this is to be taken. Digests wait in their windows for each other, and come first.
+func (o *observed) when() int64 {
+	if o.Observation == nil {
+		return math.MinInt64
 	}
-	return o.Time < other.Time
+	return o.Time
 }
 
-// Read reads the file with a number and gives what its records contribute to add, in their order.
-type Read func(ctx context.Context, file int, add func(observed) error) error
+// source is a file to merge.
+type source struct {
+	name  string
+	begin int64 // the time from which its records are, in milliseconds; math.MinInt64 when that is not known
+	// read gives each observation to add, in the order of its records.
+	read func(ctx context.Context, add func(observed) error) error
+}
 
-// Merge reads files at the same time and adds their observations in the order of time, as if they were one file. It returns what the
-// readers return, in the order of the files.
-func (c *Collection) Merge(ctx context.Context, files []string, read Read) []error {
-	problems := make([]error, len(files))
-	streams := make([]chan observed, len(files))
-	var readers sync.WaitGroup
-	for i := range files {
-		streams[i] = make(chan observed, waiting)
-		readers.Go(func() {
-			defer close(streams[i])
-			problems[i] = evaluation.ErrPanic
-			recovery.Once(nil, func() {
-				problems[i] = read(ctx, i, func(o observed) error {
-					select {
-					case streams[i] <- o:
-						return nil
-					case <-ctx.Done():
-						return ctx.Err()
-					}
-				})
-			})
-		})
+// unknownBegin is that of a source that has to be read to know.
+const unknownBegin = math.MinInt64
+
+// stream is a source that is read, and the first of its observations that was not taken.
+type stream struct {
+	*source
+	place   int // among the sources
+	from    chan observed
+	head    *observed
+	problem error
+}
+
+// merge reads sources and hands over their observations in the order of time, as if they were one file. Of equal times that of the
+// source that stands first comes first. A source is read from shortly before its time on, so that of rotated logs only those are
+// open that overlap. It returns what reading has failed with, in the order of the sources.
+func merge(ctx context.Context, sources []source, add func(file string, o observed) error) []error {
+	streams := make([]*stream, len(sources))
+	for i := range sources {
+		streams[i] = &stream{source: &sources[i], place: i}
 	}
-	problem := c.merge(files, streams)
+	later := slices.Clone(streams)
+	slices.SortStableFunc(later, func(a, b *stream) int { return cmp.Compare(a.begin, b.begin) })
+	var readers sync.WaitGroup
+	var active []*stream
+	var problem error
+	for {
+		first := earliest(active)
+		for len(later) > 0 && (first == nil || later[0].begin <= first.head.when()) {
+			for _, s := range later[:min(len(later), 1+early)] {
+				s.start(ctx, &readers)
+			}
+			if next := later[0]; next.advance() {
+				active = append(active, next)
+				first = earliest(active)
+			}
+			later = later[1:]
+		}
+		if first == nil {
+			break
+		}
+		problem = errors.Join(problem, add(first.name, *first.head))
+		if !first.advance() {
+			active = slices.DeleteFunc(active, func(s *stream) bool { return s == first })
+		}
+	}
 	readers.Wait()
+	var problems []error
+	for _, s := range streams {
+		problems = append(problems, s.problem)
+	}
 	return append(problems, problem)
 }
 
-// merge always takes the earliest of the observations at the heads of the streams, until all are at their end.
-func (c *Collection) merge(files []string, streams []chan observed) (problem error) {
-	heads := make([]*observed, len(streams))
-	next := func(i int) {
-		heads[i] = nil
-		if o, more := <-streams[i]; more {
-			heads[i] = &o
+// earliest returns the stream whose head comes next, nil when there is none.
+func earliest(active []*stream) (first *stream) {
+	for _, s := range active {
+		if first == nil || s.head.when() < first.head.when() || s.head.when() == first.head.when() && s.place < first.place {
+			first = s
 		}
 	}
-	for i := range streams {
-		next(i)
+	return first
+}
+
+// start reads the source, unless it is read already.
+func (s *stream) start(ctx context.Context, readers *sync.WaitGroup) {
+	if s.from != nil {
+		return
 	}
-	for {
-		earliest := -1
-		for i, head := range heads {
-			if head != nil && (earliest < 0 || head.before(heads[earliest])) {
-				earliest = i
-			}
-		}
-		if earliest < 0 {
-			return problem
-		}
-		problem = errors.Join(problem, c.take(files[earliest], *heads[earliest]))
-		next(earliest)
-	}
+	s.from = make(chan observed, waiting)
+	readers.Go(func() {
+		defer close(s.from)
+		s.problem = evaluation.ErrPanic
+		recovery.Once(nil, func() {
+			s.problem = s.read(ctx, func(o observed) error {
+				select {
+				case s.from <- o:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+		})
+	})
+}
+
+// advance waits for the next observation and makes it the head. It reports false at the end.
+func (s *stream) advance() bool {
+	o, more := <-s.from
+	s.head = &o
+	return more
 }

@@ -45,12 +45,13 @@ but none is an HTTP transaction. If a file cannot be read, no page is written an
   wafctl report -o report.html records.ndjson
   wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
   zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
-		RunE: func(cmd *cobra.Command, names []string) error {
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			names, filesErr := evaluation.Files(arguments)
 			w, merger, err := filter.NewObserving(&f, c.Log(false))
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.Usage(cmd, args, err, cli.WantFiles(names)); err != nil {
+			if err := f.Usage(cmd, args, err, filesErr); err != nil {
 				return err
 			}
 			r := reporting{console: c, filter: w, digest: report.NewDigest(), incidents: newIncidents(merger, len(names) > 1)}

@@ -42,14 +42,15 @@ The exit code is 0 if nothing alerts, 1 if exclusions are proposed, and 2 on err
   wafctl tune --output seclang clean.ndjson > exclusions.conf
   wafctl check --rules crs,exclusions.conf clean.ndjson
   wafctl check --exclude-rules "$(wafctl tune --output property clean.ndjson)" clean.ndjson`,
-		RunE: func(cmd *cobra.Command, names []string) error {
+		RunE: func(cmd *cobra.Command, arguments []string) error {
+			names, filesErr := evaluation.Files(arguments)
 			settings := setting.NewReader(&f, tuneFlags)
 			output := settings.Word("output")
 			w, err := f.Open(c)
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.Usage(cmd, args, settings.Err(), err, cli.WantFiles(names)); err != nil {
+			if err := f.Usage(cmd, args, settings.Err(), err, filesErr); err != nil {
 				return err
 			}
 			t := tuning{console: c, settings: f.Values, filter: w}

@@ -46,9 +46,29 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 
-{{- /* "true" when the plugin serves its own metrics. */ -}}
+{{- /* "true" when the pods are members of a consumer group: wafctl run in place of Fluent Bit. */ -}}
+{{- define "waf.isMember" -}}
+{{- if and (eq .Values.mode "gateway") .Values.gateway.kafka.brokers }}true{{ end -}}
+{{- end -}}
+
+{{- /* "true" when KEDA decides on the number of pods. */ -}}
+{{- define "waf.scalesByLag" -}}
+{{- if and (include "waf.isMember" .) .Values.gateway.kafka.keda.enabled }}true{{ end -}}
+{{- end -}}
+
+{{- /* The topic of records as wafctl run takes it. */ -}}
+{{- define "waf.listen" -}}
+{{- $kafka := .Values.gateway.kafka -}}
+{{- $options := list (printf "group=%s" $kafka.group) -}}
+{{- range $name, $value := include "waf.texts" $kafka.options | fromYaml -}}
+{{- $options = append $options (printf "%s=%s" $name ($value | replace "%" "%25" | replace "&" "%26" | replace "," "%2C")) -}}
+{{- end -}}
+{{- printf "kafka%s://%s/%s?%s" (ternary "+tls" "" $kafka.tls) (join "," $kafka.brokers) $kafka.topic (join "&" $options) -}}
+{{- end -}}
+
+{{- /* "true" when the plugin serves its own metrics. Members have them on the port for HTTP. */ -}}
 {{- define "waf.hasMetrics" -}}
-{{- if or .Values.metrics.enabled .Values.podMonitor.enabled }}true{{ end -}}
+{{- if include "waf.isMember" . }}{{ else if or .Values.metrics.enabled .Values.podMonitor.enabled }}true{{ end -}}
 {{- end -}}
 
 {{- /* Folders in the container. */ -}}
@@ -154,7 +174,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $ports := list -}}
 {{- if eq .Values.mode "nano" -}}
 {{- $ports = append $ports (dict "name" "records" "containerPort" .Values.listen.port "protocol" "UDP" "hostPort" .Values.listen.hostPort) -}}
-{{- else if eq .Values.mode "gateway" -}}
+{{- else if and (eq .Values.mode "gateway") (not (include "waf.isMember" .)) -}}
 {{- $names := dict "http" true "metrics" true -}}
 {{- range $i, $input := .Values.gateway.inputs -}}
 {{- $name := $input.name | replace "_" "-" | trunc 15 | trimSuffix "-" -}}

@@ -70,6 +70,16 @@ spec:
 - name: fluent-bit
   image: {{ include "waf.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
+  {{- if include "waf.isMember" . }}
+  command: [/usr/bin/wafctl, run]
+  args:
+    - --listen={{ include "waf.listen" . }}
+    - --alert-to={{ include "waf.alertTo" . }}
+    - --metrics-listen=0.0.0.0:{{ .Values.http.port }}
+    {{- range $name, $value := include "waf.properties" . | fromYaml }}
+    - {{ printf "--%s=%s" ($name | replace "_" "-") $value | toJson }}
+    {{- end }}
+  {{- else }}
   args:
     - -e
     - /usr/lib/fluent-bit-waf/out_waf.so
@@ -79,6 +89,7 @@ spec:
     {{- end }}
     - -c
     - /etc/fluent-bit-waf/pipeline/pipeline.yaml
+  {{- end }}
   securityContext:
     {{- toYaml .Values.securityContext | nindent 4 }}
   env:
@@ -102,12 +113,10 @@ spec:
       hostPort: {{ .hostPort }}
       {{- end }}
     {{- end }}
-  startupProbe:
-    {{- toYaml .Values.startupProbe | nindent 4 }}
-  livenessProbe:
-    {{- toYaml .Values.livenessProbe | nindent 4 }}
-  readinessProbe:
-    {{- toYaml .Values.readinessProbe | nindent 4 }}
+  {{- range $name := list "startupProbe" "livenessProbe" "readinessProbe" }}
+  {{ $name }}:
+    {{- include "waf.probe" (list $ (index $.Values $name)) | nindent 4 }}
+  {{- end }}
   {{- with .Values.lifecycle }}
   lifecycle:
     {{- toYaml . | nindent 4 }}
@@ -115,9 +124,11 @@ spec:
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   volumeMounts:
+    {{- if not (include "waf.isMember" .) }}
     - name: pipeline
       mountPath: /etc/fluent-bit-waf/pipeline
       readOnly: true
+    {{- end }}
     {{- if .Values.rules }}
     - name: rules
       mountPath: {{ include "waf.rulesDir" . }}
@@ -145,10 +156,19 @@ spec:
     {{- end }}
 {{- end -}}
 
+{{- /* A probe of the values, list . and probe. A member has one page for all. */ -}}
+{{- define "waf.probe" -}}
+{{- $probe := deepCopy (index . 1) -}}
+{{- if include "waf.isMember" (index . 0) }}{{ $_ := set $probe "httpGet" (dict "path" "/metrics" "port" "http") }}{{ end -}}
+{{- toYaml $probe -}}
+{{- end -}}
+
 {{- define "waf.volumes" -}}
+{{- if not (include "waf.isMember" .) }}
 - name: pipeline
   configMap:
     name: {{ include "waf.configMap" . }}
+{{- end }}
 {{- if .Values.rules }}
 - name: rules
   configMap:

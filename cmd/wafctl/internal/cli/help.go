@@ -20,13 +20,13 @@ const Appendix = "appendix"
 // their own flags, and not the filter's properties.
 var Essential = map[string]string{
 	"run":       "listen alert-to emit-format output field-map rules rule-packs exclude-rules blocking-paranoia metrics-listen",
-	"check":     "output explain line full field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound",
+	"check":     "output since until explain field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound",
 	"report":    "output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound alert-on trusted-proxies redact",
 	"rules":     "check diff all output field-map rule-packs exclude-rules blocking-paranoia preset rules-strict",
 	"map":       "all show output field-map trusted-proxies",
 	"compare":   "with output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound alert-on preset",
 	"tune":      "output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound preset allowed-methods trusted-proxies",
-	"incidents": "output explain incident-rules incident-exclude incident-learning identities field-map rule-packs exclude-rules trusted-proxies",
+	"incidents": "output since until explain incident-rules incident-exclude identities field-map rule-packs trusted-proxies",
 	"install":   "from",
 	"top":       "once interval from field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound trusted-proxies",
 	"test":      "verbose junit rules rule-packs exclude-rules blocking-paranoia detection-paranoia anomaly-inbound alert-on directives",

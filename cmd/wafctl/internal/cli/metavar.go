@@ -29,6 +29,7 @@ var metavars = byName(map[string]string{
 	"TIME":  "wait incident_learning metrics_interval reload_interval inspect_budget flood_window idle_timeout interval",
 	"WORDS": "allowed_methods allowed_request_content_type allowed_http_versions restricted_extensions restricted_headers_basic " +
 		"restricted_headers_extended static_extensions allowed_request_content_type_charset modsec_resp_body_mimetype",
+	"WHEN":            "since until",
 	"PATH":            "from plugin fluent_bit",
 	"HOST":            "host",
 	"HOST:PORT":       "metrics_listen",

@@ -43,6 +43,7 @@ type Evaluation struct {
 	Other  *filter.Filter // checks the same records, unless nil
 	Keep   bool           // alerts keep their events
 	Calm   bool           // one block at a time: its records use all cores, and no more
+	Window Window         // of the records that are checked
 }
 
 // block is a run of lines, its records once they are checked, and the word that they are.
@@ -50,7 +51,9 @@ type block struct {
 	intake.Block
 	plain   intake.Plain       // of its input
 	columns *accesslog.Columns // of plain lines at its start
+	sent    time.Time          // the time of records that name none
 	found   []Checked
+	outside int // records that are not in the window
 	done    chan struct{}
 }
 
@@ -59,39 +62,70 @@ type block struct {
 func (e *Evaluation) Run(ctx context.Context, in io.Reader, each func(*Checked) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	workers := runtime.GOMAXPROCS(0)
+	_, err := e.read(ctx, &Input{Reader: in, Close: func() {}}, e.start(ctx)).each(each)
+	return err
+}
+
+// workers returns how many goroutines check blocks.
+func (e *Evaluation) workers() int {
 	if e.Calm {
-		workers = 1
+		return 1
 	}
+	return runtime.GOMAXPROCS(0)
+}
+
+// start returns where blocks are handed to goroutines that check them until ctx ends.
+func (e *Evaluation) start(ctx context.Context) chan<- *block {
 	work := make(chan *block)
-	inOrder := make(chan *block, 2*workers)
-	failed := make(chan error, 1)
-	go func() {
-		defer close(inOrder)
-		defer close(work)
-		err := ErrPanic
-		recovery.Once(e.Filter.Caught("reading records"), func() { err = readBlocks(ctx, in, work, inOrder) })
-		failed <- err
-	}()
-	for range workers {
-		go recovery.Loop(ctx.Done(), e.Filter.Caught("checking records"), func() { e.work(work) })
+	for range e.workers() {
+		go recovery.Loop(ctx.Done(), e.Filter.Caught("checking records"), func() { e.work(ctx, work) })
 	}
-	for b := range inOrder {
+	return work
+}
+
+// reading is an input under way: its blocks in their order, and what reading them has failed with.
+type reading struct {
+	inOrder chan *block
+	failed  chan error
+}
+
+// read cuts an input into blocks for the workers until ctx ends, and closes it.
+func (e *Evaluation) read(ctx context.Context, in *Input, work chan<- *block) *reading {
+	r := &reading{inOrder: make(chan *block, 2*e.workers()), failed: make(chan error, 1)}
+	go func() {
+		defer close(r.inOrder)
+		defer in.Close()
+		err := ErrPanic
+		recovery.Once(e.Filter.Caught("reading records"), func() { err = readBlocks(ctx, in, work, r.inOrder) })
+		r.failed <- err
+	}()
+	return r
+}
+
+// each hands over what was found in the blocks, and returns how many records were not in the window.
+func (r *reading) each(do func(*Checked) error) (outside int, err error) {
+	for b := range r.inOrder {
 		<-b.done
+		outside += b.outside
 		for i := range b.found {
-			if err := each(&b.found[i]); err != nil {
-				return err
+			if err := do(&b.found[i]); err != nil {
+				return outside, err
 			}
 		}
 	}
-	return <-failed
+	return outside, <-r.failed
 }
 
-// work checks blocks until there are none. Each is done with, also when checking it panics: its lines have no finding then.
-func (e *Evaluation) work(blocks <-chan *block) {
+// work checks blocks until ctx ends. Each is done with, also when checking it panics: its lines have no finding then.
+func (e *Evaluation) work(ctx context.Context, blocks <-chan *block) {
 	var decoder intake.Decoder
-	for b := range blocks {
-		b.checkOrFail(e, &decoder)
+	for {
+		select {
+		case b := <-blocks:
+			b.checkOrFail(e, &decoder)
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
@@ -106,7 +140,7 @@ func (b *block) checkOrFail(e *Evaluation, d *intake.Decoder) {
 	}
 }
 
-func readBlocks(ctx context.Context, in io.Reader, work, inOrder chan<- *block) error {
+func readBlocks(ctx context.Context, in *Input, work, inOrder chan<- *block) error {
 	lines := intake.NewLines(in, MaxLine)
 	plain := intake.NoPlain
 	var columns *accesslog.Columns
@@ -122,7 +156,7 @@ func readBlocks(ctx context.Context, in io.Reader, work, inOrder chan<- *block) 
 		if plain == intake.NoPlain {
 			plain = intake.PlainOf(next.Text)
 		}
-		b := &block{Block: next, plain: plain, columns: columns, done: make(chan struct{})}
+		b := &block{Block: next, plain: plain, columns: columns, sent: in.Modified, done: make(chan struct{})}
 		columns = intake.LastColumns(next.Text, columns)
 		for _, to := range []chan<- *block{inOrder, work} {
 			select {
@@ -142,10 +176,12 @@ func (b *block) check(e *Evaluation, d *intake.Decoder) {
 		return
 	}
 	var chunk []byte
-	now := time.Now()
+	if b.sent.IsZero() {
+		b.sent = time.Now()
+	}
 	d.Plain, d.Columns = b.plain, b.columns
 	for number, text := range b.All() {
-		grown, records, err := d.AppendEvents(chunk, text, now)
+		grown, records, err := d.AppendEvents(chunk, text, b.sent)
 		chunk = grown
 		for range records {
 			b.found = append(b.found, Checked{Line: number})
@@ -153,6 +189,9 @@ func (b *block) check(e *Evaluation, d *intake.Decoder) {
 		if err != nil {
 			b.found = append(b.found, Checked{Line: number, Err: err})
 		}
+	}
+	if e.Window.IsBounded() {
+		chunk = b.cut(e, chunk)
 	}
 	b.judge(e, chunk)
 	b.Text = nil

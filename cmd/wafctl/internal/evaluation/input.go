@@ -3,20 +3,23 @@ package evaluation
 import (
 	"bufio"
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"os"
+	"time"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
-	"github.com/klauspost/compress/zstd"
 )
 
 // Input is an open file or the standard input, decompressed when it starts with the magic of gzip or zstd.
 type Input struct {
 	io.Reader
-	Name  string
-	Close func()
+	Name     string
+	Modified time.Time // of a file: the time of its records that name none, so that they get the same one each time
+	Close    func()
 }
 
 const (
@@ -42,11 +45,17 @@ func OpenInput(name string, stdin io.Reader, p *cli.Progress) (*Input, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read records: %w", err)
 	}
-	if info, err := file.Stat(); err == nil && info.IsDir() {
-		file.Close()
-		return nil, fmt.Errorf("read records: %s is a directory (want a file, or - for standard input)", name)
+	in := &Input{Reader: p.Meter(file), Name: name, Close: func() { file.Close() }}
+	if info, err := file.Stat(); err == nil {
+		if info.IsDir() {
+			file.Close()
+			return nil, fmt.Errorf("read records: %s is a directory (want a file, or - for standard input)", name)
+		}
+		if info.Mode().IsRegular() {
+			in.Modified = info.ModTime()
+		}
 	}
-	return Decompress(&Input{Reader: p.Meter(file), Name: name, Close: func() { file.Close() }})
+	return Decompress(in)
 }
 
 func Decompress(in *Input) (*Input, error) {

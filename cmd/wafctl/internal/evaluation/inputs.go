@@ -11,13 +11,14 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 )
 
-// Inputs are files of records, read one after the other.
+// Inputs are files of records. Several are read at the same time, and what was found comes file by file.
 type Inputs struct {
 	Console *cli.Console
 	Names   []string
 	Alerts  int
 	http    int          // records that are HTTP transactions
 	strange int          // records that are none
+	Outside int          // records outside --since and --until
 	Broken  int          // lines that are no records
 	Unread  int          // inputs that could not be read to their end
 	Blind   []blindInput // inputs of which nothing was inspected
@@ -36,17 +37,49 @@ type blindInput struct {
 func (in *Inputs) Each(ctx context.Context, e *Evaluation, do func(file string, r *Checked) error) error {
 	in.progress = cli.NewProgress(in.Console, in.Names, e.Filter.Counts)
 	defer in.progress.End()
-	var problems []error
-	for _, name := range in.Names {
-		if err := in.One(ctx, e, name, do); err != nil {
-			problems = append(problems, err)
-			in.Unread++
-		}
-	}
+	problems := in.readAhead(ctx, e, do)
 	if in.Broken > 0 {
 		problems = append(problems, fmt.Errorf("%s could not be read", cli.Count(in.Broken, "line")))
 	}
 	return errors.Join(problems...)
+}
+
+// mostOpen is how many files are read at a time, where there are so many cores: a core reads and unpacks about as much as two check.
+const mostOpen = 8
+
+// opened is a file that is read ahead of its turn.
+type opened struct {
+	name string // as it was given
+	from *Input
+	read *reading
+	err  error
+}
+
+// readAhead evaluates the files in their order. While what was found in one is handed over, the next ones are read.
+func (in *Inputs) readAhead(ctx context.Context, e *Evaluation, do func(file string, r *Checked) error) (problems []error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	work := e.start(ctx)
+	var ahead []*opened
+	for next := 0; next < len(in.Names) || len(ahead) > 0; {
+		for ; next < len(in.Names) && len(ahead) < min(mostOpen, e.workers()); next++ {
+			ahead = append(ahead, in.open(ctx, e, in.Names[next], work))
+		}
+		if err := in.take(ahead[0], do); err != nil {
+			problems = append(problems, err)
+			in.Unread++
+		}
+		ahead = ahead[1:]
+	}
+	return problems
+}
+
+func (in *Inputs) open(ctx context.Context, e *Evaluation, name string, work chan<- *block) *opened {
+	o := &opened{name: name}
+	if o.from, o.err = OpenInput(name, in.Console.In, in.progress); o.err == nil {
+		o.read = e.read(ctx, o.from, work)
+	}
+	return o
 }
 
 // maxToldLines bounds how many unreadable lines of an input are reported one by one.
@@ -56,18 +89,25 @@ const maxToldLines = 10
 func (in *Inputs) Include(other *Inputs) {
 	in.http += other.http
 	in.strange += other.strange
+	in.Outside += other.Outside
 	in.Broken += other.Broken
 }
 
 // One evaluates all records of one file.
 func (in *Inputs) One(ctx context.Context, e *Evaluation, name string, do func(file string, r *Checked) error) error {
-	from, err := OpenInput(name, in.Console.In, in.progress)
-	if err != nil {
-		return err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	return in.take(in.open(ctx, e, name, e.start(ctx)), do)
+}
+
+// take hands over what was found in a file.
+func (in *Inputs) take(o *opened, do func(file string, r *Checked) error) error {
+	if o.err != nil {
+		return o.err
 	}
-	defer from.Close()
+	from, name := o.from, o.name
 	told, http, strange, looks := 0, in.http, in.strange, ""
-	err = e.Run(ctx, from, func(r *Checked) error {
+	outside, err := o.read.each(func(r *Checked) error {
 		looks = cmp.Or(looks, r.looks)
 		switch {
 		case r.Err != nil:
@@ -87,6 +127,7 @@ func (in *Inputs) One(ctx context.Context, e *Evaluation, name string, do func(f
 		}
 		return do(from.Name, r)
 	})
+	in.Outside += outside
 	if err != nil {
 		return fmt.Errorf("read records: %s: %w", from.Name, err)
 	}
