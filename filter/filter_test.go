@@ -25,12 +25,16 @@ var (
 	browserEvent = recordtest.Browser
 )
 
+// testHost is the host of newFilter: tests that count allocations wait for engine runs of the tests before.
+var testHost = NewHost()
+
 // newFilter returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
 func newFilter(t testing.TB, settings setting.Map) *Filter {
 	t.Helper()
 	all := setting.Map{"inspect_budget": "off"}
 	maps.Copy(all, settings)
-	f, err := New(all, func(level Level, line string) { t.Log(level, line) })
+	reader := setting.NewReader(all, Properties())
+	f, err := open("", testHost, reader, readConfig(reader), func(level Level, line string) { t.Log(level, line) })
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	return f
