@@ -10,7 +10,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
@@ -21,7 +20,7 @@ var patient = setting.Map{"inspect_budget": "1m"}
 // else was going on: what is counted is the process.
 func allocations(t *testing.T, f *Filter, chunks [][]byte) float64 {
 	t.Helper()
-	for pipeline.HasOverdueRuns() { // of tests before
+	for f.engine.HasOverdueRuns() { // of tests before
 		time.Sleep(time.Millisecond)
 	}
 	var out Outcome

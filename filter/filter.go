@@ -31,6 +31,7 @@ type Filter struct {
 	panics   *telemetry.Panics
 	meter    *telemetry.Meter
 	redactor *redact.Redactor
+	engine   *pipeline.EngineSlots // of the host
 	log      Logger
 }
 
@@ -43,12 +44,12 @@ func New(get setting.Getter, log Logger) (*Filter, error) {
 // NewNamed is New for a host that may end a filter and start it again with another configuration. Where the rules are broken
 // and a filter of the same name has had good ones before, these stay in use, and the log says so. Properties of the output
 // are problems.
-func NewNamed(name string, last *LastGood, get setting.Getter, log Logger) (*Filter, error) {
+func NewNamed(name string, host *Host, get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
 	refuseMisplaced(get, reader, false)
 	c := readConfig(reader)
 	c.pipeline.RequireIncidentTag(reader)
-	return open(name, last, reader, c, log)
+	return open(name, host, reader, c, log)
 }
 
 // NewProfiled is New for a filter that keeps where its time goes, for Profile. That costs some time itself.
@@ -60,7 +61,10 @@ func NewProfiled(get setting.Getter, log Logger) (*Filter, error) {
 }
 
 // open makes a filter of what was read so far, unless that or the rest has problems.
-func open(name string, last *LastGood, reader *setting.Reader, c config, log Logger) (*Filter, error) {
+func open(name string, host *Host, reader *setting.Reader, c config, log Logger) (*Filter, error) {
+	if host == nil {
+		host = &Host{engine: pipeline.NewEngineSlots()}
+	}
 	ruleConfig := rules.ReadConfig(reader)
 	ruleConfig.Profile = c.profile
 	maps, err := fieldmap.Open(c.pipeline.FieldMap)
@@ -68,7 +72,7 @@ func open(name string, last *LastGood, reader *setting.Reader, c config, log Log
 		reader.Problem("field_map", err)
 	}
 	maps.Trust(c.pipeline.Proxies)
-	opened, err := ruleset.Open(name, last, ruleConfig)
+	opened, err := ruleset.Open(name, host.lastGood, ruleConfig)
 	if err != nil {
 		reader.Problem("rules", err)
 	} else if reader.Err() != nil && opened.Err != nil {
@@ -81,7 +85,7 @@ func open(name string, last *LastGood, reader *setting.Reader, c config, log Log
 		return nil, problems
 	}
 	counts := telemetry.NewCounters(maps.Names(), log)
-	f := &Filter{maps: maps, counts: counts, panics: telemetry.NewPanics(counts, log, c.pipeline.Redactor), redactor: c.pipeline.Redactor, log: log}
+	f := &Filter{maps: maps, counts: counts, panics: telemetry.NewPanics(counts, log, c.pipeline.Redactor), redactor: c.pipeline.Redactor, engine: host.engine, log: log}
 	f.rules = opened.Use(log, f.panics)
 	if f.meter, err = telemetry.Start(c.metrics, name, Version, counts, f.panics, log); err != nil {
 		reader.Problem("metrics_listen", err)
@@ -91,7 +95,7 @@ func open(name string, last *LastGood, reader *setting.Reader, c config, log Log
 		log(LevelInfo, "metrics of all instances: http://"+address+"/metrics")
 	}
 	f.meter.Instance.Add(metrics.Collecting(f.rules.Collect))
-	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Meter: f.meter, Panics: f.panics, Log: log})
+	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Engine: host.engine, Meter: f.meter, Panics: f.panics, Log: log})
 	f.rules.Start(c.reloadInterval)
 	f.pipeline.Start()
 	return f, nil
@@ -102,7 +106,7 @@ func (f *Filter) Close() error {
 	f.pipeline.Close()
 	f.rules.Stop()
 	err := f.meter.Close()
-	if !pipeline.HasOverdueRuns() {
+	if !f.engine.HasOverdueRuns() {
 		return errors.Join(err, f.rules.Release())
 	}
 	go recovery.Once(f.Caught("release of rules"), func() { // engine runs go on that nothing can end

@@ -25,16 +25,16 @@ var (
 	browserEvent = recordtest.Browser
 )
 
-// newFilter returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
-// host has the rules that filters of the tests share.
-var host LastGood
+// testHost is the host of newFilter. Its filters share rules, and tests that count allocations wait for engine runs of the tests before.
+var testHost = NewHost()
 
+// newFilter returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
 func newFilter(t testing.TB, settings setting.Map) *Filter {
 	t.Helper()
 	all := setting.Map{"inspect_budget": "off"}
 	maps.Copy(all, settings)
 	reader := setting.NewReader(all, Properties())
-	f, err := open("", &host, reader, readConfig(reader), func(level Level, line string) { t.Log(level, line) })
+	f, err := open("", testHost, reader, readConfig(reader), func(level Level, line string) { t.Log(level, line) })
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	return f

@@ -68,7 +68,7 @@ func measured(t *testing.T, name string, settings setting.Map) *Filter {
 	t.Helper()
 	settings = maps.Clone(settings)
 	settings["metrics_listen"], settings["inspect_budget"] = "127.0.0.1:0", "off"
-	f, err := NewNamed(name, keeping(t), settings, discard)
+	f, err := NewNamed(name, newHost(t), settings, discard)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	return f
@@ -172,7 +172,7 @@ func TestAllInstancesAreOnOnePage(t *testing.T) {
 	address := loopback.Address(t)
 	settings := setting.Map{"rules": ownFile(t, ruleFor("attack")), "metrics_listen": address, "inspect_budget": "off"}
 	open := func(name string) *Filter {
-		f, err := NewNamed(name, keeping(t), settings, discard)
+		f, err := NewNamed(name, newHost(t), settings, discard)
 		require.NoError(t, err)
 		return f
 	}

@@ -2,7 +2,6 @@ package filter
 
 import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
 )
 
@@ -27,9 +26,6 @@ type (
 	Finding = pipeline.Finding
 	// Summary is what one line about an alert says.
 	Summary = pipeline.Summary
-
-	// LastGood holds the rule set that each named filter of a host opened last.
-	LastGood = ruleset.LastGood
 )
 
 // The levels of Fluent Bit's flb_log_print.

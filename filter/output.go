@@ -76,10 +76,9 @@ func refuseMisplaced(get setting.Getter, reader *setting.Reader, inOutput bool) 
 	}
 }
 
-// NewOutput returns an output, or all problems of its configuration as one error. Its name and the rules to fall back to are as in NewNamed, and
-// may be empty.
-// The destination stdout writes to stdout.
-func NewOutput(name string, last *LastGood, get setting.Getter, log Logger, stdout io.Writer) (*Output, error) {
+// NewOutput returns an output, or all problems of its configuration as one error. Name and host are as in NewNamed; the
+// name may be empty. The destination stdout writes to stdout.
+func NewOutput(name string, host *Host, get setting.Getter, log Logger, stdout io.Writer) (*Output, error) {
 	reader := setting.NewReader(get, append(Properties(), onlyOutput...))
 	refuseMisplaced(get, reader, true)
 	c := readConfig(reader)
@@ -91,7 +90,7 @@ func NewOutput(name string, last *LastGood, get setting.Getter, log Logger, stdo
 	}}); err != nil {
 		reader.Problem("alert_to", err)
 	}
-	if o.filter, err = open(name, last, reader, c, log); err != nil {
+	if o.filter, err = open(name, host, reader, c, log); err != nil {
 		if o.delivery != nil {
 			err = errors.Join(err, o.delivery.Close())
 		}

@@ -57,8 +57,8 @@ func TestChangedRulesTakeOverAndBrokenOnesDoNot(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "own.conf")
 	writeFile(t, file, ruleFor("one"))
 	var log journal
-	last := keeping(t)
-	f, err := NewNamed("waf.0", last, setting.Map{"rules": file, "reload_interval": quick, "inspect_budget": "off"}, log.log)
+	host := newHost(t)
+	f, err := NewNamed("waf.0", host, setting.Map{"rules": file, "reload_interval": quick, "inspect_budget": "off"}, log.log)
 	require.NoError(t, err)
 	alerts := func(path string) bool { return process(f, clean("/"+path), "nano").Changed }
 	require.True(t, alerts("one"))
@@ -88,7 +88,7 @@ func TestChangedRulesTakeOverAndBrokenOnesDoNot(t *testing.T) {
 	require.NoError(t, f.Close())
 
 	writeFile(t, file, "SecRule broken")
-	f, err = NewNamed("waf.0", last, setting.Map{"rules": file, "inspect_budget": "off"}, log.log)
+	f, err = NewNamed("waf.0", host, setting.Map{"rules": file, "inspect_budget": "off"}, log.log)
 	require.NoError(t, err)
 	require.True(t, alerts("three"), "the last good rules of an instance are those of its last reload")
 	require.NoError(t, f.Close())

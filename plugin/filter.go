@@ -51,7 +51,7 @@ func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
 
 	advisor.opened(fluentbit.Filter, i.log)
 	defer beginLoading()()
-	f, err := filter.NewNamed("filter "+name, &lastGood, filterProperties{ins}, i.log)
+	f, err := filter.NewNamed("filter "+name, shared, filterProperties{ins}, i.log)
 	if err != nil {
 		i.log(filter.LevelError, err.Error())
 		return 0
@@ -205,5 +205,5 @@ func (i *instance) close() {
 	}
 }
 
-// lastGood keeps the rules of the instances of this process across hot reloads. It is never closed: the next instance may need them.
-var lastGood filter.LastGood
+// shared is what the instances of this process share across hot reloads. It is never closed: the next instance may need it.
+var shared = filter.NewHost()

@@ -53,7 +53,7 @@ func wafOutputOpen(start unsafe.Pointer, loop unsafe.Pointer) (answer C.int) {
 	defer s.recovered("start", func() { answer = output.FLB_ERROR })
 	advisor.opened(fluentbit.Output, s.log)
 	defer beginLoading()()
-	o, err := filter.NewOutput("output "+name, &lastGood, outputProperties{start}, s.log, os.Stdout)
+	o, err := filter.NewOutput("output "+name, shared, outputProperties{start}, s.log, os.Stdout)
 	if err != nil {
 		s.log(filter.LevelError, err.Error())
 		host.CloseLoop(loop)

@@ -13,6 +13,7 @@ import (
 type slowQueue struct {
 	bySender map[sender]*slowSender
 	bytes    int64 // of all events in it, those under evaluation included
+	usage    *senderUsage
 }
 
 // slowSender is what one sender has in the queue.
@@ -40,6 +41,7 @@ const slowQueueWait = time.Second
 // startSlowWorkers has slow records evaluated, on all cores but one: that is left for the pipeline and for records that take little.
 func (q *async) startSlowWorkers() {
 	q.slow.bySender = map[sender]*slowSender{}
+	q.slow.usage = &q.inspector.evaluator.slots.usage
 	workers := max(1, runtime.GOMAXPROCS(0)-1)
 	q.slowWorkers.Add(workers)
 	for range workers {
@@ -190,7 +192,7 @@ func (s *slowQueue) next() *slowJob {
 		if len(of.jobs) == 0 {
 			continue
 		}
-		used, _ := slots.usage.lookup(from, 0, now)
+		used, _ := s.usage.lookup(from, 0, now)
 		if best == nil || of.busy < best.busy || of.busy == best.busy && used < least {
 			best, least = of, used
 		}
@@ -250,7 +252,7 @@ func (q *async) evaluateSlow(j *slowJob) []Emit {
 	}
 	done := false
 	for !done {
-		slots.measure(j.sender, j.bytes, j.rules.Set, func() { done = i.evaluator.evaluateCopy(&j.job, j.rules.Set, i.inLine) })
+		i.evaluator.slots.measure(j.sender, j.bytes, j.rules.Set, func() { done = i.evaluator.evaluateCopy(&j.job, j.rules.Set, i.inLine) })
 	}
 	b := i.batches.one(&j.item, j.rules)
 	incidents := i.correlate(b, "", i.incidentTag, i.afterwards)

@@ -20,6 +20,7 @@ func newSlowQueue(limit int64, skips bool) *async {
 	q := &async{limit: limit, skips: skips}
 	q.changed.L = &q.mu
 	q.slow.bySender = map[sender]*slowSender{}
+	q.slow.usage = new(senderUsage)
 	return q
 }
 
@@ -136,8 +137,8 @@ func TestSendersTakeTurns(t *testing.T) {
 	require.EqualValues(t, 100+perJob, max(first.size(), second.size()), "the records of one sender stay in order")
 
 	// Who has used more of the engine waits.
-	slots.usage.charge(13, 100, time.Second, time.Now())
 	q = newSlowQueue(1<<20, true)
+	q.slow.usage.charge(13, 100, time.Second, time.Now())
 	q.putSlow(slowJobOf(13, 1), time.Now())
 	q.putSlow(slowJobOf(14, 1), time.Now())
 	require.EqualValues(t, 14, q.slow.next().sender)

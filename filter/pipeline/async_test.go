@@ -161,6 +161,7 @@ func TestAlertsThatWaitAreBounded(t *testing.T) {
 	q := &async{limit: 100_000}
 	q.changed.L = &q.mu
 	q.slow.bySender = map[sender]*slowSender{}
+	q.slow.usage = new(senderUsage)
 	require.True(t, q.put(clean("/"), "nano", nil))
 	q.putSlow(slowJobOf(1, 10), time.Now())
 	q.addEmits([]Emit{{Event: make([]byte, 100_001)}})

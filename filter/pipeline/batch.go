@@ -74,6 +74,7 @@ type batch struct {
 	rules    *ruleset.InUse
 	lastTime *batchTime // of the filter
 
+	usage   *senderUsage  // of all filters that share the engine
 	columns *columnsByTag // of the filter
 
 	budget  time.Duration // for inspection, 0 when there is none
@@ -131,6 +132,7 @@ type batches struct {
 	pool     sync.Pool // of *batch
 	rules    *ruleset.Current
 	columns  *columnsByTag
+	usage    *senderUsage
 	lastTime batchTime
 }
 
@@ -141,7 +143,7 @@ func (p *batches) get(chunk []byte, tag string) *batch {
 		b = &batch{}
 	}
 	b.split(chunk, tag)
-	b.rules, b.lastTime, b.columns = p.rules.Use(), &p.lastTime, p.columns
+	b.rules, b.lastTime, b.columns, b.usage = p.rules.Use(), &p.lastTime, p.columns, p.usage
 	return b
 }
 
@@ -156,7 +158,7 @@ func (p *batches) put(b *batch) {
 
 // one returns a batch of an item that has been evaluated with rules that are in use for it.
 func (p *batches) one(it *item, in *ruleset.InUse) *batch {
-	return &batch{items: []item{*it}, rules: in, lastTime: &p.lastTime, columns: p.columns}
+	return &batch{items: []item{*it}, rules: in, lastTime: &p.lastTime, columns: p.columns, usage: p.usage}
 }
 
 func (s *scratch) putBack() {

@@ -113,8 +113,8 @@ func TestASenderMayUseItsFractionOfWhatIsLeft(t *testing.T) {
 
 // In a queue senders over their budget come last, and others take turns: however many one sends, it does not have all the turns before others.
 func TestSendersTakeTurnsInAQueue(t *testing.T) {
-	slots.usage.addTime(21, 3*leastRun+leastRun*9/10, time.Now())
-	q := &engineQueue{}
+	q := &engineQueue{slots: newEngineSlots(2)}
+	q.slots.usage.addTime(21, 3*leastRun+leastRun*9/10, time.Now())
 	for _, from := range []sender{20, 20, 20, 20, 21, 22, 20} {
 		q.jobs = append(q.jobs, job{sender: from})
 	}

@@ -73,9 +73,10 @@ func TestALogThatPanicsLosesNoRecord(t *testing.T) {
 // A large record has a slow run after a quick one, and the first may end after the second has begun.
 func TestTheEndOfOneRunIsNotThatOfTheNext(t *testing.T) {
 	f := newFilter(t, nil)
+	slots := f.inspector.evaluator.slots
 	l := f.rules.Use()
 	defer l.Done()
-	q := &engineQueue{evaluator: f.inspector.evaluator, rules: l, running: map[*job]*slot{}, ended: make(chan struct{})}
+	q := &engineQueue{evaluator: f.inspector.evaluator, slots: slots, rules: l, running: map[*job]*slot{}, ended: make(chan struct{})}
 	j := &job{}
 	first, second := slots.acquire(slots.quick, nil), slots.acquire(slots.slow, nil)
 	require.True(t, q.start(j, first))

@@ -48,6 +48,7 @@ func size(t *rules.Transaction) int {
 // gone when the call returns before the engine.
 type engineQueue struct {
 	evaluator *evaluator
+	slots     *EngineSlots
 	handler   *verdictHandler
 	rules     *ruleset.InUse
 	deadline  deadline
@@ -97,7 +98,7 @@ func (t *timeBudget) evaluateWaiting(b *batch, h *verdictHandler) {
 	if first < 0 {
 		return
 	}
-	q := &engineQueue{evaluator: t.evaluator, handler: h, rules: b.rules}
+	q := &engineQueue{evaluator: t.evaluator, slots: t.evaluator.slots, handler: h, rules: b.rules}
 	for i := first; i < len(b.items); i++ {
 		if b.items[i].kind == waiting {
 			it := &b.items[i]
@@ -106,7 +107,7 @@ func (t *timeBudget) evaluateWaiting(b *batch, h *verdictHandler) {
 	}
 	q.compile()
 	q.deadline = deadlineOf(b.budget-time.Duration(b.longest.Load()), b.rules.Set) // compiling happens once, and is not inspection
-	if !slots.areExhausted() {
+	if !q.slots.areExhausted() {
 		q.sort()
 		q.run(b)
 	}
@@ -152,7 +153,7 @@ func (q *engineQueue) sort() {
 	expected := map[sender]time.Duration{} // by the jobs so far
 	for i := range q.jobs {
 		j := &q.jobs[i]
-		used, run := slots.usage.lookup(j.sender, j.bytes, now)
+		used, run := q.slots.usage.lookup(j.sender, j.bytes, now)
 		j.virtualTime, j.noWait = used+expected[j.sender], used > fairShare
 		expected[j.sender] += max(run, leastRun)
 		if run > slowRun {
@@ -179,7 +180,7 @@ func byVirtualTime(a, b *job) int {
 func (q *engineQueue) run(b *batch) {
 	q.done, q.ended = make(chan *job, len(q.jobs)), make(chan struct{})
 	q.running = map[*job]*slot{}
-	for range min(len(q.quick), cap(slots.quick)) {
+	for range min(len(q.quick), cap(q.slots.quick)) {
 		go q.runWorker(q.nextQuick)
 	}
 	q.mu.Lock()
@@ -212,7 +213,7 @@ func (q *engineQueue) expire() {
 	q.expired = true
 	for j, s := range q.running {
 		s.markOverdue()
-		slots.usage.charge(j.sender, j.bytes, time.Since(j.started), time.Now()) // its next records wait behind others at once
+		q.slots.usage.charge(j.sender, j.bytes, time.Since(j.started), time.Now()) // its next records wait behind others at once
 	}
 }
 
@@ -246,7 +247,7 @@ func (q *engineQueue) nextQuick() (*job, *slot) {
 	if j == nil {
 		return nil, nil
 	}
-	return j, slots.acquire(slots.quick, q.ended)
+	return j, q.slots.acquire(q.slots.quick, q.ended)
 }
 
 // nextSlow returns the next slow job and its slot. A job that does not wait has none unless one is free.
@@ -261,9 +262,9 @@ func (q *engineQueue) nextSlow() (*job, *slot) {
 	q.slow = q.slow[1:]
 	q.mu.Unlock()
 	if j.noWait {
-		return j, slots.tryAcquire(slots.slow)
+		return j, q.slots.tryAcquire(q.slots.slow)
 	}
-	return j, slots.acquire(slots.slow, q.ended)
+	return j, q.slots.acquire(q.slots.slow, q.ended)
 }
 
 func (q *engineQueue) take(from *[]*job) *job {
@@ -279,7 +280,7 @@ func (q *engineQueue) take(from *[]*job) *job {
 
 // startSlowWorkers starts as many workers as there are slow jobs and slots. The lock is held.
 func (q *engineQueue) startSlowWorkers() {
-	for q.slowWorkers < min(len(q.slow), cap(slots.slow)) {
+	for q.slowWorkers < min(len(q.slow), cap(q.slots.slow)) {
 		q.slowWorkers++
 		go q.runWorker(q.nextSlow)
 	}
@@ -287,7 +288,7 @@ func (q *engineQueue) startSlowWorkers() {
 
 // evaluate evaluates a job, and reports whether it is done. A large one that the prefilter cannot decide becomes a slow one.
 func (q *engineQueue) evaluate(j *job) (done bool) {
-	slots.measure(j.sender, j.bytes, q.rules.Set, func() { done = q.evaluator.evaluateCopy(j, q.rules.Set, q.handler) })
+	q.slots.measure(j.sender, j.bytes, q.rules.Set, func() { done = q.evaluator.evaluateCopy(j, q.rules.Set, q.handler) })
 	if done {
 		return true
 	}

@@ -23,7 +23,7 @@ func TestRecordsThatAreNotInspectedInTimePassAndAreCounted(t *testing.T) {
 
 	// An engine that has begun goes on, and what it finds is cached.
 	for f.Counts().Alerts == 0 {
-		for slots.overdueRuns() > 0 {
+		for f.inspector.evaluator.slots.overdueRuns() > 0 {
 			time.Sleep(time.Millisecond)
 		}
 		f.Process(slow, "nano", &out)

@@ -10,10 +10,10 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// engineSlots bounds how many transactions the engine evaluates at a time for calls with a deadline, in the whole process. A run that takes
+// EngineSlots bounds how many transactions the engine evaluates at a time for calls with a deadline. All pipelines of a process share them. A run that takes
 // longer than its call goes on, since nothing can end it, and must not keep cores or slots from others: runs that are known to be slow have
 // slots of their own, half as many as there are cores, and a run that turns out to be slow gives its slot up.
-type engineSlots struct {
+type EngineSlots struct {
 	usage senderUsage
 	quick chan struct{}
 	slow  chan struct{}
@@ -24,15 +24,16 @@ type engineSlots struct {
 	held     int // overdue runs in quick slots
 }
 
-var slots = newEngineSlots(runtime.GOMAXPROCS(0))
+// NewEngineSlots returns slots for as many runs as there are cores.
+func NewEngineSlots() *EngineSlots { return newEngineSlots(runtime.GOMAXPROCS(0)) }
 
-func newEngineSlots(cores int) *engineSlots {
-	return &engineSlots{quick: make(chan struct{}, cores), slow: make(chan struct{}, max(1, cores/2))}
+func newEngineSlots(cores int) *EngineSlots {
+	return &EngineSlots{quick: make(chan struct{}, cores), slow: make(chan struct{}, max(1, cores/2))}
 }
 
 // mustQueue reports whether a record waits behind others: a large one, or one of a sender whose records take long. With strict it also
 // waits when its sender has used its fair share.
-func (e *engineSlots) mustQueue(bytes int, from sender, strict bool) bool {
+func (e *EngineSlots) mustQueue(bytes int, from sender, strict bool) bool {
 	if bytes > largeTransaction {
 		return true
 	}
@@ -42,7 +43,7 @@ func (e *engineSlots) mustQueue(bytes int, from sender, strict bool) bool {
 
 // slot is the right of one run to use the engine.
 type slot struct {
-	slots *engineSlots
+	slots *EngineSlots
 	pool  chan struct{} // nil when the run has given its slot up
 
 	overdue bool
@@ -50,7 +51,7 @@ type slot struct {
 }
 
 // acquire waits for a slot until a channel is closed. It returns nil when there was none until then.
-func (e *engineSlots) acquire(pool, ended chan struct{}) *slot {
+func (e *EngineSlots) acquire(pool, ended chan struct{}) *slot {
 	select {
 	case pool <- struct{}{}:
 		return &slot{slots: e, pool: pool}
@@ -60,7 +61,7 @@ func (e *engineSlots) acquire(pool, ended chan struct{}) *slot {
 }
 
 // tryAcquire is acquire without waiting.
-func (e *engineSlots) tryAcquire(pool chan struct{}) *slot {
+func (e *EngineSlots) tryAcquire(pool chan struct{}) *slot {
 	select {
 	case pool <- struct{}{}:
 		return &slot{slots: e, pool: pool}
@@ -108,25 +109,25 @@ func (s *slot) release() {
 }
 
 // areExhausted reports whether overdue runs have all quick slots.
-func (e *engineSlots) areExhausted() bool {
+func (e *EngineSlots) areExhausted() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.held == cap(e.quick)
 }
 
 // overdueRuns returns how many runs go on after their calls.
-func (e *engineSlots) overdueRuns() int {
+func (e *EngineSlots) overdueRuns() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.overdue
 }
 
 // HasOverdueRuns reports whether runs of the engine go on after their calls. They use rules, and nothing can end them.
-func HasOverdueRuns() bool { return slots.overdueRuns() > 0 }
+func (e *EngineSlots) HasOverdueRuns() bool { return e.overdueRuns() > 0 }
 
 // measure runs a function on a thread of its own and charges a sender with the processor time that it takes: on a busy machine the clock
 // goes on while others run.
-func (e *engineSlots) measure(from sender, bytes int, set *rules.Set, run func()) {
+func (e *EngineSlots) measure(from sender, bytes int, set *rules.Set, run func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	begin, made := threadTime(), set.MakingTime()

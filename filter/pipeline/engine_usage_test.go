@@ -80,11 +80,12 @@ func TestARunThatOutlivesItsCallGivesItsPlaceUp(t *testing.T) {
 // While runs of others have all slow slots, small records are evaluated as ever, and large ones of a sender that has used its fair share are late at
 // once.
 func TestSmallRecordsDoNotWaitForLargeOnes(t *testing.T) {
+	f := newFilter(t, setting.Map{"inspect_budget": "1m"})
+	slots := f.inspector.evaluator.slots
 	for range cap(slots.slow) {
 		p := slots.acquire(slots.slow, nil)
 		defer p.release()
 	}
-	f := newFilter(t, setting.Map{"inspect_budget": "1m"})
 	flooder := senderOf("198.51.100.9", 0)
 	for range 10 {
 		slots.usage.charge(flooder, 1<<20, 10*time.Second, time.Now())

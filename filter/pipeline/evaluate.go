@@ -21,6 +21,7 @@ type evaluator struct {
 	trusted  string       // records with this key have a verdict already; "" when none is believed
 	naming   alert.Naming // of alerts
 	strict   bool         // a sender that has used its fair share of the engine waits behind others
+	slots    *EngineSlots
 	meter    *telemetry.Meter
 	panics   *telemetry.Panics
 }
@@ -184,7 +185,7 @@ func (e *evaluator) inspect(it *item, s *scratch, h *verdictHandler, key rules.K
 		return nil
 	}
 	p := pending{key: key, rules: s.rules.Case(&s.transaction, h.allMatches), bytes: size(&s.transaction)}
-	p.overBudget = s.budget.isSenderOver(it.sender) && !slots.areExhausted() // nobody would get to it
+	p.overBudget = s.budget.isSenderOver(it.sender) && !e.slots.areExhausted() // nobody would get to it
 	if unlimited {
 		if err := s.rules.Compile(&p.rules); err != nil {
 			return e.failed(it, err)
@@ -198,9 +199,9 @@ func (e *evaluator) inspect(it *item, s *scratch, h *verdictHandler, key rules.K
 	if unlimited && !s.defers {
 		return e.runRules(it, s, &p)
 	}
-	if unlimited && !slots.mustQueue(p.bytes, it.sender, e.strict) {
+	if unlimited && !e.slots.mustQueue(p.bytes, it.sender, e.strict) {
 		var verdict *rules.Verdict
-		slots.measure(it.sender, p.bytes, s.rules, func() { verdict = e.runRules(it, s, &p) })
+		e.slots.measure(it.sender, p.bytes, s.rules, func() { verdict = e.runRules(it, s, &p) })
 		return verdict
 	}
 	it.kind, it.pending = waiting, p

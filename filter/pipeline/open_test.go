@@ -63,7 +63,7 @@ func open(settings setting.Map, log telemetry.Logger) (*testFilter, error) {
 	if f.meter, err = telemetry.Start(telemetry.Config{}, "", "", f.counts, f.panics, log); err != nil {
 		return nil, err
 	}
-	f.Pipeline = New(&c, Parts{Maps: choice, Rules: f.rules, Counts: f.counts, Meter: f.meter, Panics: f.panics, Log: log})
+	f.Pipeline = New(&c, Parts{Maps: choice, Rules: f.rules, Counts: f.counts, Engine: NewEngineSlots(), Meter: f.meter, Panics: f.panics, Log: log})
 	f.rules.Start(interval)
 	f.Start()
 	return f, nil

@@ -36,6 +36,7 @@ type Parts struct {
 	Maps   *fieldmap.Choice
 	Rules  *ruleset.Current
 	Counts *telemetry.Counters
+	Engine *EngineSlots // all filters of a process share
 	Meter  *telemetry.Meter
 	Panics *telemetry.Panics
 	Log    telemetry.Logger
@@ -45,12 +46,12 @@ type Parts struct {
 func New(c *Config, parts Parts) *Pipeline {
 	e := &evaluator{
 		maps: parts.Maps, onMatch: c.onMatch, alertKey: c.alertKey, trusted: c.trusted, naming: c.alertName, strict: c.async.skips,
-		meter: parts.Meter, panics: parts.Panics,
+		slots: parts.Engine, meter: parts.Meter, panics: parts.Panics,
 	}
 	w := &alertWriter{emitConfig: c.emits, alertKey: c.alertKey, redactor: c.Redactor, flood: flood.New(c.flood), counts: parts.Counts}
 	p := &Pipeline{
 		inspector: inspector{
-			evaluator: e, batches: batches{rules: parts.Rules, columns: &e.columns}, writer: w, incidentTag: c.incidents.tag,
+			evaluator: e, batches: batches{rules: parts.Rules, columns: &e.columns, usage: &e.slots.usage}, writer: w, incidentTag: c.incidents.tag,
 			counts: &recordCounts{counts: parts.Counts, meter: parts.Meter, log: parts.Log, late: whyLate(c)},
 			noHTTP: &noHTTP{counts: parts.Counts, log: parts.Log, redactor: c.Redactor},
 		},

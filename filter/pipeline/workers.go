@@ -151,6 +151,6 @@ func (b *batch) release(s *scratch) {
 			break
 		}
 	}
-	s.budget.charge(&slots.usage)
+	s.budget.charge(b.usage)
 	s.putBack()
 }

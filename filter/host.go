@@ -1,0 +1,19 @@
+package filter
+
+import (
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
+)
+
+// Host is what the filters and outputs of one process share, also across its reloads: the cores that the rule engine may use, and the rule
+// set that each named filter opened last. Where a nil one is given, a filter shares nothing.
+type Host struct {
+	engine   *pipeline.EngineSlots
+	lastGood *ruleset.LastGood // nil keeps nothing
+}
+
+// NewHost returns what the filters of a process share. A program that ends its filters for good closes it after them.
+func NewHost() *Host { return &Host{engine: pipeline.NewEngineSlots(), lastGood: &ruleset.LastGood{}} }
+
+// Close releases the rules that are kept for filters to come.
+func (h *Host) Close() error { return h.lastGood.Close() }
