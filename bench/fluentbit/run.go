@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/cputime"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
@@ -196,17 +197,11 @@ func (p *Process) Rest() (last time.Time, err error) {
 
 // CPU is the time that the process has computed for so far.
 func (p *Process) CPU() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.command.Process.Pid))
+	took, err := cputime.Of(p.command.Process.Pid)
 	if err != nil {
-		return 0
+		return 0 // it has ended
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	user, err := strconv.Atoi(fields[11])
-	system, err2 := strconv.Atoi(fields[12])
-	if errors.Join(err, err2) != nil {
-		return 0
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond // the unit of /proc is 1/100 s
+	return took
 }
 
 // Descriptor finds the descriptor with which the process has opened a file, "" while it has not.

@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/cputime"
 	"github.com/fluent-bit-waf/fluent-bit-waf/bench/fluentbit"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
@@ -150,23 +151,11 @@ func (c *collector) accepted() (int, error) {
 
 // used returns the processor time that the collector has used. What goes wrong is in err.
 func (c *collector) used() time.Duration {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.command.Process.Pid))
+	took, err := cputime.Of(c.command.Process.Pid)
 	if err != nil {
 		c.err = err
-		return 0
 	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(rest)
-	const user, system, hertz = 11, 12, 100 // in what follows the name; USER_HZ is 100 on every platform of Go's
-	var ticks int
-	for _, at := range []int{user, system} {
-		n, err := strconv.Atoi(fields[at])
-		if err != nil {
-			c.err = err
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * time.Second / hertz
+	return took
 }
 
 // stop ends the collector at once and removes its directory.
