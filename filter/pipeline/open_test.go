@@ -43,6 +43,9 @@ type testFilter struct {
 	meter  *telemetry.Meter
 }
 
+// host has the rules that pipelines of the tests share.
+var host ruleset.LastGood
+
 // open opens a pipeline as a filter does.
 func open(settings setting.Map, log telemetry.Logger) (*testFilter, error) {
 	reload := setting.Property{Name: "reload_interval", Default: "off"}
@@ -53,7 +56,7 @@ func open(settings setting.Map, log telemetry.Logger) (*testFilter, error) {
 		return nil, err
 	}
 	choice.Trust(c.Proxies)
-	opened, err := ruleset.Open("", nil, ruleConfig)
+	opened, err := ruleset.Open("", &host, ruleConfig)
 	if err != nil {
 		return nil, err
 	}
