@@ -87,7 +87,7 @@ func (s *summaries) deliver(ctx context.Context, o *Output, all bool) {
 		return
 	}
 	if n := len(s.waiting) - mostSummaries; n > 0 {
-		o.log(LevelWarn, fmt.Sprintf("%d summaries and events about incidents are given up", n))
+		o.log(LevelWarn, fmt.Sprintf("%d summaries and incident events are dropped", n))
 		s.waiting = s.waiting[n:]
 	}
 	if o.delivery.Deliver(ctx, fmt.Sprintf("summaries %d", s.batch), s.waiting) == nil {

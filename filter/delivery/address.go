@@ -81,7 +81,7 @@ func (a *address) locate(place string) error {
 		return fmt.Errorf("malformed: %w", inURL.Err) // without the URL, which may hold secrets
 	}
 	if u.User != nil || strings.Contains(place, "#") {
-		return errors.New("malformed: a user name or a # have no meaning here")
+		return errors.New("malformed: a user name or # is not supported")
 	}
 	switch a.scheme.place {
 	case onNetwork:
@@ -90,7 +90,7 @@ func (a *address) locate(place string) error {
 		return a.locateFile(u)
 	default:
 		if !strings.EqualFold(place, a.scheme.Name) {
-			return errors.New("malformed: nothing but options may follow the name")
+			return errors.New("malformed: only options may follow the name")
 		}
 		return nil
 	}
@@ -98,7 +98,7 @@ func (a *address) locate(place string) error {
 
 func (a *address) locateFile(u *url.URL) error {
 	if u.Host != "" {
-		return fmt.Errorf("malformed: a path starts with a third slash, and %q does not", u.Host)
+		return fmt.Errorf("malformed: the path must start with a third slash, unlike %q", u.Host)
 	}
 	a.path = u.Path + u.Opaque
 	if a.path == "" || strings.HasSuffix(a.path, "/") {
@@ -122,7 +122,7 @@ func (a *address) locateHost(u *url.URL) error {
 		port = a.scheme.port
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return fmt.Errorf("malformed port %q: not from 1 to 65535", port)
+		return fmt.Errorf("port %q is not between 1 and 65535", port)
 	}
 	a.host = net.JoinHostPort(host, port)
 	return nil
@@ -147,7 +147,7 @@ func (a *address) readOptions(query string) {
 		case err != nil:
 			// It tells the malformed escape.
 		case strings.TrimSpace(value) == "":
-			err = errors.New("empty (leave it out, or give it a value)")
+			err = errors.New("empty (remove it, or set a value)")
 		case !isClean([]byte(value)):
 			err = errors.New("malformed value (want text without control characters)")
 		case options[name] != "":

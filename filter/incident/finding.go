@@ -144,7 +144,7 @@ func (a *active) takeAttack(v *view) {
 		a.Blocked++
 	case v.Attack.Likely:
 		a.Succeeded++
-		a.raise(Critical, "an attack on "+clip(v.Target)+" likely succeeded: the response gives something away")
+		a.raise(Critical, "an attack on "+clip(v.Target)+" likely succeeded: the response indicates success")
 	default:
 		a.Attempted++
 	}

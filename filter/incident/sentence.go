@@ -29,7 +29,7 @@ func (i *Incident) sentence() string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if i.Has(Background) && len(i.Kinds) == 1 {
-		return fmt.Sprintf("%s on the Internet looked for well-known weaknesses and found nothing (%s in %s).",
+		return fmt.Sprintf("%s on the internet looked for well-known weaknesses and found none (%s in %s).",
 			plural(i.SourceSeen, "source"), plural(i.Records, "request"), span(i.Last-i.First))
 	}
 	who, whom := named(i.Sources, i.SourceSeen, "source"), named(i.Targets, i.TargetSeen, "target")
@@ -52,7 +52,7 @@ func (i *Incident) sentence() string {
 		say("%s fetched %d different ids from %s on %s", who, i.IDs, firstName(i.Routes, "one route"), whom)
 	}
 	if i.Has(Disclosure) {
-		say("%s received unusually much data from %s: %s", who, whom, amount(i.Bytes, i.Items))
+		say("%s received an unusual amount of data from %s: %s", who, whom, amount(i.Bytes, i.Items))
 	}
 	text := strings.Join(parts, ", ")
 	text += " over " + span(i.Last-i.First)

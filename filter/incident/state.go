@@ -155,7 +155,7 @@ func (c *Correlator) read(in io.Reader) error {
 		return fmt.Errorf("incident state: %w", err)
 	}
 	if len(r.Slots) > mostActive || len(r.Infected) > mostInfected || len(r.Held) > mostHeld || len(r.Echoes) != mostEchoes {
-		return errors.New("incident state: more than there is room for")
+		return errors.New("incident state: too large")
 	}
 	c.restore(&r)
 	return nil
@@ -271,7 +271,7 @@ func Load(path string, options Options) (c *Correlator, problem error) {
 	if err := os.Rename(path, path+".bad"); err != nil {
 		problem = errors.Join(problem, err)
 	} else {
-		problem = fmt.Errorf("%w; it is now %s.bad, and detection learns anew", problem, path)
+		problem = fmt.Errorf("%w; renamed to %s.bad, and detection starts over", problem, path)
 	}
 	return New(options), problem
 }

@@ -95,7 +95,7 @@ func (c *correlation) save() {
 		err = incident.Save(c.state, state)
 	}
 	if err != nil {
-		c.log(telemetry.LevelWarn, fmt.Sprintf("incidents are not kept for the next start: %v", err))
+		c.log(telemetry.LevelWarn, fmt.Sprintf("incident state could not be saved: %v", err))
 	}
 }
 
@@ -136,14 +136,14 @@ func (c *correlation) end() {
 		line += fmt.Sprintf(", %d findings excluded", n.Excluded)
 	}
 	if made := n.EvictedIncidents + n.EvictedSources + n.EvictedActors + n.EvictedRoutes + n.EvictedTools + n.EvictedSketches + n.EvictedTargets; made > 0 {
-		line += fmt.Sprintf("; made room %d times (incidents %d, sources %d, actors %d, routes %d, tools %d, sets of ids %d, attacked targets %d)", made,
+		line += fmt.Sprintf("; dropped state %d times (incidents %d, sources %d, actors %d, routes %d, tools %d, sets of ids %d, attacked targets %d)", made,
 			n.EvictedIncidents, n.EvictedSources, n.EvictedActors, n.EvictedRoutes, n.EvictedTools, n.EvictedSketches, n.EvictedTargets)
 	}
 	if n.Untracked > 0 {
 		line += fmt.Sprintf("; no room for %d observations", n.Untracked)
 	}
 	if n.Late+n.Ahead > 0 {
-		line += fmt.Sprintf("; %d records were more than a minute late, %d more than an hour ahead", n.Late, n.Ahead)
+		line += fmt.Sprintf("; %d records more than a minute late, %d more than an hour ahead", n.Late, n.Ahead)
 	}
 	c.log(telemetry.LevelInfo, line)
 }

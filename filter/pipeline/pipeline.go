@@ -20,7 +20,7 @@ import (
 // Pipeline takes chunks of records to their verdicts and alerts. Its methods may be called from several threads at once.
 type Pipeline struct {
 	inspector    inspector
-	deadline     deadline
+	timeBudget   timeBudget
 	continuation continuation
 	observer     *observer
 	observes     bool // Check makes observations of records
@@ -54,7 +54,7 @@ func New(c *Config, parts Parts) *Pipeline {
 			counts: &recordCounts{counts: parts.Counts, meter: parts.Meter, log: parts.Log, late: whyLate(c)},
 			noHTTP: &noHTTP{counts: parts.Counts, log: parts.Log, redactor: c.Redactor},
 		},
-		deadline:     deadline{budget: c.budget, isDefault: c.defaultBudget, evaluator: e},
+		timeBudget:   timeBudget{budget: c.budget, isDefault: c.defaultBudget, evaluator: e},
 		continuation: continuation{alertKey: c.alertKey, alertsOnly: c.alertsOnly},
 		observes:     c.incidents.observe, rules: parts.Rules, asyncConfig: c.async, meter: parts.Meter, log: parts.Log,
 	}
@@ -70,7 +70,7 @@ func New(c *Config, parts Parts) *Pipeline {
 // whyLate explains why records pass without inspection.
 func whyLate(c *Config) string {
 	if c.async.on {
-		return fmt.Sprintf("more than async_limit (%d bytes) wait for it, or the pipeline has ended", c.async.limit)
+		return fmt.Sprintf("more than async_limit (%d bytes) wait for inspection, or the pipeline has ended", c.async.limit)
 	}
 	return fmt.Sprintf("it would take longer than inspect_budget (%v) for one chunk", c.budget)
 }
@@ -85,13 +85,13 @@ func (p *Pipeline) Start() {
 // Close ends what goes on beside calls. What flood control has not summed up by then is logged.
 func (p *Pipeline) Close() {
 	if n := p.inspector.writer.flood.Waiting(); n > 0 {
-		p.log(telemetry.LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
+		p.log(telemetry.LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records arrived", n))
 	}
 	if p.async != nil {
-		p.async.end() // before the reloads: one that is under way waits until nobody has the old rules
+		p.async.close() // before the reloads: one that is under way waits until nobody has the old rules
 	}
 	p.inspector.correlation.end()
-	p.inspector.noHTTP.tell()
+	p.inspector.noHTTP.warn()
 }
 
 // Outcome is what became of a chunk. Its memory belongs to the Outcome and is reused by the next Process with it.
@@ -132,7 +132,7 @@ func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) {
 	defer func() {
 		if !whole {
 			i.counts.countLost(b, out)
-			i.writer.loseEmits(out)
+			i.writer.countLostEmits(out)
 		}
 	}()
 	p.evaluateBatch(b)
@@ -150,10 +150,10 @@ func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) {
 
 // evaluateBatch evaluates all events within the budget.
 func (p *Pipeline) evaluateBatch(b *batch) {
-	b.budget = p.deadline.next()
+	b.budget = p.timeBudget.next()
 	b.each(p.inspector.evaluateInto)
 	if b.budget > 0 {
-		p.deadline.judgeWaiting(b, p.inspector.inLine)
+		p.timeBudget.evaluateWaiting(b, p.inspector.inLine)
 		p.inspector.writeUnwritten(b)
 	}
 }

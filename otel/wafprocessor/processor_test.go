@@ -46,14 +46,11 @@ func started(t testing.TB, p properties) (processor.Logs, *consumertest.LogsSink
 	return startedWith(t, c)
 }
 
-// factory makes the processors of tests, as a collector makes all of its own with one.
-var factory = NewFactory()
-
 func startedWith(t testing.TB, c *Config) (processor.Logs, *consumertest.LogsSink) {
 	t.Helper()
 	require.NoError(t, c.Validate())
 	sink := &consumertest.LogsSink{}
-	logs, err := factory.CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), c, sink)
+	logs, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), c, sink)
 	require.NoError(t, err)
 	require.NoError(t, logs.Start(t.Context(), componenttest.NewNopHost()))
 	t.Cleanup(func() { require.NoError(t, logs.Shutdown(context.Background())) })
@@ -196,11 +193,11 @@ func TestVerdictsEqualThoseOfTheFilterForEverySourceAndLayout(t *testing.T) {
 					require.Empty(t, alerts, name)
 				} else {
 					var ids []any
-					for i := range finding.Alert.Told.Matches {
-						ids = append(ids, fmt.Sprint(finding.Alert.Told.Matches[i].Rule.ID))
+					for i := range finding.Alert.Details.Matches {
+						ids = append(ids, fmt.Sprint(finding.Alert.Details.Matches[i].Rule.ID))
 					}
 					require.Equal(t, ids, valueOf(own[0], "waf.rule_ids"), name)
-					require.EqualValues(t, finding.Alert.Told.Score, valueOf(own[0], "waf.score"), name)
+					require.EqualValues(t, finding.Alert.Details.Score, valueOf(own[0], "waf.score"), name)
 					require.NotEmpty(t, alerts, name)
 					alerting++
 				}
@@ -260,6 +257,40 @@ func TestAnAlertIsARecordOfItsResourceAndTrace(t *testing.T) {
 	require.Equal(t, own[0].Attributes().AsRaw(), a.Attributes().AsRaw(), "nothing in it is secret")
 }
 
+func TestAlertsOfABatchBelongToTheirRecordsAndResources(t *testing.T) {
+	p, sink := started(t, properties{"emit_format": "ecs"})
+	logs := plog.NewLogs()
+	for resource := range byte(3) {
+		r := logs.ResourceLogs().AppendEmpty()
+		r.Resource().Attributes().PutInt("n", int64(resource))
+		for scope := range byte(2) {
+			all := r.ScopeLogs().AppendEmpty().LogRecords()
+			for i := range byte(5) {
+				one := all.AppendEmpty()
+				target := "/"
+				if i%2 == resource%2 {
+					target = fmt.Sprintf("/%d%d%d%s", resource, scope, i, attack)
+				}
+				request(target)(one)
+				one.SetTraceID([16]byte{resource + 1, scope + 1, i + 1})
+			}
+		}
+	}
+	require.NoError(t, p.ConsumeLogs(t.Context(), logs))
+	seen := 0
+	for resource, r := range sink.AllLogs()[0].ResourceLogs().All() {
+		require.Equal(t, 3, r.ScopeLogs().Len())
+		for _, a := range r.ScopeLogs().At(2).LogRecords().All() {
+			id := a.TraceID()
+			require.EqualValues(t, resource+1, id[0])
+			url := a.Body().Map().AsRaw()["url"].(map[string]any)
+			require.Equal(t, fmt.Sprintf("/%d%d%d/", id[0]-1, id[1]-1, id[2]-1), url["path"])
+			seen++
+		}
+	}
+	require.Equal(t, 2*(3+2+3), seen)
+}
+
 func TestACopyHasNoSecretsAndItsFieldsWhereTheyWere(t *testing.T) {
 	p, sink := started(t, nil)
 	secret := "7WvJ9pQz4LkX2mNs8TbR"
@@ -315,7 +346,7 @@ func TestFormatsOfAlerts(t *testing.T) {
 		"ecs":  func(b pcommon.Value) { require.Contains(t, b.Map().AsRaw(), "rule") },
 		"ocsf": func(b pcommon.Value) { require.Contains(t, b.Map().AsRaw(), "class_uid") },
 		"msa":  func(b pcommon.Value) { require.Equal(t, "modsecurity", b.Map().AsRaw()["alert_engine"]) },
-		"cef":  func(b pcommon.Value) { require.True(t, strings.HasPrefix(b.Str(), "CEF:0|"), b.AsString()) },
+		"CEF":  func(b pcommon.Value) { require.True(t, strings.HasPrefix(b.Str(), "CEF:0|"), b.AsString()) },
 	} {
 		p, sink := started(t, properties{"emit_format": format})
 		require.NoError(t, p.ConsumeLogs(t.Context(), single(request(attack))))
@@ -442,7 +473,8 @@ func TestRepeatsAreSummarizedWhileNoRecordsComeAndAtTheEnd(t *testing.T) {
 	_, alerts := records(sink)
 	require.Len(t, alerts, 1)
 	require.Eventually(t, func() bool { _, alerts = records(sink); return len(alerts) == 2 }, 10*time.Second, 10*time.Millisecond)
-	require.EqualValues(t, 2, summaryCount(alerts[1]))
+	require.EqualValues(t, 2, valueOf(alerts[1], "waf.count"))
+	require.NotContains(t, alerts[1].Body().Map().AsRaw(), "waf")
 
 	p, sink = started(t, properties{"flood_window": "1h"})
 	for range 5 {
@@ -451,13 +483,7 @@ func TestRepeatsAreSummarizedWhileNoRecordsComeAndAtTheEnd(t *testing.T) {
 	require.NoError(t, p.Shutdown(t.Context()))
 	_, alerts = records(sink)
 	require.Len(t, alerts, 2)
-	require.EqualValues(t, 4, summaryCount(alerts[1]))
-}
-
-// summaryCount returns how many alerts a summary in format record stands for.
-func summaryCount(r plog.LogRecord) any {
-	verdict, _ := r.Body().Map().AsRaw()["waf"].(map[string]any)
-	return verdict["count"]
+	require.EqualValues(t, 4, valueOf(alerts[1], "waf.count"))
 }
 
 func TestIncidentsAreRecords(t *testing.T) {
@@ -541,7 +567,7 @@ func TestBatchesComeFromManyGoroutinesUntilTheShutdown(t *testing.T) {
 
 func TestShutdownDoesNotWaitForever(t *testing.T) {
 	c := createDefaultConfig().(*Config)
-	p := newProcessor(processortest.NewNopSettings(metadata.Type), nil, c, consumertest.NewNop())
+	p := newProcessor(processortest.NewNopSettings(metadata.Type), c, consumertest.NewNop())
 	require.NoError(t, p.start(t.Context(), componenttest.NewNopHost()))
 	p.running.RLock() // a batch that is being inspected
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

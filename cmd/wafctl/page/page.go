@@ -96,22 +96,22 @@ func (r *reporting) Add(file string, found *evaluation.Checked) error {
 	if found.Err != nil || found.Kind != filter.Alert {
 		return nil
 	}
-	told := found.Alert.Told
-	named := told.Rule()
+	details := found.Alert.Details
+	named := details.Rule()
 	a := report.Alert{
-		Source: told.ClientIP, Destination: cmp.Or(told.ServerIP, told.ServerName), Method: told.Method, Host: told.ServerName, URI: told.URI,
-		UserAgent: told.UserAgent, Outcome: told.Outcome, Reason: told.Reason, Severity: told.Severity, Score: told.Score,
+		Source: details.ClientIP, Destination: cmp.Or(details.ServerIP, details.ServerName), Method: details.Method, Host: details.ServerName, URI: details.URI,
+		UserAgent: details.UserAgent, Outcome: details.Outcome, Reason: details.Reason, Severity: details.Severity, Score: details.Score,
 		Matched: matched(named), Place: fmt.Sprintf("%s:%d", file, found.Line), Rule: reportRule(named),
 	}
-	if len(told.Forwarded) > 0 {
-		a.Forwarded = told.Forward
+	if len(details.Forwarded) > 0 {
+		a.Forwarded = details.Forward
 	}
-	a.Time, _ = logtime.Parse(told.Begin, nil) // the page says how many have none
-	a.Status, _ = strconv.Atoi(told.Status)    // 0 is not known
-	for i := range told.Matches {
-		a.Rules = append(a.Rules, reportRule(&told.Matches[i]))
+	a.Time, _ = logtime.Parse(details.Begin, nil) // the page says how many have none
+	a.Status, _ = strconv.Atoi(details.Status)    // 0 is not known
+	for i := range details.Matches {
+		a.Rules = append(a.Rules, reportRule(&details.Matches[i]))
 	}
-	if told.Outcome == alert.LikelySucceeded {
+	if details.Outcome == alert.LikelySucceeded {
 		r.succeeded++
 	}
 	r.digest.Add(&a)
