@@ -1,5 +1,5 @@
 // Command archive measures how many GB of logs a minute wafctl checks in compressed files, next to unpacking them and counting their
-// lines with zcat and wc. Run it with "make bench-archive".
+// lines with zcat and wc. It writes the files itself, and keeps every program to a number of cores. Run it with "make bench-archive".
 package main
 
 import (

@@ -16,9 +16,11 @@ import (
 	"testing"
 	"time"
 
+	client "github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
@@ -42,6 +44,7 @@ func instances(t *testing.T) (address string) {
 	receiver, err := receive.Open(receive.ReadSettings(setting.NewReader(setting.Map{}, receive.Properties())), func(string) {})
 	require.NoError(t, err)
 	f.Measure(receiver.Collector())
+	f.Measure(metrics.Collecting(func(to chan<- client.Metric) { metrics.KafkaLag.Send(to, 7, "records", "0") })) // of wafctl run
 
 	stop, ended := make(chan struct{}), make(chan struct{})
 	go func() {
