@@ -203,7 +203,7 @@ fields:
 		`own.yaml:8: malformed key "m*" (want * only at the end, and only for header.*`,
 		`own.yaml:9: "method" is repeated (first in line 8)`,
 		`own.yaml:10: malformed switch "perhaps" (want true or false)`,
-		`own.yaml:11: names says nothing of "status" (want it with header.* or response_header.*)`,
+		`own.yaml:11: names does not apply to "status" (want it with header.* or response_header.*)`,
 		`own.yaml:12: target "request_line" cannot be constant`,
 		`own.yaml:13: malformed target "header.A B" (want header.NAME or header.*)`,
 		`own.yaml:14: malformed target "header." (want header.NAME or header.*)`,
@@ -211,8 +211,8 @@ fields:
 		`own.yaml:15: unknown option "tall" (want key, constant, base64, unescaped, absolute, upper, escapes, empty, all, dashes or names)`,
 		`own.yaml:16: target "cookie" has no key`,
 		`own.yaml:17: empty key in "a|"`,
-		`own.yaml:18: unescaped says nothing of "host" (want it with uri, path or query)`,
-		`own.yaml:18: absolute says nothing of "host" (want it with request_line or uri)`,
+		`own.yaml:18: unescaped does not apply to "host" (want it with uri, path or query)`,
+		`own.yaml:18: absolute does not apply to "host" (want it with request_line or uri)`,
 		`own.yaml:19: not a text`,
 	} {
 		require.ErrorContains(t, err, want)

@@ -114,8 +114,8 @@ func TestWhatIsNotJSONIsRefusedWithItsPlace(t *testing.T) {
 		`{"a":"b`:      "not JSON at byte 8 (want a closing double quote)",
 		`{"a":"\`:      "not JSON at byte 8 (want an escape)",
 		`{"a":"\q"}`:   "not JSON at byte 8 (want an escape)",
-		`{"a":"\u12"}`: `not JSON at byte 8 (want four hexadecimal digits behind \u)`,
-		`{"a":"\xg0"}`: `not JSON at byte 8 (want two hexadecimal digits behind \x)`,
+		`{"a":"\u12"}`: `not JSON at byte 8 (want four hexadecimal digits after \u)`,
+		`{"a":"\xg0"}`: `not JSON at byte 8 (want two hexadecimal digits after \x)`,
 		`{"a":"\n`:     "not JSON at byte 9 (want a closing double quote)",
 	} {
 		_, err := decode(text)
