@@ -50,7 +50,7 @@ func (f *Filter) writeAlert(it *item, v *alert.View) {
 	}
 	secrets := f.secrets(v)
 	a := alert.New(v, secrets)
-	a.Incident = it.incident
+	a.Incident, it.alertID = it.incident, a.UID
 	if f.config.alertKey != "" {
 		it.body = record.AppendMapWith(nil, it.event.Body, f.config.alertKey, a.AppendMap(nil))
 	}

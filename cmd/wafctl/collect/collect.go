@@ -18,6 +18,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/outbox"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
@@ -77,7 +78,7 @@ type collector struct {
 	filter   *filter.Filter
 	tag      string
 	intakes  *intakes
-	outboxes []*outbox
+	outboxes []*outbox.Outbox
 	stream   *evaluation.Stream
 }
 
@@ -130,7 +131,7 @@ func (r *collector) openOutputs(f *cli.Flags, settings *setting.Reader) (err err
 		destinations = nil
 	}
 	limit := setting.NewReader(f, filter.Properties()).Size("emit_limit") // filter.New tells what is wrong with it
-	if r.outboxes, err = openOutboxes(destinations, r.console, limit, r.caught); err != nil {
+	if r.outboxes, err = outbox.Open(destinations, r.console, limit, r.caught); err != nil {
 		settings.Problem("alert_to", err)
 	}
 	if output == "-" {
@@ -152,7 +153,7 @@ func (r *collector) caught(cause any, stack []byte) { r.filter.Caught("delivery"
 // stats returns what has become of alerts at each destination.
 func (r *collector) stats() (all []delivery.Stats) {
 	for _, o := range r.outboxes {
-		all = append(all, o.stats())
+		all = append(all, o.Stats())
 	}
 	return all
 }
@@ -166,7 +167,7 @@ func (r *collector) close() {
 		r.intakes.closeAll()
 	}
 	for _, o := range r.outboxes {
-		o.delivery.Close() //nolint:errcheck // nothing was sent
+		o.Discard()
 	}
 	r.stream.End() //nolint:errcheck // nothing was written
 }
@@ -182,10 +183,7 @@ func (r *collector) Run(ctx context.Context) error {
 	r.greet()
 
 	for _, o := range r.outboxes {
-		go func() {
-			defer o.End()
-			recovery.Loop(nil, r.filter.Caught("delivery"), o.deliver)
-		}()
+		go o.Run(r.filter.Caught("delivery"))
 	}
 	ending := make(chan struct{})
 	var summarizing sync.WaitGroup
@@ -203,7 +201,7 @@ func (r *collector) Run(ctx context.Context) error {
 	r.intakes.Run(ctx)
 	r.intakes.Queue.Close()
 	for _, o := range r.outboxes {
-		close(o.ending)
+		o.Last()
 	}
 	err := <-processed
 	close(ending)
@@ -214,7 +212,7 @@ func (r *collector) Run(ctx context.Context) error {
 func (r *collector) greet() {
 	var destinations []string
 	for _, o := range r.outboxes {
-		destinations = append(destinations, o.destination)
+		destinations = append(destinations, o.Destination())
 	}
 	if len(destinations) == 0 {
 		destinations = []string{"nowhere"}
@@ -263,7 +261,7 @@ func (r *collector) send(emits []filter.Emit) {
 	}
 	alerts := messages(emits)
 	for _, o := range r.outboxes {
-		o.put(alerts)
+		o.Put(alerts)
 	}
 	for i := range emits {
 		r.filter.EmitTaken(&emits[i])
@@ -305,10 +303,10 @@ func (r *collector) finish() error {
 	}
 	var problems []error
 	for _, o := range r.outboxes {
-		taken, lost := o.close()
-		r.console.Note(cli.Count(taken, "alert") + " delivered to " + o.destination)
+		taken, lost := o.Close()
+		r.console.Note(cli.Count(taken, "alert") + " delivered to " + o.Destination())
 		if lost > 0 {
-			problems = append(problems, fmt.Errorf("%s not delivered to %s", cli.Count(lost, "alert"), o.destination))
+			problems = append(problems, fmt.Errorf("%s not delivered to %s", cli.Count(lost, "alert"), o.Destination()))
 		}
 	}
 	return errors.Join(problems...)

@@ -1,4 +1,5 @@
-package collect
+// Package outbox holds alerts for destinations until these have taken them.
+package outbox
 
 import (
 	"context"
@@ -13,9 +14,9 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
-// outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
+// Outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
 // down holds up no other.
-type outbox struct {
+type Outbox struct {
 	console     *cli.Console
 	destination string // as the user wrote it, without options, which may hold keys
 	delivery    *delivery.Delivery
@@ -36,9 +37,9 @@ type outbox struct {
 	number int // of the batch that is being delivered; for the goroutine that does
 }
 
-// openOutboxes opens one outbox for each destination, or returns all problems.
-func openOutboxes(destinations []string, c *cli.Console, limit int64, caught recovery.Caught) ([]*outbox, error) {
-	var all []*outbox
+// Open opens one outbox for each destination, or returns all problems.
+func Open(destinations []string, c *cli.Console, limit int64, caught recovery.Caught) ([]*Outbox, error) {
+	var all []*Outbox
 	var problems []error
 	for _, destination := range destinations {
 		d, err := delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught})
@@ -47,7 +48,7 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 			continue
 		}
 		name, _, _ := strings.Cut(destination, "?")
-		o := &outbox{
+		o := &Outbox{
 			console: c, destination: name, delivery: d, limit: int(limit), ending: make(chan struct{}),
 			ended: make(chan struct{}), told: cli.Limiter{Every: 10 * time.Second},
 		}
@@ -57,19 +58,24 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 	return all, errors.Join(problems...)
 }
 
-// put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow,
+// Put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow,
 // and gives alerts up for one that is down.
-func (o *outbox) put(alerts []delivery.Message) {
+func (o *Outbox) Put(alerts []delivery.Message) { o.put(alerts, true) }
+
+// Offer is Put for callers that cannot wait: alerts for which there is no room are dropped.
+func (o *Outbox) Offer(alerts []delivery.Message) { o.put(alerts, false) }
+
+func (o *Outbox) put(alerts []delivery.Message, wait bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for i := range alerts {
 		o.offered++
 		n := size(&alerts[i])
-		for o.full(n) && !o.failing && !o.stopped {
+		for wait && o.full(n) && !o.failing && !o.stopped {
 			o.changed.Wait()
 		}
 		if o.full(n) {
-			o.tell("error: alerts for " + o.destination + " are given up: it is down, and emit_limit allows no more to wait")
+			o.tell("error: alerts for " + o.destination + " are dropped: it is down or too slow, and emit_limit allows no more to wait")
 			continue
 		}
 		o.bytes += n
@@ -78,18 +84,35 @@ func (o *outbox) put(alerts []delivery.Message) {
 	}
 }
 
-func (o *outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
+func (o *Outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
 
 func size(m *delivery.Message) int { return len(m.JSON) + len(m.Record) }
 
-func (o *outbox) tell(line string) {
+func (o *Outbox) tell(line string) {
 	if _, may := o.told.May(time.Now()); may {
 		o.console.Say(line)
 	}
 }
 
+// Destination is where alerts go, without options, which may hold keys.
+func (o *Outbox) Destination() string { return o.destination }
+
+// Run delivers alerts until the outbox is closed and empty, or the destination is given up. It is a goroutine of its own.
+func (o *Outbox) Run(caught recovery.Caught) {
+	defer o.end()
+	recovery.Loop(nil, caught, o.deliver)
+}
+
+// Last says that no more records arrive: a destination that fails from now on is given up after a while.
+func (o *Outbox) Last() { close(o.ending) }
+
+// Discard closes an outbox that was never run.
+func (o *Outbox) Discard() {
+	o.delivery.Close() //nolint:errcheck // nothing was sent
+}
+
 // deliver sends alerts until the outbox is closed and empty, or the destination is given up.
-func (o *outbox) deliver() {
+func (o *Outbox) deliver() {
 	for {
 		batch := o.take()
 		if len(batch) == 0 || !o.handle(batch) {
@@ -99,7 +122,7 @@ func (o *outbox) deliver() {
 }
 
 // handle sends one batch. Alerts at which that panics are given up.
-func (o *outbox) handle(batch []delivery.Message) bool {
+func (o *Outbox) handle(batch []delivery.Message) bool {
 	returned := false
 	defer func() {
 		if !returned {
@@ -112,8 +135,8 @@ func (o *outbox) handle(batch []delivery.Message) bool {
 	return sent
 }
 
-// End is that of the goroutine that delivers.
-func (o *outbox) End() {
+// end notes that nothing is delivered any more.
+func (o *Outbox) end() {
 	o.change(func() { o.stopped = true })
 	close(o.ended)
 }
@@ -126,7 +149,7 @@ func sizes(all []delivery.Message) (sum int) {
 }
 
 // change changes fields that others may wait for.
-func (o *outbox) change(f func()) {
+func (o *Outbox) change(f func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f()
@@ -134,7 +157,7 @@ func (o *outbox) change(f func()) {
 }
 
 // take waits for alerts and returns all that are there, none when no more come.
-func (o *outbox) take() []delivery.Message {
+func (o *Outbox) take() []delivery.Message {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.waiting) == 0 && !o.closed {
@@ -153,7 +176,7 @@ const (
 )
 
 // send delivers one batch, however many attempts that takes. It reports false when the destination is given up.
-func (o *outbox) send(name string, batch []delivery.Message) bool {
+func (o *Outbox) send(name string, batch []delivery.Message) bool {
 	var failing time.Time // since when, once no more records arrive
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		before := o.delivery.Stats()[0].Delivered
@@ -184,7 +207,7 @@ func (o *outbox) send(name string, batch []delivery.Message) bool {
 }
 
 // settle notes what an attempt has come to.
-func (o *outbox) settle(batch []delivery.Message, err error) {
+func (o *Outbox) settle(batch []delivery.Message, err error) {
 	o.change(func() {
 		if o.failing = err != nil; o.failing {
 			o.tell("warning: " + err.Error() + "; it is tried again")
@@ -196,8 +219,8 @@ func (o *outbox) settle(batch []delivery.Message, err error) {
 	})
 }
 
-// stats returns the counters of the destination. What waits in the outbox is on its way.
-func (o *outbox) stats() delivery.Stats {
+// Stats returns the counters of the destination. What waits in the outbox is on its way.
+func (o *Outbox) Stats() delivery.Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := o.delivery.Stats()[0]
@@ -205,9 +228,9 @@ func (o *outbox) stats() delivery.Stats {
 	return s
 }
 
-// close waits until what is there has been delivered, or the destination has been given up. It returns how many alerts the
+// Close waits until what is there has been delivered, or the destination has been given up. It returns how many alerts the
 // destination has taken, and how many it has not.
-func (o *outbox) close() (taken, lost uint64) {
+func (o *Outbox) Close() (taken, lost uint64) {
 	o.change(func() { o.closed = true })
 	<-o.ended
 	taken = uint64(o.delivery.Stats()[0].Delivered)
