@@ -61,6 +61,7 @@ type reloads struct {
 	settle   time.Duration // files may be written one after the other: they are read once they have been alone for so long
 	stop     chan struct{} // nil when nothing is watched
 	ended    chan struct{}
+	asked    chan struct{} // for a look at once
 
 	done, failed, unchanged atomic.Uint64
 	last                    atomic.Pointer[reloading] // nil before the first change
@@ -89,7 +90,7 @@ func (f *Filter) watchRules(w *rules.Watch) {
 	r := &f.reloads
 	r.watch, r.interval = w, f.config.reloadInterval
 	r.settle = min(time.Second, r.interval)
-	r.stop, r.ended = make(chan struct{}), make(chan struct{})
+	r.stop, r.ended, r.asked = make(chan struct{}), make(chan struct{}), make(chan struct{}, 1)
 	f.log(LevelInfo, fmt.Sprintf("looking after %d rule files and directories every %s", w.Files(), r.interval))
 	go f.runReloads()
 }
@@ -108,10 +109,19 @@ func (f *Filter) lookForChanges() {
 		case <-r.stop:
 			return
 		case <-ticker.C:
+		case <-r.asked:
 		}
 		if r.watch.Changed() && r.rests() {
 			f.reload(r.watch)
 		}
+	}
+}
+
+// Reload has changed rule files read now instead of with the next look after them. It does nothing where none are looked after.
+func (f *Filter) Reload() {
+	select {
+	case f.reloads.asked <- struct{}{}:
+	default: // asked already, or nothing is watched
 	}
 }
 

@@ -138,8 +138,21 @@ func (f filterSettings) Get(name string) string {
 	if given := f.user.Get(name); given != "" {
 		return given
 	}
+	if name == "reload_interval" && !f.namesFiles() {
+		return ""
+	}
 	if name == "incident_tag" && strings.EqualFold(strings.TrimSpace(f.user.Get("incidents")), "on") {
 		return "incident"
 	}
 	return defaults[name]
+}
+
+// namesFiles reports whether rules come from files that may change.
+func (f filterSettings) namesFiles() bool {
+	for source := range strings.SplitSeq(f.user.Get("rules"), ",") {
+		if source = strings.TrimSpace(source); source != "" && source != "crs" {
+			return true
+		}
+	}
+	return false
 }
