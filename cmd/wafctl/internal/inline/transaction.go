@@ -119,9 +119,7 @@ func (t *Transaction) record(use func(event []byte)) {
 }
 
 func (t *Transaction) judge(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.engine.Timeout)
-	defer cancel()
-	t.record(func(event []byte) { t.judgement = t.engine.filter.Judge(ctx, event) })
+	t.record(func(event []byte) { t.judgement = t.engine.filter.Judge(ctx, event, t.engine.Timeout) })
 }
 
 // seen returns the parts that rules have seen.
