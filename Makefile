@@ -20,6 +20,7 @@ UDP_FLAGS     ?=
 TAIL_FLAGS    ?=
 MEMORY_FLAGS  ?=
 PROXY_FLAGS   ?=
+FTW_FLAGS     ?=
 SURVIVE       ?= 10m
 # The race detector allocates and takes its time; these tests count allocations, or judge how long something takes.
 NO_RACE       := Allocate|TakeNoLonger|SilentlyClean|FloodOfSmallRecords
@@ -42,6 +43,10 @@ test: ## everything that needs no Fluent Bit
 
 ftw: ## the Core Rule Set's regression suite through the filter, all of it
 	FTW=all $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestCoreRuleSetSuite ./internal/ftw
+
+ftw-proxy: build ## the same suite over the wire with go-ftw: wafctl proxy next to Coraza's handler, at paranoia 1 and 4
+	cd test/ftw && $(GO) build -tags $(TAGS) -o ../../build/work/ftw-proxy .
+	build/work/ftw-proxy $(FTW_FLAGS)
 
 recorded: ## false alerts of the packs on recorded traffic: Chromium and Wget over RECORDED=2000 pages of Debian's *-doc packages, clients, tools, webhooks
 	RECORDED=$(RECORDED) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestPacksAreQuietOnRecordedTraffic ./rules
