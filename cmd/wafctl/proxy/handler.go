@@ -83,11 +83,11 @@ func exchangeOf(r *http.Request) *exchange { return r.Context().Value(exchangeKe
 
 // ServeHTTP answers what is asked of the proxy itself, rejects what is ambiguous, and has the rest inspected.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if p.healthListen == "" && p.serveHealth(w, r) {
-		return
-	}
 	if p.draining.Load() && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
+	}
+	if p.healthListen == "" && p.serveHealth(w, r) {
+		return
 	}
 	if status, why := p.check(r); status != 0 {
 		p.reject(w, r, status, why)
