@@ -62,18 +62,32 @@ func run(wafctl string, levels []string, every int, verbose bool) error {
 			fmt.Printf("| %s | %s | %d | %d |\n", level, c.name, len(suite)-len(failed[i]), len(failed[i]))
 		}
 		for _, id := range failed[0] {
-			if !slices.Contains(failed[1], id) {
+			switch {
+			case slices.Contains(failed[1], id):
+				if verbose {
+					fmt.Fprintf(os.Stderr, "paranoia %s: %s passes with neither\n", level, id)
+				}
+			case apart[id] != "":
+				fmt.Fprintf(os.Stderr, "paranoia %s: %s passes with Coraza's handler only: %s\n", level, id, apart[id])
+			default:
 				worse++
 				fmt.Fprintf(os.Stderr, "paranoia %s: %s passes with Coraza's handler only\n", level, id)
-			} else if verbose {
-				fmt.Fprintf(os.Stderr, "paranoia %s: %s passes with neither\n", level, id)
 			}
 		}
 	}
 	if worse > 0 {
-		return fmt.Errorf("%d tests pass with Coraza's handler only", worse)
+		return fmt.Errorf("%d tests pass with Coraza's handler only, and nobody knows why", worse)
 	}
 	return nil
+}
+
+// apart are tests that a proxy cannot pass which rejects what it does not forward, and whose alerts list what was found in a request.
+var apart = map[string]string{
+	"920100-4":  "CONNECT is rejected with 405 before inspection",
+	"920100-16": "a target without a path is rejected with 400 before inspection",
+	"949110-1":  "alerts list what was found, not the rule that sums it up",
+	"949110-4":  "the same",
+	"949110-5":  "the same",
 }
 
 // readSuite reads the tests, each as a file of its own.

@@ -118,7 +118,7 @@ func TestGRPCStreams(t *testing.T) {
 	})}
 	backend.Protocols.SetUnencryptedHTTP2(true)
 	go backend.Serve(l) //nolint:errcheck // it ends with the test
-	defer backend.Close()
+	defer func() { require.NoError(t, backend.Close()) }()
 	p := run(t, "h2c://"+l.Addr().String(), setting.Map{"allowed_request_content_type": "application/grpc"})
 
 	transport := &http.Transport{Protocols: new(http.Protocols)}
@@ -131,7 +131,7 @@ func TestGRPCStreams(t *testing.T) {
 	request.Header = http.Header{"Content-Type": {"application/grpc"}, "Te": {"trailers"}, "User-Agent": {"grpc-go/1.60"}, "Accept": {"*/*"}}
 	answered := make(chan *http.Response, 1)
 	go func() {
-		response, err := transport.RoundTrip(request)
+		response, err := transport.RoundTrip(request) //nolint:bodyclose // it is read and closed where it goes
 		if err != nil {
 			t.Error(err)
 			close(answered)
