@@ -35,7 +35,7 @@ doc=$stage/usr/share/doc/fluent-bit-waf
 mkdir -p "$lib" "$stage/usr/bin" "$stage/etc/fluent-bit-waf/logs" "$doc"
 
 # As in the Makefile: Go's build cache does not know that the plugin includes these files.
-CGO_CPPFLAGS=-DWAF_PROPERTIES=$(cat plugin/*.inc | cksum | cut -d' ' -f1)
+CGO_CPPFLAGS=-DWAF_PROPERTIES=$(cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 export CGO_CPPFLAGS
 CGO_ENABLED=1 GOOS=linux GOARCH=$arch CC=$cc go build -tags "$tags" -trimpath -buildvcs=false -ldflags "$flags" \
     -buildmode=c-shared -o "$lib/out_waf.so" ./plugin

@@ -16,7 +16,7 @@ file=build/Dockerfile
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# A folder without what .dockerignore leaves out, as the build has it.
+# The build context: files that .dockerignore does not exclude.
 context=$work/src
 mkdir "$context"
 { cat .dockerignore && echo build/work; } | sed 's#^#./#' >"$work/ignored"

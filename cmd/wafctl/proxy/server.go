@@ -176,7 +176,7 @@ func (v *service) wait(ctx context.Context, terminated, hup <-chan os.Signal, fa
 			v.reloadCertificates()
 		case <-hup:
 			v.reloadCertificates()
-			v.engine.Filter().Reload()
+			v.engine.Filter().LookForChanges()
 		case err := <-failed:
 			v.draining.Store(true)
 			return err
