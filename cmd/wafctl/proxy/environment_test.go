@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -108,4 +109,54 @@ func TestMountedExclusionsAreFound(t *testing.T) {
 	require.Equal(t, "crs,"+after, withExclusions())
 	require.NoError(t, os.WriteFile(before, nil, 0o600))
 	require.Equal(t, before+",crs,"+after, withExclusions())
+}
+
+// The page shows a Deployment of the image of modsecurity-crs-docker with another image. Its variables make a proxy that blocks what its curl
+// sends, and logs the message.
+func TestTheDeploymentOfThePageBlocks(t *testing.T) {
+	page, err := os.ReadFile("../../../docs/migrate-from-crs-docker.md")
+	require.NoError(t, err)
+	_, text, found := strings.Cut(string(page), "```yaml\napiVersion: apps/v1\n")
+	require.True(t, found)
+	text, _, _ = strings.Cut(text, "```")
+	var deployment struct {
+		Spec struct {
+			Template struct {
+				Spec struct {
+					Containers []struct {
+						Env   []struct{ Name, Value string }
+						Ports []struct {
+							ContainerPort string `yaml:"containerPort"`
+						}
+					}
+				}
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(text), &deployment))
+	container := deployment.Spec.Template.Spec.Containers[0]
+	environment := map[string]string{}
+	for _, v := range container.Env {
+		environment[v.Name] = v.Value
+	}
+	values := setting.Map{}
+	notes, err := read(t, environment, values)
+	require.NoError(t, err)
+	require.Empty(t, notes, "every variable has an effect")
+	require.Equal(t, ":"+container.Ports[0].ContainerPort, values["listen"])
+	require.Equal(t, "http://shop:80", values["backend"])
+
+	b := record(t)
+	values["listen"] = "127.0.0.1:0" // here, the ports of the page may be taken
+	p := run(t, b.URL, withoutBackend(values))
+	status, _ := p.get("/?do='drop%20table'")
+	require.Equal(t, 403, status)
+	p.end()
+	require.Zero(t, b.count())
+	require.Contains(t, p.alerts.String(), "Detects concatenated basic SQL injection and SQLLFI attempts")
+}
+
+func withoutBackend(values setting.Map) setting.Map {
+	delete(values, "backend")
+	return values
 }
