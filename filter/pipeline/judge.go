@@ -22,9 +22,13 @@ type Judgement struct {
 	way    rules.Way
 }
 
-// engines bounds how many engine runs Judge has under way. A run cannot be interrupted: one that outlives its call keeps its place,
-// so that requests that take forever use up places and not the machine.
-var engines = make(chan struct{}, 4*runtime.GOMAXPROCS(0))
+// judging and judgingLarge bound how many engine runs Judge has under way, large transactions apart: they take long, and must not keep
+// others from their verdict. A run cannot be interrupted: one that outlives its call keeps its place, so that requests that take forever
+// use up places and not the machine.
+var (
+	judging      = make(chan struct{}, 4*runtime.GOMAXPROCS(0))
+	judgingLarge = make(chan struct{}, runtime.GOMAXPROCS(0))
+)
 
 // unhurried is a budget that no record spends: with it, evaluate leaves what needs the engine, or a long time, to its caller.
 const unhurried = time.Hour
@@ -54,8 +58,12 @@ func (p *Pipeline) Judge(ctx context.Context, event []byte, limit time.Duration)
 // judgeUntil has the engine judge a waiting item on a goroutine of its own, with a copy of its event, until a context ends.
 func (e *evaluator) judgeUntil(ctx context.Context, it *item, in *ruleset.InUse, d *demand) item {
 	late := item{event: it.event, kind: Late, source: it.source}
+	places := judging
+	if it.pending.bytes > largeTransaction {
+		places = judgingLarge
+	}
 	select {
-	case engines <- struct{}{}:
+	case places <- struct{}{}:
 	case <-ctx.Done():
 		return late
 	}
@@ -64,7 +72,7 @@ func (e *evaluator) judgeUntil(ctx context.Context, it *item, in *ruleset.InUse,
 	done := make(chan item, 1)
 	go recovery.Once(e.panics.Caught("inspection"), func() {
 		defer func() {
-			<-engines
+			<-places
 			in.Done()
 			done <- j.item
 		}()
