@@ -59,6 +59,7 @@ cp -r docs "$doc/docs"
 find "$doc/docs" -name '*.go' -delete
 go -C build/tools run ./sbom -licenses "$doc/licenses" -o "$doc/sbom.cdx.json" fluent-bit-waf "${version#v}" \
     "$lib/out_waf.so" "$stage/usr/bin/wafctl"
+mkdir "$stage/tmp" # of the image of the proxy
 find "$stage/usr" "$stage/etc" -type d -exec chmod 755 {} +
 find "$stage/usr" "$stage/etc" -type f -exec chmod 644 {} +
 chmod 755 "$stage/usr/bin/wafctl"

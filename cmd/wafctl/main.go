@@ -20,6 +20,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/mapping"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/page"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/proxy"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/ruleset"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/ruletest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/setup"
@@ -77,7 +78,7 @@ the Fluent Bit filter and output "waf".`,
 	root.SetFlagErrorFunc(cli.NewUsageError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, add := range []func(*cli.Console, []string) *cobra.Command{
-		setup.New, doctor.New, collect.New, check.New, incidents.New, page.New, ruleset.New, mapping.New, compare.New, tune.New, ruletest.New, top.New, install.New, newVersion,
+		setup.New, doctor.New, collect.New, proxy.New, check.New, incidents.New, page.New, ruleset.New, mapping.New, compare.New, tune.New, ruletest.New, top.New, install.New, newVersion,
 	} {
 		root.AddCommand(add(c, args))
 	}

@@ -42,7 +42,8 @@ func (v *View) Outcome() (outcome Outcome, reason string) {
 	return v.outcome, v.reason
 }
 
-// inspected lists the parts of the transaction that the rules saw; of a record that is none of HTTP those are its fields.
+// inspected lists the parts of the transaction that the rules saw; of a record that is none of HTTP those are its fields. The status of a
+// refused request alone is no response that anything was found in.
 func (v *View) inspected() []string {
 	t := v.Transaction
 	if t.Unknown&rules.PartRequest != 0 {
@@ -56,7 +57,7 @@ func (v *View) inspected() []string {
 	if t.RequestBody != "" || v.Values.Get(fieldmap.RequestBody) != "" { // a body of unknown type is an argument
 		parts = append(parts, "body")
 	}
-	if t.HasResponse {
+	if t.HasResponse && (len(t.ResponseHeaders) > 0 || t.ResponseBody != "" || !isRefusal(v.Values.Get(fieldmap.Action))) {
 		parts = append(parts, "response")
 	}
 	return parts

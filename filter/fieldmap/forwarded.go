@@ -1,6 +1,7 @@
 package fieldmap
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"strings"
@@ -76,6 +77,19 @@ func (p Proxies) client(list string) (ip, port string) {
 	}
 	return ip, port
 }
+
+// Resolve returns the address of the client behind a peer: where the peer is a trusted proxy, what it reports in a list such as
+// X-Forwarded-For, and else its own.
+func (p Proxies) Resolve(peer, list string) (ip string) {
+	if !p.has(peer) {
+		return peer
+	}
+	ip, _ = p.client(list)
+	return cmp.Or(ip, peer)
+}
+
+// Trusts reports whether an address belongs to a trusted proxy.
+func (p Proxies) Trusts(ip string) bool { return p.has(ip) }
 
 // isList reports whether a text has more than one address, or one with a name before it.
 func isList(text string) bool {

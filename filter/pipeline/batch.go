@@ -49,6 +49,7 @@ type item struct {
 	message string         // of the last rule that matched in what does not alert, for Check
 
 	incident string  // id of the one that it belongs to
+	alertID  string  // of its alert, once that is written
 	pending  pending // of a waiting item
 
 	columns   *accesslog.Columns // of its line, nil when they are not known

@@ -77,7 +77,7 @@ func (w *alertWriter) writeAlert(it *item, v *alert.View) {
 	}
 	secrets := w.secrets(v)
 	a := alert.New(v, secrets)
-	a.Incident = it.incident
+	a.Incident, it.alertID = it.incident, a.UID
 	if w.alertKey != "" {
 		it.body = record.AppendMapWith(nil, it.event.Body, w.alertKey, a.AppendMap(nil))
 	}

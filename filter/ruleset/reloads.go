@@ -20,6 +20,7 @@ type reloads struct {
 	settle   time.Duration // files may be written one after the other: they are read once they have been alone for so long
 	stop     chan struct{} // nil when nothing is watched
 	ended    chan struct{}
+	asked    chan struct{} // for a look at once
 
 	done, failed, unchanged atomic.Uint64
 	last                    atomic.Pointer[reloading] // nil before the first change
@@ -81,10 +82,19 @@ func (c *Current) lookForChanges() {
 		case <-r.stop:
 			return
 		case <-ticker.C:
+		case <-r.asked:
 		}
 		if r.watch.Changed() && r.rests() {
 			c.Reload()
 		}
+	}
+}
+
+// LookForChanges has changed rule files read now instead of with the next look after them. It does nothing where none are looked after.
+func (c *Current) LookForChanges() {
+	select {
+	case c.reloads.asked <- struct{}{}:
+	default: // asked already
 	}
 }
 

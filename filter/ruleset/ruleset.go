@@ -85,7 +85,7 @@ func (o *opened) Use(log telemetry.Logger, caught *telemetry.Panics) *Current {
 	}
 	c := &Current{name: o.name, last: o.last, log: log, panics: caught}
 	c.rules.Store(newInUse(o.set))
-	c.reloads.watch = o.watch
+	c.reloads.watch, c.reloads.asked = o.watch, make(chan struct{}, 1)
 	c.reloads.broken.Store(o.Err != nil)
 	return c
 }

@@ -22,9 +22,14 @@ var reviewed = map[string]string{
 	"filter/delivery/stream.go func":                    "it sets a deadline",
 	"filter/receive/connections.go g.changed.Broadcast": "a function of package sync",
 	"cmd/wafctl/collect/collect.go stop":                "a function of package os/signal",
+	"cmd/wafctl/collect/collect.go o.Run":               "it recovers from all it does",
+	"cmd/wafctl/internal/inline/inline.go o.Run":        "it recovers from all it does",
 	"build/demo/main.go receive":                        "a demonstration, not in a host",
 	"build/demo/main.go func":                           "a demonstration, not in a host",
 	"internal/recorded/server.go func":                  "a recording for tests, not in a host",
+	"test/ftw/contestant.go func":                       "a tool for tests, not in a host",
+	"test/ftw/contestant.go server.Serve":               "a tool for tests, not in a host",
+	"bench/proxy/load.go func":                          "a tool for measurements, not in a host",
 	"bench/fluentbit/run.go func":                       "a tool for measurements, not in a host",
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/kafka"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/outbox"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
@@ -79,7 +80,7 @@ type collector struct {
 	filter   *filter.Filter
 	tag      string
 	intakes  *intakes
-	outboxes []*outbox
+	outboxes []*outbox.Outbox
 	stream   *evaluation.Stream
 
 	writing sync.Mutex // of the stream
@@ -139,7 +140,7 @@ func (r *collector) openOutputs(f *cli.Flags, settings *setting.Reader) (err err
 		destinations = nil
 	}
 	limit := setting.NewReader(f, filter.Properties()).Size("emit_limit") // filter.New tells what is wrong with it
-	if r.outboxes, err = openOutboxes(destinations, r.console, limit, r.caughtIn("delivery")); err != nil {
+	if r.outboxes, err = outbox.Open(destinations, r.console, limit, r.caughtIn("delivery")); err != nil {
 		settings.Problem("alert_to", err)
 	}
 	if output == "-" {
@@ -163,7 +164,7 @@ func (r *collector) caughtIn(where string) recovery.Caught {
 // stats returns what has become of alerts at each destination.
 func (r *collector) stats() (all []delivery.Stats) {
 	for _, o := range r.outboxes {
-		all = append(all, o.stats())
+		all = append(all, o.Stats())
 	}
 	return all
 }
@@ -177,7 +178,7 @@ func (r *collector) close() {
 		r.intakes.closeAll()
 	}
 	for _, o := range r.outboxes {
-		o.delivery.Close() //nolint:errcheck // nothing was sent
+		o.Discard()
 	}
 	r.stream.End() //nolint:errcheck // nothing was written
 }
@@ -200,10 +201,7 @@ func (r *collector) Run(ctx context.Context) error {
 	r.greet()
 
 	for _, o := range r.outboxes {
-		go func() {
-			defer o.End()
-			recovery.Loop(nil, r.filter.Caught("delivery"), o.deliver)
-		}()
+		go o.Run(r.filter.Caught("delivery"))
 	}
 	ending := make(chan struct{})
 	var summarizing sync.WaitGroup
@@ -220,7 +218,7 @@ func (r *collector) Run(ctx context.Context) error {
 	r.intakes.Run(ctx)
 	r.intakes.Queue.Close()
 	for _, o := range r.outboxes {
-		o.end()
+		o.Last()
 	}
 	processing.Wait()
 	close(ending)
@@ -235,7 +233,7 @@ func (r *collector) Run(ctx context.Context) error {
 func (r *collector) greet() {
 	var destinations []string
 	for _, o := range r.outboxes {
-		destinations = append(destinations, o.destination)
+		destinations = append(destinations, o.Destination())
 	}
 	if len(destinations) == 0 {
 		destinations = []string{"nowhere"}
@@ -301,7 +299,7 @@ func (r *collector) put(emits []filter.Emit, patient bool) (delivered func() boo
 		alerts := messages(emits)
 		for i, o := range r.outboxes {
 			whole := false
-			marks[i], whole = o.put(alerts, patient)
+			marks[i], whole = o.Put(alerts, patient)
 			complete = complete && whole
 		}
 	}
@@ -310,7 +308,7 @@ func (r *collector) put(emits []filter.Emit, patient bool) (delivered func() boo
 	}
 	return func() bool {
 		for i, o := range r.outboxes {
-			if !o.hasSettled(marks[i]) {
+			if !o.HasSettled(marks[i]) {
 				return false
 			}
 		}
@@ -353,10 +351,10 @@ func (r *collector) finish() error {
 	}
 	var problems []error
 	for _, o := range r.outboxes {
-		taken, lost := o.close()
-		r.console.Note(cli.Count(taken, "alert") + " delivered to " + o.destination)
+		taken, lost := o.Close()
+		r.console.Note(cli.Count(taken, "alert") + " delivered to " + o.Destination())
 		if lost > 0 {
-			problems = append(problems, fmt.Errorf("%s not delivered to %s", cli.Count(lost, "alert"), o.destination))
+			problems = append(problems, fmt.Errorf("%s not delivered to %s", cli.Count(lost, "alert"), o.Destination()))
 		}
 	}
 	return errors.Join(problems...)

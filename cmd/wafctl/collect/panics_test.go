@@ -4,16 +4,12 @@ import (
 	"bytes"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
@@ -45,33 +41,6 @@ func TestPanicWhileReadingEndsTheCheck(t *testing.T) {
 	require.ErrorIs(t, e.Run(t.Context(), nil, func(*evaluation.Checked) error { return nil }), evaluation.ErrPanic)
 	require.EqualValues(t, 1, e.Filter.Counts().Panics)
 }
-
-func TestPanicOfADeliveryGivesItsAlertsUp(t *testing.T) {
-	var out bytes.Buffer
-	c := &cli.Console{Out: &out, Err: &failing{}}
-	all, err := openOutboxes([]string{"file:///nowhere/at/all?timeout=10ms"}, c, 1000, func(any, []byte) {})
-	require.NoError(t, err)
-	o := all[0]
-	var panics atomic.Int32
-	go func() {
-		defer o.End()
-		recovery.Loop(nil, func(any, []byte) { panics.Add(1) }, o.deliver)
-	}()
-	for n := range 3 {
-		o.put([]delivery.Message{{JSON: bytes.Repeat([]byte("x"), 900)}}, false)
-		require.Eventually(t, func() bool { return int(panics.Load()) == n+1 }, 30*time.Second, time.Millisecond, "the log panics with each failure")
-		o.told.Last = time.Time{}
-	}
-	o.end()
-	o.console = &cli.Console{Out: &out, Err: &out}
-	_, lost := o.close()
-	require.EqualValues(t, 3, lost)
-}
-
-// failing is a log that panics.
-type failing struct{}
-
-func (*failing) Write([]byte) (int, error) { panic("log") }
 
 // A stream that panics with the first batch.
 func TestPanicWhileProcessingLetsLaterRecordsCome(t *testing.T) {

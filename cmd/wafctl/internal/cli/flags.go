@@ -30,7 +30,7 @@ func (f *Flags) Add(to *pflag.FlagSet, table []setting.Property) {
 	}
 	to.SortFlags = false
 	for _, p := range table {
-		to.Var(&FlagValue{f, p}, strings.ReplaceAll(p.Name, "_", "-"), flagHelp(p))
+		to.Var(&FlagValue{f, p}, strings.ReplaceAll(p.Name, "_", "-"), flagHelp(p, table))
 	}
 }
 

@@ -19,23 +19,28 @@ const (
 
 // metavars are what help shows as the value of settings that take more than a few words.
 var metavars = byName(map[string]string{
-	OnOff:   "prefilter gate rules_strict include_payload redact incidents base64 modsec_req_body_access modsec_resp_body_access",
+	OnOff: "prefilter gate rules_strict include_payload redact incidents base64 modsec_req_body_access modsec_resp_body_access tls_redirect http2 " +
+		"environment preserve_host backend_verify",
 	oneZero: "enforce_bodyproc_urlencoded validate_utf8_encoding",
 	"NUMBER": "blocking_paranoia paranoia detection_paranoia executing_paranoia anomaly_inbound anomaly_outbound reporting_level max_num_args " +
 		"arg_name_length arg_length total_arg_length modsec_req_body_json_depth_limit modsec_arguments_limit sockets source_rate " +
-		"max_connections source_connections alert_limit",
-	"BYTES": "max_file_size combined_file_sizes modsec_req_body_limit modsec_resp_body_limit",
-	"SIZE":  "cache_size emit_limit async_limit receive_buffer queue_limit max_message",
-	"TIME":  "wait incident_learning metrics_interval reload_interval inspect_budget flood_window idle_timeout interval",
+		"max_connections source_connections alert_limit max_headers",
+	"STATUS": "deny_status",
+	"BYTES":  "max_file_size combined_file_sizes modsec_req_body_limit modsec_resp_body_limit",
+	"SIZE":   "cache_size emit_limit async_limit receive_buffer queue_limit max_message body_memory max_head",
+	"TIME": "wait incident_learning metrics_interval reload_interval inspect_budget flood_window idle_timeout interval " +
+		"inspect_timeout backend_timeout response_wait header_timeout body_timeout send_timeout shutdown_delay shutdown_timeout",
 	"WORDS": "allowed_methods allowed_request_content_type allowed_http_versions restricted_extensions restricted_headers_basic " +
 		"restricted_headers_extended static_extensions allowed_request_content_type_charset modsec_resp_body_mimetype",
 	"WHEN":            "since until",
-	"PATH":            "from plugin fluent_bit",
+	"PATH":            "from plugin fluent_bit temp_dir",
 	"HOST":            "host",
-	"HOST:PORT":       "metrics_listen",
+	"URL":             "backend",
+	"HEADER":          "real_ip_header",
+	"HOST:PORT":       "metrics_listen tls_listen health_listen",
 	"PLACE,...":       "listen",
 	"DESTINATION,...": "alert_to",
-	"FILE":            "output incident_state incident_rules identities",
+	"FILE":            "output incident_state incident_rules identities tls_cert tls_key backend_ca",
 	"TAG":             "tag emit_tag metrics_tag incident_tag incident_digest_tag",
 	"KEY":             "alert_key source_address_key time_key",
 	"ZONE":            "time_zone",
@@ -74,9 +79,9 @@ func metavar(p setting.Property) string {
 	return "WORD"
 }
 
-// flagHelp returns the help of a setting with settings spelt as flags.
-func flagHelp(p setting.Property) string {
-	text := asFlags(p.Help)
+// flagHelp returns the help of a setting with settings spelt as flags, those of its table among them.
+func flagHelp(p setting.Property, table []setting.Property) string {
+	text := asFlags(p.Help, table)
 	if metavar(p) == "WORD" {
 		text += fmt.Sprintf(": %s", setting.Choice(p.Values))
 	}
@@ -87,9 +92,9 @@ func flagHelp(p setting.Property) string {
 var property = regexp.MustCompile(`\b[a-z0-9]+(?:_[a-z0-9]+)+\b`)
 
 // asFlags spells the settings that a text names as flags: --alert-to, not alert_to.
-func asFlags(text string) string {
+func asFlags(text string, table []setting.Property) string {
 	return property.ReplaceAllStringFunc(text, func(word string) string {
-		if slices.Contains(settingNames(), word) {
+		if slices.ContainsFunc(table, func(p setting.Property) bool { return p.Name == word }) || slices.Contains(settingNames(), word) {
 			return FlagName(word)
 		}
 		return word

@@ -57,7 +57,7 @@ func flatten(err error) []string {
 	case errors.As(err, &problem) && problem.Error() == err.Error():
 		var all []string
 		for _, line := range flatten(problem.Err) {
-			all = append(all, FlagName(problem.Name)+": "+asFlags(line))
+			all = append(all, FlagName(problem.Name)+": "+asFlags(line, nil))
 		}
 		return all
 	}

@@ -1,4 +1,5 @@
-package collect
+// Package outbox holds alerts for destinations until these have taken them.
+package outbox
 
 import (
 	"context"
@@ -30,9 +31,9 @@ func openDestination(destination string, c *cli.Console, caught recovery.Caught,
 	return delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught, NoDigests: noDigests})
 }
 
-// outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
+// Outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
 // down holds up no other.
-type outbox struct {
+type Outbox struct {
 	console     *cli.Console
 	destination string // as the user wrote it, without options, which may hold keys
 	delivery    deliverer
@@ -55,9 +56,9 @@ type outbox struct {
 	number int // of the batch that is being delivered; for the goroutine that does
 }
 
-// openOutboxes opens one outbox for each destination, or returns all problems.
-func openOutboxes(destinations []string, c *cli.Console, limit int64, caught recovery.Caught) ([]*outbox, error) {
-	var all []*outbox
+// Open opens one outbox for each destination, or returns all problems.
+func Open(destinations []string, c *cli.Console, limit int64, caught recovery.Caught) ([]*Outbox, error) {
+	var all []*Outbox
 	var problems []error
 	for _, destination := range destinations {
 		d, err := openDestination(destination, c, caught, slices.ContainsFunc(destinations, delivery.OnlyDigests))
@@ -66,7 +67,7 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 			continue
 		}
 		name, _, _ := strings.Cut(destination, "?")
-		o := &outbox{
+		o := &Outbox{
 			console: c, destination: name, delivery: d, limit: int(limit), ending: make(chan struct{}),
 			ended: make(chan struct{}), told: cli.Limiter{Every: 10 * time.Second},
 		}
@@ -76,21 +77,28 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 	return all, errors.Join(problems...)
 }
 
-// put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow, and gives
-// alerts up for one that is down; the patient wait for that as well, until the end. It returns how many alerts are settled when these are,
-// and whether none was given up.
-func (o *outbox) put(alerts []delivery.Message, patient bool) (settledAt uint64, complete bool) {
+// Put adds alerts, whose memory must not change any more. While the outbox is full it waits for a destination that is slow, and drops
+// alerts for one that is down; the patient wait for that as well, until the end. It returns how many alerts are settled when these are,
+// and whether none was dropped.
+func (o *Outbox) Put(alerts []delivery.Message, patient bool) (settledAt uint64, complete bool) {
+	return o.put(alerts, func() bool { return !o.failing || patient && !o.isEnding() })
+}
+
+// Offer is Put for callers that cannot wait: alerts for which there is no room are dropped.
+func (o *Outbox) Offer(alerts []delivery.Message) { o.put(alerts, func() bool { return false }) }
+
+func (o *Outbox) put(alerts []delivery.Message, waits func() bool) (settledAt uint64, complete bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	complete = true
 	for i := range alerts {
 		o.offered++
 		n := size(&alerts[i])
-		for o.full(n) && !o.stopped && (!o.failing || patient && !o.isEnding()) {
+		for o.full(n) && !o.stopped && waits() {
 			o.changed.Wait()
 		}
 		if o.full(n) {
-			o.tell("error: alerts for " + o.destination + " are dropped: it is down, and emit_limit is reached")
+			o.tell("error: alerts for " + o.destination + " are dropped: it is down or too slow, and emit_limit is reached")
 			complete = false
 			continue
 		}
@@ -102,10 +110,7 @@ func (o *outbox) put(alerts []delivery.Message, patient bool) (settledAt uint64,
 	return o.queued, complete
 }
 
-// end says that no more records arrive.
-func (o *outbox) end() { o.change(func() { close(o.ending) }) }
-
-func (o *outbox) isEnding() bool {
+func (o *Outbox) isEnding() bool {
 	select {
 	case <-o.ending:
 		return true
@@ -114,25 +119,42 @@ func (o *outbox) isEnding() bool {
 	}
 }
 
-// hasSettled reports whether the destination has taken so many alerts.
-func (o *outbox) hasSettled(alerts uint64) bool {
+// HasSettled reports whether the destination has taken so many alerts.
+func (o *Outbox) HasSettled(alerts uint64) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.settled >= alerts
 }
 
-func (o *outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
+func (o *Outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
 
 func size(m *delivery.Message) int { return len(m.JSON) + len(m.Record) }
 
-func (o *outbox) tell(line string) {
+func (o *Outbox) tell(line string) {
 	if _, may := o.told.May(time.Now()); may {
 		o.console.Say(line)
 	}
 }
 
+// Destination is where alerts go, without options, which may hold keys.
+func (o *Outbox) Destination() string { return o.destination }
+
+// Run delivers alerts until the outbox is closed and empty, or the destination is given up. It is a goroutine of its own.
+func (o *Outbox) Run(caught recovery.Caught) {
+	defer o.end()
+	recovery.Loop(nil, caught, o.deliver)
+}
+
+// Last says that no more records arrive: a destination that fails from now on is given up after a while.
+func (o *Outbox) Last() { o.change(func() { close(o.ending) }) }
+
+// Discard closes an outbox that was never run.
+func (o *Outbox) Discard() {
+	o.delivery.Close() //nolint:errcheck // nothing was sent
+}
+
 // deliver sends alerts until the outbox is closed and empty, or the destination is given up.
-func (o *outbox) deliver() {
+func (o *Outbox) deliver() {
 	for {
 		batch := o.take()
 		if len(batch) == 0 || !o.handle(batch) {
@@ -142,7 +164,7 @@ func (o *outbox) deliver() {
 }
 
 // handle sends one batch. Alerts at which that panics are given up.
-func (o *outbox) handle(batch []delivery.Message) bool {
+func (o *Outbox) handle(batch []delivery.Message) bool {
 	returned := false
 	defer func() {
 		if !returned {
@@ -158,8 +180,8 @@ func (o *outbox) handle(batch []delivery.Message) bool {
 	return sent
 }
 
-// End is that of the goroutine that delivers.
-func (o *outbox) End() {
+// end notes that nothing is delivered any more.
+func (o *Outbox) end() {
 	o.change(func() { o.stopped = true })
 	close(o.ended)
 }
@@ -172,7 +194,7 @@ func sizes(all []delivery.Message) (sum int) {
 }
 
 // change changes fields that others may wait for.
-func (o *outbox) change(f func()) {
+func (o *Outbox) change(f func()) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	f()
@@ -180,7 +202,7 @@ func (o *outbox) change(f func()) {
 }
 
 // take waits for alerts and returns all that are there, none when no more come.
-func (o *outbox) take() []delivery.Message {
+func (o *Outbox) take() []delivery.Message {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for len(o.waiting) == 0 && !o.closed {
@@ -199,7 +221,7 @@ const (
 )
 
 // send delivers one batch, however many attempts that takes. It reports false when the destination is given up.
-func (o *outbox) send(name string, batch []delivery.Message) bool {
+func (o *Outbox) send(name string, batch []delivery.Message) bool {
 	var failing time.Time // since when, once no more records arrive
 	for wait := firstRetry; ; wait = min(2*wait, lastRetry) {
 		before := o.delivery.Stats()[0].Delivered
@@ -230,7 +252,7 @@ func (o *outbox) send(name string, batch []delivery.Message) bool {
 }
 
 // settle notes what an attempt has come to.
-func (o *outbox) settle(batch []delivery.Message, err error) {
+func (o *Outbox) settle(batch []delivery.Message, err error) {
 	o.change(func() {
 		if o.failing = err != nil; o.failing {
 			o.tell("warning: " + err.Error() + "; retrying")
@@ -243,8 +265,8 @@ func (o *outbox) settle(batch []delivery.Message, err error) {
 	})
 }
 
-// stats returns the counters of the destination. What waits in the outbox is on its way.
-func (o *outbox) stats() delivery.Stats {
+// Stats returns the counters of the destination. What waits in the outbox is on its way.
+func (o *Outbox) Stats() delivery.Stats {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	s := o.delivery.Stats()[0]
@@ -252,9 +274,9 @@ func (o *outbox) stats() delivery.Stats {
 	return s
 }
 
-// close waits until what is there has been delivered, or the destination has been given up. It returns how many alerts the
+// Close waits until what is there has been delivered, or the destination has been given up. It returns how many alerts the
 // destination has taken, and how many it has not.
-func (o *outbox) close() (taken, lost uint64) {
+func (o *Outbox) Close() (taken, lost uint64) {
 	o.change(func() { o.closed = true })
 	<-o.ended
 	taken = uint64(o.delivery.Stats()[0].Delivered)

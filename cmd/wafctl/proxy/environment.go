@@ -1,0 +1,274 @@
+package proxy
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
+)
+
+// Variable is an environment variable of modsecurity-crs-docker, and what becomes of it here.
+type Variable struct {
+	Name    string
+	Setting string // that it sets, "" for none
+	Note    string // what is different, or why it sets nothing
+
+	convert func(value string) string // to a value of the setting; nil for none
+}
+
+// Variables returns all variables of the image's variants for nginx and Apache.
+func Variables() []Variable { return slices.Concat(variables, sameName()) }
+
+// sameName are the variables whose settings have their names in lower case: those of the Core Rule Set, and most of the engine.
+func sameName() (all []Variable) {
+	for _, p := range load.Properties() {
+		switch p.Name {
+		case "rules", "preset", "rule_packs", "exclude_rules", "directives", "cache_size", "prefilter", "gate", "rules_strict":
+		default:
+			all = append(all, Variable{Name: strings.ToUpper(p.Name), Setting: p.Name})
+		}
+	}
+	return all
+}
+
+var variables = []Variable{
+	{Name: "BACKEND", Setting: "backend"},
+	{Name: "BACKEND_WS", Note: "WebSockets go to the backend"},
+	{Name: "PORT", Setting: "listen", convert: port},
+	{Name: "SSL_PORT", Setting: "tls_listen", convert: port, Note: "only where SSL_CERT_FILE is set: no certificate is generated"},
+	{Name: "SSL_CERT_FILE", Setting: "tls_cert"},
+	{Name: "SSL_CERT_KEY_FILE", Setting: "tls_key"},
+	{Name: "SSL_ENGINE", Note: "TLS is on where SSL_CERT_FILE is set"},
+	{Name: "NGINX_ALWAYS_TLS_REDIRECT", Setting: "tls_redirect"},
+	{Name: "APACHE_ALWAYS_TLS_REDIRECT", Setting: "tls_redirect"},
+	{Name: "HTTP2", Setting: "http2"},
+	{Name: "H2_DIRECT", Setting: "http2"},
+	{Name: "PROXY_PRESERVE_HOST", Setting: "preserve_host"},
+	{Name: "PROXY_TIMEOUT", Setting: "backend_timeout", convert: seconds},
+	{Name: "PROXY_SSL_VERIFY", Setting: "backend_verify", convert: verify, Note: "verification is on unless this says off or none"},
+	{Name: "PROXY_SSL_CA_CERT_FILE", Setting: "backend_ca"},
+	{Name: "CLIENT_BODY_TIMEOUT", Setting: "body_timeout", convert: seconds, Note: "for the whole body, not between two reads"},
+	{Name: "KEEPALIVE_TIMEOUT", Setting: "idle_timeout", convert: seconds},
+	{Name: "TIMEOUT", Setting: "send_timeout", convert: seconds},
+	{Name: "REQUEST_READ_TIMEOUT_BODY", Setting: "body_timeout", convert: seconds},
+	{Name: "REQUEST_READ_TIMEOUT_HEADER", Setting: "header_timeout", convert: lastSeconds},
+	{Name: "WORKER_CONNECTIONS", Setting: "max_connections", Note: "for the process, not for each worker"},
+	{Name: "SET_REAL_IP_FROM", Setting: "trusted_proxies", convert: networks},
+	{Name: "REMOTEIP_INT_PROXY", Setting: "trusted_proxies", convert: networks},
+	{Name: "REAL_IP_HEADER", Setting: "real_ip_header"},
+	{Name: "REMOTEIP_HEADER", Setting: "real_ip_header"},
+
+	{Name: "MODSEC_RULE_ENGINE", Setting: "engine", convert: engineMode},
+	{Name: "MODSEC_REQ_BODY_LIMIT_ACTION", Setting: "body_over_limit", convert: limitAction},
+	{Name: "MODSEC_AUDIT_ENGINE", Setting: "alert_to", convert: auditEngine, Note: "Off delivers no alerts; On and RelevantOnly deliver those of all attacks"},
+	{Name: "MODSEC_AUDIT_LOG", Setting: "alert_to", convert: auditLog},
+	{Name: "MODSEC_AUDIT_LOG_PARTS", Setting: "include_payload", convert: auditParts, Note: "without B, C and I alerts have no heads and bodies"},
+	{Name: "MODSEC_TMP_DIR", Setting: "temp_dir", Note: "for request bodies beyond body_memory"},
+	{Name: "MODSEC_TAG", Setting: "tag", Note: "the tag of alerts; rules keep their own tags"},
+
+	{Name: "MODSEC_RESP_BODY_LIMIT_ACTION", Note: "as with ProcessPartial: what is longer is inspected up to the limit"},
+	{Name: "MODSEC_REQ_BODY_NOFILES_LIMIT", Note: "one limit holds for all bodies"},
+	{Name: "MODSEC_AUDIT_LOG_FORMAT", Note: "alerts are JSON, see emit_format"},
+	{Name: "MODSEC_AUDIT_LOG_RELEVANT_STATUS", Note: "alerts are about attacks, whatever the status"},
+	{Name: "MODSEC_AUDIT_LOG_TYPE", Note: "alerts go to alert_to one by one"},
+	{Name: "MODSEC_AUDIT_STORAGE_DIR", Note: "see alert_to for files"},
+	{Name: "MODSEC_ARGUMENT_SEPARATOR", Note: "arguments are separated by &"},
+	{Name: "MODSEC_COOKIE_FORMAT", Note: "cookies are read in Netscape's format"},
+	{Name: "MODSEC_DATA_DIR", Note: "nothing is kept between transactions"},
+	{Name: "MODSEC_DEBUG_LOG", Note: "wafctl check --explain shows what rules see"},
+	{Name: "MODSEC_DEBUG_LOGLEVEL", Note: "wafctl check --explain shows what rules see"},
+	{Name: "MODSEC_DEFAULT_PHASE1_ACTION", Note: "write SecDefaultAction into a file of rules"},
+	{Name: "MODSEC_DEFAULT_PHASE2_ACTION", Note: "write SecDefaultAction into a file of rules"},
+	{Name: "MODSEC_DISABLE_BACKEND_COMPRESSION", Note: "compressed responses are decompressed for inspection"},
+	{Name: "MODSEC_PCRE_MATCH_LIMIT", Note: "expressions run in linear time"},
+	{Name: "MODSEC_PCRE_MATCH_LIMIT_RECURSION", Note: "expressions run in linear time"},
+	{Name: "MODSEC_SERVER_SIGNATURE", Note: "the Server header is the backend's"},
+	{Name: "MODSEC_STATUS_ENGINE", Note: "nothing is reported to other hosts"},
+	{Name: "MODSEC_TMP_SAVE_UPLOADED_FILES", Note: "files for bodies have no name and end with their request"},
+	{Name: "MODSEC_UNICODE_MAPPING", Note: "%u escapes are decoded to their low byte"},
+	{Name: "MODSEC_UPLOAD_DIR", Note: "uploads are not kept"},
+	{Name: "MODSEC_UPLOAD_FILE_MODE", Note: "uploads are not kept"},
+	{Name: "MODSEC_UPLOAD_KEEP_FILES", Note: "uploads are not kept"},
+	{Name: "MANUAL_MODE", Note: "name your crs-setup.conf in rules, before crs"},
+	{Name: "CRS_DISABLE_PLUGINS", Note: "name the folders of plugins that you use in rules"},
+	{Name: "CRS_ENABLE_TEST_MARKER", Note: "the rules' own suite runs without a marker"},
+
+	{Name: "ACCESSLOG", Note: "there is no access log: alerts and metrics report"},
+	{Name: "ERRORLOG", Note: "problems go to the standard error output"},
+	{Name: "LOGLEVEL", Note: "--quiet logs warnings and errors only"},
+	{Name: "METRICSLOG", Note: "there is no access log"},
+	{Name: "METRICS_ALLOW_FROM", Note: "see metrics_listen: bind it where only Prometheus can ask"},
+	{Name: "METRICS_DENY_FROM", Note: "see metrics_listen: bind it where only Prometheus can ask"},
+	{Name: "APACHE_ERRORLOG_FORMAT", Note: "there is no Apache"},
+	{Name: "APACHE_LOGFORMAT", Note: "there is no Apache"},
+	{Name: "APACHE_METRICS_LOGFORMAT", Note: "there is no Apache"},
+	{Name: "MUTEX", Note: "there is no Apache"},
+	{Name: "CORS_HEADER_403_ALLOW_ORIGIN", Note: "the page about a blocked request has no CORS headers"},
+	{Name: "CORS_HEADER_403_ALLOW_METHODS", Note: "the page about a blocked request has no CORS headers"},
+	{Name: "CORS_HEADER_403_CONTENT_TYPE", Note: "the page is HTML or JSON, as the client accepts"},
+	{Name: "CORS_HEADER_403_MAX_AGE", Note: "the page about a blocked request has no CORS headers"},
+	{Name: "CORS_HEADER_ACCESS_CONTROL_ALLOW_HEADERS", Note: "the page about a blocked request has no CORS headers"},
+	{Name: "HTTP3", Note: "HTTP/3 is not spoken"},
+	{Name: "HTTP3_ALT_SVC_PORT", Note: "HTTP/3 is not spoken"},
+	{Name: "H2_PROTOCOLS", Note: "HTTP/1.1 and HTTP/2, see http2"},
+	{Name: "NGINX_ENVSUBST_OUTPUT_DIR", Note: "there is no nginx"},
+	{Name: "NGINX_PORT_IN_REDIRECT", Note: "redirects name the port of tls_listen unless that is 443"},
+	{Name: "NGINX_WORKER_PROCESSES", Note: "all cores are used; GOMAXPROCS bounds them"},
+	{Name: "NGINX_X_FORWARDED_PORT", Note: "X-Forwarded-Port is not set"},
+	{Name: "NGINX_X_FORWARDED_PROTO", Note: "X-Forwarded-Proto is that of the connection, or what a trusted proxy reports"},
+	{Name: "REQ_HEADER_FORWARDED_PROTO", Note: "X-Forwarded-Proto is that of the connection, or what a trusted proxy reports"},
+	{Name: "PROXY_HOST_HEADER", Note: "see preserve_host"},
+	{Name: "PROXY_ERROR_OVERRIDE", Note: "errors of the backend pass as they are"},
+	{Name: "PROXY_SSL", Note: "TLS is used where BACKEND begins with https"},
+	{Name: "PROXY_SSL_CERT_FILE", Note: "no client certificate is sent to the backend"},
+	{Name: "PROXY_SSL_CERT_KEY_FILE", Note: "no client certificate is sent to the backend"},
+	{Name: "PROXY_SSL_CHECK_PEER_NAME", Note: "names are checked unless PROXY_SSL_VERIFY is off"},
+	{Name: "PROXY_SSL_CIPHERS", Note: "the secure ones of Go's crypto/tls"},
+	{Name: "PROXY_SSL_PROTOCOLS", Note: "TLS 1.2 and 1.3"},
+	{Name: "PROXY_SSL_VERIFY_DEPTH", Note: "chains may have any length"},
+	{Name: "REAL_IP_PROXY_HEADER", Note: "the backend gets X-Real-IP"},
+	{Name: "REAL_IP_RECURSIVE", Note: "always on"},
+	{Name: "RESOLVERS", Note: "the system's resolver is used, with each new connection"},
+	{Name: "RESOLVER_CONFIG", Note: "the system's resolver is used, with each new connection"},
+	{Name: "REQUEST_READ_TIMEOUT_BODY_MIN_RATE", Note: "body_timeout holds for the whole body"},
+	{Name: "REQUEST_READ_TIMEOUT_HEADER_MIN_RATE", Note: "header_timeout holds for the whole head"},
+	{Name: "SERVER_ADMIN", Note: "the page names nobody"},
+	{Name: "SERVER_HEADER", Note: "the Server header is the backend's"},
+	{Name: "SERVER_NAME", Note: "requests for all hosts go to the backend"},
+	{Name: "SERVER_SIGNATURE", Note: "the page names nobody"},
+	{Name: "SERVER_TOKENS", Note: "the Server header is the backend's"},
+	{Name: "SSL_CIPHERS", Note: "the secure ones of Go's crypto/tls"},
+	{Name: "SSL_DH_BITS", Note: "finite-field Diffie-Hellman is not used"},
+	{Name: "SSL_HONOR_CIPHER_ORDER", Note: "Go's crypto/tls chooses"},
+	{Name: "SSL_OCSP_STAPLING", Note: "not supported"},
+	{Name: "SSL_PREFER_CIPHERS", Note: "Go's crypto/tls chooses"},
+	{Name: "SSL_PROTOCOLS", Note: "TLS 1.2 and 1.3"},
+	{Name: "SSL_SESSION_TICKETS", Note: "on, with keys that change"},
+	{Name: "SSL_VERIFY", Note: "client certificates are not asked for"},
+	{Name: "SSL_VERIFY_DEPTH", Note: "client certificates are not asked for"},
+}
+
+// readEnvironment sets what variables say, unless it is set already. It returns a note about each that sets nothing.
+func readEnvironment(values setting.Map, lookup func(string) (string, bool)) (notes []string) {
+	for _, v := range Variables() {
+		text, given := lookup(v.Name)
+		if text = strings.TrimSpace(text); !given || text == "" {
+			continue
+		}
+		if v.Setting == "" {
+			notes = append(notes, fmt.Sprintf("%s has no effect: %s", v.Name, v.Note))
+			continue
+		}
+		if v.convert != nil {
+			text = v.convert(text)
+		}
+		if values[v.Setting] == "" {
+			values[v.Setting] = text
+		}
+	}
+	if values["rules"] == "" {
+		values["rules"] = withExclusions()
+	}
+	if values["backend"] == "" {
+		values["backend"] = "http://localhost:80" // as the image has it
+	}
+	if values["tls_cert"] == "" {
+		delete(values, "tls_listen")
+	} else if values["tls_listen"] == "" {
+		values["tls_listen"] = ":8443"
+	}
+	return notes
+}
+
+func port(text string) string {
+	if strings.Contains(text, ":") {
+		return text
+	}
+	return net.JoinHostPort("", text)
+}
+
+// seconds adds the unit that Apache's numbers lack.
+func seconds(text string) string {
+	if strings.Trim(text, "0123456789") == "" {
+		return text + "s"
+	}
+	return text
+}
+
+// lastSeconds reads a range such as 20-40.
+func lastSeconds(text string) string { return seconds(text[strings.LastIndexByte(text, '-')+1:]) }
+
+func verify(text string) string {
+	if strings.EqualFold(text, "off") || strings.EqualFold(text, "none") {
+		return "off"
+	}
+	return "on"
+}
+
+func networks(text string) string {
+	return strings.Join(strings.Fields(strings.ReplaceAll(text, ",", " ")), ",")
+}
+
+func engineMode(text string) string {
+	if strings.EqualFold(text, "DetectionOnly") {
+		return "detect"
+	}
+	return strings.ToLower(text)
+}
+
+func limitAction(text string) string {
+	if strings.EqualFold(text, "ProcessPartial") {
+		return partial
+	}
+	return strings.ToLower(text)
+}
+
+// auditEngine returns "" where another variable says where alerts go.
+func auditEngine(text string) string {
+	if strings.EqualFold(text, "off") {
+		return "off"
+	}
+	return ""
+}
+
+func auditLog(text string) string {
+	switch text {
+	case "/dev/stdout", "/proc/self/fd/1":
+		return "stdout"
+	case "/dev/null":
+		return "off"
+	}
+	return "file://" + text
+}
+
+func auditParts(text string) string {
+	if strings.ContainsAny(text, "BCI") {
+		return "on"
+	}
+	return "off"
+}
+
+// mounts are the folders in which users of the image mount rules of their own before and behind the Core Rule Set; one is a link to the
+// other there.
+var mounts = []string{"/etc/modsecurity.d/owasp-crs/rules", "/opt/owasp-crs/rules"}
+
+// withExclusions returns the setting rules with the files that are mounted.
+func withExclusions() string {
+	sources := []string{mounted("REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf"), "crs", mounted("RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf")}
+	return strings.Join(slices.DeleteFunc(sources, func(name string) bool { return name == "" }), ",")
+}
+
+func mounted(name string) string {
+	for _, folder := range mounts {
+		file := filepath.Join(folder, name)
+		if _, err := os.Stat(file); err == nil {
+			return file
+		}
+	}
+	return ""
+}

@@ -1,0 +1,368 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline"
+)
+
+// proxy inspects requests and their responses on the way to a backend and back.
+type proxy struct {
+	settings
+
+	engine  *inline.Engine
+	reverse *httputil.ReverseProxy
+	bodies  bodies
+	counts  counts
+	target  url.URL // of the backend, without a path
+
+	draining atomic.Bool // the process is about to end
+	ready    atomic.Bool // requests can be inspected
+}
+
+func newProxy(s settings, e *inline.Engine, log *log.Logger) (*proxy, error) {
+	p := &proxy{settings: s, engine: e, target: url.URL{Scheme: s.backend.Scheme, Host: s.backend.Host}}
+	if s.backend.Scheme == "h2c" {
+		p.target.Scheme = "http"
+	}
+	p.bodies.limit, p.bodies.dir = s.bodyMemory, s.tempDir
+	p.counts.start(&p.bodies)
+	transport, err := s.transport()
+	if err != nil {
+		return nil, err
+	}
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite: p.rewrite, Transport: transport, ModifyResponse: p.inspectResponse, ErrorHandler: p.failed, ErrorLog: log, BufferPool: &buffers{},
+	}
+	return p, nil
+}
+
+// buffers are those that responses are copied with.
+type buffers struct{ pool sync.Pool }
+
+const bufferSize = 32 << 10
+
+// Get implements httputil.BufferPool.
+func (b *buffers) Get() []byte {
+	if buffer, has := b.pool.Get().(*[bufferSize]byte); has {
+		return buffer[:]
+	}
+	return make([]byte, bufferSize)
+}
+
+// Put implements httputil.BufferPool.
+func (b *buffers) Put(buffer []byte) { b.pool.Put((*[bufferSize]byte)(buffer)) }
+
+// exchange is one request on its way through the proxy.
+type exchange struct {
+	*inline.Transaction
+
+	writer  http.ResponseWriter
+	client  netip.AddrPort
+	in      *http.Request
+	status  int // of the response, 0 as long as there is none
+	started time.Time
+}
+
+type exchangeKey struct{}
+
+func exchangeOf(r *http.Request) *exchange { return r.Context().Value(exchangeKey{}).(*exchange) }
+
+// ServeHTTP answers what is asked of the proxy itself, rejects what is ambiguous, and has the rest inspected.
+func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if p.draining.Load() && r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	if p.healthListen == "" && p.serveHealth(w, r) {
+		return
+	}
+	if status, why := p.check(r); status != 0 {
+		p.reject(w, r, status, why)
+		return
+	}
+	if p.tlsRedirect && r.TLS == nil {
+		p.redirect(w, r)
+		return
+	}
+	strip(r)
+	p.counts.inFlight.Add(1)
+	defer p.counts.inFlight.Add(-1)
+	p.serve(w, r)
+}
+
+// serve receives the body, decides, and forwards.
+func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
+	kind := p.streams(r)
+	var b *body
+	if kind == "" && r.Body != http.NoBody {
+		var ok bool
+		if b, ok = p.receive(w, r); !ok {
+			return
+		}
+		defer b.close()
+	}
+	if kind != "" {
+		p.counts.streams[kind].Add(1)
+	}
+	x := &exchange{writer: w, in: r, client: p.engine.Client(addressOf(r.RemoteAddr), r.Header), started: time.Now()}
+	request := p.describe(r, x, b)
+	request.Unseen = kind != "" && kind != webSocket
+	x.Transaction = p.engine.Begin(r.Context(), request)
+	if x.Block {
+		page{x.Status, x.Alert}.write(w, r)
+		return
+	}
+	defer func() { x.End(x.status) }()
+	p.forward(w, r, x, b)
+}
+
+// addressOf reads an address of a connection; the zero one is none.
+func addressOf(text string) netip.AddrPort {
+	address, _ := netip.ParseAddrPort(text) // unix sockets have none
+	return address
+}
+
+// describe writes down the request as the backend gets it.
+func (p *proxy) describe(r *http.Request, x *exchange, b *body) *inline.Request {
+	head := make([]byte, 0, 1<<10)
+	chunked := len(r.TransferEncoding) > 0
+	if chunked { // net/http keeps them apart
+		r.Header["Transfer-Encoding"] = r.TransferEncoding
+		defer delete(r.Header, "Transfer-Encoding")
+	}
+	head = inline.AppendRequestHead(head, r.Method, targetOf(r), r.Proto, r.Host, r.Header)
+	q := &inline.Request{Head: head, Body: b.bytes(), Chunked: chunked, Client: x.client, Time: x.started}
+	if b != nil {
+		q.Cut = b.cut
+	}
+	if local, has := r.Context().Value(http.LocalAddrContextKey).(net.Addr); has {
+		if at, is := local.(*net.TCPAddr); is {
+			q.Server = at.AddrPort()
+			q.Server = netip.AddrPortFrom(q.Server.Addr().Unmap().WithZone(""), q.Server.Port())
+		}
+	}
+	return q
+}
+
+// targetOf returns the request target as it goes to the backend: as it came, but for the host of an absolute one, which goes into Host.
+func targetOf(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") || r.RequestURI == "*" {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
+}
+
+// streams returns why a request body is forwarded without inspection, "" for one that is inspected.
+func (p *proxy) streams(r *http.Request) stream {
+	switch {
+	case isWebSocket(r):
+		return webSocket
+	case isGRPC(r):
+		return grpc
+	case !p.requestBodies && r.Body != http.NoBody:
+		return notInspected
+	case p.Mode == inline.Off && r.Body != http.NoBody:
+		return engineOff
+	}
+	return ""
+}
+
+// receive reads the body as far as it is inspected. It answers and reports false where it cannot go on.
+func (p *proxy) receive(w http.ResponseWriter, r *http.Request) (b *body, ok bool) {
+	limit := int64(p.RequestLimit)
+	if r.ContentLength > limit && !p.partialBodies {
+		p.reject(w, r, http.StatusRequestEntityTooLarge, bodyTooLong)
+		return nil, false
+	}
+	control := http.NewResponseController(w)
+	control.SetReadDeadline(time.Now().Add(p.bodyTimeout)) //nolint:errcheck // every server connection has one
+	b, err := p.bodies.read(r.Body, r.ContentLength, limit)
+	var tooLong bool
+	if err == nil {
+		tooLong = b.cut && !p.partialBodies
+	}
+	switch {
+	case tooLong:
+		b.close()
+		p.reject(w, r, http.StatusRequestEntityTooLarge, bodyTooLong)
+	case err == nil:
+		control.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
+		return b, true
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		p.reject(w, r, http.StatusRequestTimeout, bodyTooSlow)
+	case isOurs(err):
+		p.counts.failures.Add(1)
+		p.reverse.ErrorLog.Printf("a request body cannot be kept: %v", err)
+		p.reject(w, r, http.StatusServiceUnavailable, noRoom)
+	default:
+		p.reject(w, r, http.StatusBadRequest, badBody)
+	}
+	return nil, false
+}
+
+// isOurs reports whether an error is one of a file of the proxy.
+func isOurs(err error) bool {
+	var path *os.PathError
+	var call *os.SyscallError
+	return errors.As(err, &path) || errors.As(err, &call) && !errors.As(err, new(*net.OpError))
+}
+
+// reject answers a request that is not inspected. The connection is closed: there may be more of the request in it.
+func (p *proxy) reject(w http.ResponseWriter, r *http.Request, status int, why rejection) {
+	p.counts.rejected[why].Add(1)
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	page{status: status}.write(w, r)
+}
+
+func (p *proxy) redirect(w http.ResponseWriter, r *http.Request) {
+	host, _, err := net.SplitHostPort(r.Host)
+	if err != nil {
+		host = r.Host
+	}
+	if _, port, _ := net.SplitHostPort(p.tlsListen); port != "443" {
+		host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+	}
+	w.Header().Set("Location", "https://"+host+targetOf(r))
+	w.WriteHeader(http.StatusPermanentRedirect)
+}
+
+// forward sends a request to the backend, and its response back.
+func (p *proxy) forward(w http.ResponseWriter, r *http.Request, x *exchange, b *body) {
+	out := r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
+	out.Trailer = nil // would go to the backend without inspection
+	if b != nil {
+		start := b.reader()
+		switch {
+		case b.cut:
+			out.Body = &rest{Reader: io.MultiReader(start, r.Body), Closer: r.Body}
+		default:
+			out.Body = io.NopCloser(start)
+			out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(b.reader()), nil }
+			out.ContentLength = int64(b.size())
+			out.TransferEncoding = nil
+		}
+	}
+	p.reverse.ServeHTTP(w, out)
+}
+
+// rest is a body whose start was read already.
+type rest struct {
+	io.Reader
+	io.Closer
+}
+
+// rewrite makes the request for the backend of the one that was inspected. Besides headers about the way that it has taken it is the same.
+func (p *proxy) rewrite(pr *httputil.ProxyRequest) {
+	in, out := pr.In, pr.Out
+	x := exchangeOf(in)
+	out.URL = backendURL(&p.target, in)
+	if p.preserveHost {
+		out.Host = in.Host
+	} else {
+		out.Host = ""
+	}
+	out.Header.Del("Expect") // the body is here
+	p.describeWay(in, out, x)
+}
+
+// backendURL returns a URL of which the request target is that of a request, byte for byte.
+func backendURL(backend *url.URL, in *http.Request) *url.URL {
+	u := *backend
+	target := targetOf(in)
+	path, query, has := strings.Cut(target, "?")
+	u.RawQuery, u.ForceQuery = query, has && query == ""
+	if strings.HasPrefix(path, "//") { // an opaque one would be taken for a host
+		u.Path, u.RawPath = in.URL.Path, in.URL.RawPath
+	} else {
+		u.Opaque = path
+	}
+	return &u
+}
+
+// describeWay sets the headers by which the backend learns who asks, and how. What the client says of itself is only believed where it is a
+// trusted proxy.
+func (p *proxy) describeWay(in, out *http.Request, x *exchange) {
+	peer := addressOf(in.RemoteAddr).Addr().Unmap().WithZone("")
+	chain := ""
+	if peer.IsValid() {
+		chain = peer.String()
+	}
+	scheme, host := "http", in.Host
+	if in.TLS != nil {
+		scheme = "https"
+	}
+	if p.engine.Trusts(peer) {
+		if before := strings.Join(in.Header["X-Forwarded-For"], ", "); before != "" {
+			chain = before + ", " + chain
+		}
+		if given := in.Header.Get("X-Forwarded-Proto"); given != "" {
+			scheme = given
+		}
+		if given := in.Header.Get("X-Forwarded-Host"); given != "" {
+			host = given
+		}
+		if given, has := in.Header["Forwarded"]; has {
+			out.Header["Forwarded"] = given
+		}
+	}
+	h := out.Header
+	h["X-Forwarded-For"], h["X-Forwarded-Proto"], h["X-Forwarded-Host"] = []string{chain}, []string{scheme}, []string{host}
+	if x.client.IsValid() {
+		h["X-Real-Ip"] = []string{x.client.Addr().String()}
+	}
+}
+
+// failed answers a request for which there is no response of the backend.
+func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
+	x := exchangeOf(r)
+	if errors.Is(err, errBlocked) {
+		page{x.Status, x.Alert}.write(w, r)
+		return
+	}
+	if r.Context().Err() != nil { // the client is gone
+		p.counts.gone.Add(1)
+		return
+	}
+	x.status = http.StatusBadGateway
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		x.status = http.StatusGatewayTimeout
+	}
+	p.counts.backendErrors.Add(1)
+	p.reverse.ErrorLog.Printf("backend: %v", err)
+	page{status: x.status}.write(w, r)
+}
+
+// serveHealth answers /healthz and /readyz, and reports whether that was asked.
+func (p *proxy) serveHealth(w http.ResponseWriter, r *http.Request) bool {
+	status := http.StatusOK
+	switch r.URL.Path {
+	case "/healthz":
+	case "/readyz":
+		if p.draining.Load() || !p.ready.Load() {
+			status = http.StatusServiceUnavailable
+		}
+	default:
+		return false
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	io.WriteString(w, http.StatusText(status)+"\n") //nolint:errcheck // the client may be gone
+	return true
+}
