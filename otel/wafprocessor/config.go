@@ -29,16 +29,17 @@ const (
 
 // elsewhere are the properties of the filter that the processor lacks, with the reason.
 var elsewhere = map[string]string{
-	"emit_tag":         "alerts are log records of the same pipeline: see alert_records",
-	"emit_limit":       "alerts wait where all other records do: see sending_queue of the exporter",
-	"incident_tag":     "events about incidents are log records of the same pipeline",
-	"metrics_tag":      "the collector exports metrics itself: see service::telemetry",
-	"metrics_interval": "the collector exports metrics itself: see service::telemetry",
-	"mode":             "a collector inspects batches in parallel, and its receivers wait",
-	"async_limit":      "a collector inspects batches in parallel, and its receivers wait",
-	"async_full":       "a collector inspects batches in parallel, and its receivers wait",
-	"keep":             "the filter processor drops records by the attribute waf.alert",
-	"gate":             "it is called prefilter now",
+	"emit_tag":            "alerts are log records of the same pipeline: see alert_records",
+	"emit_limit":          "alerts wait where all other records do: see sending_queue of the exporter",
+	"incident_tag":        "events about incidents are log records of the same pipeline",
+	"incident_digest_tag": "an aggregator of digests runs in Fluent Bit or wafctl",
+	"metrics_tag":         "the collector exports metrics itself: see service::telemetry",
+	"metrics_interval":    "the collector exports metrics itself: see service::telemetry",
+	"mode":                "a collector inspects batches in parallel, and its receivers wait",
+	"async_limit":         "a collector inspects batches in parallel, and its receivers wait",
+	"async_full":          "a collector inspects batches in parallel, and its receivers wait",
+	"keep":                "the filter processor drops records by the attribute waf.alert",
+	"gate":                "it is called prefilter now",
 }
 
 // defaults are those that differ from Fluent Bit's: nothing waits for the goroutine that inspects a batch but the batch itself, and an
