@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -218,7 +219,7 @@ func engineMode(text string) string {
 
 func limitAction(text string) string {
 	if strings.EqualFold(text, "ProcessPartial") {
-		return partial
+		return server.Partial
 	}
 	return strings.ToLower(text)
 }
