@@ -7,6 +7,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // Decision is what is to be done about a request or its response, and why.
@@ -122,6 +123,9 @@ func (t *Transaction) judge(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.engine.Timeout)
 	defer cancel()
 	t.record(func(event []byte) { t.judgement = t.engine.filter.Judge(ctx, event) })
+	if t.request.Cut {
+		t.judgement.Partial |= rules.PartialBody // of a record it is taken for one that a log has cut
+	}
 }
 
 // seen returns the parts that rules have seen.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -185,4 +186,37 @@ func (b *Body) Close() {
 	}
 	b.memory = nil
 	b.release()
+}
+
+// Bounded returns a reader of a body that somebody else keeps in memory: it fails once there is no more room. The function gives the
+// memory back.
+func (s *Bodies) Bounded(body io.ReadCloser) (bounded io.ReadCloser, release func()) {
+	b := &boundedBody{ReadCloser: body, of: Body{of: s}}
+	return b, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.of.release()
+		b.released = true
+	}
+}
+
+// boundedBody is a body whose memory is reserved as it is read.
+type boundedBody struct {
+	io.ReadCloser
+	mu       sync.Mutex // the reader is another goroutine
+	of       Body
+	released bool
+}
+
+var errNoRoom = errors.New("no room for more bodies")
+
+// Read implements io.Reader.
+func (b *boundedBody) Read(to []byte) (int, error) {
+	n, err := b.ReadCloser.Read(to)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.released && n > 0 && !b.of.reserve(int64(n)) {
+		return 0, errNoRoom
+	}
+	return n, err
 }

@@ -42,6 +42,9 @@ func (c *counts) start(command string, reasons []Rejection) {
 	c.spooledDesc = desc("spooled_bodies_total", "Request bodies that were kept in files.")
 }
 
+// Refused counts a request that a command has rejected itself.
+func (s *Server) Refused(why Rejection) { s.counts.rejected[why].Add(1) }
+
 // Rejected returns how many requests were rejected for a reason.
 func (s *Server) Rejected(why Rejection) uint64 { return s.counts.rejected[why].Load() }
 
