@@ -124,7 +124,17 @@ func (t *Transaction) judge(ctx context.Context) {
 	defer cancel()
 	t.record(func(event []byte) { t.judgement = t.engine.filter.Judge(ctx, event) })
 	if t.request.Cut {
-		t.judgement.Partial |= rules.PartialBody // of a record it is taken for one that a log has cut
+		cutBody(&t.judgement)
+	}
+}
+
+// cutBody notes that the body goes on behind what was inspected: in a record that could be the doing of a log. Verdicts are shared.
+func cutBody(j *filter.Judgement) {
+	j.Partial |= rules.PartialBody
+	if j.Verdict != nil {
+		v := *j.Verdict
+		v.Partial |= rules.PartialBody
+		j.Verdict = &v
 	}
 }
 
