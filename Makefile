@@ -19,6 +19,8 @@ BENCH_FLAGS   ?=
 UDP_FLAGS     ?=
 TAIL_FLAGS    ?=
 MEMORY_FLAGS  ?=
+PROXY_FLAGS   ?=
+FTW_FLAGS     ?=
 SURVIVE       ?= 10m
 # The race detector allocates and takes its time; these tests count allocations, or judge how long something takes.
 NO_RACE       := Allocate|TakeNoLonger|SilentlyClean|FloodOfSmallRecords
@@ -27,7 +29,7 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory gobench fuzz survive sanitize e2e run screenshots clean help
+.PHONY: build test ftw ftw-proxy recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory bench-proxy gobench fuzz survive sanitize e2e run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -41,6 +43,10 @@ test: ## everything that needs no Fluent Bit
 
 ftw: ## the Core Rule Set's regression suite through the filter, all of it
 	FTW=all $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestCoreRuleSetSuite ./internal/ftw
+
+ftw-proxy: build ## the same suite over the wire with go-ftw: wafctl proxy next to Coraza's handler, at paranoia 1 and 4
+	cd test/ftw && $(GO) build -tags $(TAGS) -o ../../build/work/ftw-proxy .
+	build/work/ftw-proxy $(FTW_FLAGS)
 
 recorded: ## false alerts of the packs on recorded traffic: Chromium and Wget over RECORDED=2000 pages of Debian's *-doc packages, clients, tools, webhooks
 	RECORDED=$(RECORDED) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestPacksAreQuietOnRecordedTraffic ./rules
@@ -86,6 +92,10 @@ bench-udp: build ## datagrams through a real Fluent Bit: its input udp and the i
 bench-tail: build ## records a second from a file through a real Fluent Bit, with and without the filter (BENCH_RUNS=5, TAIL_FLAGS=-records 100000)
 	$(GO) build -o build/work/tail ./bench/tail
 	build/work/tail -runs $(BENCH_RUNS) $(TAIL_FLAGS)
+
+bench-proxy: build ## requests through wafctl proxy, the same proxy without a WAF and with Coraza's handler, and nginx with libmodsecurity (BENCH_RUNS=5, PROXY_FLAGS=-html)
+	$(GO) build -tags $(TAGS) -o build/work/bench-proxy ./bench/proxy
+	build/work/bench-proxy -runs $(BENCH_RUNS) $(PROXY_FLAGS)
 
 bench-memory: build ## resident memory of a real Fluent Bit with and without the filter (MEMORY_FLAGS="-long 10000000")
 	$(GO) build -tags $(TAGS) -o build/work/memory ./bench/memory

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/ruleset"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
@@ -40,7 +41,7 @@ func newModSecurity(program string) (*modSecurity, error) {
 }
 
 func (m *modSecurity) start(program string) error {
-	files, err := writeRules(m.dir)
+	files, err := ruleset.Write(m.dir)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/bench/ruleset"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
@@ -18,7 +19,7 @@ import (
 type stock struct{ waf coraza.WAF }
 
 func newStock(prefilter bool) (*stock, error) {
-	directives := []string{"Include " + recommendedFile, "Include " + setupFile, siteSettings(), "Include " + ruleFiles + ".conf", siteExceptions()}
+	directives := []string{"Include " + ruleset.Recommended, "Include " + ruleset.Setup, ruleset.SiteSettings(), "Include " + ruleset.Rules + ".conf", ruleset.SiteExceptions()}
 	if prefilter {
 		directives = slices.Insert(directives, 1, "SecRxPreFilter On")
 	}

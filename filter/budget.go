@@ -351,6 +351,9 @@ func (f *Filter) tellLate(n uint64) {
 		return
 	}
 	why := fmt.Sprintf("it would take longer than inspect_budget (%v) for one chunk", f.config.budget)
+	if f.config.budget == 0 {
+		why = "it would take longer than they may wait"
+	}
 	if f.background != nil {
 		why = fmt.Sprintf("more than async_limit (%d bytes) wait for it, or the pipeline has ended", f.config.queueLimit)
 	}

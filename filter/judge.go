@@ -29,9 +29,9 @@ var engines = make(chan struct{}, 4*runtime.GOMAXPROCS(0))
 const unhurried = time.Hour
 
 // Judge finds the verdict on one transaction, a msgpack event, without counting it or emitting an alert. Where the prefilter cannot rule
-// an attack out, the engine has until the context ends; the judgement is Late after that. Most clean requests take microseconds, on the
-// caller's goroutine. The event is borrowed for the call.
-func (f *Filter) Judge(ctx context.Context, event []byte) Judgement {
+// an attack out, the engine has a time limit, and until the context ends; the judgement is Late after that. Most clean requests take
+// microseconds, on the caller's goroutine. The event is borrowed for the call.
+func (f *Filter) Judge(ctx context.Context, event []byte, limit time.Duration) Judgement {
 	b := f.getBatch(event, "")
 	defer f.putBatch(b)
 	if len(b.items) != 1 || b.rules == nil {
@@ -42,6 +42,8 @@ func (f *Filter) Judge(ctx context.Context, event []byte) Judgement {
 	b.spread(func(it *item, s *scratch) { f.evaluate(it, s, d) })
 	it := &b.items[0]
 	if it.kind == waiting {
+		ctx, cancel := context.WithTimeout(ctx, limit)
+		defer cancel()
 		*it = f.judgeUntil(ctx, it, b.rules, d)
 	}
 	return Judgement{Kind: it.kind, Verdict: it.verdict, Partial: it.partial, source: it.source, way: it.way}

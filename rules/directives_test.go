@@ -79,12 +79,12 @@ func fate(t *testing.T, d directive) string {
 	require.Len(t, found, 1, d.name)
 	place := filepath.Join(dir, "own.conf") + ":2: " + d.name
 	require.True(t, strings.HasPrefix(found[0], place), "%q names the place", found[0])
-	why, leftOut := strings.CutPrefix(strings.TrimLeft(strings.TrimPrefix(found[0], place), ": "), "left out: ")
+	why, skipped := strings.CutPrefix(strings.TrimLeft(strings.TrimPrefix(found[0], place), ": "), "skipped: ")
 	switch {
-	case leftOut && len(report.Warnings) == 1:
-		return "omitted with a warning: " + why
+	case skipped && len(report.Warnings) == 1:
+		return "skipped with a warning: " + why
 	case len(report.Refused) == 1:
-		return "prevents startup: " + strings.TrimPrefix(why, "is refused: ")
+		return "prevents startup: " + strings.TrimPrefix(why, "is not allowed: ")
 	}
 	return "rejected: " + why
 }
@@ -101,9 +101,9 @@ func TestThePageOfDirectivesIsCurrent(t *testing.T) {
 		require.True(t, found, name)
 		_, after, found := strings.Cut(rest, end)
 		require.True(t, found, name)
-		table := "\n| directive | what happens |\n|---|---|\n"
-		for _, d := range list {
-			table += fmt.Sprintf("| `%s` | %s |\n", d.name, fate(t, d))
+		table := "\n| what happens | directives |\n|---|---|\n"
+		for _, group := range byFate(t, list) {
+			table += fmt.Sprintf("| %s | `%s` |\n", group.fate, strings.Join(group.names, "` `"))
 		}
 		current = before + start + table + end + after
 	}
@@ -112,6 +112,27 @@ func TestThePageOfDirectivesIsCurrent(t *testing.T) {
 		return
 	}
 	require.Equal(t, current, string(text), "make generate writes the page anew")
+}
+
+// fateGroup is what happens to some directives.
+type fateGroup struct {
+	fate  string
+	names []string
+}
+
+// byFate groups directives by what happens to them, in the order of the first of each group.
+func byFate(t *testing.T, list []directive) (groups []fateGroup) {
+	t.Helper()
+	for _, d := range list {
+		happens := fate(t, d)
+		at := slices.IndexFunc(groups, func(g fateGroup) bool { return g.fate == happens })
+		if at < 0 {
+			at = len(groups)
+			groups = append(groups, fateGroup{fate: happens})
+		}
+		groups[at].names = append(groups[at].names, d.name)
+	}
+	return groups
 }
 
 func TestEveryDirectiveThatIsKnownIsOnThePage(t *testing.T) {

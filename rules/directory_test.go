@@ -85,16 +85,16 @@ func TestDirectoryOfModSecurityLoadsUnchanged(t *testing.T) {
 	require.Equal(t, Check(embedded).Rules-len(embedded.Setup)+2, report.Rules, "CRS without settings, and rules 200004 and 200005")
 	require.Equal(t, fmt.Sprintf("%d rules loaded, 0 skipped", report.Rules), report.Summary())
 	for _, want := range []string{
-		"1: SecRuleEngine left out: the engine always detects and never interrupts",
-		"7: SecRequestBodyNoFilesLimit left out: SecRequestBodyLimit holds for all bodies",
-		"9: SecRequestBodyLimitAction left out: bodies above the limit are inspected up to it",
-		"20: SecPcreMatchLimit left out: expressions run in linear time, and those that backtrack have a limit of their own",
-		"28: SecTmpDir left out: uploaded files are not stored",
-		"29: SecDataDir left out: nothing is kept between transactions",
-		"30: SecDebugLog left out: use the collector's log",
-		"33: SecAuditLogRelevantStatus left out: alerts take the place of the audit log",
-		"39: SecUnicodeMapFile left out: %u escapes are decoded to their low byte",
-		"40: SecStatusEngine left out: nothing is reported to other hosts",
+		"1: SecRuleEngine skipped: the engine always detects and never interrupts",
+		"7: SecRequestBodyNoFilesLimit skipped: SecRequestBodyLimit applies to all bodies",
+		"9: SecRequestBodyLimitAction skipped: bodies above the limit are inspected up to it",
+		"20: SecPcreMatchLimit skipped: expressions run in linear time or have their own limit",
+		"28: SecTmpDir skipped: uploaded files are not stored",
+		"29: SecDataDir skipped: nothing is kept between transactions",
+		"30: SecDebugLog skipped: use the collector's log",
+		"33: SecAuditLogRelevantStatus skipped: alerts replace the audit log",
+		"39: SecUnicodeMapFile skipped: %u escapes are decoded to their low byte",
+		"40: SecStatusEngine skipped: nothing is reported to other hosts",
 	} {
 		require.Contains(t, report.Warnings, filepath.Join(dir, "modsecurity.conf")+":"+want)
 	}
@@ -222,7 +222,7 @@ func TestMainFileOfADirectory(t *testing.T) {
 		},
 		"a circle": {
 			files:   map[string]string{"x.conf": "Include y.conf\n", "y.conf": "Include x.conf\n"},
-			problem: `directory "DIR": the includes of x.conf, y.conf go in a circle`,
+			problem: `directory "DIR": the includes of x.conf, y.confare circular`,
 		},
 		"CRS and its rules without a main file": {
 			files: map[string]string{
@@ -235,11 +235,11 @@ func TestMainFileOfADirectory(t *testing.T) {
 				"security2.conf": "<IfModule security2_module>\nIncludeOptional /etc/modsecurity/a/*.conf\n<IfModule mod_lua.c>\n" +
 					"SecRuleScript x.lua deny\n</IfModule>\n</IfModule>\n", "a/a.conf": one,
 			}, loaded: 1,
-			warnings: []string{"DIR/security2.conf:3: section <IfModule mod_lua.c> left out: only ModSecurity counts as a loaded module"},
+			warnings: []string{"DIR/security2.conf:3: section <IfModule mod_lua.c> skipped: only ModSecurity counts as a loaded module"},
 		},
 		"sections for a part of a server": {
 			files:   map[string]string{"a.conf": "<LocationMatch \"^/x\">\nSecRuleEngine Off\n</LocationMatch>\n" + one},
-			problem: `DIR/a.conf:1: <LocationMatch "^/x"> holds for a part of a server, which a log record does not tell`, loaded: 1,
+			problem: `DIR/a.conf:1: <LocationMatch "^/x"> applies to a part of a server, which a log record does not identify`, loaded: 1,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -310,7 +310,7 @@ func TestOlderRuleSetsAreRecognized(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, rule("SecComponentSignature \"OWASP_CRS/3.3.5\"\n"))
 	set := open(t, setting.Map{"rules": dir, "blocking_paranoia": "2", "rule_packs": "off"})
-	require.Contains(t, set.Warnings()[0], ":1: OWASP CRS 3.3.5 is loaded as it is; it is no longer maintained")
+	require.Contains(t, set.Warnings()[0], ":1: OWASP CRS 3.3.5 is no longer maintained")
 	v, err := set.Inspect(sample())
 	require.NoError(t, err)
 	require.Equal(t, []int{921000}, ids(v), "blocking_paranoia sets the variable that CRS 3 reads")
@@ -318,10 +318,10 @@ func TestOlderRuleSetsAreRecognized(t *testing.T) {
 
 	unsigned := t.TempDir()
 	write(t, unsigned, rule(""))
-	require.Contains(t, open(t, setting.Map{"rules": unsigned}).Warnings()[0], "OWASP CRS 3.3.5 is loaded as it is")
+	require.Contains(t, open(t, setting.Map{"rules": unsigned}).Warnings()[0], "OWASP CRS 3.3.5 is no longer maintained")
 
 	_, err = Open(config(t, setting.Map{"rules": "crs," + dir}))
-	require.ErrorContains(t, err, ":1: OWASP CRS 3.3.5 is loaded besides CRS 4.25.0 at @owasp_crs/REQUEST-901-INITIALIZATION.conf:10 (name one of them)")
+	require.ErrorContains(t, err, ":1: OWASP CRS 3.3.5 is loaded together with CRS 4.25.0 at @owasp_crs/REQUEST-901-INITIALIZATION.conf:10 (name one of them)")
 
 	ancient := t.TempDir()
 	write(t, ancient, rule("SecComponentSignature \"OWASP_CRS/2.2.9\"\n"))

@@ -31,7 +31,7 @@ func TestHostileFilesAreRefusedWithTheirPlace(t *testing.T) {
 		"a directory that links to itself": {
 			files: map[string]string{"main.conf": "Include sub/*.conf\n"},
 			make:  func(t *testing.T, dir string) { require.NoError(t, os.Symlink(".", filepath.Join(dir, "sub"))) },
-			want:  `DIR/main.conf:1: include of "DIR/sub/main.conf" goes in a circle`,
+			want:  `DIR/main.conf:1: include of "DIR/sub/main.conf"is circular`,
 		},
 		"a directory in place of a file": {
 			files: map[string]string{"main.conf": "Include rules.conf\n", "rules.conf/x": ""},
@@ -64,7 +64,7 @@ func TestHostileFilesAreRefusedWithTheirPlace(t *testing.T) {
 		},
 		"a circle of includes": {
 			files: map[string]string{"main.conf": "Include a.conf\n", "a.conf": "Include b.conf\n", "b.conf": "SecAction \"id:1,pass\"\nInclude ./a.conf\n"},
-			want:  `DIR/b.conf:2: include of "DIR/a.conf" goes in a circle`,
+			want:  `DIR/b.conf:2: include of "DIR/a.conf"is circular`,
 		},
 		"includes that grow without end": {
 			files: includesOfIncludes(),
@@ -72,15 +72,15 @@ func TestHostileFilesAreRefusedWithTheirPlace(t *testing.T) {
 		},
 		"a missing file":        {files: map[string]string{"main.conf": "Include gone.conf\n"}, want: `DIR/main.conf:1: include "gone.conf" matches no file, here and below DIR`},
 		"a missing data file":   {files: map[string]string{"a.conf": `SecRule ARGS "@pmFromFile gone.data" "id:1,deny"`}, want: "DIR/a.conf:1: @pmFromFile: gone.data: no such file or directory"},
-		"remote rules":          {files: map[string]string{"a.conf": "\nSecRemoteRules key https://rules.example/all\n"}, want: "DIR/a.conf:2: SecRemoteRules is refused: rules are never fetched from the network"},
-		"an include of a URL":   {files: map[string]string{"main.conf": "Include https://rules.example/all.conf\n"}, want: `DIR/main.conf:1: Include "https://rules.example/all.conf" is refused: rules are never fetched from the network`},
-		"data of a URL":         {files: map[string]string{"a.conf": `SecRule ARGS "@pmFromFile https://rules.example/x" "id:1,deny"`}, want: `DIR/a.conf:1: @pmFromFile: "https://rules.example/x" is refused: data is never fetched from the network`},
-		"an operator that runs": {files: map[string]string{"a.conf": `SecRule FILES_TMPNAMES "@inspectFile /bin/true" "id:7,deny"`}, want: "DIR/a.conf:1: rule 7: operator @inspectFile: programs are never started"},
-		"an action that runs":   {files: map[string]string{"a.conf": `SecAction "id:8,pass,exec:/bin/true"`}, want: "DIR/a.conf:1: rule 8: action exec:/bin/true: programs are never started"},
-		"a script":              {files: map[string]string{"a.conf": "SecRuleScript /bin/true \"id:9\""}, want: "DIR/a.conf:1: SecRuleScript is refused: scripts are never run"},
+		"remote rules":          {files: map[string]string{"a.conf": "\nSecRemoteRules key https://rules.example/all\n"}, want: "DIR/a.conf:2: SecRemoteRules is not allowed: rules are never fetched from the network"},
+		"an include of a URL":   {files: map[string]string{"main.conf": "Include https://rules.example/all.conf\n"}, want: `DIR/main.conf:1: Include "https://rules.example/all.conf" is not allowed: rules are never fetched from the network`},
+		"data of a URL":         {files: map[string]string{"a.conf": `SecRule ARGS "@pmFromFile https://rules.example/x" "id:1,deny"`}, want: `DIR/a.conf:1: @pmFromFile: "https://rules.example/x" is not allowed: data is never fetched from the network`},
+		"an operator that runs": {files: map[string]string{"a.conf": `SecRule FILES_TMPNAMES "@inspectFile /bin/true" "id:7,deny"`}, want: "DIR/a.conf:1: rule 7: operator @inspectFile: programs are never executed"},
+		"an action that runs":   {files: map[string]string{"a.conf": `SecAction "id:8,pass,exec:/bin/true"`}, want: "DIR/a.conf:1: rule 8: action exec:/bin/true: programs are never executed"},
+		"a script":              {files: map[string]string{"a.conf": "SecRuleScript /bin/true \"id:9\""}, want: "DIR/a.conf:1: SecRuleScript is not allowed: scripts are never run"},
 		"not text":              {files: map[string]string{"a.conf": "\x7fELF\x02\x01\x01\x00\n"}, want: `DIR/a.conf:1: ` + "\x7f" + `ELF`},
-		"open section":          {files: map[string]string{"a.conf": "<IfModule security2_module>\n"}, want: "DIR/a.conf:1: <ifmodule> is never closed"},
-		"closed section":        {files: map[string]string{"a.conf": "</IfModule>\n"}, want: "DIR/a.conf:1: </IfModule> closes nothing"},
+		"open section":          {files: map[string]string{"a.conf": "<IfModule security2_module>\n"}, want: "DIR/a.conf:1: <ifmodule> is not closed"},
+		"closed section":        {files: map[string]string{"a.conf": "</IfModule>\n"}, want: "DIR/a.conf:1: </IfModule> closes no section"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -140,10 +140,10 @@ SecRule ARGS "open
 		"8: rule 8: unknown operator @guess",
 		`9: rule 9: invalid transformation name "sqlHexDecode"`,
 		`10: rule 10: invalid action "wink"`,
-		"11: SecRule: rule without an id",
-		"12: rule 5: the id is taken by the rule at DIR/a.conf:5",
+		"11: SecRule: rule has no id",
+		"12: rule 5: the id is already used by the rule at DIR/a.conf:5",
 		"13: rule 11: pattern cannot be compiled: invalid nested repetition operator",
-		"17: SecDefaultAction: phase 2 has another one at DIR/a.conf:16",
+		"17: SecDefaultAction: phase 2 already has one at DIR/a.conf:16",
 		`18: SecFoo: unknown directive "secfoo"`,
 		`19: SecRule: expected terminating quote`,
 	}

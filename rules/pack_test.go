@@ -221,7 +221,7 @@ func TestPacksCanBeSwitchedOff(t *testing.T) {
 	}
 	for words, want := range map[string]string{
 		"everything":           `property rule_packs: unknown pack "everything" (want lateral-movement or sensitive-data, or off)`,
-		"off,lateral-movement": `property rule_packs: "off" besides other words (want it alone)`,
+		"off,lateral-movement": `property rule_packs: "off" cannot be combined with others`,
 	} {
 		r := setting.NewReader(setting.Map{"rule_packs": words}, Properties())
 		ReadConfig(r)

@@ -125,8 +125,8 @@ func TestPluginsThatCannotWorkAreReported(t *testing.T) {
 			"SecRule IP:dos_counter \"@ge 10\" \"id:9599410,phase:1,deny,log,msg:'too many'\"\n",
 	})
 	report := Check(config(t, setting.Map{"rules": "crs," + dir + "/lua"}))
-	require.Contains(t, strings.Join(report.Refused, "\n"), dir+"/lua/plugins/lua-before.conf:1: SecRuleScript is refused: scripts are never run")
+	require.Contains(t, strings.Join(report.Refused, "\n"), dir+"/lua/plugins/lua-before.conf:1: SecRuleScript is not allowed: scripts are never run")
 	report = Check(config(t, setting.Map{"rules": "crs," + dir + "/dos"}))
 	require.Empty(t, append(report.Refused, report.Broken...))
-	require.Equal(t, []string{dir + "/dos/plugins/dos-before.conf:2: rule 9599410 left out: IP: nothing is kept between transactions"}, report.Warnings)
+	require.Equal(t, []string{dir + "/dos/plugins/dos-before.conf:2: rule 9599410 skipped: IP: nothing is kept between transactions"}, report.Warnings)
 }

@@ -34,7 +34,7 @@ SecRule ARGS:a "@contains x" "id:13,phase:2,deny,severity:2,tag:'other'"
 		"actions by id":           {directives: `SecRuleUpdateActionById 12 "pass, severity:5"`, want: []int{11, 12, 13}},
 		"an unknown id":           {directives: "SecRuleRemoveById 99", want: []int{11, 12, 13}, warnings: []string{"directives:1: SecRuleRemoveById has no effect: there is no rule 99"}},
 		"an unknown id's targets": {directives: `SecRuleUpdateTargetById 99 "!ARGS:a"`, want: []int{11, 12, 13}, warnings: []string{"directives:1: SecRuleUpdateTargetById has no effect: there is no rule 99"}},
-		"an unknown tag":          {directives: "SecRuleRemoveByTag none", want: []int{11, 12, 13}, warnings: []string{`directives:1: SecRuleRemoveByTag left out: no rule before it has this tag: "none"`}},
+		"an unknown tag":          {directives: "SecRuleRemoveByTag none", want: []int{11, 12, 13}, warnings: []string{`directives:1: SecRuleRemoveByTag skipped: no earlier rule has this tag: "none"`}},
 		"an id that comes later": {
 			directives: "SecRuleRemoveById 14\nSecRule ARGS:a \"@contains x\" \"id:14,phase:2,deny,severity:2\"", want: []int{11, 12, 13, 14},
 			warnings: []string{"directives:1: SecRuleRemoveById has no effect: rule 14 comes later, at directives:2"},
@@ -154,7 +154,7 @@ func TestExclusionsFindNamesInAnyCase(t *testing.T) {
 func TestTargetsThatNothingMeansAreReportedWithTheirPlace(t *testing.T) {
 	for directive, want := range map[string]string{
 		`SecRuleUpdateTargetById 942100 "!ARGS:k,l"`: `SecRuleUpdateTargetById: unknown variable "l" of the target "l" ` +
-			`(commas and bars separate targets; a key that has them is written as an expression)`,
+			`(commas and bars separate targets; write a key that contains them as an expression)`,
 		`SecRuleUpdateTargetById 942100 "!ARGS:k,"`:                                         `SecRuleUpdateTargetById: unknown variable "" of the target ""`,
 		`SecRuleUpdateTargetById 942100 !ARGS:k, !ARGS:l`:                                   `SecRuleUpdateTargetById: malformed rule "!ARGS:k"`,
 		`SecRuleUpdateTargetById 942100 ARGS "ARGS:k"`:                                      `SecRuleUpdateTargetById: malformed rule "ARGS"`,
@@ -167,7 +167,7 @@ func TestTargetsThatNothingMeansAreReportedWithTheirPlace(t *testing.T) {
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;ARGS:k,ARGS:l"`: `rule 1: invalid action`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;ARGS:k|l"`:      `rule 1: ctl:ruleRemoveTargetById=942100;ARGS:k|l: unknown variable "l"`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100;!ARGS:k"`:       `malformed target "!ARGS:k" (want a variable such as ARGS:q)`,
-		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100"`:               `no target (want one behind a semicolon, such as 942100;ARGS:q)`,
+		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=942100"`:               `no target (want one after a semicolon, such as 942100;ARGS:q)`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=sqli;ARGS:k"`:          `malformed rule "sqli" (want an id or a range`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetByTag=attack-sqli;ARG:k"`:   `unknown variable "ARG"`,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveById=sqli"`:                       `malformed rule "sqli"`,
@@ -191,8 +191,8 @@ func TestSpellingOfOperatorsIsForgiven(t *testing.T) {
 	require.NoError(t, err)
 	require.Subset(t, ids(v), []int{1, 2})
 	require.Equal(t, []string{
-		"directives:2: rule 2: action sanitisearg left out: alerts take the place of the audit log",
-		"directives:2: rule 2: action setvar:ip left out: nothing is kept between transactions",
-		"directives:3: rule 3 left out: IP: nothing is kept between transactions",
+		"directives:2: rule 2: action sanitisearg skipped: alerts replace the audit log",
+		"directives:2: rule 2: action setvar:ip skipped: nothing is kept between transactions",
+		"directives:3: rule 3 skipped: IP: nothing is kept between transactions",
 	}, set.Warnings())
 }

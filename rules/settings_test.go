@@ -136,7 +136,7 @@ func TestMalformedEngineSettingsAreRefused(t *testing.T) {
 		"modsec_req_body_access":           {"maybe", `malformed switch "maybe" (want on or off)`},
 		"modsec_req_body_limit":            {"0", `0 is out of range (1 to 1073741824)`},
 		"modsec_req_body_json_depth_limit": {"1000000", `1000000 is out of range (1 to 10000)`},
-		"modsec_resp_body_mimetype":        {"text/html html\nSecRuleEngine", `malformed media type "html\nSecRuleEngine" (want words such as text/html, separated by blanks)`},
+		"modsec_resp_body_mimetype":        {"text/html html\nSecRuleEngine", `malformed media type "html\nSecRuleEngine" (want words such as text/html, separated by spaces)`},
 	} {
 		r := setting.NewReader(setting.Map{property: c[0]}, Properties())
 		ReadConfig(r)

@@ -218,14 +218,14 @@ func TestOwnSetupTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, ",", ""), func(t *testing.T) {
 			set := open(t, setting.Map{"rules": ownFile(t, c.setup) + ",crs", "anomaly_inbound": c.property,
 				"directives": asks(1, "inbound_anomaly_score_threshold", c.want)})
-			require.Equal(t, []string{"directives:1: rule 1 blocks every request: an alert without a cause"}, set.Warnings())
+			require.Equal(t, []string{"directives:1: rule 1 blocks every request, so every record alerts"}, set.Warnings())
 			v, err := set.Inspect(sample())
 			require.NoError(t, err)
 			require.Contains(t, ids(v), 1)
 		})
 	}
 	_, err = Open(config(t, setting.Map{"rules": "crs," + ownFile(t, string(example))}))
-	require.ErrorContains(t, err, "rule 900990: the id is taken by the rule at "+"@crs-setup.conf.example", "CRS has read its settings before")
+	require.ErrorContains(t, err, "rule 900990: the id is already used by the rule at "+"@crs-setup.conf.example", "CRS has read its settings before")
 }
 
 const always7 = `SecAction "id:900110,phase:1,pass,t:none,nolog,setvar:tx.inbound_anomaly_score_threshold=7"` + "\n"

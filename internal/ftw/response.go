@@ -25,9 +25,9 @@ func (r *Response) Head() string {
 // Version is the HTTP version of all responses.
 const Version = "HTTP/1.1"
 
-// reflect returns the response of the suite's backend: it answers POST /reflect with what the JSON in the request's body
+// Reflect returns the response of the suite's backend: it answers POST /reflect with what the JSON in the request's body
 // says, and everything else with an empty 200.
-func (r *Request) reflect() Response {
+func (r *Request) Reflect() Response {
 	path, _, _ := strings.Cut(r.URI, "?")
 	if r.Method != http.MethodPost || path != "/reflect" && !strings.HasPrefix(path, "/reflect/") {
 		return Response{Status: http.StatusOK, Headers: []Header{{"Content-Length", "0"}}}

@@ -161,7 +161,7 @@ func Parse(name string, text []byte) ([]Test, error) {
 				return nil, fmt.Errorf("test %s: %w", t.TestID, err)
 			}
 			found[i].Stages = append(found[i].Stages, Stage{
-				Request: request, Response: request.reflect(),
+				Request: request, Response: request.Reflect(),
 				Expect: s.Output.Log.Expect, NoExpect: s.Output.Log.NoExpect,
 				Pattern: s.Output.pattern(), NotPattern: s.Output.notPattern(),
 			})

@@ -27,6 +27,9 @@ var reviewed = map[string]string{
 	"build/demo/main.go receive":                        "a demonstration, not in a host",
 	"build/demo/main.go func":                           "a demonstration, not in a host",
 	"internal/recorded/server.go func":                  "a recording for tests, not in a host",
+	"test/ftw/contestant.go func":                       "a tool for tests, not in a host",
+	"test/ftw/contestant.go server.Serve":               "a tool for tests, not in a host",
+	"bench/proxy/load.go func":                          "a tool for measurements, not in a host",
 	"bench/fluentbit/run.go func":                       "a tool for measurements, not in a host",
 }
 

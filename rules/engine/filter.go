@@ -52,7 +52,7 @@ func newFilter(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *rul
 	defer fresh.Close()
 	freshState, can := fresh.(plugintypes.TransactionState)
 	if !can {
-		return nil, fmt.Errorf("prefilter: the engine does not show its variables")
+		return nil, fmt.Errorf("prefilter: the engine's variables are not accessible")
 	}
 	g = &filter{}
 	baseline, err := g.runPlain(waf)
@@ -77,7 +77,7 @@ func newFilter(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *rul
 func (p *compiler) warnAboutBlocked(b prefilter.Baseline, table *ruleTable) {
 	for _, id := range slices.Sorted(maps.Keys(b.Matched[0])) {
 		if b.Matched[1][id] && table.blocking[id] {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("%s: rule %d blocks every request: an alert without a cause", p.Places()(id), id))
+			p.Warnings = append(p.Warnings, fmt.Sprintf("%s: rule %d blocks every request, so every record alerts", p.Places()(id), id))
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (g *filter) runPlain(waf coraza.WAF) (b prefilter.Baseline, err error) {
 		}
 		if partialOf(tx)&model.PartialRules != 0 {
 			tx.Close() // as below
-			return b, fmt.Errorf("prefilter: an expression gave up on a plain transaction")
+			return b, fmt.Errorf("prefilter: an expression exceeded its limit on a plain transaction")
 		}
 		if response {
 			g.baseline = tx

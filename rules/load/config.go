@@ -28,10 +28,10 @@ type Config struct {
 // Properties are the settings of a rule set in the order in which help lists them.
 func Properties() []setting.Property {
 	table := []setting.Property{
-		{Name: "rules", Default: "crs", Help: "crs (the embedded OWASP Core Rule Set) and/or files, globs or directories of " +
-			"SecLang, in order, comma separated"},
-		{Name: "preset", Default: "off", Values: []string{"off", "api"}, Help: "api sets CRS up for REST, GraphQL and RPC: methods, media types, " +
-			"and rules that take them for attacks"},
+		{Name: "rules", Default: "crs", Help: "rule sources in load order, comma separated: crs (the embedded OWASP " +
+			"Core Rule Set), files, globs or directories"},
+		{Name: "preset", Default: "off", Values: []string{"off", "api"}, Help: "api adapts CRS to REST, GraphQL and RPC: methods, " +
+			"media types, and rules that mistake them for attacks"},
 	}
 	for _, s := range crsSettings {
 		table = append(table, s.describe()...)
@@ -40,14 +40,14 @@ func Properties() []setting.Property {
 		table = append(table, s.describe())
 	}
 	return append(table,
-		setting.Property{Name: "rule_packs", Default: strings.Join(packs.Names, ","), Help: "packs of own rules: lateral-movement and/or " +
-			"sensitive-data, comma separated, or off"},
-		setting.Property{Name: "exclude_rules", Help: "rules to leave out: ids, id ranges and " +
-			"tag:NAME, comma separated; with a target, such as 942100:ARGS:q, the rules only do not look at that"},
-		setting.Property{Name: "directives", Help: "SecLang text added at the end"},
-		setting.Property{Name: "cache_size", Default: "16M", Help: "memory for remembered verdicts; 0 remembers none"},
-		setting.Property{Name: "prefilter", Default: "on", Help: "off has the engine evaluate every transaction, also those that are " +
-			"certain to be clean"},
+		setting.Property{Name: "rule_packs", Default: strings.Join(packs.Names, ","), Help: "bundled rule packs: lateral-movement, " +
+			"sensitive-data, or off"},
+		setting.Property{Name: "exclude_rules", Help: "rules to exclude, comma separated: ids, id ranges and " +
+			"tag:NAME; with a target, such as 942100:ARGS:q, only that target is excluded"},
+		setting.Property{Name: "directives", Help: "SecLang text appended to the rules"},
+		setting.Property{Name: "cache_size", Default: "16M", Help: "memory for cached verdicts; 0 disables the cache"},
+		setting.Property{Name: "prefilter", Default: "on", Help: "off evaluates every transaction in the engine, even if it " +
+			"is certain to be clean"},
 		setting.Property{Name: "gate", Help: "older name of prefilter"},
 		setting.Property{Name: "rules_strict", Default: "on", Help: "off skips rules that cannot be compiled, with a warning each"},
 	)

@@ -30,7 +30,7 @@ func (p *Program) unwrap(directives []seclang.Directive) []seclang.Directive {
 		case strings.HasPrefix(d.Name, "</"):
 			name := strings.ToLower(strings.TrimSuffix(d.Name[2:], ">"))
 			if len(open) == 0 || open[len(open)-1].name != name {
-				p.fail(fmt.Errorf("%s: %s closes nothing", d.Place(), d.Name))
+				p.fail(fmt.Errorf("%s: %s closes no section", d.Place(), d.Name))
 				continue
 			}
 			open = open[:len(open)-1]
@@ -44,7 +44,7 @@ func (p *Program) unwrap(directives []seclang.Directive) []seclang.Directive {
 		}
 	}
 	for _, c := range open {
-		p.fail(fmt.Errorf("%s: <%s> is never closed", c.opening.Place(), c.name))
+		p.fail(fmt.Errorf("%s: <%s> is not closed", c.opening.Place(), c.name))
 	}
 	return kept
 }
@@ -67,12 +67,12 @@ func (p *Program) open(d seclang.Directive, reported bool) container {
 	case "ifversion":
 		why = "there is no Apache version"
 	default:
-		p.Rejected = append(p.Rejected, rejection{d, fmt.Errorf("%s: %s %s holds for a part of a server, which a log record "+
-			"does not tell", d.Place(), d.Name, d.Args)})
+		p.Rejected = append(p.Rejected, rejection{d, fmt.Errorf("%s: %s %s applies to a part of a server, which a log record "+
+			"does not identify", d.Place(), d.Name, d.Args)})
 		return c
 	}
 	if reported && !c.active && why != "" {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%s: section %s %s left out: %s", d.Place(), d.Name, d.Args, why))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s: section %s %s skipped: %s", d.Place(), d.Name, d.Args, why))
 	}
 	return c
 }

@@ -47,7 +47,7 @@ func (v *Vocabulary) expandControl(a seclang.Action) (values []string, err error
 	list, edited := []string{""}, false
 	if strings.HasPrefix(strings.ToLower(control), "ruleremovetarget") {
 		if !hasTargets {
-			return nil, fmt.Errorf("no target (want one behind a semicolon, such as 942100;ARGS:q)")
+			return nil, fmt.Errorf("no target (want one after a semicolon, such as 942100;ARGS:q)")
 		}
 		list = seclang.SplitTargets(targets)
 	}
@@ -109,7 +109,7 @@ func (v *Vocabulary) checkUpdatedTarget(target string) error {
 	hasKeys, known := v.Variable(variable)
 	switch {
 	case !known:
-		return fmt.Errorf("unknown variable %q of the target %q (commas and bars separate targets; a key that has them is written as an expression)",
+		return fmt.Errorf("unknown variable %q of the target %q (commas and bars separate targets; write a key that contains them as an expression)",
 			variable, target)
 	case key != "" && !hasKeys:
 		return fmt.Errorf("malformed target %q (%s has no keys)", target, strings.ToUpper(variable))

@@ -38,31 +38,31 @@ const maxNumber = 1 << 30
 const settingIDs = 7_000_000
 
 var crsSettings = []crsSetting{
-	{"blocking_paranoia", "paranoia", "blocking_paranoia_level", 900000, 1, 4, bare, "1", "CRS paranoia level of the rules that count"},
+	{"blocking_paranoia", "paranoia", "blocking_paranoia_level", 900000, 1, 4, bare, "1", "CRS paranoia level up to which matches count"},
 	{"detection_paranoia", "executing_paranoia", "detection_paranoia_level", 900001, 1, 4, bare, "",
-		"CRS paranoia level of the rules that run; those above blocking_paranoia are listed but do not count"},
-	{"anomaly_inbound", "", "inbound_anomaly_score_threshold", 900110, 1, maxNumber, bare, "5", "score from which a request alerts"},
-	{"anomaly_outbound", "", "outbound_anomaly_score_threshold", 900111, 1, maxNumber, bare, "4", "score from which a response alerts"},
+		"CRS paranoia level up to which rules run; matches above blocking_paranoia are listed but do not count"},
+	{"anomaly_inbound", "", "inbound_anomaly_score_threshold", 900110, 1, maxNumber, bare, "5", "anomaly score at which a request alerts"},
+	{"anomaly_outbound", "", "outbound_anomaly_score_threshold", 900111, 1, maxNumber, bare, "4", "anomaly score at which a response alerts"},
 	{"reporting_level", "", "reporting_level", 900115, 0, 5, bare, "", "CRS reporting level"},
 	{"enforce_bodyproc_urlencoded", "", "enforce_bodyproc_urlencoded", 900010, 0, 1, bare, "",
-		"1 reads bodies without a known Content-Type as forms"},
-	{"allowed_methods", "", "allowed_methods", 900200, 0, 0, bare, "", "HTTP methods that are no violation, separated by blanks"},
+		"1 parses bodies without a known Content-Type as forms"},
+	{"allowed_methods", "", "allowed_methods", 900200, 0, 0, bare, "", "allowed HTTP methods, separated by spaces"},
 	{"allowed_request_content_type", "", "allowed_request_content_type", 900220, 0, 0, inBars, "",
-		"request media types that are no violation"},
-	{"allowed_http_versions", "", "allowed_http_versions", 900230, 0, 0, bare, "", "HTTP versions that are no violation"},
-	{"restricted_extensions", "", "restricted_extensions", 900240, 0, 0, slashAfter, "", "file extensions that are a violation"},
-	{"restricted_headers_basic", "", "restricted_headers_basic", 900250, 0, 0, inSlashes, "", "request headers that are a violation"},
+		"allowed request media types"},
+	{"allowed_http_versions", "", "allowed_http_versions", 900230, 0, 0, bare, "", "allowed HTTP versions"},
+	{"restricted_extensions", "", "restricted_extensions", 900240, 0, 0, slashAfter, "", "forbidden file extensions"},
+	{"restricted_headers_basic", "", "restricted_headers_basic", 900250, 0, 0, inSlashes, "", "forbidden request headers"},
 	{"restricted_headers_extended", "", "restricted_headers_extended", 900255, 0, 0, inSlashes, "",
-		"request headers that are a violation at paranoia 2 and above"},
-	{"static_extensions", "", "static_extensions", 900260, 0, 0, inSlashes, "", "file extensions that CRS 3 takes for static; CRS 4 has no such list"},
+		"forbidden request headers at paranoia level 2 and above"},
+	{"static_extensions", "", "static_extensions", 900260, 0, 0, inSlashes, "", "static file extensions (CRS 3 only)"},
 	{"allowed_request_content_type_charset", "", "allowed_request_content_type_charset", 900280, 0, 0, inBars, "",
-		"request charsets that are no violation"},
-	{"max_num_args", "", "max_num_args", 900300, 1, maxNumber, bare, "", "largest number of arguments"},
-	{"arg_name_length", "", "arg_name_length", 900310, 1, maxNumber, bare, "", "largest length of an argument's name"},
-	{"arg_length", "", "arg_length", 900320, 1, maxNumber, bare, "", "largest length of an argument's value"},
-	{"total_arg_length", "", "total_arg_length", 900330, 1, maxNumber, bare, "", "largest length of all arguments together"},
-	{"max_file_size", "", "max_file_size", 900340, 1, maxNumber, bare, "", "largest size of an uploaded file in bytes"},
-	{"combined_file_sizes", "", "combined_file_sizes", 900350, 1, maxNumber, bare, "", "largest size of all uploaded files in bytes"},
+		"allowed request charsets"},
+	{"max_num_args", "", "max_num_args", 900300, 1, maxNumber, bare, "", "maximum number of arguments"},
+	{"arg_name_length", "", "arg_name_length", 900310, 1, maxNumber, bare, "", "maximum length of an argument name"},
+	{"arg_length", "", "arg_length", 900320, 1, maxNumber, bare, "", "maximum length of an argument value"},
+	{"total_arg_length", "", "total_arg_length", 900330, 1, maxNumber, bare, "", "maximum total length of arguments"},
+	{"max_file_size", "", "max_file_size", 900340, 1, maxNumber, bare, "", "maximum size of an uploaded file in bytes"},
+	{"combined_file_sizes", "", "combined_file_sizes", 900350, 1, maxNumber, bare, "", "maximum total size of uploaded files in bytes"},
 	{"validate_utf8_encoding", "", "crs_validate_utf8_encoding", 900950, 0, 1, bare, "", "1 alerts on invalid UTF-8"},
 }
 
@@ -90,7 +90,7 @@ func (s crsSetting) read(r *setting.Reader, preset string) (a Assignment, given 
 	case s.high > 0:
 		value = fmt.Sprint(r.Int(s.property, s.low, s.high))
 	case strings.ContainsAny(value, "'\"\\%\n"):
-		r.Problem(s.property, fmt.Errorf("malformed list %q (want words separated by blanks, without quotes, backslashes and %%)", value))
+		r.Problem(s.property, fmt.Errorf("malformed list %q (want words separated by spaces, without quotes, backslashes and %%)", value))
 		return a, false
 	default:
 		value = s.list.wrap(value)

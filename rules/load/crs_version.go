@@ -30,12 +30,12 @@ func (p *Program) settleCRS(setup []Assignment) []Assignment {
 	p.crs3 = first.major == 3
 	switch {
 	case len(versions) > 1:
-		p.fail(fmt.Errorf("%s: OWASP CRS %s is loaded besides CRS %s at %s (name one of them)",
+		p.fail(fmt.Errorf("%s: OWASP CRS %s is loaded together with CRS %s at %s (name one of them)",
 			versions[1].place, versions[1].text, first.text, first.place))
 	case first.major < 3:
 		p.fail(fmt.Errorf("%s: OWASP CRS %s is too old (want 3 or newer, or crs for the embedded one)", first.place, first.text))
 	case p.crs3:
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%s: OWASP CRS %s is loaded as it is; it is no longer maintained (crs is the embedded, "+
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s: OWASP CRS %s is no longer maintained (crs is the embedded, "+
 			"current one)", first.place, first.text))
 	}
 	if !p.crs3 {

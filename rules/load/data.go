@@ -87,7 +87,7 @@ func (p *Program) readDataFile(from, name string) ([]byte, error) {
 		return fs.ReadFile(coreruleset.FS, path.Join(path.Dir(from), name))
 	}
 	if strings.Contains(name, "://") {
-		return nil, fmt.Errorf("%q is refused: data is never fetched from the network", name)
+		return nil, fmt.Errorf("%q is not allowed: data is never fetched from the network", name)
 	}
 	r := reading{root: filepath.Dir(from)}
 	if file, known := p.read[from]; known {

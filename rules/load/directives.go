@@ -23,7 +23,7 @@ var Ignored = map[string]string{
 	"secauditlogstoragedir":          noAudit,
 	"secauditlogtype":                noAudit,
 	"seccachetransformations":        noTuning,
-	"secchrootdir":                   "the collector's own root stays",
+	"secchrootdir":                   "the collector's root applies",
 	"seccollectiontimeout":           noCollections,
 	"secconnengine":                  "connections are not limited",
 	"secconnreadstatelimit":          "connections are not limited",
@@ -38,31 +38,31 @@ var Ignored = map[string]string{
 	"secencryptionmethodpm":          noHashing,
 	"secencryptionmethodrx":          noHashing,
 	"secencryptionparam":             noHashing,
-	"secgeolookupdb":                 "no geographic look-up",
+	"secgeolookupdb":                 "no geographic lookups",
 	"secguardianlog":                 noAudit,
-	"sechttpblkey":                   "no network look-up",
-	"secgsblookupdb":                 "no network look-up",
+	"sechttpblkey":                   "no network lookups",
+	"secgsblookupdb":                 "no network lookups",
 	"sechashengine":                  noHashing,
 	"sechashkey":                     noHashing,
 	"sechashmethodpm":                noHashing,
 	"sechashmethodrx":                noHashing,
 	"sechashparam":                   noHashing,
-	"secignorerulecompilationerrors": "rules_strict decides what becomes of rules that cannot be compiled",
+	"secignorerulecompilationerrors": "rules_strict decides about rules that cannot be compiled",
 	"secinterceptonerror":            noTuning,
 	"secparsexmlintoargs":            "XML is matched as a whole, not as arguments",
-	"secpcrematchlimit":              "expressions run in linear time, and those that backtrack have a limit of their own",
-	"secpcrematchlimitrecursion":     "expressions run in linear time, and those that backtrack have a limit of their own",
+	"secpcrematchlimit":              "expressions run in linear time or have their own limit",
+	"secpcrematchlimitrecursion":     "expressions run in linear time or have their own limit",
 	"secpdfprotect":                  noPDF,
 	"secpdfprotectmethod":            noPDF,
 	"secpdfprotectsecret":            noPDF,
 	"secpdfprotecttimeout":           noPDF,
 	"secpdfprotecttokenname":         noPDF,
 	"secreadstatelimit":              "connections are not limited",
-	"secrequestbodynofileslimit":     "SecRequestBodyLimit holds for all bodies",
-	"secrequestbodyinmemorylimit":    "bodies are held in memory only",
-	"secruleinheritance":             "there is one set of rules, and nothing to inherit from",
-	"secruleperftime":                "no timing by rule",
-	"secrxprefilter":                 "the prefilter of this project takes its place",
+	"secrequestbodynofileslimit":     "SecRequestBodyLimit applies to all bodies",
+	"secrequestbodyinmemorylimit":    "bodies are kept in memory only",
+	"secruleinheritance":             "there is only one set of rules",
+	"secruleperftime":                "use wafctl check --profile",
+	"secrxprefilter":                 "the plugin has its own prefilter",
 	"secsensorid":                    noAudit,
 	"secserversignature":             "responses are not changed",
 	"secstatusengine":                "nothing is reported to other hosts",
@@ -86,13 +86,13 @@ var Ignored = map[string]string{
 }
 
 const (
-	apacheOnly    = "it concerns Apache alone"
+	apacheOnly    = "for Apache only"
 	noHashing     = "no link hashing"
 	noPDF         = "responses are not changed"
-	noAudit       = "alerts take the place of the audit log"
+	noAudit       = "alerts replace the audit log"
 	noCollections = "nothing is kept between transactions"
 	noFiles       = "uploaded files are not stored"
-	noTuning      = "the engine needs no such tuning"
+	noTuning      = "the engine does not need it"
 	noUnicodeMap  = "%u escapes are decoded to their low byte"
 )
 
@@ -125,7 +125,7 @@ func (p *Program) settleDirective(u *Unit) {
 	d := &u.Directives[0]
 	name := strings.ToLower(d.Name)
 	if why, found := Refused[name]; found {
-		p.fail(fmt.Errorf("%s: %s is refused: %s", d.Place(), d.Name, why))
+		p.fail(fmt.Errorf("%s: %s is not allowed: %s", d.Place(), d.Name, why))
 		p.drop(u)
 		return
 	}

@@ -65,7 +65,7 @@ func (p *Program) mainFile(files []string, r *reading) (string, error) {
 	case len(mains) == 1:
 		return mains[0], nil
 	case len(mains) == 0:
-		return "", fmt.Errorf("the includes of %s go in a circle", strings.Join(baseNames(candidates), ", "))
+		return "", fmt.Errorf("the includes of %sare circular", strings.Join(baseNames(candidates), ", "))
 	}
 	for _, name := range mainNames {
 		for _, file := range mains {

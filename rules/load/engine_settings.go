@@ -18,17 +18,17 @@ type engineSetting struct {
 }
 
 var engineSettings = []engineSetting{
-	{"modsec_req_body_access", "SecRequestBodyAccess", 0, false, "off leaves request bodies alone"},
+	{"modsec_req_body_access", "SecRequestBodyAccess", 0, false, "off skips request bodies"},
 	{"modsec_req_body_limit", "SecRequestBodyLimit", maxNumber, false,
-		"bytes of a request body that are inspected; 13107200 unless rules set it"},
+		"inspected bytes of a request body; default 13107200, or as set by rules"},
 	{"modsec_req_body_json_depth_limit", "SecRequestBodyJsonDepthLimit", maxJSONDepth, false,
-		"nesting of a JSON request body that is read; 1024 unless rules set it"},
-	{"modsec_arguments_limit", "SecArgumentsLimit", maxNumber, false, "number of arguments that are read; 1000 unless rules set it"},
-	{"modsec_resp_body_access", "SecResponseBodyAccess", 0, false, "off leaves response bodies alone"},
+		"maximum nesting of a JSON request body; default 1024, or as set by rules"},
+	{"modsec_arguments_limit", "SecArgumentsLimit", maxNumber, false, "maximum number of arguments; default 1000, or as set by rules"},
+	{"modsec_resp_body_access", "SecResponseBodyAccess", 0, false, "off skips response bodies"},
 	{"modsec_resp_body_limit", "SecResponseBodyLimit", maxNumber, false,
-		"bytes of a response body that are inspected; 524288 unless rules set it"},
+		"inspected bytes of a response body; default 524288, or as set by rules"},
 	{"modsec_resp_body_mimetype", "SecResponseBodyMimeType", 0, true,
-		"media types of response bodies that are inspected; text/plain text/html text/xml unless rules set them"},
+		"inspected response media types; default text/plain text/html text/xml, or as set by rules"},
 }
 
 // maxJSONDepth keeps the parsers' recursion within a stack that is certain to be there.
@@ -52,7 +52,7 @@ func (s engineSetting) read(r *setting.Reader) string {
 		types := strings.FieldsFunc(r.Text(s.property), func(c rune) bool { return strings.ContainsRune(" ,\t|", c) })
 		for _, t := range types {
 			if !mimeType.MatchString(t) {
-				r.Problem(s.property, fmt.Errorf("malformed media type %q (want words such as text/html, separated by blanks)", t))
+				r.Problem(s.property, fmt.Errorf("malformed media type %q (want words such as text/html, separated by spaces)", t))
 			}
 		}
 		return s.directive + " " + strings.Join(types, " ")

@@ -124,7 +124,7 @@ func (p *Program) include(d *seclang.Directive, r *reading, stack []string) {
 	}
 	for _, file := range files {
 		if slices.Contains(stack, realPath(file)) {
-			p.fail(fmt.Errorf("%s: include of %q goes in a circle", d.Place(), file))
+			p.fail(fmt.Errorf("%s: include of %qis circular", d.Place(), file))
 			continue
 		}
 		p.addFile(file, r, place{stack, d})
@@ -137,7 +137,7 @@ func (p *Program) include(d *seclang.Directive, r *reading, stack []string) {
 func (r *reading) find(d *seclang.Directive) ([]string, error) {
 	pattern := unquoted(d.Args)
 	if strings.Contains(pattern, "://") {
-		return nil, fmt.Errorf("%s: %s %q is refused: rules are never fetched from the network", d.Place(), d.Name, pattern)
+		return nil, fmt.Errorf("%s: %s %q is not allowed: rules are never fetched from the network", d.Place(), d.Name, pattern)
 	}
 	for _, candidate := range r.candidates(filepath.Dir(d.File), pattern) {
 		files, err := filepath.Glob(candidate)

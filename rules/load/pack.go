@@ -18,7 +18,7 @@ func readPacks(r *setting.Reader) (names []string) {
 		case slices.Contains(packs.Names, name):
 		case name == "off" || name == "none":
 			if len(given) > 1 {
-				r.Problem(property, fmt.Errorf("%q besides other words (want it alone)", name))
+				r.Problem(property, fmt.Errorf("%q cannot be combined with others", name))
 			}
 		default:
 			r.Problem(property, fmt.Errorf("unknown pack %q (want %s, or off)", name, setting.Choice(packs.Names)))

@@ -133,7 +133,7 @@ func (refs *references) byText(u *Unit, by, directive, wanted string, arguments 
 		}
 	}
 	if ids == nil {
-		refs.program.leave(u, fmt.Sprintf("no rule before it has this %s: %q", by, wanted))
+		refs.program.leave(u, fmt.Sprintf("no earlier rule has this %s: %q", by, wanted))
 		return
 	}
 	var lines []string

@@ -63,7 +63,7 @@ func (p *Program) settleDefaults(all []Unit) {
 		case earlier.Args == u.Directives[0].Args, u.Directives[0].File == setupFile:
 			u.Directives = nil
 		default:
-			p.Reject(u, fmt.Errorf("phase %d has another one at %s", phase, earlier.Place()))
+			p.Reject(u, fmt.Errorf("phase %d already has one at %s", phase, earlier.Place()))
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (p *Program) settleActions(u *Unit, i int) {
 	}
 	r := &u.Rules[i]
 	if value, found := r.Action("exec"); found {
-		p.Reject(u, fmt.Errorf("action exec:%s: programs are never started", value))
+		p.Reject(u, fmt.Errorf("action exec:%s: programs are never executed", value))
 		return
 	}
 	dropped := map[string]string{}
@@ -137,7 +137,7 @@ func (p *Program) settleActions(u *Unit, i int) {
 		return why != ""
 	})
 	for _, name := range slices.Sorted(maps.Keys(dropped)) {
-		p.Warnings = append(p.Warnings, fmt.Sprintf("%s: %s: action %s left out: %s", r.Place(), u.name(), name, dropped[name]))
+		p.Warnings = append(p.Warnings, fmt.Sprintf("%s: %s: action %s skipped: %s", r.Place(), u.name(), name, dropped[name]))
 	}
 	if len(dropped) > 0 {
 		u.rewrite(i, edited)
@@ -166,11 +166,11 @@ func (p *Program) settleIDs(all []Unit) {
 		}
 		id := u.ID()
 		if id == 0 {
-			p.Reject(u, fmt.Errorf("rule without an id"))
+			p.Reject(u, fmt.Errorf("rule has no id"))
 			continue
 		}
 		if earlier, taken := first[id]; taken {
-			p.Reject(u, fmt.Errorf("the id is taken by the rule at %s", earlier))
+			p.Reject(u, fmt.Errorf("the id is already used by the rule at %s", earlier))
 			continue
 		}
 		first[id] = u.place()

@@ -96,7 +96,7 @@ func (p *Program) SettleRejected(strict bool) {
 		p.Problems = append(p.Problems, p.Rejections()...)
 	} else {
 		for _, err := range p.Rejections() {
-			p.Warnings = append(p.Warnings, err.Error()+"; left out")
+			p.Warnings = append(p.Warnings, err.Error()+"; skipped")
 		}
 	}
 	p.Rejected = nil
@@ -104,7 +104,7 @@ func (p *Program) SettleRejected(strict bool) {
 
 // leave takes a unit out of the program with a warning.
 func (p *Program) leave(u *Unit, consequence string) {
-	p.Warnings = append(p.Warnings, fmt.Sprintf("%s: %s left out: %s", u.place(), u.name(), consequence))
+	p.Warnings = append(p.Warnings, fmt.Sprintf("%s: %s skipped: %s", u.place(), u.name(), consequence))
 	p.drop(u)
 }
 

@@ -22,7 +22,7 @@ var pointless = map[string]string{
 
 // unusable are operators of ModSecurity that Coraza does not have, and those that would start programs, with the reason.
 var unusable = map[string]string{
-	"inspectfile":  "programs are never started",
+	"inspectfile":  "programs are never executed",
 	"fuzzyhash":    "Coraza does not implement it",
 	"rsub":         "responses are not changed",
 	"rxglobal":     "Coraza does not implement it; @rx matches at the first place",

@@ -2,7 +2,7 @@ package seclang
 
 import "strings"
 
-// canonical returns the arguments of a directive in the one spelling that Coraza reads: words separated by blanks, operator
+// canonical returns the arguments of a directive in the one spelling that Coraza reads: words separated by spaces, operator
 // and actions in double quotes, targets without quotes and with bars between them. ModSecurity and Apache also separate with tabs, quote with
 // single quotes or not at all, quote targets, and put commas between them. Arguments that have no such form come back as they are, for the parser to
 // complain about.

@@ -73,7 +73,7 @@ func Split(file, text string) ([]Directive, error) {
 	if current.Len() > 0 {
 		what := "ends with a backslash, but the text ends there"
 		if list {
-			what = "opens a list with a backtick that is never closed"
+			what = "opens a list with a backtick that is not closed"
 		}
 		return found, fmt.Errorf("%s:%d: directive %s", file, start, what)
 	}

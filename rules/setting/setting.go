@@ -211,7 +211,7 @@ func (r *Reader) List(name string) []string {
 }
 
 func parseSize(v string) (int64, error) {
-	malformed := fmt.Errorf("malformed size %q (want a number of bytes, or one with K, M or G behind it)", v)
+	malformed := fmt.Errorf("malformed size %q (want a number of bytes, or one with K, M or G)", v)
 	digits := strings.TrimSuffix(strings.ToUpper(v), "B")
 	shift := 0
 	if digits != "" {

@@ -51,7 +51,7 @@ type running struct {
 // run starts an endpoint that believes this machine, and ends with the test.
 func run(t *testing.T, settings setting.Map) *running {
 	t.Helper()
-	all := setting.Map{"listen": "127.0.0.1:0", "trusted_proxies": "127.0.0.1", "shutdown_delay": "0s"}
+	all := setting.Map{"listen": "127.0.0.1:0", "trusted_proxies": "127.0.0.1", "shutdown_delay": "0s", "inspect_timeout": "1m"}
 	for name, value := range settings {
 		all[name] = value
 	}

@@ -16,6 +16,7 @@ type caller struct {
 var callers = []caller{
 	{"traefik", readForwarded},
 	{"caddy", readForwarded},
+	{"haproxy", readForwarded},
 	{"nginx", readOriginal},
 	{"envoy", readEnvoy},
 	{"crowdsec", readCrowdSec},
@@ -87,7 +88,7 @@ func (a *endpoint) begin(r *http.Request) *description {
 	return d
 }
 
-// readForwarded reads what Traefik and Caddy send. Both replace these headers where a client sends them.
+// readForwarded reads what Traefik, Caddy and our script for HAProxy send. All replace these headers where a client sends them.
 func readForwarded(a *endpoint, r *http.Request, _ string) (*description, *refusal) {
 	d, f := a.begin(r), fields{header: r.Header}
 	d.method, d.target = f.one("X-Forwarded-Method"), f.one("X-Forwarded-Uri")

@@ -20,8 +20,8 @@ func New(c *cli.Console, args []string) *cobra.Command {
 ingress passes on requests that are allowed, and answers the others with the status and the page that it is given.
 
 Each caller has a path: /traefik for forwardAuth, /caddy for forward_auth, /nginx for auth_request and ingress-nginx,
-/envoy for ext_authz over HTTP, which puts it before the path of the request, and /crowdsec for bouncers of CrowdSec
-AppSec. Envoy's gRPC service envoy.service.auth.v3.Authorization is on the same port.
+/haproxy for a script in Lua, /envoy for ext_authz over HTTP, which puts it before the path of the request, and /crowdsec
+for bouncers of CrowdSec AppSec. Envoy's gRPC service envoy.service.auth.v3.Authorization is on the same port.
 
 Descriptions are only believed from --trusted-proxies. X-Waf-Inspected in each answer lists the parts of the request that
 were inspected.`,

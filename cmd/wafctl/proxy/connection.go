@@ -17,6 +17,7 @@ const (
 	handshakeTimeout = 10 * time.Second
 	idleBackend      = 30 * time.Second // shorter than what backends commonly allow, so that they do not close first
 	idleConnections  = 512              // to the backend
+	maxResponseHead  = 256 << 10
 )
 
 // transport returns what requests go to the backend with.
@@ -32,9 +33,10 @@ func (s *settings) transport() (*http.Transport, error) {
 		},
 		TLSHandshakeTimeout: handshakeTimeout, ResponseHeaderTimeout: s.backendTimeout,
 		MaxIdleConns: idleConnections, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: idleBackend,
-		DisableCompression: true, // responses pass as the backend has made them
-		Protocols:          new(http.Protocols),
-		TLSClientConfig:    &tls.Config{InsecureSkipVerify: !s.backendVerify, MinVersion: tls.VersionTLS12}, //nolint:gosec // the operator decides
+		MaxResponseHeaderBytes: maxResponseHead,
+		DisableCompression:     true, // responses pass as the backend has made them
+		Protocols:              new(http.Protocols),
+		TLSClientConfig:        &tls.Config{InsecureSkipVerify: !s.backendVerify, MinVersion: tls.VersionTLS12}, //nolint:gosec // the operator decides
 	}
 	t.Protocols.SetHTTP1(s.backend.Scheme != "h2c")
 	t.Protocols.SetHTTP2(s.backend.Scheme == "https")

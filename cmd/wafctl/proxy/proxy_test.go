@@ -41,7 +41,7 @@ func (o *output) String() string {
 // running is a proxy in front of a backend.
 type running struct {
 	*proxy
-	t       *testing.T
+	t       testing.TB
 	address string // of the proxy
 	alerts  output
 	log     output
@@ -52,6 +52,11 @@ type running struct {
 
 // run starts a proxy in front of a backend, which ends with the test.
 func run(t *testing.T, backend string, settings setting.Map) *running {
+	t.Helper()
+	return runFor(t, backend, settings)
+}
+
+func runFor(t testing.TB, backend string, settings setting.Map) *running {
 	t.Helper()
 	all := setting.Map{"backend": backend, "listen": "127.0.0.1:0"}
 	for name, value := range settings {

@@ -120,9 +120,7 @@ func (t *Transaction) record(use func(event []byte)) {
 }
 
 func (t *Transaction) judge(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), t.engine.Timeout)
-	defer cancel()
-	t.record(func(event []byte) { t.judgement = t.engine.filter.Judge(ctx, event) })
+	t.record(func(event []byte) { t.judgement = t.engine.filter.Judge(ctx, event, t.engine.Timeout) })
 	if t.request.Cut {
 		cutBody(&t.judgement)
 	}

@@ -118,6 +118,15 @@ func (s *Server) Addresses() (all []net.Addr) {
 // Ready reports whether requests can be inspected.
 func (s *Server) Ready() bool { return s.ready.Load() }
 
+// Draining reports whether the process is about to end.
+func (s *Server) Draining() bool { return s.draining.Load() }
+
+// Connections returns how many connections of clients are open.
+func (s *Server) Connections() int64 { return s.counts.connections.Load() }
+
+// InFlight returns how many requests are not answered yet.
+func (s *Server) InFlight() int64 { return s.counts.inFlight.Load() }
+
 // maxStreams bounds the requests at a time of one connection of HTTP/2.
 const maxStreams = 128
 
@@ -144,11 +153,11 @@ func (s *Server) server(handler http.Handler, withTLS bool) *http.Server {
 
 // serve answers what is asked of the server itself, and has the handler answer the rest.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
-	if s.healthListen == "" && s.serveHealth(w, r) {
-		return
-	}
 	if s.draining.Load() && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
+	}
+	if s.healthListen == "" && s.serveHealth(w, r) {
+		return
 	}
 	if countLines(r.Header) > s.maxHeaders {
 		s.Reject(w, r, http.StatusRequestHeaderFieldsTooLarge, TooManyHeaders)

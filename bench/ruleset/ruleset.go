@@ -1,4 +1,5 @@
-package main
+// Package ruleset is the Core Rule Set as benchmarks give it to other engines.
+package ruleset
 
 import (
 	"bytes"
@@ -17,23 +18,24 @@ import (
 // The parts of a rule set in load order: Coraza's recommended configuration, the Core Rule Set, and between and behind them the
 // settings of the corpus's site.
 const (
-	recommendedFile = "@coraza.conf-recommended"
-	setupFile       = "@crs-setup.conf.example"
-	ruleFiles       = "@owasp_crs/*"
+	Recommended = "@coraza.conf-recommended"
+	Setup       = "@crs-setup.conf.example"
+	Rules       = "@owasp_crs/*"
 )
 
-// siteSettings returns the settings of the corpus's site as SecLang, for the place before CRS reads them.
-func siteSettings() string {
+// SiteSettings returns the settings of the corpus's site as SecLang, for the place before CRS reads them.
+func SiteSettings() string {
 	return fmt.Sprintf(`SecAuditEngine Off
 SecAction "id:900200,phase:1,pass,t:none,nolog,setvar:'tx.allowed_methods=%s'"
 SecAction "id:900220,phase:1,pass,t:none,nolog,setvar:'tx.allowed_request_content_type=|%s|'"
 `, corpus.Settings["allowed_methods"], strings.ReplaceAll(corpus.Settings["allowed_request_content_type"], " ", "| |"))
 }
 
-func siteExceptions() string { return corpus.Settings["directives"] + "\n" }
+// SiteExceptions returns the exclusions of the corpus's site as SecLang, for the end.
+func SiteExceptions() string { return corpus.Settings["directives"] + "\n" }
 
-// writeRules writes the rule set as files into a folder and returns the configuration files in load order.
-func writeRules(dir string) (files []string, err error) {
+// Write writes the rule set as files into a folder and returns the configuration files in load order.
+func Write(dir string) (files []string, err error) {
 	write := func(name string, content []byte) {
 		if err != nil {
 			return
@@ -43,13 +45,13 @@ func writeRules(dir string) (files []string, err error) {
 			files = append(files, file)
 		}
 	}
-	embedded, err := fs.Glob(coreruleset.FS, ruleFiles)
+	embedded, err := fs.Glob(coreruleset.FS, Rules)
 	if err != nil {
 		return nil, err
 	}
 	slices.Sort(embedded)
-	for _, name := range append([]string{recommendedFile, setupFile, "site.conf"}, embedded...) {
-		content := []byte(siteSettings())
+	for _, name := range append([]string{Recommended, Setup, "site.conf"}, embedded...) {
+		content := []byte(SiteSettings())
 		if name != "site.conf" {
 			if content, err = fs.ReadFile(coreruleset.FS, name); err != nil {
 				return nil, err
@@ -60,7 +62,7 @@ func writeRules(dir string) (files []string, err error) {
 		}
 		write(filepath.Base(name), content)
 	}
-	write("exceptions.conf", []byte(siteExceptions()))
+	write("exceptions.conf", []byte(SiteExceptions()))
 	return files, err
 }
 

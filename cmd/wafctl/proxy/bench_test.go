@@ -1,0 +1,76 @@
+package proxy
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// BenchmarkClean is one clean request, each different, over loopback; "make bench-proxy" compares with others.
+func BenchmarkClean(b *testing.B) {
+	answer := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(b, err)
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				from := bufio.NewReader(conn)
+				for {
+					r, err := http.ReadRequest(from)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, r.Body)
+					_, _ = conn.Write(answer)
+				}
+			}()
+		}
+	}()
+	settings := setting.Map{}
+	for name, value := range corpus.Settings {
+		settings[name] = value
+	}
+	for _, engine := range []string{"on", "off"} {
+		settings["engine"] = engine
+		b.Run(engine, func(b *testing.B) {
+			p := runFor(b, "http://"+l.Addr().String(), settings)
+			var conn net.Conn
+			var from *bufio.Reader
+			dial := func() {
+				conn, err = net.Dial("tcp", p.address)
+				require.NoError(b, err)
+				from = bufio.NewReader(conn)
+			}
+			dial()
+			b.ReportAllocs()
+			i := uint64(0)
+			for b.Loop() {
+				r := corpus.Clean(i)
+				i++
+				send(conn, r.RequestHead+r.RequestBody)
+				response, err := http.ReadResponse(from, &http.Request{Method: r.Method})
+				require.NoError(b, err)
+				_, err = io.Copy(io.Discard, response.Body)
+				require.NoError(b, err)
+				require.NoError(b, response.Body.Close())
+				require.Less(b, response.StatusCode, 500) // the Core Rule Set takes some reviews for attacks
+				if response.Close {
+					dial()
+				}
+			}
+		})
+	}
+}

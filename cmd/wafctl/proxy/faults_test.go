@@ -1,0 +1,345 @@
+package proxy
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// A client that sends its head or its body drop by drop is answered, or cut off, in time.
+func TestSlowClientsAreCutOff(t *testing.T) {
+	b := record(t)
+	p := run(t, b.URL, setting.Map{"header_timeout": "300ms", "body_timeout": "300ms"})
+	for name, c := range map[string]struct {
+		start  string
+		status int
+	}{
+		"a head": {"GET / HTTP/1.1\r\nHost: shop.example\r\n", 0},
+		"a body": {"POST / HTTP/1.1\r\n" + common + "Content-Type: application/json\r\nContent-Length: 100000\r\n\r\n", http.StatusRequestTimeout},
+	} {
+		conn, err := net.Dial("tcp", p.address)
+		require.NoError(t, err)
+		send(conn, c.start)
+		dripping := make(chan struct{})
+		go func() {
+			defer close(dripping)
+			for range 100 {
+				if _, err := conn.Write([]byte("x")); err != nil {
+					return
+				}
+				time.Sleep(20 * time.Millisecond)
+			}
+		}()
+		begin := time.Now()
+		require.NoError(t, conn.SetReadDeadline(begin.Add(10*time.Second)))
+		answer, _ := io.ReadAll(conn)
+		require.Less(t, time.Since(begin), 1900*time.Millisecond, name)
+		if c.status != 0 {
+			require.Contains(t, string(answer), fmt.Sprint(c.status), name)
+		}
+		conn.Close()
+		<-dripping
+	}
+	require.Zero(t, b.count())
+	require.Zero(t, p.Bodies.Used.Load())
+}
+
+// A client that takes nothing of a response does not hold its connection forever.
+func TestClientsThatTakeNothingAreCutOff(t *testing.T) {
+	ended := make(chan error, 1)
+	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		chunk := make([]byte, 64<<10)
+		for range 10_000 {
+			if _, err := w.Write(chunk); err != nil {
+				ended <- err
+				return
+			}
+		}
+		ended <- nil
+	}))
+	defer b.Close()
+	p := run(t, b.URL, setting.Map{"send_timeout": "300ms"})
+	conn, err := net.Dial("tcp", p.address)
+	require.NoError(t, err)
+	defer conn.Close()
+	send(conn, "GET / HTTP/1.1\r\n"+common+"\r\n")
+	select {
+	case err := <-ended:
+		require.Error(t, err)
+	case <-time.After(20 * time.Second):
+		t.Fatal("the response goes on")
+	}
+	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 10*time.Second, time.Millisecond)
+}
+
+func TestFaultsOfTheBackend(t *testing.T) {
+	for name, c := range map[string]struct {
+		serve  func(net.Conn)
+		status int // 0 where the response is cut short
+	}{
+		"closes at once":       {func(net.Conn) {}, 502},
+		"answers with rubbish": {func(c net.Conn) { send(c, "rubbish\r\n\r\n") }, 502},
+		"closes in the head":   {func(c net.Conn) { send(c, "HTTP/1.1 200 OK\r\nContent-") }, 502},
+		"answers nothing":      {func(net.Conn) { time.Sleep(3 * time.Second) }, 504},
+		"closes in an inspected body": {func(c net.Conn) {
+			send(c, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100\r\n\r\nhalf")
+		}, 502},
+		"closes in another body": {func(c net.Conn) {
+			send(c, "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\nhalf")
+		}, 0},
+		"two lengths that differ": {func(c net.Conn) { send(c, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok") }, 502},
+		"a head that does not end": {func(c net.Conn) {
+			send(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-A: bbbbbbbbbbbbbbbbbbbbbbbb\r\n", 50_000))
+		}, 502},
+		"a body that stops to go on": {func(c net.Conn) {
+			send(c, "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\nhalf")
+			time.Sleep(3 * time.Second)
+		}, 0},
+		"an upgrade that nobody wants": {func(c net.Conn) {
+			send(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		}, 502},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			l, err := net.Listen("tcp", "127.0.0.1:0")
+			require.NoError(t, err)
+			defer l.Close()
+			go func() {
+				for {
+					conn, err := l.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer conn.Close()
+						if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+							c.serve(conn)
+						}
+					}()
+				}
+			}()
+			p := run(t, "http://"+l.Addr().String(), setting.Map{"backend_timeout": "1s"})
+			begin := time.Now()
+			request, err := http.NewRequest(http.MethodGet, "http://"+p.address+"/", nil)
+			require.NoError(t, err)
+			request.Header.Set("Accept", "*/*")
+			status := 0
+			response, err := http.DefaultTransport.RoundTrip(request)
+			if err == nil {
+				defer response.Body.Close()
+				status = response.StatusCode
+				_, err = io.ReadAll(response.Body)
+			}
+			if c.status == 0 {
+				require.Error(t, err, "a response that is cut short must not look whole")
+			} else {
+				require.NoError(t, err)
+				require.Equal(t, c.status, status)
+			}
+			require.Less(t, time.Since(begin), 10*time.Second)
+			require.Eventually(t, func() bool { return p.InFlight() == 0 }, 10*time.Second, time.Millisecond)
+		})
+	}
+}
+
+func TestABackendThatIsDownIsABadGateway(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	address := l.Addr().String()
+	require.NoError(t, l.Close())
+	p := run(t, "http://"+address, nil)
+	status, body := p.get("/")
+	require.Equal(t, 502, status)
+	require.NotContains(t, body, address, "clients learn nothing of the backend")
+	require.EqualValues(t, 1, p.counts.backendErrors.Load())
+}
+
+// A body without an end is rejected at the limit, and takes no more memory than bodies may.
+func TestEndlessBodiesEnd(t *testing.T) {
+	b := record(t)
+	p := run(t, b.URL, setting.Map{"modsec_req_body_limit": "1000000", "body_memory": "1M"})
+	var clients sync.WaitGroup
+	for range 16 {
+		clients.Go(func() {
+			conn, err := net.Dial("tcp", p.address)
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			send(conn, "POST / HTTP/1.1\r\n"+common+"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
+			chunk := "10000\r\n" + strings.Repeat("x", 0x10000) + "\r\n"
+			for {
+				if _, err := io.WriteString(conn, chunk); err != nil {
+					return
+				}
+			}
+		})
+	}
+	clients.Wait()
+	require.Zero(t, b.count())
+	require.EqualValues(t, 16, p.Rejected(server.BodyTooLong))
+	require.Zero(t, p.Bodies.Used.Load())
+	left, err := filepath.Glob(filepath.Join(p.Bodies.Dir, "wafctl-body-*"))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// Idle connections take little memory, are bounded, and end.
+func TestIdleConnectionsAreBounded(t *testing.T) {
+	var limit syscall.Rlimit
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	connections := min(10_000, int(limit.Cur)/2-200)
+	b := record(t)
+	p := run(t, b.URL, setting.Map{"max_connections": fmt.Sprint(connections), "header_timeout": "60s"})
+	before := memory()
+	all := make([]net.Conn, 0, connections)
+	defer func() {
+		for _, conn := range all {
+			conn.Close()
+		}
+	}()
+	for range connections {
+		conn, err := net.Dial("tcp", p.address)
+		require.NoError(t, err)
+		all = append(all, conn)
+	}
+	require.Eventually(t, func() bool { return int(p.Connections()) == connections }, time.Minute, time.Millisecond)
+	each := (memory() - before) / int64(connections)
+	t.Logf("%d idle connections take %d bytes each", connections, each)
+	require.Less(t, each, int64(40_000), "both ends are in this process")
+
+	late, err := net.Dial("tcp", p.address) // waits in the kernel until another one ends
+	require.NoError(t, err)
+	defer late.Close()
+	send(late, "GET / HTTP/1.1\r\n"+common+"\r\n")
+	require.NoError(t, late.SetReadDeadline(time.Now().Add(200*time.Millisecond)))
+	_, err = http.ReadResponse(bufio.NewReader(late), nil)
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
+	all[0].Close()
+	require.NoError(t, late.SetReadDeadline(time.Now().Add(20*time.Second)))
+	response, err := http.ReadResponse(bufio.NewReader(late), nil)
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, 200, response.StatusCode)
+}
+
+func memory() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
+}
+
+// traffic sends requests from several clients until it is stopped, and returns how many were answered, and what failed.
+func (p *running) traffic(stop <-chan struct{}) (answered *atomic.Int64, failed func() []error) {
+	answered = new(atomic.Int64)
+	var mu sync.Mutex
+	var problems []error
+	var clients sync.WaitGroup
+	for range 4 {
+		clients.Go(func() {
+			transport := &http.Transport{}
+			defer transport.CloseIdleConnections()
+			for n := 0; ; n++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				request, err := http.NewRequest(http.MethodPost, fmt.Sprintf("http://%s/?n=%d", p.address, n), strings.NewReader(`{"a":"b"}`))
+				if err == nil {
+					request.Header = http.Header{"Content-Type": {"application/json"}, "Accept": {"*/*"}, "User-Agent": {"x"}}
+					request.Host = "shop.example"
+					request.GetBody = nil // so that the client does not repeat what is lost
+					var response *http.Response
+					if response, err = transport.RoundTrip(request); err == nil {
+						_, err = io.Copy(io.Discard, response.Body)
+						response.Body.Close()
+						if response.StatusCode != 200 {
+							err = fmt.Errorf("status %d", response.StatusCode)
+						}
+					}
+				}
+				if err != nil {
+					mu.Lock()
+					problems = append(problems, err)
+					mu.Unlock()
+					return
+				}
+				answered.Add(1)
+			}
+		})
+	}
+	return answered, func() []error {
+		clients.Wait()
+		return problems
+	}
+}
+
+func TestRulesChangeUnderTraffic(t *testing.T) {
+	b := record(t)
+	file := filepath.Join(t.TempDir(), "own.conf")
+	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o600)) }
+	rule := `SecRule ARGS:n "@streq %d" "id:%d,phase:1,deny,log,severity:'CRITICAL',msg:'own'"`
+	write(fmt.Sprintf(rule, -1, 100))
+	p := run(t, b.URL, setting.Map{"rules": file, "reload_interval": "1h"})
+	stop := make(chan struct{})
+	answered, failed := p.traffic(stop)
+	status, _ := p.get("/?n=-2")
+	require.Equal(t, 200, status)
+	for n := range 5 {
+		before := answered.Load()
+		write(fmt.Sprintf(rule, -2, 101+n) + "\n")
+		require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+		want := 403
+		if n%2 == 1 { // a broken file leaves the rules of before in use
+			write("SecRule broken")
+			require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+		}
+		require.Eventually(t, func() bool { status, _ := p.get("/?n=-2"); return status == want }, 20*time.Second, 10*time.Millisecond)
+		require.Eventually(t, func() bool { return answered.Load() > before }, 20*time.Second, time.Millisecond)
+	}
+	close(stop)
+	require.Empty(t, failed())
+}
+
+// Requests that arrive while the process is about to end are answered; clients are sent away, and nothing is cut.
+func TestShutdownLosesNoRequest(t *testing.T) {
+	b := record(t)
+	p := run(t, b.URL, setting.Map{"shutdown_delay": "500ms"})
+	stop := make(chan struct{})
+	answered, failed := p.traffic(stop)
+	require.Eventually(t, func() bool { return answered.Load() > 50 }, 20*time.Second, time.Millisecond)
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
+	require.Eventually(t, p.Draining, 10*time.Second, time.Millisecond)
+	response, err := http.Get("http://" + p.address + "/readyz")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Equal(t, 503, response.StatusCode)
+	require.True(t, response.Close, "clients are asked to go elsewhere")
+	time.Sleep(200 * time.Millisecond)
+	close(stop) // before the listener closes: load balancers have gone elsewhere
+	require.Empty(t, failed())
+	<-p.ended
+	require.NoError(t, p.err)
+	require.EqualValues(t, answered.Load(), b.count())
+	require.EqualValues(t, answered.Load(), p.engine.Filter().Counts().Clean)
+}
