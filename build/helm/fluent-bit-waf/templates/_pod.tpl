@@ -67,9 +67,14 @@ spec:
 {{- end -}}
 
 {{- define "waf.container" -}}
-- name: fluent-bit
+- name: {{ ternary "wafctl" "fluent-bit" (eq (include "waf.isInline" .) "true") }}
   image: {{ include "waf.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
+  {{- if include "waf.isInline" . }}
+  command: [/usr/bin/wafctl]
+  args:
+    {{- include "waf.inlineArgs" . | nindent 4 }}
+  {{- else }}
   args:
     - -e
     - /usr/lib/fluent-bit-waf/out_waf.so
@@ -79,6 +84,7 @@ spec:
     {{- end }}
     - -c
     - /etc/fluent-bit-waf/pipeline/pipeline.yaml
+  {{- end }}
   securityContext:
     {{- toYaml .Values.securityContext | nindent 4 }}
   env:
@@ -102,12 +108,12 @@ spec:
       hostPort: {{ .hostPort }}
       {{- end }}
     {{- end }}
-  startupProbe:
-    {{- toYaml .Values.startupProbe | nindent 4 }}
-  livenessProbe:
-    {{- toYaml .Values.livenessProbe | nindent 4 }}
-  readinessProbe:
-    {{- toYaml .Values.readinessProbe | nindent 4 }}
+  {{- range $probe := list "startupProbe" "livenessProbe" "readinessProbe" }}
+  {{ $probe }}:
+    {{- $values := deepCopy (index $.Values $probe) }}
+    {{- if and (include "waf.isInline" $) $values.httpGet }}{{ $_ := set $values.httpGet "path" (ternary "/healthz" "/readyz" (eq $probe "livenessProbe")) }}{{ end }}
+    {{- toYaml $values | nindent 4 }}
+  {{- end }}
   {{- with .Values.lifecycle }}
   lifecycle:
     {{- toYaml . | nindent 4 }}
@@ -115,9 +121,14 @@ spec:
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   volumeMounts:
+    {{- if include "waf.isInline" . }}
+    - name: bodies
+      mountPath: /tmp
+    {{- else }}
     - name: pipeline
       mountPath: /etc/fluent-bit-waf/pipeline
       readOnly: true
+    {{- end }}
     {{- if .Values.rules }}
     - name: rules
       mountPath: {{ include "waf.rulesDir" . }}
@@ -146,9 +157,14 @@ spec:
 {{- end -}}
 
 {{- define "waf.volumes" -}}
+{{- if include "waf.isInline" . -}}
+- name: bodies
+  emptyDir: {}
+{{- else -}}
 - name: pipeline
   configMap:
     name: {{ include "waf.configMap" . }}
+{{- end }}
 {{- if .Values.rules }}
 - name: rules
   configMap:
