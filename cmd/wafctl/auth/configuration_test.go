@@ -55,5 +55,5 @@ func TestTheArgumentsOfTheChartAreTaken(t *testing.T) {
 		require.True(t, r.Given(name), name)
 	}
 	require.Len(t, a.Addresses(), 2)
-	a.engine.Close()
+	a.engine.Discard()
 }

@@ -49,7 +49,7 @@ func open(get setting.Getter, r *setting.Reader, c *cli.Console) (*endpoint, err
 	a.counts.start()
 	a.grpc = a.serveGRPC(grpc.MaxRecvMsgSize(s.RequestLimit + headsOfGRPC))
 	if err := a.Listen(a, r); err != nil {
-		engine.Close()
+		engine.Discard()
 		return nil, err
 	}
 	engine.Filter().Measure(&a.counts)

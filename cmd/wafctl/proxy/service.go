@@ -22,7 +22,7 @@ func open(get setting.Getter, r *setting.Reader, c *cli.Console) (*proxy, error)
 		err = v.Listen(p, r)
 	}
 	if err != nil {
-		engine.Close()
+		engine.Discard()
 		return nil, err
 	}
 	engine.Filter().Measure(&p.counts)
