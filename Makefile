@@ -21,15 +21,16 @@ TAIL_FLAGS    ?=
 MEMORY_FLAGS  ?=
 PROXY_FLAGS   ?=
 FTW_FLAGS     ?=
+OTEL_FLAGS    ?=
 SURVIVE       ?= 10m
 # The race detector allocates and takes its time; these tests count allocations, or judge how long something takes.
 NO_RACE       := Allocate|TakeNoLonger|SilentlyClean|FloodOfSmallRecords
 
 export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
-export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/*.inc | cksum | cut -d' ' -f1)
+export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw ftw-proxy recorded equality lint tools generate incidents bench bench-udp bench-tail bench-memory bench-proxy gobench fuzz survive sanitize e2e run screenshots clean help
+.PHONY: build test ftw ftw-proxy recorded equality lint tools generate incidents bench ablation bench-udp bench-tail bench-memory bench-proxy bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -40,6 +41,7 @@ build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 
 test: ## everything that needs no Fluent Bit
 	$(GO) test -tags $(TAGS) -timeout 30m ./...
+	$(GO) -C otel test -tags $(TAGS) -timeout 30m ./...
 
 ftw: ## the Core Rule Set's regression suite through the filter, all of it
 	FTW=all $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestCoreRuleSetSuite ./internal/ftw
@@ -56,11 +58,14 @@ equality: ## every layer and every verdict against plain Coraza: rules, variable
 		-run 'Equal|Random|AsCoraza|TheVariables|TargetsSelect|Supports|OnceDeceived|Remembered|Identities|SameForOthers' ./filter ./rules/... ./internal/corazalink
 	$(MAKE) ftw
 
-lint: tools ## formatting, vet and golangci-lint
-	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+lint: tools ## formatting, vet, golangci-lint, spelling and style of texts
+	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	CGO_CFLAGS=-Werror $(GO) vet -tags $(TAGS),e2e ./...
 	$(GOLANGCI) run --allow-parallel-runners --build-tags $(TAGS),e2e ./...
+	$(GO) -C otel vet -tags $(TAGS),e2e ./...
+	cd otel && $(GOLANGCI) run --allow-parallel-runners --build-tags $(TAGS),e2e ./...
 	cd build/tools && $(GOLANGCI) run --allow-parallel-runners ./...
+	$(GO) -C build/tools run ./prose $(CURDIR)
 	@! command -v shellcheck >/dev/null || shellcheck .ci/run $$(git ls-files '*.sh')
 
 tools: ## golangci-lint in the pinned version
@@ -73,6 +78,8 @@ generate: ## what is written from other files: the plugin's tables of properties
 	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run 'TheSampleIsAnAlert|SampleBecomesTheAlert' ./filter
 	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run TestAlertsPage ./docs
 	UPDATE_GOLDEN=1 $(GO) test -tags $(TAGS) -run TestThePageOfDirectivesIsCurrent ./rules
+	$(GO) -C build/tools tool mdatagen $(CURDIR)/otel/wafprocessor/metadata.yaml
+	$(GO) -C otel test -tags $(TAGS) -run TestTheSchemaIsCurrent ./wafprocessor -update
 
 bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECORDS=200, BENCH_FLAGS=-short)
 	@mkdir -p build/work
@@ -84,6 +91,11 @@ bench: ## compare with plain Coraza and libmodsecurity (BENCH_RUNS=5, BENCH_RECO
 	$(GO) build -tags $(TAGS) -o build/work/bench ./bench
 	build/work/bench -runs $(BENCH_RUNS) -records $(BENCH_RECORDS) $(BENCH_FLAGS) \
 		$$(test ! -x build/work/modsecurity || echo -modsecurity build/work/modsecurity)
+
+ablation: ## what each mechanism of the prefilter saves: builds that lack one, against one that has all (BENCH_RUNS=5, BENCH_FLAGS="-only DFA")
+	@mkdir -p build/work
+	$(GO) build -tags $(TAGS) -o build/work/bench ./bench
+	build/work/bench -ablation -runs $(BENCH_RUNS) $(BENCH_FLAGS)
 
 bench-udp: build ## datagrams through a real Fluent Bit: its input udp and the input nano in turn (BENCH_RUNS=5, UDP_FLAGS=-v)
 	$(GO) build -o build/work/udp ./bench/udp
@@ -101,13 +113,17 @@ bench-memory: build ## resident memory of a real Fluent Bit with and without the
 	$(GO) build -tags $(TAGS) -o build/work/memory ./bench/memory
 	build/work/memory $(MEMORY_FLAGS)
 
+bench-otel: collector ## records a second and processor time from a log of nginx through a collector, with and without the processor waf (BENCH_RUNS=5, OTEL_FLAGS=-records 100000)
+	$(GO) build -o build/work/bench-otel ./bench/otel
+	build/work/bench-otel -runs $(BENCH_RUNS) $(OTEL_FLAGS)
+
 gobench: ## Go benchmarks of single packages (BENCH=pattern, BENCHTIME=1s)
 	$(GO) test -tags $(TAGS) -run '^$$' -bench '$(BENCH)' -benchmem -benchtime $(BENCHTIME) ./...
 
 fuzz: ## every fuzz target for FUZZTIME each
 	@grep -rlE --include='*_test.go' '^func Fuzz' . | xargs -rn1 dirname | sort -u | while read -r package; do \
 		for target in $$(grep -hoE '^func Fuzz[A-Za-z0-9_]*' $$package/*_test.go | cut -c6-); do \
-			$(GO) test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package || exit 1; \
+			$(GO) -C $$package test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x . || exit 1; \
 		done; \
 	done
 
@@ -119,7 +135,7 @@ survive: build ## hostile input, faults and floods in full size; what runs for a
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive
 	$(MAKE) sanitize
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./filter/delivery ./filter/receive ./filter/flood
-	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./rules
+	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./filter/pipeline ./filter/ruleset ./rules
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v \
 		-run 'Survives|Terminated|Killed|Faults|Copies|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./e2e
 
@@ -127,9 +143,18 @@ sanitize: build ## C under sanitizers, valgrind and Go's checks of pointers, and
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v ./plugin
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 30m -v -run 'NoPointer' ./e2e
 	$(GO) test -race -tags $(TAGS) -count=1 -timeout 0 -p 1 -skip '$(NO_RACE)' ./...
+	$(GO) -C otel test -race -tags $(TAGS) -count=1 -timeout 0 ./...
 
 e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
 	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 40m -v ./e2e
+
+collector: ## an OpenTelemetry Collector with the processor waf, from otel/builder-config.yaml: build/work/otelcol/otelcol-waf
+	@mkdir -p build/work
+	cd otel && $$($(GO) -C ../build/tools tool -n builder) --config builder-config.yaml --ldflags "$(LDFLAGS)"
+
+e2e-otel: build collector ## the processor waf in that collector: OTLP in and out, logs of nginx, verdicts equal to wafctl check, licenses
+	$(GO) -C otel test -tags $(TAGS),e2e -count=1 -timeout 20m -v ./e2e
+	$(GO) -C build/tools run ./sbom -o $(CURDIR)/build/work/otelcol/sbom.cdx.json otelcol-waf $(VERSION) $(CURDIR)/build/work/otelcol/otelcol-waf
 
 run: build ## the pipeline on UDP 127.0.0.1:15155, with one sample replayed; ONCE=1 ends after its alert
 	$(GO) build -o build/work/demo ./build/demo

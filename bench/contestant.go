@@ -16,10 +16,10 @@ type contestant interface {
 type result struct {
 	took   time.Duration // processor time
 	alerts int           // records that reach an anomaly threshold, or whose body cannot be read
-	ids    [][]int       // of the detection rules that matched, for each record in ascending order; nil when not told
+	ids    [][]int       // of the detection rules that matched, for each record in ascending order; nil if unknown
 }
 
-// isAlert reports whether a rule blocks in an engine that is told to.
+// isAlert reports whether a rule blocks in an engine that is set to block.
 func isAlert(id int) bool {
 	switch id {
 	case 949110, 949111, 959100, 959101, 200002, 200003:

@@ -1,11 +1,12 @@
-// Command bench compares the filter with plain Coraza and libmodsecurity on the same records, and prints what the filter's own
-// work costs, how long the rules take to load and what memory they take. Run it with "make bench".
+// Command bench compares the filter with plain Coraza and libmodsecurity on the same records. It prints what the
+// filter's own work costs, how long the rules take to load and what memory they take. Run it with "make bench".
 package main
 
 import (
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"runtime"
 )
 
@@ -14,6 +15,9 @@ type options struct {
 	modSecurity   string
 	hold          string
 	profile       string
+	ablation      bool
+	only          *regexp.Regexp
+	replica       bool
 }
 
 func main() {
@@ -23,16 +27,23 @@ func main() {
 	flag.StringVar(&o.modSecurity, "modsecurity", "", "path of the program that drives libmodsecurity; without it the comparison goes without")
 	flag.StringVar(&o.hold, "hold", "", "only print the memory of a process that holds this (used by the program itself)")
 	flag.StringVar(&o.profile, "profile", "", "only write a profile of the filter over clean records that all differ into this file")
+	flag.BoolVar(&o.ablation, "ablation", false, "only compare the filter with builds of it that lack one feature each")
+	only := flag.String("only", "", "an expression: only the features of an ablation whose names match it")
+	flag.BoolVar(&o.replica, "replica", false, "only process events as an ablation asks (used by the program itself)")
 	short := flag.Bool("short", false, "a fifth of the records: rougher figures in a fifth of the time")
 	flag.Parse()
 	if *short {
 		o.records = max(o.records/5, 1)
 	}
-	if flag.NArg() > 0 || o.runs < 1 || o.records < 1 {
+	if flag.NArg() > 0 && !o.replica || o.runs < 1 || o.records < 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(o); err != nil {
+	var err error
+	if o.only, err = regexp.Compile(*only); err == nil {
+		err = run(o)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
@@ -41,6 +52,10 @@ func main() {
 func run(o options) error {
 	runtime.GOMAXPROCS(1)
 	switch {
+	case o.replica:
+		return serveReplica(flag.Args())
+	case o.ablation:
+		return ablate(o.runs, o.only)
 	case o.hold != "":
 		return hold(o.hold, o.records)
 	case o.profile != "":

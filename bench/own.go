@@ -16,7 +16,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// sample is a kind of record for which the filter's own work is told apart from the engine's.
+// sample is a kind of record for which the filter's own work is measured apart from the engine's.
 type sample struct {
 	name    string
 	divisor int // of the number of records measured
@@ -86,8 +86,8 @@ func measure(n int, work func(i int)) cost {
 	return cost{took / time.Duration(n), float64(after.Mallocs-before.Mallocs) / float64(n)}
 }
 
-// printOwn prints what chunks of one record cost: reading them, the whole way when the verdict is remembered, when the gate
-// decides, and when the engine judges each.
+// printOwn prints what chunks of one record cost: reading them, the whole way when the verdict is cached, when the gate
+// decides, and if the engine evaluates each.
 func printOwn(records int) error {
 	maps, err := fieldmap.Open("auto")
 	if err != nil {

@@ -35,7 +35,7 @@ doc=$stage/usr/share/doc/fluent-bit-waf
 mkdir -p "$lib" "$stage/usr/bin" "$stage/etc/fluent-bit-waf/logs" "$doc"
 
 # As in the Makefile: Go's build cache does not know that the plugin includes these files.
-CGO_CPPFLAGS=-DWAF_PROPERTIES=$(cat plugin/*.inc | cksum | cut -d' ' -f1)
+CGO_CPPFLAGS=-DWAF_PROPERTIES=$(cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 export CGO_CPPFLAGS
 CGO_ENABLED=1 GOOS=linux GOARCH=$arch CC=$cc go build -tags "$tags" -trimpath -buildvcs=false -ldflags "$flags" \
     -buildmode=c-shared -o "$lib/out_waf.so" ./plugin
@@ -59,6 +59,7 @@ cp -r docs "$doc/docs"
 find "$doc/docs" -name '*.go' -delete
 go -C build/tools run ./sbom -licenses "$doc/licenses" -o "$doc/sbom.cdx.json" fluent-bit-waf "${version#v}" \
     "$lib/out_waf.so" "$stage/usr/bin/wafctl"
+mkdir "$stage/tmp" # of the image of the proxy
 find "$stage/usr" "$stage/etc" -type d -exec chmod 755 {} +
 find "$stage/usr" "$stage/etc" -type f -exec chmod 644 {} +
 chmod 755 "$stage/usr/bin/wafctl"

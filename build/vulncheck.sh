@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 check=$(go -C build/tools tool -n govulncheck)
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-if "$check" -tags "$1" ./... >"$log" 2>&1; then
+if { "$check" -tags "$1" ./... && "$check" -C otel -tags "$1" ./...; } >"$log" 2>&1; then
     cat "$log"
 elif grep -qiE 'fetching vulnerabilities|vuln\.go\.dev|dial tcp|no such host|connection refused|forbidden' "$log"; then
     echo "vulncheck: THE DATABASE OF VULNERABILITIES CANNOT BE REACHED: NOTHING WAS CHECKED"

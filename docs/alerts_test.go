@@ -21,10 +21,10 @@ var example = regexp.MustCompile("(?s)(<!-- alert: ([a-z-]+) -->\n```(?:json|tex
 // writes them anew.
 func TestAlertsPage(t *testing.T) {
 	page := read(t, "alerts.md")
-	shown := map[string]bool{}
+	seen := map[string]bool{}
 	current := example.ReplaceAllStringFunc(page, func(block string) string {
 		found := example.FindStringSubmatch(block)
-		shown[found[2]] = true
+		seen[found[2]] = true
 		return found[1] + alertOf(t, found[2]) + "```"
 	})
 	if os.Getenv("UPDATE_GOLDEN") != "" {
@@ -33,7 +33,7 @@ func TestAlertsPage(t *testing.T) {
 	}
 	require.Equal(t, current, page)
 	for _, format := range alert.Formats() {
-		require.True(t, shown[format], "no alert in format %s", format)
+		require.True(t, seen[format], "no alert in format %s", format)
 		require.Contains(t, page, "`"+format+"`")
 	}
 }
@@ -59,7 +59,11 @@ func alertOf(t *testing.T, name string) string {
 // widest is how many characters a line of a page may have for what fits in it.
 const widest = 118
 
-// fold writes the next value, members in their order: in one line where it fits, else one line for each member.
+// shown is how many elements of a list the page has that does not fit in a line.
+const shown = 2
+
+// fold writes the next value, members in their order: in one line where it fits, else one line for each member. Of a long list it writes
+// the first elements.
 func fold(t *testing.T, b *strings.Builder, decoder *json.Decoder, indent string) {
 	t.Helper()
 	var raw json.RawMessage
@@ -75,11 +79,15 @@ func fold(t *testing.T, b *strings.Builder, decoder *json.Decoder, indent string
 	open, err := inner.Token()
 	require.NoError(t, err)
 	b.WriteString(open.(json.Delim).String())
-	for first := true; inner.More(); first = false {
-		if !first {
+	for n := 0; inner.More(); n++ {
+		if n > 0 {
 			b.WriteString(",")
 		}
 		b.WriteString("\n" + indent + "  ")
+		if raw[0] == '[' && n == shown {
+			b.WriteString("…")
+			break
+		}
 		if raw[0] == '{' {
 			key, err := inner.Token()
 			require.NoError(t, err)
@@ -93,7 +101,7 @@ func fold(t *testing.T, b *strings.Builder, decoder *json.Decoder, indent string
 	b.WriteString("\n" + indent + string(raw[len(raw)-1]))
 }
 
-// inLine writes a value with one blank behind each comma and colon.
+// inLine writes a value with one space after each comma and colon.
 func inLine(t *testing.T, raw []byte) string {
 	t.Helper()
 	var compact bytes.Buffer

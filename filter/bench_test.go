@@ -68,7 +68,7 @@ func BenchmarkAsync(b *testing.B) {
 	for name, repeats := range map[string]bool{"repeated": true, "all different": false} {
 		b.Run(name, func(b *testing.B) {
 			settings := setting.Map(maps.Clone(corpus.Settings))
-			maps.Copy(settings, inBackground)
+			maps.Copy(settings, setting.Map{"mode": "async", "emit_tag": "alert.$TAG", "alert_key": "off"})
 			f, err := New(settings, func(Level, string) {})
 			if err != nil {
 				b.Fatal(err)

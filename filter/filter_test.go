@@ -15,7 +15,14 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record/recordtest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+var (
+	pairs        = recordtest.Pairs
+	clean        = recordtest.Clean
+	browserEvent = recordtest.Browser
 )
 
 // newFilter returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
@@ -38,14 +45,6 @@ func event(t testing.TB, body any) []byte {
 	return e
 }
 
-func pairs(keysAndValues ...string) []byte {
-	b := msgp.AppendMapHeader(nil, uint32(len(keysAndValues)/2))
-	for _, s := range keysAndValues {
-		b = msgp.AppendString(b, s)
-	}
-	return append([]byte{0x92, 0x92, 0xd7, 0x00, 0x66, 0x58, 0x00, 0x00, 0x00, 0x00, 0x00, 0x01, 0x80}, b...)
-}
-
 func sample(t testing.TB) []byte {
 	t.Helper()
 	text, err := os.ReadFile("../testdata/nano-sample.json")
@@ -63,11 +62,6 @@ func sample(t testing.TB) []byte {
 		}
 	}
 	return pairs(flat...)
-}
-
-func clean(path string) []byte {
-	head := "GET " + path + " HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: */*\r\n\r\n"
-	return pairs("METHOD", "GET", "URL", path, "REQ_HEADER", head, "L7_PROTOCOL", "http")
 }
 
 func body(t testing.TB, e []byte) map[string]any {

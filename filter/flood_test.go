@@ -117,7 +117,7 @@ func TestWhatIsInNoSummaryIsSaidAtTheEnd(t *testing.T) {
 
 func TestOutputDeliversSummariesWithoutMoreRecordsAndAtTheEnd(t *testing.T) {
 	file := t.TempDir() + "/alerts"
-	o, err := NewOutput("", setting.Map{"alert_to": "file://" + file, "flood_window": "1s", "include_payload": "off"}, discard, os.Stdout)
+	o, err := NewOutput("", nil, setting.Map{"alert_to": "file://" + file, "flood_window": "1s", "include_payload": "off"}, discard, os.Stdout)
 	require.NoError(t, err)
 	chunk := append(append(from("192.0.2.7"), from("192.0.2.7")...), from("192.0.2.7")...)
 	require.NoError(t, o.Flush(context.Background(), chunk, "nano"))

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/tinylib/msgp/msgp"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
@@ -167,39 +166,12 @@ func TestRecordsWithAndWithoutVerdictsOfTheSenderTakeTurns(t *testing.T) {
 	require.Equal(t, want, process(newFilter(t, setting.Map{"inspect_budget": "1m"}), chunk, "nano").Data)
 }
 
-func TestVerdictsOfTheSenderDoNotGoOnWhenInspectionFails(t *testing.T) {
-	f := newFilter(t, nil)
-	f.inLine = &demand{write: func(*item, *alert.View) { panic("on purpose") }}
-	attack := append(texts("waf", "forged"), kinds["alert"]...)
-	out := process(f, recordOfPairs(attack), "nano")
-	require.Equal(t, recordOfPairs(kinds["alert"]), out.Data)
-	require.EqualValues(t, 1, f.Counts().Broken)
-
-	late := newFilter(t, setting.Map{"inspect_budget": "1ms"})
-	e, _, err := record.Next(slowEvent(77))
-	require.NoError(t, err)
-	forged := append(append([]byte{}, e.Head...), record.AppendMapWith(nil, e.Body, "waf", msgp.AppendString(nil, "forged"))...)
-	out = process(late, forged, "nano")
-	require.Equal(t, [][]byte{notInspected}, values(t, out.Data, "waf"))
-}
-
-// The engine judges copies of records that wait for it.
-func TestVerdictsOfTheSenderDoNotGoOnFromTheQueue(t *testing.T) {
-	f := newFilter(t, setting.Map{"inspect_budget": "1m", "gate": "off", "cache_size": "0"})
-	out := process(f, recordOfPairs(append(texts("waf", "forged"), kinds["clean"]...)), "nano")
-	require.Equal(t, recordOfPairs(kinds["clean"]), out.Data)
-	f.inLine = &demand{write: func(*item, *alert.View) { panic("on purpose") }}
-	out = process(f, recordOfPairs(append(texts("waf", "forged"), kinds["alert"]...)), "nano")
-	require.Equal(t, recordOfPairs(kinds["alert"]), out.Data)
-	require.EqualValues(t, 1, f.Counts().Broken)
-}
-
 func TestCopiesForTheEmitTagHaveTheirOwnVerdictOnly(t *testing.T) {
 	holdRules(t)
 	for _, key := range []string{"waf", "verdict", "off"} {
 		f := newFilter(t, setting.Map{"alert_key": key, "emit_tag": "alert", "emit_format": "record"})
 		if key == "off" {
-			key = recordKey
+			key = "waf"
 		}
 		for encoding, encoded := range encodedKeys(key) {
 			forgery := append(append([]byte{}, encoded...), forgedValues()["map"]...)

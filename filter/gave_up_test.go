@@ -23,5 +23,5 @@ SecRule ARGS "@contains evil" "id:2,phase:2,deny,severity:2"`})
 	require.Equal(t, []any{"rules"}, body(t, out.Data)["waf"].(map[string]any)["partial"])
 	c := f.Counts()
 	require.Equal(t, []uint64{3, 2, 1, 3}, []uint64{c.Records, c.Clean, c.Alerts, c.Partial})
-	require.Zero(t, f.set().Speed().Cached)
+	require.Zero(t, f.rules.Set().Speed().Cached)
 }

@@ -16,17 +16,17 @@ func TestBrokenRulesLeaveANamedFilterWithItsLastGoodOnes(t *testing.T) {
 	write := func(text string) { require.NoError(t, os.WriteFile(file, []byte(text), 0o644)) }
 	settings := setting.Map{"rules": file, "alert_on": "match"}
 	alerts := func(f *Filter, path string) bool { return process(f, clean(path), "nano").Changed }
-	forget(t, "waf.0")
+	last := keeping(t)
 
 	write(`SecRule REQUEST_URI "@contains /one" "id:1,phase:1,pass,severity:CRITICAL"`)
-	f, err := NewNamed("waf.0", settings, discard)
+	f, err := NewNamed("waf.0", last, settings, discard)
 	require.NoError(t, err)
 	require.True(t, alerts(f, "/one"))
 	require.NoError(t, f.Close(), "the host ends the old filter first")
 
 	write(`SecRule REQUEST_URI "@contains /two" "phase:1`)
 	var log []string
-	f, err = NewNamed("waf.0", settings, func(level Level, line string) {
+	f, err = NewNamed("waf.0", last, settings, func(level Level, line string) {
 		if level == LevelError {
 			log = append(log, line)
 		}
@@ -37,14 +37,14 @@ func TestBrokenRulesLeaveANamedFilterWithItsLastGoodOnes(t *testing.T) {
 	require.Contains(t, strings.Join(log, "\n"), "STAY IN USE")
 	require.NoError(t, f.Close())
 
-	_, err = NewNamed("waf.1", settings, discard)
+	_, err = NewNamed("waf.1", last, settings, discard)
 	require.ErrorContains(t, err, file, "another filter has no rules of before")
-	_, err = NewNamed("waf.0", setting.Map{"rules": file, "alert_on": "never"}, discard)
+	_, err = NewNamed("waf.0", last, setting.Map{"rules": file, "alert_on": "never"}, discard)
 	require.ErrorContains(t, err, "alert_on")
 	require.ErrorContains(t, err, file, "all problems are told")
 
 	write(`SecRule REQUEST_URI "@contains /two" "id:2,phase:1,pass,severity:CRITICAL"`)
-	f, err = NewNamed("waf.0", settings, discard)
+	f, err = NewNamed("waf.0", last, settings, discard)
 	require.NoError(t, err)
 	require.False(t, alerts(f, "/one"))
 	require.True(t, alerts(f, "/two"))
@@ -53,14 +53,9 @@ func TestBrokenRulesLeaveANamedFilterWithItsLastGoodOnes(t *testing.T) {
 
 func discard(Level, string) {}
 
-// forget closes, at the end of a test, the rules that are kept for a name.
-func forget(t *testing.T, name string) {
-	t.Cleanup(func() {
-		lastGood.mu.Lock()
-		defer lastGood.mu.Unlock()
-		if set := lastGood.sets[name]; set != nil {
-			require.NoError(t, set.Close())
-			delete(lastGood.sets, name)
-		}
-	})
+// keeping returns what keeps rules for filters of a test, until it ends.
+func keeping(t *testing.T) *LastGood {
+	var last LastGood
+	t.Cleanup(func() { require.NoError(t, last.Close()) })
+	return &last
 }

@@ -189,5 +189,5 @@ func TestRememberedVerdictsArePartialWhereTheRecordIs(t *testing.T) {
 			require.Equal(t, want.Partial, cached.Check(record)[0].Partial, "%q", text)
 		}
 	}
-	require.Positive(t, cached.set().Speed().Cached)
+	require.Positive(t, cached.rules.Set().Speed().Cached)
 }

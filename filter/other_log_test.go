@@ -27,7 +27,7 @@ func TestFieldsOfBusinessLogsAlert(t *testing.T) {
 
 	c := f.Counts()
 	require.Equal(t, []uint64{3, 1, 1, 1}, []uint64{c.Records, c.Clean, c.Alerts, c.NotHTTP})
-	require.Equal(t, []SourceCount{{"orders", 3}}, c.Sources)
+	require.Equal(t, []SourceCount{{Map: "orders", Records: 3}}, c.Sources)
 	require.Contains(t, c.String(), "field maps: orders 3")
 }
 

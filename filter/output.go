@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -10,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
@@ -24,9 +22,6 @@ type Output struct {
 	log       Logger
 	decisions decisions // of chunks whose delivery has failed
 	summaries summaries
-	demand    demand
-
-	evaluation *demand // with which records are evaluated: alerts that name their incidents are written afterwards
 }
 
 // Properties that only one of filter and output has.
@@ -81,41 +76,26 @@ func refuseMisplaced(get setting.Getter, reader *setting.Reader, inOutput bool) 
 	}
 }
 
-// NewOutput returns an output, or all problems of its configuration as one error. Its name is as in NewNamed, and may be empty.
+// NewOutput returns an output, or all problems of its configuration as one error. Its name and the rules to fall back to are as in NewNamed, and
+// may be empty.
 // The destination stdout writes to stdout.
-func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*Output, error) {
+func NewOutput(name string, last *LastGood, get setting.Getter, log Logger, stdout io.Writer) (*Output, error) {
 	reader := setting.NewReader(get, append(Properties(), onlyOutput...))
 	refuseMisplaced(get, reader, true)
 	c := readConfig(reader)
-	c.budget = 0 // an output does not hold the pipeline up
+	c.pipeline.ForOutput(reader.Bool("trust_verdicts"))
 	o := &Output{log: log}
-	if reader.Bool("trust_verdicts") {
-		c.trusted = cmp.Or(c.alertKey, recordKey)
-	}
 	var err error
 	if o.delivery, err = delivery.Open(reader.Text("alert_to"), delivery.Options{Stdout: stdout, Caught: func(cause any, stack []byte) {
 		o.filter.Caught("delivery")(cause, stack)
 	}}); err != nil {
 		reader.Problem("alert_to", err)
 	}
-	if o.filter, err = open(name, reader, c, log); err != nil {
+	if o.filter, err = open(name, last, reader, c, log); err != nil {
 		if o.delivery != nil {
 			err = errors.Join(err, o.delivery.Close())
 		}
 		return nil, err
-	}
-	o.demand = demand{matches: c.onMatch, write: func(it *item, v *alert.View) {
-		if o.filter.config.incidentsOnly {
-			o.filter.counts.suppressed.Add(1)
-			return
-		}
-		secrets := o.filter.secrets(v)
-		a := alert.New(v, secrets)
-		a.Incident = it.incident
-		it.emit = o.filter.emission(v, a, secrets)
-	}}
-	if o.evaluation = &o.demand; o.filter.correlation != nil {
-		o.evaluation = &demand{matches: c.onMatch, write: leaveAlert}
 	}
 	o.summaries.start(o)
 	o.filter.MeasureDelivery(o.delivery.Stats)
@@ -126,37 +106,39 @@ func NewOutput(name string, get setting.Getter, log Logger, stdout io.Writer) (*
 func (o *Output) MeasurePanics(caught func() int64) { o.filter.MeasurePanics(caught) }
 
 // MeasureFlushes has the metrics tell how many chunks wait, the one that is being delivered included.
-func (o *Output) MeasureFlushes(waiting func() int) { o.filter.measureGauge(metrics.Flushes, waiting) }
+func (o *Output) MeasureFlushes(waiting func() int) {
+	o.filter.meter.MeasureGauge(metrics.Flushes, waiting)
+}
 
 // Flush evaluates one chunk of msgpack events that arrived under a tag, and delivers the alerts in record order. After an
 // error it is to be called again with the same chunk, and then gives each destination only what that has not taken yet. It never
 // fails because of a record. The chunk is borrowed for the call.
 func (o *Output) Flush(ctx context.Context, chunk []byte, tag string) error {
 	name := batchName(chunk, tag)
-	emits := o.evaluate(chunk, tag, name)
+	emits := o.filter.pipeline.Alerts(chunk, tag, name)
 	if len(emits) == 0 {
-		o.filter.correlation.forget(name)
+		o.filter.pipeline.Forget(name)
 		return nil
 	}
-	sent := o.decisions.of(name, emits, o.filter.offer)
-	o.filter.counts.suppressed.Add(uint64(len(emits) - len(sent)))
+	sent := o.decisions.of(name, emits, o.filter.pipeline.Offer)
+	o.filter.counts.Suppressed.Add(uint64(len(emits) - len(sent)))
 	if len(sent) > 0 {
 		alerts := uint64(len(sent) - incidentsOf(emits)) // flood control leaves these alone
 		if err := o.delivery.Deliver(ctx, name, sent); err != nil {
-			o.filter.counts.failed.Add(alerts)
+			o.filter.counts.Failed.Add(alerts)
 			return err
 		}
-		o.filter.counts.emitted.Add(alerts)
+		o.filter.counts.Emitted.Add(alerts)
 	}
 	o.decisions.forget(name)
-	o.filter.correlation.forget(name)
+	o.filter.pipeline.Forget(name)
 	return nil
 }
 
 // incidentsOf returns how many events about incidents there are.
 func incidentsOf(emits []*Emit) (n int) {
 	for _, e := range emits {
-		if e.incident {
+		if e.Incident {
 			n++
 		}
 	}
@@ -167,27 +149,6 @@ func incidentsOf(emits []*Emit) (n int) {
 func batchName(chunk []byte, tag string) string {
 	sum := sha256.Sum256(chunk)
 	return string(sum[:]) + tag
-}
-
-// evaluate returns the alerts of a chunk in record order.
-func (o *Output) evaluate(chunk []byte, tag, name string) (emits []*Emit) {
-	f := o.filter
-	b := f.getBatch(chunk, tag)
-	defer f.putBatch(b)
-	b.each(func(it *item, s *scratch) { f.evaluate(it, s, o.evaluation) })
-	incidents := f.correlate(b, name, tag, &o.demand)
-	f.count(b)
-	f.watchSilence(b)
-	for i := range b.items {
-		if e := b.items[i].emit; e != nil {
-			e.Tag = tag
-			emits = append(emits, e)
-		}
-	}
-	for i := range incidents {
-		emits = append(emits, &incidents[i])
-	}
-	return emits
 }
 
 // Counts returns the counters as they stand. A chunk that is flushed again is counted again; its alerts count as failed in each

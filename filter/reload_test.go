@@ -57,8 +57,8 @@ func TestChangedRulesTakeOverAndBrokenOnesDoNot(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "own.conf")
 	writeFile(t, file, ruleFor("one"))
 	var log journal
-	forget(t, "waf.0")
-	f, err := NewNamed("waf.0", setting.Map{"rules": file, "reload_interval": quick, "inspect_budget": "off"}, log.log)
+	last := keeping(t)
+	f, err := NewNamed("waf.0", last, setting.Map{"rules": file, "reload_interval": quick, "inspect_budget": "off"}, log.log)
 	require.NoError(t, err)
 	alerts := func(path string) bool { return process(f, clean("/"+path), "nano").Changed }
 	require.True(t, alerts("one"))
@@ -82,13 +82,13 @@ func TestChangedRulesTakeOverAndBrokenOnesDoNot(t *testing.T) {
 
 	writeFile(t, file, ruleFor("three"))
 	eventually(t, "the last rule", func() bool { return alerts("three") })
-	eventually(t, "the count", func() bool { return f.reloads.done.Load() == 2 })
-	require.EqualValues(t, 2, f.reloads.failed.Load())
-	require.EqualValues(t, 1, f.reloads.unchanged.Load())
+	eventually(t, "the count", func() bool { return f.rules.Reloads().Done == 2 })
+	require.EqualValues(t, 2, f.rules.Reloads().Failed)
+	require.EqualValues(t, 1, f.rules.Reloads().Unchanged)
 	require.NoError(t, f.Close())
 
 	writeFile(t, file, "SecRule broken")
-	f, err = NewNamed("waf.0", setting.Map{"rules": file, "inspect_budget": "off"}, log.log)
+	f, err = NewNamed("waf.0", last, setting.Map{"rules": file, "inspect_budget": "off"}, log.log)
 	require.NoError(t, err)
 	require.True(t, alerts("three"), "the last good rules of an instance are those of its last reload")
 	require.NoError(t, f.Close())
@@ -103,8 +103,8 @@ func TestFiltersWhoseRulesChangeTogetherShareTheNewSet(t *testing.T) {
 	}
 	writeFile(t, file, ruleFor("two"))
 	for _, f := range filters {
-		eventually(t, "the new rule", func() bool { return f.reloads.done.Load() == 1 })
-		require.Same(t, filters[0].set(), f.set())
+		eventually(t, "the new rule", func() bool { return f.rules.Reloads().Done == 1 })
+		require.Same(t, filters[0].rules.Set(), f.rules.Set())
 	}
 }
 
@@ -186,9 +186,9 @@ func TestNoRecordIsLostOrWaitsLongForAReload(t *testing.T) {
 	for attempt := range attempts {
 		end := time.Now().Add(500 * time.Millisecond)
 		without := flow(func() bool { return time.Now().After(end) })
-		before := f.reloads.done.Load()
+		before := f.rules.Reloads().Done
 		writeFile(t, own, ruleFor(fmt.Sprint(attempt+1)))
-		with := flow(func() bool { return f.reloads.done.Load() > before })
+		with := flow(func() bool { return f.rules.Reloads().Done > before })
 		t.Logf("longest wait of a record: %v, in a reload %v", without, with)
 		if added = append(added, with-without); with-without < longestWait && attempt >= 1 {
 			break
@@ -233,7 +233,7 @@ func TestFiftyReloadsLeaveNothingBehind(t *testing.T) {
 	reload := func(n int) {
 		change(n)
 		process(f, browserEvent(n, true), "nano")
-		f.reload(f.reloads.watch)
+		f.rules.Reload()
 	}
 	for n := range 6 {
 		reload(2 + n)
@@ -244,8 +244,8 @@ func TestFiftyReloadsLeaveNothingBehind(t *testing.T) {
 	}
 	grown := heap() - before
 	t.Logf("%d bytes more after %d reloads", grown, reloads)
-	require.EqualValues(t, 19, f.reloads.failed.Load())
-	require.EqualValues(t, 6+reloads-19, f.reloads.done.Load())
+	require.EqualValues(t, 19, f.rules.Reloads().Failed)
+	require.EqualValues(t, 6+reloads-19, f.rules.Reloads().Done)
 	require.Less(t, grown, int64(grows))
 	require.Equal(t, goroutines, runtime.NumGoroutine())
 }
@@ -271,8 +271,8 @@ func TestReloadsWhileManyThreadsEvaluate(t *testing.T) {
 	}
 	for n := range 5 {
 		writeFile(t, file, ruleFor(fmt.Sprint(n+1)))
-		f.reload(f.reloads.watch)
-		require.NoError(t, f.reloads.last.Load().err)
+		f.rules.Reload()
+		require.EqualValues(t, n+1, f.rules.Reloads().Done)
 	}
 	close(stop)
 	group.Wait()

@@ -94,7 +94,7 @@ func TestRememberedVerdictsAreThoseOfTheRecord(t *testing.T) {
 				seen[told(want[0])] = true
 			}
 			require.Greater(t, len(seen), 1, "the rule never matches, or always")
-			require.Positive(t, cached.set().Speed().Cached)
+			require.Positive(t, cached.rules.Set().Speed().Cached)
 		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -46,7 +47,7 @@ func TestRecordsOfEverySourceAreReadWithItsMap(t *testing.T) {
 		for name, r := range accesslog.Clean() {
 			require.NotEqual(t, NotHTTP, f.Check(logged(t, s.Record(r)))[0].Kind, "%s: %s", s.Title, name)
 		}
-		require.Equal(t, []SourceCount{{s.Map, uint64(len(accesslog.Clean()))}}, f.Counts().Sources, s.Title)
+		require.Equal(t, []SourceCount{{Map: s.Map, Records: uint64(len(accesslog.Clean()))}}, f.Counts().Sources, s.Title)
 	}
 }
 
@@ -141,28 +142,28 @@ func (table *sourceTable) countClean(s accesslog.Source, paranoia int, alert boo
 	table.clean[s.Title] = counts
 }
 
-const sourcesHead = `# What can be found in the log of each source
+const sourcesHead = `# Sources
 
-This page is written by a test (%[1]s). It sends %[2]d requests with an attack and %[3]d clean requests of
-browsers and apps through the log of each source, as that program writes it, and through the filter with default settings.
+What the log of each source reveals: %[2]d attacks and %[3]d clean requests of browsers and apps, logged as each program logs them and evaluated with
+default settings. A test (%[1]s) writes this page.
 
-A rule that judges what a log does not carry is left out for its records: a log without the Accept header cannot show that a
-client sent none. So an attack alerts wherever the logged fields have it, and clean requests stay clean.
+Rules about data that a log does not have are skipped for its records: without the Accept header in the log, nothing shows that a client did not send one.
+Attacks alert wherever the log has them, and clean requests stay clean.
 
-## Attacks that alert, by source and class
+## Sources and false positives
 
-"6 of 9" means that the other three attacks of the class are in parts of the request that the source does not log.
+Level 1 to 4: how many of the %[3]d clean requests alert at this paranoia level. Level 1 is the default; higher levels need [tuning](tuning.md).
 
 `
 
-const sourcesClean = `
-## Clean requests that alert, by paranoia level
+const sourcesAttacks = `
+With %s none of %d generated clean transactions (a shop, REST and GraphQL services, uploads, health checks, scrapes, Kubernetes) alerts at level 1 in any
+log. With default settings %d of them alert in the log of a Nano probe, because CRS considers PUT, PATCH, DELETE, API media types and GraphQL queries
+violations ([APIs](tuning.md#apis)).
 
-Of %d clean requests. Level 1 is the default; higher levels find more and need tuning, as they do in a WAF in the request path.
-Besides, with %s none of %d transactions of generated clean traffic alerts at level 1 in the log of any source: a shop, REST
-and GraphQL services, uploads, health checks, scrapes, Kubernetes. With default settings %d of them alert in the log of a Nano probe:
-CRS takes the methods PUT, PATCH and DELETE, media types of APIs and the text of GraphQL queries for violations.
-See [APIs](tuning.md#apis).
+## Attacks that alert
+
+"6 of 9": the other three attacks of this class are in parts that are not logged.
 
 `
 
@@ -170,29 +171,34 @@ See [APIs](tuning.md#apis).
 func (table *sourceTable) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, sourcesHead, "`TestSourcesTable`", len(accesslog.Attacks()), len(accesslog.Clean()))
-	b.WriteString("| source | field map | logged parts |")
-	for _, class := range table.classes {
-		b.WriteString(" " + class + " |")
-	}
-	b.WriteString("\n|---|---|---|" + strings.Repeat("---|", len(table.classes)) + "\n")
-	for _, s := range accesslog.Sources() {
-		fmt.Fprintf(&b, "| %s | `%s` | %s |", s.Title, s.Map, partNames(s.Logs))
-		for _, class := range table.classes {
-			if n := table.alerts[s.Title][class]; n == table.attacks[class] {
-				fmt.Fprintf(&b, " %d |", n)
-			} else {
-				fmt.Fprintf(&b, " %d of %d |", n, table.attacks[class])
-			}
-		}
-		b.WriteString("\n")
-	}
-	fmt.Fprintf(&b, sourcesClean, len(accesslog.Clean()), "`preset: api`", corpusSize, table.byDefault)
-	b.WriteString("| source | level 1 | level 2 | level 3 | level 4 |\n|---|---|---|---|---|\n")
+	b.WriteString("| source | field map | logged parts | level 1 | 2 | 3 | 4 |\n|---|---|---|---|---|---|---|\n")
 	for _, s := range accesslog.Sources() {
 		counts := table.clean[s.Title]
-		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d |\n", s.Title, counts[1], counts[2], counts[3], counts[4])
+		fmt.Fprintf(&b, "| %s | `%s` | %s | %d | %d | %d | %d |\n", s.Title, s.Map, partNames(s.Logs), counts[1], counts[2], counts[3], counts[4])
+	}
+	fmt.Fprintf(&b, sourcesAttacks, "`preset: api`", corpusSize, table.byDefault)
+	b.WriteString("| logged parts | " + strings.Join(table.classes, " | ") + " |\n|---|" + strings.Repeat("---|", len(table.classes)) + "\n")
+	written := map[string]bool{}
+	for _, s := range accesslog.Sources() {
+		// Sources that log the same parts show the same attacks, as TestSourcesTable requires of each of them.
+		if parts := partNames(s.Logs); !written[parts] {
+			written[parts] = true
+			b.WriteString("| " + parts + " | " + strings.Join(table.shares(s.Title), " | ") + " |\n")
+		}
 	}
 	return b.String()
+}
+
+// shares returns how many attacks of each class alert in the log of a source.
+func (table *sourceTable) shares(title string) (all []string) {
+	for _, class := range table.classes {
+		text := fmt.Sprint(table.alerts[title][class])
+		if n := table.attacks[class]; table.alerts[title][class] < n {
+			text += fmt.Sprintf(" of %d", n)
+		}
+		all = append(all, text)
+	}
+	return all
 }
 
 func partNames(parts []accesslog.Part) string {
@@ -228,7 +234,10 @@ func TestGateChangesNoVerdictOfAnySource(t *testing.T) {
 func TestReadingAnySourceAllocatesNothingOnceItIsKnown(t *testing.T) {
 	maps, err := fieldmap.Open("auto")
 	require.NoError(t, err)
-	var s scratch
+	var s struct {
+		values      fieldmap.Values
+		transaction rules.Transaction
+	}
 	for _, source := range accesslog.Sources() {
 		for name, r := range accesslog.Clean() {
 			event, _, err := record.Next(logged(t, source.Record(r)))

@@ -20,7 +20,7 @@ import (
 
 // intake is a host with the input nano.
 type intake struct {
-	*host
+	*hostProcess
 	events []string // bodies that were handed over
 }
 
@@ -34,7 +34,7 @@ func loadInput(t *testing.T, v variant) *intake {
 	require.NoError(t, err)
 	require.NoError(t, os.Symlink(filepath.Join(objects, "out_waf.so"), filepath.Join(dir, "out_waf.so")))
 	require.Equal(t, "0 type 1 proxy 11 name nano again -1 in a reload 0", h.do("input-load", dir))
-	return &intake{host: h}
+	return &intake{hostProcess: h}
 }
 
 func (i *intake) open(id, name string, properties ...string) string {

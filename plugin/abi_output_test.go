@@ -15,7 +15,7 @@ import (
 )
 
 // output starts an output with properties as name and value in turn.
-func (h *host) output(id int, name string, properties ...string) string {
+func (h *hostProcess) output(id int, name string, properties ...string) string {
 	h.t.Helper()
 	return h.do(append([]string{"output", fmt.Sprint(id), name}, assignments(properties)...)...)
 }
@@ -37,7 +37,7 @@ func TestRegisteringTheOutputRegistersTheFilterAsWell(t *testing.T) {
 func TestOutputDeliversAlerts(t *testing.T) {
 	attack, clean := sample(t, ""), sample(t, "/index.html")
 	chunk := append(append([]byte{}, clean...), attack...)
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		file := filepath.Join(t.TempDir(), "alerts")
 		h.do("register", "0")
 		require.Equal(t, "1", h.output(0, "waf.0", "alert_to", "file://"+file))
@@ -59,7 +59,7 @@ func TestOutputDeliversAlerts(t *testing.T) {
 func TestFlushesWaitWithoutHoldingTheLoopUpAndTakeTheirTurns(t *testing.T) {
 	attack := sample(t, "")
 	other := sample(t, "/?do='drop%20table'")
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		file := filepath.Join(t.TempDir(), "alerts")
 		h.do("register", "0")
 		require.Equal(t, "1", h.output(0, "waf.0", "alert_to", "file://"+file))
@@ -85,7 +85,7 @@ func TestFlushesWaitWithoutHoldingTheLoopUpAndTakeTheirTurns(t *testing.T) {
 
 func TestOutputAsksForARetryWhileADestinationIsDown(t *testing.T) {
 	attack := toHex(sample(t, ""))
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		address := loopback.Address(t)
 
 		file := filepath.Join(t.TempDir(), "alerts")
@@ -104,7 +104,7 @@ func TestOutputAsksForARetryWhileADestinationIsDown(t *testing.T) {
 }
 
 func TestOutputRefusesBadSettingsWithAllProblems(t *testing.T) {
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		h.do("register", "0")
 		require.Equal(t, "0", h.output(0, "waf.0", "alert_to", "carrier-pigeon://roof", "alert_on", "never", "emit_tag", "x"))
 		log := strings.Join(h.log, "\n")
@@ -116,7 +116,7 @@ func TestOutputRefusesBadSettingsWithAllProblems(t *testing.T) {
 
 func TestPanicInTheOutputAsksForARetry(t *testing.T) {
 	attack := toHex(sample(t, ""))
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		h.do("register", "0")
 		require.Equal(t, "1", h.output(0, "waf.0", "alert_to", "stdout"))
 		h.do("signals")

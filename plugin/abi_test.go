@@ -20,7 +20,7 @@ import (
 
 // onHosts runs a test in a plain host and in one that watches addresses and undefined behavior; in the long form also with
 // Go's own checks of pointers.
-func onHosts(t *testing.T, test func(t *testing.T, h *host)) {
+func onHosts(t *testing.T, test func(t *testing.T, h *hostProcess)) {
 	t.Helper()
 	variants := []variant{plain, sanitized}
 	if longForm() {
@@ -94,7 +94,7 @@ func TestFilterReturnsWhatPackageFilterMakesOfAChunk(t *testing.T) {
 	attack, clean := sample(t, ""), sample(t, "/index.html")
 	other := event(map[string]string{"L7_PROTOCOL": "dns"})
 	chunk := append(append(append([]byte{}, other...), attack...), clean...)
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		require.Equal(t, "0", h.init(0, "waf.0"))
 
 		want := processed(t, nil, chunk, "nano")
@@ -115,7 +115,7 @@ func TestFilterReturnsWhatPackageFilterMakesOfAChunk(t *testing.T) {
 }
 
 func TestFilterDropsAWholeChunk(t *testing.T) {
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		require.Equal(t, "0", h.init(0, "waf.0", "keep", "alerts"))
 		answer, out := h.filter(0, "nano", sample(t, "/index.html"), "input")
 		require.Equal(t, "1", answer)
@@ -127,7 +127,7 @@ func TestFilterDropsAWholeChunk(t *testing.T) {
 func TestInstancesHaveTheirOwnRules(t *testing.T) {
 	quiet := setting.Map{"exclude_rules": "930000-932999"}
 	attack := sample(t, "")
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		require.Equal(t, "0", h.init(0, "waf.0"))
 		require.Equal(t, "0", h.init(1, "waf.1", "exclude_rules", quiet["exclude_rules"]))
 		answer, _ := h.filter(0, "nano", attack, "input")
@@ -145,7 +145,7 @@ func TestInstancesHaveTheirOwnRules(t *testing.T) {
 }
 
 func TestInitRefusesBadSettingsWithAllProblems(t *testing.T) {
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		require.Equal(t, "-1", h.init(0, "waf.0", "alert_on", "never", "emit_limit", "much", "anomaly_inbound", "-3",
 			"rules", "/no/such/file.conf"))
 		log := strings.Join(h.log, "\n")
@@ -163,7 +163,7 @@ func TestEmitTagSendsAlertsThroughAnEmitter(t *testing.T) {
 	attack := sample(t, "")
 	want := processed(t, properties, attack, "nano.east")
 	require.Len(t, want.Emits, 1)
-	onHosts(t, func(t *testing.T, h *host) {
+	onHosts(t, func(t *testing.T, h *hostProcess) {
 		require.Equal(t, "0", h.init(0, "waf.0", "emit_tag", properties["emit_tag"], "emit_limit", properties["emit_limit"]))
 		require.Equal(t, "alias=emitter_for_waf.0 storage.type=memory mem_buf_limit=2097152", h.do("emitter-options"))
 
@@ -196,10 +196,10 @@ func TestEmitTagSendsAlertsThroughAnEmitter(t *testing.T) {
 func TestEmitTagOnTheThreadOfAnInputAppendsToTheInput(t *testing.T) {
 	attack := sample(t, "")
 	want := processed(t, setting.Map{"emit_tag": "alert"}, attack, "nano")
-	rename := func(h *host) { h.do("thread-name", "flb-in-tail.0-w0") }
-	for name, order := range map[string]struct{ before, after func(*host) }{
-		"initialized there":                  {before: rename, after: func(*host) {}},
-		"initialized on the engine's thread": {before: func(*host) {}, after: rename},
+	rename := func(h *hostProcess) { h.do("thread-name", "flb-in-tail.0-w0") }
+	for name, order := range map[string]struct{ before, after func(*hostProcess) }{
+		"initialized there":                  {before: rename, after: func(*hostProcess) {}},
+		"initialized on the engine's thread": {before: func(*hostProcess) {}, after: rename},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := start(t, plain)

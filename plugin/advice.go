@@ -1,19 +1,15 @@
 package main
 
-// #include <stdlib.h>
-// #include "host.h"
-import "C"
-
 import (
 	"bytes"
 	"os"
 	"slices"
 	"strings"
 	"sync"
-	"unsafe"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/plugin/host"
 )
 
 // advice explains what is wrong with the names of properties. The host checks names before it calls a plugin, and offers no function
@@ -60,7 +56,7 @@ func (a *advice) opened(kind fluentbit.Kind, log filter.Logger) {
 	if a.awaiting[kind]--; a.awaiting[kind] > 0 {
 		return
 	}
-	unchecked := kind != fluentbit.Filter && C.waf_output_config_map() == nil
+	unchecked := kind != fluentbit.Filter && !host.ChecksProxyProperties()
 	a.misuses = slices.DeleteFunc(a.misuses, func(m fluentbit.Misuse) bool {
 		if runsAs(m.Section.Kind) != kind {
 			return false
@@ -79,9 +75,7 @@ func (a *advice) leave() {
 	for _, m := range a.misuses {
 		lines.WriteString("[waf] " + printable(m.String()) + "\n")
 	}
-	text := C.CString(lines.String())
-	defer C.free(unsafe.Pointer(text))
-	C.waf_advise(text)
+	host.Advise(lines.String())
 }
 
 // runsAs returns the kind of plugin that the host opens for a section.

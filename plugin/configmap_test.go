@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,6 +25,7 @@ func TestConfigMapsListThePropertiesOfPackageFilter(t *testing.T) {
 		"input_properties.inc":  receive.InputProperties(),
 	} {
 		want := configMap(table)
+		file = filepath.Join("host", file)
 		if *update {
 			require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
 		}

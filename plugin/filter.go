@@ -1,7 +1,6 @@
 package main
 
-// #include <stdlib.h>
-// #include "host.h"
+// #include "exports.h"
 import "C"
 
 import (
@@ -14,13 +13,14 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/plugin/host"
 )
 
 // instance is one filter or processor waf of a pipeline. The host knows it by a cgo.Handle.
 type instance struct {
 	guard
 	filter  *filter.Filter
-	emitter *C.struct_waf_emitter // nil without emit_tag
+	emitter *host.Emitter // nil without emit_tag
 	tag     atomic.Pointer[string]
 	noInput sync.Once
 
@@ -38,22 +38,20 @@ const largeOutcome = 4 << 20
 type filterProperties struct{ ins unsafe.Pointer }
 
 func (p filterProperties) Get(name string) string {
-	key := C.CString(name)
-	defer C.free(unsafe.Pointer(key))
-	return C.GoString(C.waf_filter_property(key, p.ins))
+	return host.FilterProperty(p.ins, name)
 }
 
 // wafFilterOpen makes an instance and returns its handle; 0 refuses the start, with the reasons in the log.
 //
 //export wafFilterOpen
 func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
-	name := C.GoString(C.waf_filter_name(ins))
+	name := host.FilterName(ins)
 	i := &instance{guard: guard{log: logger("filter", name)}}
 	defer i.recovered("start", func() { handle = 0 })
 
 	advisor.opened(fluentbit.Filter, i.log)
 	defer beginLoading()()
-	f, err := filter.NewNamed("filter "+name, filterProperties{ins}, i.log)
+	f, err := filter.NewNamed("filter "+name, &lastGood, filterProperties{ins}, i.log)
 	if err != nil {
 		i.log(filter.LevelError, err.Error())
 		return 0
@@ -75,15 +73,10 @@ func (i *instance) openEmitter(name string, config unsafe.Pointer) error {
 	if !wanted {
 		return nil
 	}
-	alias := C.CString("emitter_for_" + name)
-	defer C.free(unsafe.Pointer(alias))
-	bytes := C.CString(limit)
-	defer C.free(unsafe.Pointer(bytes))
-	opened := C.waf_emitter_open(alias, bytes, config)
-	if opened.problem != nil {
-		return fmt.Errorf("property emit_tag: %s", C.GoString(opened.problem))
+	var err error
+	if i.emitter, err = host.OpenEmitter("emitter_for_"+name, limit, config); err != nil {
+		return fmt.Errorf("property emit_tag: %w", err)
 	}
-	i.emitter = opened.emitter
 	return nil
 }
 
@@ -99,7 +92,7 @@ func wafFilterRun(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, tag *C
 	o := outcomes.Get().(*filter.Outcome)
 	o.Reset()
 	defer i.recovered("filter", func() {
-		answer = C.WAF_FILTER_NOTOUCH
+		answer = host.FilterNoTouch
 		i.filter.Abandon(chunk, o)
 	})
 
@@ -112,7 +105,7 @@ func wafFilterRun(handle C.uintptr_t, data unsafe.Pointer, size C.size_t, tag *C
 	for _, e := range o.Emits {
 		i.emit(e, input, config)
 	}
-	answer = C.WAF_FILTER_NOTOUCH
+	answer = host.FilterNoTouch
 	if o.Changed {
 		answer = handOver(o.Data, out, outSize)
 	}
@@ -128,7 +121,7 @@ func (i *instance) startTicking(handle C.uintptr_t, input unsafe.Pointer) {
 		i.input.Store(&input)
 	}
 	i.ticking.Do(func() {
-		if i.ticker = C.waf_ticker_start(handle); i.ticker != nil {
+		if i.ticker = host.StartTicker(uintptr(handle)); i.ticker != nil {
 			ahead.addTicker(1, time.Now())
 		}
 	})
@@ -150,14 +143,14 @@ func wafFilterTick(handle C.uintptr_t, config unsafe.Pointer) {
 func handOver(chunk []byte, out *unsafe.Pointer, outSize *C.size_t) C.int {
 	if len(chunk) == 0 {
 		*out, *outSize = nil, 0
-		return C.WAF_FILTER_MODIFIED
+		return host.FilterModified
 	}
-	copied := C.waf_copy(unsafe.Pointer(unsafe.SliceData(chunk)), C.size_t(len(chunk)))
+	copied := host.Copy(chunk)
 	if copied == nil {
-		return C.WAF_FILTER_NOTOUCH
+		return host.FilterNoTouch
 	}
 	*out, *outSize = copied, C.size_t(len(chunk))
-	return C.WAF_FILTER_MODIFIED
+	return host.FilterModified
 }
 
 // tagName returns the tag as a string of Go's; chunks in a row mostly have the same one.
@@ -171,12 +164,11 @@ func (i *instance) tagName(tag []byte) string {
 }
 
 func (i *instance) emit(e filter.Emit, input, config unsafe.Pointer) {
-	switch C.waf_emit(i.emitter, (*C.char)(unsafe.Pointer(unsafe.StringData(e.Tag))), C.size_t(len(e.Tag)),
-		unsafe.Pointer(unsafe.SliceData(e.Event)), C.size_t(len(e.Event)), input, config) {
-	case C.WAF_EMIT_TAKEN:
+	switch i.emitter.Emit(e.Tag, e.Event, input, config) {
+	case host.Taken:
 		i.filter.EmitTaken(&e)
 		return
-	case C.WAF_EMIT_NO_INPUT:
+	case host.NoInput:
 		i.noInput.Do(func() {
 			i.log(filter.LevelError, "emit_tag works in filters and in the processors of inputs, not in those of outputs; "+
 				"alerts are counted as not emitted")
@@ -194,7 +186,7 @@ func wafFilterClose(handle C.uintptr_t) {
 	defer closed()
 	defer i.recovered("exit", func() {})
 	if i.ticker != nil {
-		C.waf_ticker_stop(i.ticker)
+		host.StopTicker(i.ticker)
 		ahead.addTicker(-1, time.Now())
 	}
 	h.Delete()
@@ -206,9 +198,12 @@ func (i *instance) close() {
 	if err := i.filter.Close(); err != nil {
 		i.log(filter.LevelWarn, err.Error())
 	}
-	C.waf_emitter_close(i.emitter)
+	i.emitter.Close()
 	i.log(filter.LevelInfo, i.filter.Counts().String())
 	if n := i.panics.Load(); n > 0 {
 		i.log(filter.LevelWarn, fmt.Sprintf("%d panics at the border to Fluent Bit", n))
 	}
 }
+
+// lastGood keeps the rules of the instances of this process across hot reloads. It is never closed: the next instance may need them.
+var lastGood filter.LastGood

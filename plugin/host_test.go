@@ -18,8 +18,8 @@ import (
 // The build tags of the Makefile, and the one that makes chunks with certain tags panic.
 const tags = "no_fs_access,coraza.disabled_operators.rbl,coraza.disabled_operators.inspectFile,waf_fault"
 
-// host is a running testdata/host with the plugin loaded.
-type host struct {
+// hostProcess is a running testdata/host with the plugin loaded.
+type hostProcess struct {
 	t    testing.TB
 	in   io.WriteCloser
 	out  *bufio.Scanner
@@ -92,7 +92,7 @@ func TestMain(m *testing.M) {
 func longForm() bool { return os.Getenv("SURVIVE") != "" }
 
 // start compiles a variant of the host, runs it and loads the plugin.
-func start(t testing.TB, v variant) *host {
+func start(t testing.TB, v variant) *hostProcess {
 	t.Helper()
 	h := launch(t, v)
 	dir, err := v.object()
@@ -102,7 +102,7 @@ func start(t testing.TB, v variant) *host {
 }
 
 // launch compiles a variant of the host and runs it.
-func launch(t testing.TB, v variant) *host {
+func launch(t testing.TB, v variant) *hostProcess {
 	t.Helper()
 	program := filepath.Join(t.TempDir(), "host")
 	compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
@@ -115,7 +115,7 @@ func launch(t testing.TB, v variant) *host {
 	stdout, err := run.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, run.Start())
-	h := &host{t: t, in: in, out: bufio.NewScanner(stdout)}
+	h := &hostProcess{t: t, in: in, out: bufio.NewScanner(stdout)}
 	h.out.Buffer(nil, 64<<20)
 	t.Cleanup(func() {
 		in.Close()
@@ -141,7 +141,7 @@ func compile(t testing.TB, v variant, args ...string) {
 }
 
 // do runs one command and returns its answer.
-func (h *host) do(words ...string) string {
+func (h *hostProcess) do(words ...string) string {
 	h.t.Helper()
 	h.log, h.emit = nil, nil
 	_, err := fmt.Fprintln(h.in, strings.Join(words, " "))
@@ -164,7 +164,7 @@ func (h *host) do(words ...string) string {
 }
 
 // init starts an instance with properties as name and value in turn.
-func (h *host) init(id int, name string, properties ...string) string {
+func (h *hostProcess) init(id int, name string, properties ...string) string {
 	h.t.Helper()
 	properties = append([]string{"inspect_budget", "off"}, properties...) // machines are busy
 	return h.do(append([]string{"init", fmt.Sprint(id), name}, assignments(properties)...)...)
@@ -179,7 +179,7 @@ func assignments(properties []string) []string {
 }
 
 // filter sends a chunk through an instance and returns what cb_filter answered and the new chunk.
-func (h *host) filter(id int, tag string, chunk []byte, source string) (answer string, out []byte) {
+func (h *hostProcess) filter(id int, tag string, chunk []byte, source string) (answer string, out []byte) {
 	h.t.Helper()
 	answer, digits, _ := strings.Cut(h.do("filter", fmt.Sprint(id), tag, toHex(chunk), source), " ")
 	return answer, fromHex(h.t, digits)

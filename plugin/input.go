@@ -1,6 +1,6 @@
 package main
 
-// #include "host.h"
+// #include "exports.h"
 import "C"
 
 import (
@@ -19,6 +19,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
+	"github.com/fluent-bit-waf/fluent-bit-waf/plugin/host"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
@@ -67,9 +68,9 @@ func wafInputUnregister(def unsafe.Pointer) { input.FLBPluginUnregister(def) }
 //
 //export wafInputOpen
 func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
-	name := C.GoString(C.waf_input_name(start))
-	s := &source{guard: guard{log: pluginLogger("input", "nano", name)}, ins: C.waf_input_instance(start),
-		threaded: C.waf_on_input_thread() != 0}
+	name := host.InputName(start)
+	s := &source{guard: guard{log: pluginLogger("input", "nano", name)}, ins: host.InputInstance(start),
+		threaded: host.OnInputThread()}
 	defer s.recovered("start", func() {
 		handle = 0
 		s.abort()
@@ -174,7 +175,7 @@ func (s *source) mayHandOver() bool { return !s.threaded || ahead.allows(&s.stin
 func (s *source) handOver() bool {
 	return s.give(func(b receive.Batch) bool {
 		// The host copies what it takes.
-		return C.waf_input_append(s.ins, C.size_t(b.Records), unsafe.Pointer(unsafe.SliceData(b.Events)), C.size_t(len(b.Events))) == 0
+		return host.AppendToInput(s.ins, b.Records, b.Events)
 	})
 }
 

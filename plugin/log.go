@@ -1,18 +1,14 @@
 package main
 
-// #include <stdlib.h>
-// #include "host.h"
-import "C"
-
 import (
 	"strings"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
+	"github.com/fluent-bit-waf/fluent-bit-waf/plugin/host"
 )
 
 // logger returns the Logger of an instance of waf.
@@ -23,9 +19,7 @@ func pluginLogger(kind, plugin, name string) filter.Logger {
 	prefix := "[" + kind + ":" + plugin + ":" + name + "] "
 	return func(level filter.Level, text string) {
 		for line := range strings.Lines(text) {
-			c := C.CString(prefix + printable(strings.TrimRight(line, "\n")))
-			C.waf_log(C.int(level), c)
-			C.free(unsafe.Pointer(c))
+			host.Log(int(level), prefix+printable(strings.TrimRight(line, "\n")))
 		}
 	}
 }

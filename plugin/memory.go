@@ -1,11 +1,10 @@
 package main
 
-// #include "host.h"
-import "C"
-
 import (
 	"os"
 	"runtime/debug"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/plugin/host"
 )
 
 // gcPercent is how much garbage may gather before it is collected, in percent of what is in use. Clean records leave next to
@@ -30,9 +29,6 @@ func beginLoading() (end func()) {
 	return func() {
 		setGCPercent(gcPercent)
 		debug.FreeOSMemory()
-		releasePages()
+		host.ReleasePages()
 	}
 }
-
-// releasePages takes the pages of this object's file out of the resident memory, and returns their size in bytes.
-func releasePages() int { return int(C.waf_release_pages()) }

@@ -6,12 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/plugin/host"
 	"github.com/stretchr/testify/require"
 )
 
 func TestCodeIsReleasedAndComesBack(t *testing.T) {
 	before := residentOfFiles(t)
-	require.Greater(t, releasePages(), 1<<20, "bytes of code and constants")
+	require.Greater(t, host.ReleasePages(), 1<<20, "bytes of code and constants")
 	require.Less(t, residentOfFiles(t), before)
 }
 

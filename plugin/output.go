@@ -1,7 +1,6 @@
 package main
 
-// #include <stdlib.h>
-// #include "host.h"
+// #include "exports.h"
 import "C"
 
 import (
@@ -14,6 +13,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/plugin/host"
 )
 
 // sink is one output waf of a pipeline. fluent-bit-go keeps it for as long as the process lives, so it holds nothing once it
@@ -21,7 +21,7 @@ import (
 type sink struct {
 	guard
 	output *filter.Output
-	loop   *C.struct_waf_loop // nil where the host cannot wait
+	loop   unsafe.Pointer // nil where the host cannot wait
 	life   context.Context
 	end    context.CancelFunc
 	turns  turns
@@ -46,17 +46,17 @@ func wafOutputUnregister(def unsafe.Pointer) { output.FLBPluginUnregister(def) }
 // wafOutputOpen starts an output, which then owns the loop. FLB_ERROR refuses the start, with the reasons in the log.
 //
 //export wafOutputOpen
-func wafOutputOpen(start unsafe.Pointer, loop *C.struct_waf_loop) (answer C.int) {
-	name := C.GoString(C.waf_output_name(start))
+func wafOutputOpen(start unsafe.Pointer, loop unsafe.Pointer) (answer C.int) {
+	name := host.OutputName(start)
 	s := &sink{guard: guard{log: logger("output", name)}, loop: loop}
 	s.turns.caught, s.turns.failed = s.caught("flush"), output.FLB_RETRY
 	defer s.recovered("start", func() { answer = output.FLB_ERROR })
 	advisor.opened(fluentbit.Output, s.log)
 	defer beginLoading()()
-	o, err := filter.NewOutput("output "+name, outputProperties{start}, s.log, os.Stdout)
+	o, err := filter.NewOutput("output "+name, &lastGood, outputProperties{start}, s.log, os.Stdout)
 	if err != nil {
 		s.log(filter.LevelError, err.Error())
-		C.free(unsafe.Pointer(loop))
+		host.CloseLoop(loop)
 		return output.FLB_ERROR
 	}
 	s.output = o
@@ -75,7 +75,7 @@ func sinkOf(handle unsafe.Pointer) *sink {
 }
 
 //export wafOutputLoop
-func wafOutputLoop(handle unsafe.Pointer) *C.struct_waf_loop { return sinkOf(handle).loop }
+func wafOutputLoop(handle unsafe.Pointer) unsafe.Pointer { return sinkOf(handle).loop }
 
 // wafOutputFlush evaluates a chunk and delivers its alerts on the calling thread.
 //
@@ -134,6 +134,6 @@ func wafOutputClose(handle unsafe.Pointer) {
 		s.log(filter.LevelWarn, err.Error())
 	}
 	s.log(filter.LevelInfo, s.output.Counts().String())
-	C.free(unsafe.Pointer(s.loop))
+	host.CloseLoop(s.loop)
 	s.output, s.loop = nil, nil
 }

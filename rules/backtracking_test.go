@@ -16,11 +16,11 @@ import (
 )
 
 // openRules opens rules, and nothing else.
-func openRules(t *testing.T, rules, gate string) *Set {
+func openRules(t *testing.T, rules, prefilter string) *Set {
 	t.Helper()
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"own.conf": rules})
-	return open(t, setting.Map{"rules": dir, "rule_packs": "off", "gate": gate})
+	return open(t, setting.Map{"rules": dir, "rule_packs": "off", "prefilter": prefilter})
 }
 
 func TestRulesWithExpressionsThatBacktrack(t *testing.T) {
@@ -54,7 +54,7 @@ SecRule ARGS:d "(?<!\d)7{1001}" "id:4,phase:2,deny,severity:2"`, "on")
 
 // Keys of targets are Coraza's: RE2 alone compiles them.
 func TestKeysThatBacktrackAreRejected(t *testing.T) {
-	_, err := Open(config(t, setting.Map{"rules": "", "rule_packs": "off", "directives": `SecRule ARGS:/^(?!a)/ "@rx a" "id:1,phase:2,deny"`}))
+	_, err := library.Open(config(t, setting.Map{"rules": "", "rule_packs": "off", "directives": `SecRule ARGS:/^(?!a)/ "@rx a" "id:1,phase:2,deny"`}))
 	require.ErrorContains(t, err, "pattern cannot be compiled: invalid or unsupported Perl syntax: `(?!` (RE2 has no look-ahead and look-behind)")
 }
 
@@ -71,8 +71,8 @@ func givesUp() *model.Transaction {
 }
 
 func TestWhatAnExpressionGivesUpOnIsPartial(t *testing.T) {
-	for _, gate := range []string{"on", "off"} {
-		set := openRules(t, givingUp, gate)
+	for _, prefilter := range []string{"on", "off"} {
+		set := openRules(t, givingUp, prefilter)
 		v, err := set.Inspect(givesUp())
 		require.NoError(t, err)
 		require.Empty(t, ids(v))
@@ -171,8 +171,8 @@ func TestBacktrackingRulesOfTheCoreRuleSet3(t *testing.T) {
 			tx.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "text/html"}}
 		}
 	}
-	for _, gate := range []string{"on", "off"} {
-		set := open(t, setting.Map{"rules": "/etc/modsecurity/crs/crs-setup.conf," + dir + "/*.conf", "rule_packs": "off", "blocking_paranoia": "4", "gate": gate})
+	for _, prefilter := range []string{"on", "off"} {
+		set := open(t, setting.Map{"rules": "/etc/modsecurity/crs/crs-setup.conf," + dir + "/*.conf", "rule_packs": "off", "blocking_paranoia": "4", "prefilter": prefilter})
 		for _, c := range []struct {
 			rule    int
 			yes, no []func(*model.Transaction)
@@ -194,7 +194,7 @@ func TestBacktrackingRulesOfTheCoreRuleSet3(t *testing.T) {
 					v, err := set.Inspect(tx)
 					require.NoError(t, err)
 					require.Zero(t, v.Partial&model.PartialRules)
-					require.Equal(t, hit, slices.Contains(ids(v), c.rule), "rule %d, %v %d, gate %s: %v", c.rule, hit, i, gate, ids(v))
+					require.Equal(t, hit, slices.Contains(ids(v), c.rule), "rule %d, %v %d, prefilter %s: %v", c.rule, hit, i, prefilter, ids(v))
 				}
 			}
 		}

@@ -21,10 +21,10 @@ SecRule ARGS "@pm words" "id:3,phase:2,deny"
 		{"SecDataset words `\ntwo\n`\nSecDataset nets `\n192.168.0.0/16\n`\n" + rules, map[string][]int{"one": {2}, "two": {2, 1}, "words": {2, 3}}},
 		{"SecDataset words `\none\n`\nSecDataset words `\ntwo\n`\nSecDataset nets `\n10.0.0.0/8\n`\n" + rules, map[string][]int{"one": nil, "two": {1}}},
 	}
-	for _, gate := range []string{"on", "off"} {
+	for _, prefilter := range []string{"on", "off"} {
 		var open []*Set // a reload has both at the same time
 		for _, s := range sets {
-			set, err := Open(config(t, setting.Map{"rules": ownFile(t, s.text), "rule_packs": "off", "gate": gate}))
+			set, err := library.Open(config(t, setting.Map{"rules": ownFile(t, s.text), "rule_packs": "off", "prefilter": prefilter}))
 			require.NoError(t, err)
 			open = append(open, set)
 		}
@@ -34,7 +34,7 @@ SecRule ARGS "@pm words" "id:3,phase:2,deny"
 				request.URI = "/?q=" + value
 				v, err := open[i].Inspect(request)
 				require.NoError(t, err)
-				require.ElementsMatch(t, want, ids(v), "set %d, %s, gate %s", i, value, gate)
+				require.ElementsMatch(t, want, ids(v), "set %d, %s, prefilter %s", i, value, prefilter)
 				for _, m := range v.Matches {
 					require.NotContains(t, m.Wording(), "#")
 				}
@@ -44,6 +44,6 @@ SecRule ARGS "@pm words" "id:3,phase:2,deny"
 			require.NoError(t, set.Close())
 		}
 	}
-	_, err := Open(config(t, setting.Map{"directives": `SecRule ARGS "@pmFromDataset none" "id:1,phase:2,deny"`}))
+	_, err := library.Open(config(t, setting.Map{"directives": `SecRule ARGS "@pmFromDataset none" "id:1,phase:2,deny"`}))
 	require.ErrorContains(t, err, `directives:1: rule 1: `)
 }

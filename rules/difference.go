@@ -9,7 +9,7 @@ import (
 	"strings"
 )
 
-// Difference is what tells one rule set from another. Where a rule stands does not count.
+// Difference is what differs between two rule sets. The place of a rule does not count.
 type Difference struct {
 	Added    []Loaded
 	Removed  []Loaded
@@ -29,7 +29,7 @@ type Setting struct {
 	Before, After string // arguments, "" when only the other set has it
 }
 
-// Compare tells what is different in a second set.
+// Compare returns how a second set differs from a first.
 func Compare(before, after *Set) Difference {
 	var d Difference
 	old, oldData := byID(before.List()), before.engines.program.DataByRule()

@@ -212,14 +212,14 @@ func TestEveryDirectiveThatIsUsedHasAnEffect(t *testing.T) {
 		if !has {
 			continue
 		}
-		for _, gate := range []string{"on", "off"} {
+		for _, prefilter := range []string{"on", "off"} {
 			for text, want := range map[string][]int{e.without: e.before, e.with: e.after} {
 				dir := t.TempDir()
 				write(t, dir, map[string]string{"own.conf": text + "\n", "included.conf": named})
-				set := open(t, setting.Map{"rules": filepath.Join(dir, "own.conf"), "rule_packs": "off", "gate": gate})
+				set := open(t, setting.Map{"rules": filepath.Join(dir, "own.conf"), "rule_packs": "off", "prefilter": prefilter})
 				v, err := set.Inspect(e.request)
 				require.NoError(t, err)
-				require.Equal(t, want, ids(v), "%s, gate %s:\n%s", d.name, gate, text)
+				require.Equal(t, want, ids(v), "%s, prefilter %s:\n%s", d.name, prefilter, text)
 				require.Equal(t, d.name == "SecComponentSignature" && text == e.with, set.Name() == "own/1.0")
 			}
 		}

@@ -320,11 +320,11 @@ func TestOlderRuleSetsAreRecognized(t *testing.T) {
 	write(t, unsigned, rule(""))
 	require.Contains(t, open(t, setting.Map{"rules": unsigned}).Warnings()[0], "OWASP CRS 3.3.5 is no longer maintained")
 
-	_, err = Open(config(t, setting.Map{"rules": "crs," + dir}))
+	_, err = library.Open(config(t, setting.Map{"rules": "crs," + dir}))
 	require.ErrorContains(t, err, ":1: OWASP CRS 3.3.5 is loaded together with CRS 4.25.0 at @owasp_crs/REQUEST-901-INITIALIZATION.conf:10 (name one of them)")
 
 	ancient := t.TempDir()
 	write(t, ancient, rule("SecComponentSignature \"OWASP_CRS/2.2.9\"\n"))
-	_, err = Open(config(t, setting.Map{"rules": ancient}))
+	_, err = library.Open(config(t, setting.Map{"rules": ancient}))
 	require.ErrorContains(t, err, ":1: OWASP CRS 2.2.9 is too old (want 3 or newer, or crs for the embedded one)")
 }

@@ -7,7 +7,7 @@ import (
 
 // Explain inspects a transaction without prefilter and cache and keeps what can be known of it.
 func (s *Set) Explain(t *model.Transaction) (*engine.Explanation, error) {
-	e, err := s.engine(t.Unjudged())
+	e, err := s.engine(t.MisleadingParts())
 	if err != nil {
 		return nil, err
 	}

@@ -13,14 +13,14 @@ func TestThePrefilterFollowsLettersThatFoldToASCII(t *testing.T) {
 	for transformation, uri := range map[string]string{
 		"none": "/?q=%c5%bfelect", "urlDecodeUni": "/?q=%25c5%25bfelect", "base64Decode": "/?q=xb9lbGVjdA==", "htmlEntityDecode": "/?q=%26%23383;elect",
 	} {
-		for _, gate := range []string{"on", "off"} {
-			set := open(t, setting.Map{"rules": "", "gate": gate, "cache_size": "0", "rule_packs": "off",
-				"directives": `SecRule ARGS "@rx (?i)select" "id:1,phase:2,deny,t:none,t:` + transformation + `"`})
+		for _, prefilter := range []string{"on", "off"} {
+			rule := `SecRule ARGS "@rx (?i)select" "id:1,phase:2,deny,t:none,t:` + transformation + `"`
+			set := open(t, setting.Map{"rules": ownFile(t, rule), "prefilter": prefilter, "rule_packs": "off"})
 			attack := sample()
 			attack.URI = uri
 			v, err := set.Inspect(attack)
 			require.NoError(t, err)
-			require.True(t, v.Blocked, "%s, gate %s", transformation, gate)
+			require.True(t, v.Blocked, "%s, prefilter %s", transformation, prefilter)
 		}
 	}
 }

@@ -92,7 +92,7 @@ func TestHostileFilesAreRefusedWithTheirPlace(t *testing.T) {
 			if source == "" {
 				source = dir
 			}
-			_, err := Open(config(t, setting.Map{"rules": source}))
+			_, err := library.Open(config(t, setting.Map{"rules": source}))
 			require.ErrorContains(t, err, strings.ReplaceAll(c.want, "DIR", dir))
 		})
 	}
@@ -148,7 +148,7 @@ SecRule ARGS "open
 		`19: SecRule: expected terminating quote`,
 	}
 	c := config(t, setting.Map{"rules": dir, "rule_packs": "off"})
-	_, err := Open(c)
+	_, err := library.Open(c)
 	require.Error(t, err)
 	for _, line := range want {
 		require.ErrorContains(t, err, filepath.Join(dir, "a.conf")+":"+strings.ReplaceAll(line, "DIR", dir))
@@ -161,7 +161,7 @@ SecRule ARGS "open
 
 	lax := open(t, setting.Map{"rules": dir, "rules_strict": "off"})
 	require.Len(t, lax.Warnings(), len(want))
-	require.Contains(t, lax.Warnings()[len(want)-1], "; left out")
+	require.Contains(t, lax.Warnings()[len(want)-1], "; skipped")
 	transaction := sample()
 	transaction.URI = "/?a=fine&b=last"
 	v, err := lax.Inspect(transaction)
@@ -184,7 +184,7 @@ func TestFailedLoadsLeaveNothingBehind(t *testing.T) {
 	write(t, dir, map[string]string{"zz.conf": `SecRule ARGS "@rx (?=broken" "id:1,phase:2,deny"`})
 	c := config(t, setting.Map{"rules": dir})
 	load := func() {
-		_, err := Open(c)
+		_, err := library.Open(c)
 		require.ErrorContains(t, err, "pattern cannot be compiled")
 	}
 	load()

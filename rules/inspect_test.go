@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,12 +10,34 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
+// library is that of the tests.
+var library = NewLibrary()
+
+// kept are open sets of the Core Rule Set by their settings. Compiling it takes half a second, and most tests only look at it.
+var kept = map[string]*Set{}
+
+// open returns the set of settings, which tests share that have the same. Those that look at what a set has done so far use openFresh.
 func open(t *testing.T, settings setting.Map) *Set {
 	t.Helper()
-	r := setting.NewReader(settings, Properties())
-	config := ReadConfig(r)
-	require.NoError(t, r.Err())
-	set, err := Open(config)
+	if settings["directives"] != "" || settings["exclude_rules"] != "" || settings["rules"] != "" && settings["rules"] != "crs" {
+		return openIn(t, library, settings)
+	}
+	key := fmt.Sprint(settings)
+	if kept[key] == nil {
+		kept[key] = openIn(t, library, settings).Share()
+	}
+	return kept[key]
+}
+
+// openFresh returns a set that no other test has used.
+func openFresh(t *testing.T, settings setting.Map) *Set {
+	t.Helper()
+	return openIn(t, NewLibrary(), settings)
+}
+
+func openIn(t *testing.T, l *Library, settings setting.Map) *Set {
+	t.Helper()
+	set, err := l.Open(config(t, settings))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, set.Close()) })
 	return set

@@ -5,7 +5,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
-// LeftOut is a detection rule that says nothing of records which do not tell some parts of a transaction.
+// LeftOut is a detection rule that does not run for records without some parts of a transaction.
 type LeftOut struct {
 	Loaded
 	Needs model.Parts // what it needs of the unknown parts

@@ -20,7 +20,7 @@ type Loaded struct {
 // List returns the rules of the set in load order, without those that a directive has removed.
 func (s *Set) List() []Loaded { return list(s.engines.program.Directives, s.engines.whole.Rule) }
 
-// list returns the rules that directives have, of which rule tells what is known.
+// list returns the rules that directives have, of which rule returns what is known.
 func list(directives []seclang.Directive, rule func(id int) *model.RuleInfo) []Loaded {
 	var list []Loaded
 	chained := false

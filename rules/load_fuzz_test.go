@@ -26,7 +26,7 @@ func FuzzRuleFile(f *testing.F) {
 	file := filepath.Join(dir, "a.conf")
 	f.Fuzz(func(t *testing.T, text string) {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-		set, err := Open(config(t, setting.Map{"rules": file, "rule_packs": "off", "cache_size": "0"}))
+		set, err := library.Open(config(t, setting.Map{"rules": file, "rule_packs": "off", "cache_size": "0"}))
 		if err != nil {
 			require.ErrorContains(t, err, "a.conf")
 			return

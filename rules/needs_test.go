@@ -77,7 +77,7 @@ func TestRulesWithNothingToLookAtAreIdle(t *testing.T) {
 }
 
 func TestRulesThatNeedUnknownPartsAreLeftOut(t *testing.T) {
-	set := open(t, nil)
+	set := openFresh(t, nil)
 	request := func() *model.Transaction {
 		return &model.Transaction{Method: "POST", URI: "/?a=../../etc/passwd", Protocol: "HTTP/1.1", RequestHeaders: []model.Header{{Name: "User-Agent", Value: "x"}}}
 	}
@@ -118,8 +118,8 @@ func TestThePrefilterIsSharedAndKnowsWhatIsLeftOut(t *testing.T) {
 	require.False(t, e.Ask(parsed, true).Clean)
 }
 
-func TestPartsThatAreNotThereMakeNoForm(t *testing.T) {
-	set := open(t, nil)
+func TestPartsThatAreNotThereMakeNoVariant(t *testing.T) {
+	set := openFresh(t, nil)
 	for _, unknown := range []model.Parts{model.PartStatus | model.PartResponseHeader, model.PartResponseBody | model.PartResponseEnd, model.PartBodyEnd} {
 		_, err := set.Inspect(&model.Transaction{Method: "GET", URI: "/", Protocol: "HTTP/1.1", Unknown: unknown})
 		require.NoError(t, err)
@@ -130,8 +130,8 @@ func TestPartsThatAreNotThereMakeNoForm(t *testing.T) {
 	require.Len(t, set.engines.made, 2)
 }
 
-func TestFormsOfARuleSetAreBounded(t *testing.T) {
-	set := open(t, nil)
+func TestVariantsOfARuleSetAreBounded(t *testing.T) {
+	set := openFresh(t, nil)
 	es := &set.engines
 	for unknown := range model.Parts(4 * maxEngines) {
 		_, err := set.engine(unknown << 1)

@@ -20,15 +20,15 @@ func processorTime(b *testing.B) int64 {
 
 // BenchmarkPacks measures what the packs add to the inspection of clean records, every one different.
 func BenchmarkPacks(b *testing.B) {
-	for _, gate := range []string{"on", "off"} {
+	for _, prefilter := range []string{"on", "off"} {
 		for _, packs := range []string{"off", "lateral-movement", "sensitive-data", "lateral-movement,sensitive-data"} {
-			b.Run("gate "+gate+"/"+packs, func(b *testing.B) {
-				settings := setting.Map{"rule_packs": packs, "gate": gate, "cache_size": "0"}
+			b.Run("prefilter "+prefilter+"/"+packs, func(b *testing.B) {
+				settings := setting.Map{"rule_packs": packs, "prefilter": prefilter, "cache_size": "0"}
 				for name, value := range corpus.Settings {
 					settings[name] = value
 				}
 				r := setting.NewReader(settings, Properties())
-				set, err := Open(ReadConfig(r))
+				set, err := library.Open(ReadConfig(r))
 				if err != nil {
 					b.Fatal(err)
 				}

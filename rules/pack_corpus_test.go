@@ -48,7 +48,7 @@ func TestPacksAreQuietOnCleanTraffic(t *testing.T) {
 	require.Less(t, alerts, records/1000)
 	require.Less(t, matches, records/200)
 
-	settings["gate"], settings["cache_size"] = "off", "0"
+	settings["prefilter"], settings["cache_size"] = "off", "0"
 	_, judged, _ := falseMatches(t, settings, 37)
 	require.Less(t, judged, 2, "the engine alone says the same")
 }

@@ -16,10 +16,10 @@ func TestLegitimateTrafficThatProvokesThePacksIsClean(t *testing.T) {
 	var cases []packCase
 	require.NoError(t, yaml.Unmarshal(text, &cases))
 	require.Greater(t, len(cases), 80)
-	for name, gate := range map[string]string{"with the gate": "on", "without the gate": "off"} {
+	for name, prefilter := range map[string]string{"with the prefilter": "on", "without the prefilter": "off"} {
 		t.Run(name, func(t *testing.T) {
 			settings := ownOnly(t)
-			settings["gate"] = gate
+			settings["prefilter"] = prefilter
 			set := open(t, settings)
 			for i := range cases {
 				v := inspected(t, set, &cases[i])

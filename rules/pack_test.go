@@ -156,9 +156,9 @@ func matching(texts []string, expression *regexp.Regexp) (found []string) {
 func TestRulesOfThePacksMatchWhatTheirTestsSay(t *testing.T) {
 	alone := ownOnly(t)
 	for name, settings := range map[string]setting.Map{
-		"with CRS":         {},
-		"without CRS":      alone,
-		"without the gate": {"rules": alone["rules"], "gate": "off", "cache_size": "0"},
+		"with CRS":              {},
+		"without CRS":           alone,
+		"without the prefilter": {"rules": alone["rules"], "prefilter": "off", "cache_size": "0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := open(t, settings)

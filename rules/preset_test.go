@@ -25,8 +25,8 @@ func TestPresetAPIKeepsInterfacesForProgramsCleanAndFindsAttacksInThem(t *testin
 	require.Greater(t, len(clean), 75)
 	require.Greater(t, len(attacks), 35)
 	for name, settings := range map[string]setting.Map{
-		"with the gate":    {"preset": "api"},
-		"without the gate": {"preset": "api", "gate": "off", "cache_size": "0"},
+		"with the prefilter":    {"preset": "api"},
+		"without the prefilter": {"preset": "api", "prefilter": "off", "cache_size": "0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set := open(t, settings)

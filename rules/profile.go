@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// Profile tells where the time of a profiled set has gone. All times are by the clock, added up over all goroutines.
+// Profile is where the time of a profiled set has gone. All times are by the clock, added up over all goroutines.
 type Profile struct {
 	Speed
-	Gate   time.Duration // asking the prefilter
-	Engine time.Duration // transactions that the engine judged
-	Rules  []RuleTime    // of all rules of the set, the slowest first
+	Prefilter time.Duration // asking the prefilter
+	Engine    time.Duration // transactions that the engine evaluated
+	Rules     []RuleTime    // of all rules of the set, the slowest first
 }
 
 // RuleTime is what one rule has cost.
@@ -29,7 +29,7 @@ func (s *Set) Profile() *Profile {
 		return nil
 	}
 	all := &Profile{Speed: s.Speed()}
-	all.Gate, all.Engine = e.Times()
+	all.Prefilter, all.Engine = e.Times()
 	for _, loaded := range s.List() {
 		took, runs, spared := e.RuleTimes(loaded.ID)
 		all.Rules = append(all.Rules, RuleTime{Loaded: loaded, Time: took, Runs: runs, Spared: spared + s.engines.spared(loaded.ID)})

@@ -28,7 +28,7 @@ func openProfiled(t *testing.T, settings setting.Map) *Set {
 	c := ReadConfig(reader)
 	require.NoError(t, reader.Err())
 	c.Profile = true
-	set, err := Open(c)
+	set, err := library.Open(c)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, set.Close()) })
 	return set
@@ -52,9 +52,9 @@ func TestProfileTellsOfEveryRuleHowOftenItRanAndWasSpared(t *testing.T) {
 		require.NoError(t, err)
 	}
 	got := set.Profile()
-	require.Equal(t, uint64(3), got.Gated)
-	require.Equal(t, uint64(2), got.Judged)
-	require.Positive(t, got.Gate)
+	require.Equal(t, uint64(3), got.Prefiltered)
+	require.Equal(t, uint64(2), got.Evaluated)
+	require.Positive(t, got.Prefilter)
 	require.Positive(t, got.Engine)
 	sum := map[int][2]uint64{}
 	for i, r := range got.Rules {
@@ -71,7 +71,7 @@ func TestProfileTellsOfEveryRuleHowOftenItRanAndWasSpared(t *testing.T) {
 }
 
 func TestProfileWithoutPrefilterRunsAllRules(t *testing.T) {
-	set := openProfiled(t, setting.Map{"gate": "off"})
+	set := openProfiled(t, setting.Map{"prefilter": "off"})
 	for range 7 {
 		_, err := set.Pass(request("/"))
 		require.NoError(t, err)

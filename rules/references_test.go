@@ -43,7 +43,7 @@ SecRule ARGS:a "@contains x" "id:13,phase:2,deny,severity:2,tag:'other'"
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, map[string]string{"a.conf": rules})
-			set := open(t, setting.Map{"rules": dir, "directives": c.directives})
+			set := open(t, setting.Map{"rules": dir, "rule_packs": "off", "directives": c.directives})
 			require.Equal(t, c.warnings, set.Warnings())
 			transaction := sample()
 			transaction.URI = "/?a=x"
@@ -52,7 +52,7 @@ SecRule ARGS:a "@contains x" "id:13,phase:2,deny,severity:2,tag:'other'"
 			require.Equal(t, c.want, ids(v))
 		})
 	}
-	_, err := Open(config(t, setting.Map{"directives": "SecRuleRemoveById x-y"}))
+	_, err := library.Open(config(t, setting.Map{"directives": "SecRuleRemoveById x-y"}))
 	require.ErrorContains(t, err, `directives:1: SecRuleRemoveById: malformed rule "x-y" (want an id or a range of ids such as 942100-942199)`)
 }
 
@@ -102,8 +102,8 @@ SecRule ARGS "@contains x" "id:12,phase:2,deny,severity:2,msg:'Second',tag:'atta
 		dir := t.TempDir()
 		write(t, dir, map[string]string{"a.conf": rules})
 		settings := setting.Map{"rules": dir, "rule_packs": "off", "directives": directive}
-		for _, gate := range []string{"on", "off"} {
-			settings["gate"] = gate
+		for _, prefilter := range []string{"on", "off"} {
+			settings["prefilter"] = prefilter
 			set := open(t, settings)
 			require.Empty(t, set.Warnings(), directive)
 			for _, name := range []string{"k", "l", "m"} {
@@ -140,13 +140,13 @@ func TestExclusionsFindNamesInAnyCase(t *testing.T) {
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetById=11;ARGS:/^UserKey$/"`:                     false,
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveTargetByMsg=one;ARGS:/^user\w+N/|ARGS:/^userName$/"`: true,
 	} {
-		for _, gate := range []string{"on", "off"} {
-			set := open(t, setting.Map{"rules": ownFile(t, rules), "rule_packs": "off", "directives": directive, "gate": gate})
+		for _, prefilter := range []string{"on", "off"} {
+			set := open(t, setting.Map{"rules": ownFile(t, rules), "rule_packs": "off", "directives": directive, "prefilter": prefilter})
 			transaction := sample()
 			transaction.URI = "/?userName=attack"
 			v, err := set.Inspect(transaction)
 			require.NoError(t, err)
-			require.Equal(t, silent, len(v.Matches) == 0, "%s, gate %s", directive, gate)
+			require.Equal(t, silent, len(v.Matches) == 0, "%s, prefilter %s", directive, prefilter)
 		}
 	}
 }
@@ -174,10 +174,11 @@ func TestTargetsThatNothingMeansAreReportedWithTheirPlace(t *testing.T) {
 		`SecAction "id:1,phase:1,pass,nolog,ctl:ruleRemoveById="`:                           `no rule (want an id`,
 		`SecRule ARGS:k,l "@rx x" "id:1,phase:1,pass,nolog"`:                                `rule 1: unknown variable L`,
 	} {
-		_, err := Open(config(t, setting.Map{"directives": "# comment\n" + directive}))
+		named := ownFile(t, `SecRule ARGS "@rx x" "id:942100,phase:2,deny,msg:'a b',tag:'attack-sqli'"`)
+		_, err := library.Open(config(t, setting.Map{"rules": named, "rule_packs": "off", "directives": "# comment\n" + directive}))
 		require.ErrorContains(t, err, "directives:2: ", directive)
 		require.ErrorContains(t, err, want, directive)
-		report := Check(config(t, setting.Map{"directives": directive, "rules_strict": "off"}))
+		report := Check(config(t, setting.Map{"rules": named, "rule_packs": "off", "directives": directive, "rules_strict": "off"}))
 		require.Empty(t, report.Refused, directive)
 		require.Contains(t, strings.Join(report.Broken, "\n"), want, directive)
 	}

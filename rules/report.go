@@ -12,12 +12,12 @@ type Report struct {
 	Name     string   // what the rules call themselves, for instance OWASP_CRS/4.25.0
 	Rules    int      // rules that are loaded
 	Skipped  int      // rules in the files that are not loaded
-	Warnings []string // what is left out and does no harm, each with file and line
-	Broken   []string // what cannot be used: it refuses the rule set, or is left out with rules_strict off
-	Refused  []string // what refuses the rule set in any case
+	Warnings []string // what is omitted and does no harm, each with file and line
+	Broken   []string // what cannot be used: it prevents startup, or is omitted with rules_strict off
+	Refused  []string // what prevents startup in any case
 }
 
-// Check loads the rules of a configuration and reports everything at once. What cannot be used is left out and counted,
+// Check loads the rules of a configuration and reports everything at once. What cannot be used is omitted and counted,
 // whatever the configuration says of it, so that the report shows what the rest is worth.
 func Check(c load.Config) Report {
 	p := load.Read(c, engine.NewVocabulary())

@@ -116,10 +116,10 @@ func TestEngineSettingsBoundWhatIsInspected(t *testing.T) {
 		"modsec_resp_body_limit":           {"20", leak, 2, true, false},
 		"modsec_resp_body_mimetype":        {"text/html application/problem+json", &other, 2, false, true},
 	} {
-		for _, gate := range []string{"on", "off"} {
-			t.Run(property+" with gate "+gate, func(t *testing.T) {
+		for _, prefilter := range []string{"on", "off"} {
+			t.Run(property+" with prefilter "+prefilter, func(t *testing.T) {
 				matches := func(settings setting.Map) bool {
-					settings["gate"], settings["rules"], settings["rule_packs"] = gate, own, "off"
+					settings["prefilter"], settings["rules"], settings["rule_packs"] = prefilter, own, "off"
 					v, err := open(t, settings).Inspect(c.request)
 					require.NoError(t, err)
 					return slices.Contains(ids(v), c.rule)
@@ -170,11 +170,11 @@ func TestParanoiaLevelsWithWhichEverythingAlertsAreRefused(t *testing.T) {
 func TestRulesThatBlockEveryRequestAreToldOf(t *testing.T) {
 	own := filepath.Join(t.TempDir(), "own.conf")
 	require.NoError(t, os.WriteFile(own, []byte(`SecAction "id:100,phase:1,nolog,pass,setvar:tx.detection_paranoia_level=1"`), 0o600))
-	s, err := Open(config(t, setting.Map{"rules": own + ",crs", "blocking_paranoia": "3"}))
+	s, err := library.Open(config(t, setting.Map{"rules": own + ",crs", "blocking_paranoia": "3"}))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	require.Contains(t, strings.Join(s.Warnings(), "\n"), "blocks every request")
-	quiet, err := Open(config(t, setting.Map{"blocking_paranoia": "3"}))
+	quiet, err := library.Open(config(t, setting.Map{"blocking_paranoia": "3"}))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, quiet.Close()) })
 	require.NotContains(t, strings.Join(quiet.Warnings(), "\n"), "blocks every request")

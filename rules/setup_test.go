@@ -134,8 +134,8 @@ func TestThresholdsOfFilesAndProperties(t *testing.T) {
 		t.Run(strings.ReplaceAll(name, ",", ""), func(t *testing.T) {
 			files := ownFile(t, c.rules) + "," + ownFile(t, smallCRS)
 			settings := setting.Map{"rules": files, "anomaly_inbound": c.property, "rule_packs": "off"}
-			for _, gate := range []string{"on", "off"} {
-				settings["gate"] = gate
+			for _, prefilter := range []string{"on", "off"} {
+				settings["prefilter"] = prefilter
 				set := open(t, settings)
 				require.Empty(t, set.Warnings())
 				for uri, alerts := range map[string]bool{"/cms/?q=attack": c.cms, "/x/?q=attack": c.others} {
@@ -143,7 +143,7 @@ func TestThresholdsOfFilesAndProperties(t *testing.T) {
 					request.URI = uri
 					v, err := set.Inspect(request)
 					require.NoError(t, err)
-					require.Equal(t, alerts, v.Blocked, "%s with gate %s", uri, gate)
+					require.Equal(t, alerts, v.Blocked, "%s with prefilter %s", uri, prefilter)
 				}
 			}
 		})
@@ -167,8 +167,8 @@ SecRule REQUEST_HEADERS:Host "@endsWith .files.example" "id:3,phase:1,pass,nolog
 SecRule REQUEST_FILENAME "@streq /many" "id:4,phase:1,pass,nolog,setvar:tx.max_num_args=2"
 `
 	settings := setting.Map{"rules": ownFile(t, own) + ",crs", "allowed_methods": "GET POST", "restricted_extensions": ".exe/ .bak/"}
-	for _, gate := range []string{"on", "off"} {
-		settings["gate"] = gate
+	for _, prefilter := range []string{"on", "off"} {
+		settings["prefilter"] = prefilter
 		set := open(t, settings)
 		for name, c := range map[string]struct {
 			edit    func(*model.Transaction)
@@ -194,7 +194,7 @@ SecRule REQUEST_FILENAME "@streq /many" "id:4,phase:1,pass,nolog,setvar:tx.max_n
 			for _, id := range ids(v) {
 				found = found || id == c.rule
 			}
-			require.Equal(t, c.matches, found, "%s, gate %s: %v", name, gate, ids(v))
+			require.Equal(t, c.matches, found, "%s, prefilter %s: %v", name, prefilter, ids(v))
 		}
 	}
 }
@@ -224,7 +224,7 @@ func TestOwnSetupTakesThePlaceOfTheEmbeddedOne(t *testing.T) {
 			require.Contains(t, ids(v), 1)
 		})
 	}
-	_, err = Open(config(t, setting.Map{"rules": "crs," + ownFile(t, string(example))}))
+	_, err = library.Open(config(t, setting.Map{"rules": "crs," + ownFile(t, string(example))}))
 	require.ErrorContains(t, err, "rule 900990: the id is already used by the rule at "+"@crs-setup.conf.example", "CRS has read its settings before")
 }
 

@@ -30,29 +30,29 @@ func (s *Set) Notes() []string {
 	return notes
 }
 
-// Way tells how a transaction was decided.
+// Way is how the verdict on a transaction was found.
 type Way uint8
 
 // The ways to a verdict, the fastest first.
 const (
-	Cached Way = iota // by a remembered verdict
-	Gated             // certain to be clean without running the rules
-	Judged            // by the engine
+	Cached      Way = iota // by a cached verdict
+	Prefiltered            // certain to be clean without running the rules
+	Evaluated              // by the engine
 )
 
-// Speed tells how transactions were decided.
+// Speed counts how verdicts on transactions were found.
 type Speed struct {
-	Cached uint64 // remembered verdicts
-	Gated  uint64 // certain to be clean without running the rules
-	Judged uint64 // by the engine
+	Cached      uint64 // cached verdicts
+	Prefiltered uint64 // certain to be clean without running the rules
+	Evaluated   uint64 // by the engine
 }
 
 // Speed returns the counters as they stand.
 func (s *Set) Speed() Speed {
-	return Speed{Cached: s.speed.cached.Load(), Gated: s.speed.gated.Load(), Judged: s.speed.judged.Load()}
+	return Speed{Cached: s.speed.cached.Load(), Prefiltered: s.speed.prefiltered.Load(), Evaluated: s.speed.evaluated.Load()}
 }
 
-type speed struct{ cached, gated, judged atomic.Uint64 }
+type speed struct{ cached, prefiltered, evaluated atomic.Uint64 }
 
-// Gates returns for every rule that can alert how the prefilter proves that it does not match. It is empty when there is no prefilter.
-func (s *Set) Gates() []prefilter.Rule { return s.engines.whole.Report() }
+// PrefilterReport returns for every rule that can alert how the prefilter proves that it does not match. It is empty when there is no prefilter.
+func (s *Set) PrefilterReport() []prefilter.Rule { return s.engines.whole.Report() }

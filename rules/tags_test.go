@@ -13,7 +13,7 @@ func TestMatchesTellWhatTheirRulesSayOfThemselves(t *testing.T) {
 	reader := setting.NewReader(setting.Map{"directives": `
 SecRule REQUEST_HEADERS:X-One "@streq a" "id:100,phase:1,pass,log,severity:CRITICAL,ver:'own/2',rev:'3',maturity:'7',accuracy:'8',chain,tag:'attack-sqli',tag:'paranoia-level/3'"
   SecRule REQUEST_HEADERS:X-Two|ARGS "@streq b" "t:none"`, "rules": "crs"}, Properties())
-	s, err := Open(ReadConfig(reader))
+	s, err := library.Open(ReadConfig(reader))
 	require.NoError(t, err)
 	defer func() { require.NoError(t, s.Close()) }()
 	require.NoError(t, reader.Err())

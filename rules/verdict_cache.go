@@ -7,7 +7,7 @@ import (
 )
 
 // Reads says what of a transaction the rules look at: what they do not look at makes no difference to the verdict. It is nil when
-// verdicts are not remembered.
+// verdicts are not cached.
 func (s *Set) Reads() *prefilter.Reads {
 	if s.cache == nil {
 		return nil
@@ -16,7 +16,7 @@ func (s *Set) Reads() *prefilter.Reads {
 }
 
 // Recall returns the verdict that is cached for an identity, nil when there is none, and the key with which to cache one. An identity
-// holds all that Reads tells of a transaction. With matches, a verdict that only says that the transaction passes does not count. It
+// holds all that the rules read of a transaction (see Reads). With matches, a verdict that only says that the transaction passes does not count. It
 // must not be called when Reads is nil.
 func (s *Set) Recall(identity []byte, client string, matches bool) (*model.Verdict, cache.Key) {
 	v, k := s.cache.Recall(identity, client, matches)

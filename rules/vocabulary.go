@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"time"
-
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
@@ -87,7 +85,3 @@ func SeverityName(number int) string { return model.SeverityName(number) }
 
 // Notice returns a match that stands for no rule.
 func Notice(severity int, message string) Match { return model.Notice(severity, message) }
-
-// MakingTime returns how long the process has spent on making operators, and what the prefilter has for them. Each is made once, with
-// its first value.
-func MakingTime() time.Duration { return engine.MakingTime() }

@@ -53,7 +53,7 @@ func TestWatchSeesWhatChangesTheRules(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			write(t, dir, files)
-			w := NewWatch(config(t, setting.Map{"rules": filepath.Join(dir, c.source)}))
+			w := library.NewWatch(config(t, setting.Map{"rules": filepath.Join(dir, c.source)}))
 			set, err := w.Open()
 			require.NoError(t, err)
 			require.NoError(t, set.Close())
@@ -72,7 +72,7 @@ func TestWatchSeesTheSwapOfAConfigMap(t *testing.T) {
 	write(t, dir, map[string]string{"..1/own.conf": oneRule, "..2/own.conf": oneRule})
 	require.NoError(t, os.Symlink("..1", filepath.Join(dir, "..data")))
 	require.NoError(t, os.Symlink("..data/own.conf", filepath.Join(dir, "own.conf")))
-	w := NewWatch(config(t, setting.Map{"rules": filepath.Join(dir, "own.conf")}))
+	w := library.NewWatch(config(t, setting.Map{"rules": filepath.Join(dir, "own.conf")}))
 	first, err := w.Open()
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, first.Close()) })
@@ -96,7 +96,7 @@ func swap(t *testing.T, dir, to string) {
 func TestWatchNotesFilesThatMakeNoRuleSet(t *testing.T) {
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"main.conf": "Include own.conf\nInclude gone/gone.conf\n", "own.conf": "SecRule broken"})
-	w := NewWatch(config(t, setting.Map{"rules": filepath.Join(dir, "main.conf")}))
+	w := library.NewWatch(config(t, setting.Map{"rules": filepath.Join(dir, "main.conf")}))
 	_, err := w.Open()
 	require.Error(t, err)
 	require.False(t, w.Changed())
@@ -110,7 +110,7 @@ func TestWatchNotesFilesThatMakeNoRuleSet(t *testing.T) {
 }
 
 func TestEmbeddedRulesCannotChange(t *testing.T) {
-	w := NewWatch(config(t, nil))
+	w := library.NewWatch(config(t, nil))
 	set, err := w.Open()
 	require.NoError(t, err)
 	require.NoError(t, set.Close())
@@ -121,10 +121,10 @@ func TestTheSameContentIsCompiledOnce(t *testing.T) {
 	dir := t.TempDir()
 	copyCRS(t, dir)
 	c := config(t, setting.Map{"rules": dir})
-	sets := make([]*Set, 4)
+	l, sets := NewLibrary(), make([]*Set, 4)
 	var group sync.WaitGroup
 	for i := range sets {
-		group.Go(func() { sets[i], _ = Open(c) })
+		group.Go(func() { sets[i], _ = l.Open(c) })
 	}
 	group.Wait()
 	for _, s := range sets {
@@ -132,17 +132,30 @@ func TestTheSameContentIsCompiledOnce(t *testing.T) {
 		require.Same(t, sets[0], s)
 		require.NoError(t, s.Close())
 	}
-	again := open(t, setting.Map{"rules": dir})
+	again := openIn(t, l, setting.Map{"rules": dir})
 	require.NotSame(t, sets[0], again, "a closed set is not found any more")
 }
 
-func TestPreparedSetsHaveTheFormsOfTheOther(t *testing.T) {
-	used := open(t, nil)
+func TestABrokenDirectiveIsAnErrorWhileTheSameRulesAreOpen(t *testing.T) {
+	l, own := NewLibrary(), ownFile(t, oneRule)
+	good := openIn(t, l, setting.Map{"rules": own})
+	broken := setting.Map{"rules": own, "directives": "SecRuleRemoveById x-y"}
+	_, err := l.Open(config(t, broken))
+	require.ErrorContains(t, err, "directives:1: SecRuleRemoveById: malformed rule")
+
+	broken["rules_strict"] = "off"
+	require.Len(t, openIn(t, l, broken).Warnings(), 1)
+	require.Empty(t, good.Warnings())
+	require.Empty(t, openIn(t, l, setting.Map{"rules": own}).Warnings())
+}
+
+func TestPreparedSetsHaveTheVariantsOfTheOther(t *testing.T) {
+	used := openFresh(t, nil)
 	for _, unknown := range []model.Parts{model.PartBody, model.AllParts &^ model.PartRequest} {
 		_, err := used.Inspect(&model.Transaction{Method: "GET", URI: "/", Protocol: "HTTP/1.1", Unknown: unknown, RequestBody: "a"})
 		require.NoError(t, err)
 	}
-	next := open(t, setting.Map{"anomaly_inbound": "7"})
+	next := openFresh(t, setting.Map{"anomaly_inbound": "7"})
 	require.NoError(t, next.Prepare(used))
 	require.Equal(t, len(used.engines.made), len(next.engines.made))
 	require.Greater(t, len(next.engines.made), 1)

@@ -183,7 +183,7 @@ func (m *mix) filter(t *testing.T, what string, progress *atomic.Int64) uint64 {
 // output has a mix go to a peer with a fault, and requires that a flush ends when its time is over.
 func (m *mix) output(t *testing.T, what string, progress *atomic.Int64) uint64 {
 	settings := setting.Map{"alert_to": "json+tcp://" + peer(t, m.destiny), "cache_size": m.settings["cache_size"], "emit_format": m.settings["emit_format"]}
-	o, err := filter.NewOutput("", settings, func(filter.Level, string) {}, os.Stderr)
+	o, err := filter.NewOutput("", nil, settings, func(filter.Level, string) {}, os.Stderr)
 	require.NoError(t, err, what)
 	sent := uint64(0)
 	for range m.chunks {

@@ -1,5 +1,5 @@
-// Package fluentbit runs real Fluent Bits for measurements: with a directory and a page of metrics of their own, until they are
-// stopped.
+// Package fluentbit runs real Fluent Bits for measurements. Each has a directory and a page of metrics of its own,
+// and runs until it is stopped. What is measured, and how, is up to the commands next to it.
 package fluentbit
 
 import (
@@ -39,7 +39,7 @@ type Process struct {
 
 // Config is what a Fluent Bit is to run. DIR in it becomes its directory.
 type Config struct {
-	Pipeline string // the section of that name, indented by two blanks
+	Pipeline string // the section of that name, indented by two spaces
 	Sections string // others
 	Args     []string
 	Prepare  func(dir string) error // makes what the pipeline wants to find in the directory, nil for nothing

@@ -1,6 +1,6 @@
-// Command memory measures what the plugin adds to the resident memory of a real Fluent Bit: the same records go through tail and null,
-// without the filter, with it, with eight of it that have the same rules, and with rules that are reloaded. Run it with
-// "make bench-memory".
+// Command memory measures what the plugin adds to the resident memory of a real Fluent Bit. The same records go
+// through tail and null: without the filter, with it, with eight of it that have the same rules, and with rules that
+// are reloaded. Run it with "make bench-memory".
 package main
 
 import (

@@ -1,5 +1,5 @@
-// Command tail measures how many records a second go through a real Fluent Bit from a file, with and without the filter: the same
-// file goes through tail and null, and the two pipelines take turns. Run it with "make bench-tail".
+// Command tail measures how many records a second go through a real Fluent Bit from a file, with and without the
+// filter. The same file goes through tail and null, and the two pipelines take turns. Run it with "make bench-tail".
 package main
 
 import (
@@ -25,7 +25,7 @@ type plan struct {
 func main() {
 	p := plan{Setup: fluentbit.Flags()}
 	flag.IntVar(&p.records, "records", 100_000, "records of a run")
-	flag.IntVar(&p.runs, "runs", 5, "runs of each, of which the median is told")
+	flag.IntVar(&p.runs, "runs", 5, "runs of each, of which the median is printed")
 	flag.StringVar(&p.input, "tail", "", "a property of tail, as in 'threaded: on'")
 	flag.Parse()
 	if flag.NArg() > 0 || p.records < 1000 || p.runs < 1 {

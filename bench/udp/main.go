@@ -28,7 +28,7 @@ type plan struct {
 
 func main() {
 	p := plan{Setup: fluentbit.Flags()}
-	flag.IntVar(&p.runs, "runs", 3, "runs of which the median is told")
+	flag.IntVar(&p.runs, "runs", 3, "runs of which the median is printed")
 	flag.DurationVar(&p.length, "length", 3*time.Second, "for how long one run sends")
 	flag.BoolVar(&p.verbose, "v", false, "print each run")
 	parts := flag.String("parts", "rates,cost,filter,bursts,gelf", "what to measure")
@@ -82,7 +82,7 @@ var (
 
 // rates looks for the rate at which in_udp begins to lose, and for what nano does at multiples of it.
 func (p *plan) rates() error {
-	fmt.Println("Rates, datagrams a second")
+	fmt.Println("Rates, datagrams per second")
 	fmt.Println()
 	fmt.Println("| size | in_udp loses from | with 2 workers | nano loses from | nano at 4 times in_udp's | threaded off | nano + waf at 2 times | in_udp + waf at 2 times | with 2 workers |")
 	fmt.Println("|---|---|---|---|---|---|---|---|---|")
@@ -174,7 +174,7 @@ const flood = 60_000
 
 // filter compares how many records a second the inputs take with and without the filter, while more come than in_udp can take.
 func (p *plan) filter() error {
-	fmt.Printf("Records a second that are taken of %s\n\n", grouped(flood))
+	fmt.Printf("Records per second of %s\n\n", grouped(flood))
 	fmt.Println("| clean records | in_udp | in_udp + waf | | nano | nano + waf | | goal |")
 	fmt.Println("|---|---|---|---|---|---|---|---|")
 	for _, set := range []struct {
@@ -236,7 +236,7 @@ func (p *plan) compressed() error {
 		return err
 	}
 	fmt.Printf("GELF messages of 60 kB, gzip, in %d chunks each (in_udp reads neither)\n\n", traffic.parts)
-	fmt.Println("| messages a second | nano | CPU by message, µs |")
+	fmt.Println("| messages per second | nano | CPU per message, µs |")
 	fmt.Println("|---|---|---|")
 	for _, rate := range []int{500, 1_000, 2_000} {
 		r, err := p.median(nanoGELF, traffic, rate)

@@ -1,5 +1,6 @@
-// Command demo is "make run": it starts the pipeline of conf/nano-syslog.yaml, or wafctl run where there is no Fluent Bit, plays
-// the Nano probe and the syslog server, and shows the alert that comes back for testdata's sample.
+// Command demo is "make run". It starts the pipeline of conf/nano-syslog.yaml, or wafctl run where there is no Fluent
+// Bit, and plays the Nano probe and the syslog server. Then it shows the alert that comes back for the sample in
+// testdata.
 package main
 
 import (

@@ -34,9 +34,9 @@ func instances(t *testing.T) (address string) {
 	address = loopback.Address(t)
 	quiet := func(filter.Level, string) {}
 	settings := setting.Map{"metrics_listen": address, "emit_tag": "alert", "inspect_budget": "off"}
-	f, err := filter.NewNamed("filter waf.0", settings, quiet)
+	f, err := filter.NewNamed("filter waf.0", nil, settings, quiet)
 	require.NoError(t, err)
-	o, err := filter.NewOutput("output waf.0", setting.Map{"alert_to": "file://" + filepath.Join(t.TempDir(), "alerts")}, quiet, io.Discard)
+	o, err := filter.NewOutput("output waf.0", nil, setting.Map{"alert_to": "file://" + filepath.Join(t.TempDir(), "alerts")}, quiet, io.Discard)
 	require.NoError(t, err)
 	o.MeasureFlushes(func() int { return 0 })
 	receiver, err := receive.Open(receive.ReadSettings(setting.NewReader(setting.Map{}, receive.Properties())), func(string) {})

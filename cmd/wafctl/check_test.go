@@ -126,14 +126,14 @@ func TestCheckTellsWhatRulesDidNotSee(t *testing.T) {
 	const behind = `{"REQ_HEADER":"GET / HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: x\r\nAccept: */*\r\n\r\nmore"}`
 	const noHead = `{"REQ_HEADER":"more"}`
 	got := wafctl(strings.NewReader(behind+noHead+clean), nil, "check", "-")
-	require.Contains(t, got.out, "3 records: 0 alerts, 2 clean, 1 not HTTP, 2 inspected in part\n")
+	require.Contains(t, got.out, "3 records: 0 alerts, 2 clean, 1 not HTTP, 2 partly inspected\n")
 	got = wafctl(strings.NewReader(behind+"\n"+noHead+"\n"+clean), nil, "check", "--output", "json", "-")
 	require.Equal(t, `{"line":1,"http":true,"alert":false,"rule_ids":[],"score":0,"msg":"","partial":["headers"]}
 {"line":2,"http":false,"alert":false,"rule_ids":[],"score":0,"msg":"","partial":["headers"]}
 {"line":3,"http":true,"alert":false,"rule_ids":[],"score":0,"msg":""}
 `, got.out)
 	got = wafctl(strings.NewReader(behind), nil, "check", "--explain", "-")
-	require.Contains(t, got.out, "standard input:1: clean, inspected in part: headers, read with the field map nano\n")
+	require.Contains(t, got.out, "standard input:1: clean, partly inspected: headers, read with the field map nano\n")
 	got = wafctl(strings.NewReader(behind), nil, "check", "--explain", "--output", "json", "-")
 	require.Contains(t, got.out, `"partial":["headers"]`)
 }
@@ -339,20 +339,20 @@ func TestCheckNamesTheRuleThatCausesMostAlerts(t *testing.T) {
 		want string
 	}{
 		"most, with a preset for it": {in: line("DELETE", "", 9) + line("GET", attack, 8),
-			want: "Rule 911100 causes 9 of 17 alerts. If that traffic is legitimate: --preset api fits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
+			want: "Rule 911100 causes 9 of 17 alerts. If that traffic is legitimate: --preset api suits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
 		"most, without a preset for it": {in: line("GET", attack, 10),
 			want: "Rule 930120 causes 10 of 10 alerts. If that traffic is legitimate: wafctl tune proposes exclusions.\n"},
 		"most, in spite of the preset": {in: line("TRACK", "", 12), args: []string{"--preset", "api"},
 			want: "Rule 911100 causes 12 of 12 alerts. If that traffic is legitimate: wafctl tune proposes exclusions.\n"},
 		"for all clients": {in: clients(5),
-			want: "Rule 911100 causes 10 of 10 alerts, for all 5 clients that alert: that looks like a false alarm; " +
-				"--preset api fits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
+			want: "Rule 911100 causes 10 of 10 alerts, for all 5 clients that alert. It looks like a false positive: " +
+				"--preset api suits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
 		"for most clients": {in: clients(6) + line("GET", attack, 4),
-			want: "Rule 911100 causes 12 of 16 alerts, for 6 of 7 clients that alert: that looks like a false alarm; " +
-				"--preset api fits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
+			want: "Rule 911100 causes 12 of 16 alerts, for 6 of 7 clients that alert. It looks like a false positive: " +
+				"--preset api suits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
 		"for few clients": {in: clients(4) + clients(4),
 			want: "Rule 911100 causes 16 of 16 alerts. If that traffic is legitimate: " +
-				"--preset api fits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
+				"--preset api suits REST, GraphQL and RPC services, and wafctl tune proposes exclusions.\n"},
 		"half":           {in: line("DELETE", "", 8) + line("GET", attack, 8)},
 		"too few":        {in: line("DELETE", "", 9)},
 		"none any more":  {in: line("DELETE", "", 12), args: []string{"--preset", "api"}},

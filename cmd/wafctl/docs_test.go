@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/proxy"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	listening "github.com/fluent-bit-waf/fluent-bit-waf/filter/receive"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/redact"
@@ -71,6 +72,39 @@ func valueTable(properties []setting.Property) string {
 			values = []string{"`on`", "`off`"}
 		}
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", p.Name, strings.Join(values, " "), code(p.Default), escape.Replace(p.Help))
+	}
+	return b.String() + "\n"
+}
+
+// TestEnvironmentPageIsCurrent keeps the table of modsecurity-crs-docker's variables what the proxy makes of them.
+func TestEnvironmentPageIsCurrent(t *testing.T) {
+	requireCurrent(t, filepath.Join(docs, "migrate-from-crs-docker.md"), map[string]string{"environment": variableTable(proxy.Variables())})
+}
+
+// variableTable writes variables with what they set, those that set the same together.
+func variableTable(all []proxy.Variable) string {
+	type row struct{ flag, note string }
+	names := map[row][]string{}
+	var rows []row
+	for _, v := range all {
+		r := row{note: v.Note}
+		switch {
+		case v.Setting == "":
+			r.flag = "none"
+		case v.Setting == strings.ToLower(v.Name):
+			r.flag = "same name"
+		default:
+			r.flag = "`" + cli.FlagName(v.Setting) + "`"
+		}
+		if names[r] == nil {
+			rows = append(rows, r)
+		}
+		names[r] = append(names[r], v.Name)
+	}
+	var b strings.Builder
+	b.WriteString("\n| variables | flag | note |\n|---|---|---|\n")
+	for _, r := range rows {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", strings.Join(names[r], ", "), r.flag, r.note)
 	}
 	return b.String() + "\n"
 }

@@ -113,9 +113,9 @@ func TestDoctorReadsWhatIsShipped(t *testing.T) {
 
 func TestDoctorExplainsWhatItCannotRead(t *testing.T) {
 	for want, args := range map[string][]string{
-		"one pipeline is wanted": nil,
-		"no such file":           {"missing.yaml"},
-		"--output: unknown":      {"--output", "xml", "a", "b"},
+		"want one pipeline": nil,
+		"no such file":      {"missing.yaml"},
+		"--output: unknown": {"--output", "xml", "a", "b"},
 	} {
 		got := wafctl(nil, nil, append([]string{"doctor"}, args...)...)
 		require.Equal(t, cli.ExitError, got.code)

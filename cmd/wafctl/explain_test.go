@@ -30,7 +30,7 @@ func TestExplanationsAreOfEveryKind(t *testing.T) {
 	got := wafctl(strings.NewReader(clean+"\n"+`{"L7_PROTOCOL":"dns","METHOD":"GET","URL":"/"}`+"\n{\"a\":1}\n{"), nil, "check", "--explain", byRules, "-")
 	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.out, "standard input:1: clean, read with the field map nano\n")
-	require.Contains(t, got.out, "standard input:2: not HTTP, says the field map nano\n")
+	require.Contains(t, got.out, "standard input:2: not HTTP according to the field map nano\n")
 	require.Contains(t, got.out, "standard input:3: not HTTP: no field map knows its keys\n")
 	require.Equal(t, "wafctl: standard input:4: not JSON at byte 2 (want a key in double quotes)\nwafctl: 1 line could not be read\n", got.err)
 	requireNoControls(t, got.out)
@@ -59,7 +59,7 @@ func TestExplanationOfTheCoreRuleSet(t *testing.T) {
 	got := wafctl(strings.NewReader(string(sample)), nil, "check", "--explain", "-")
 	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Contains(t, got.out, "932160  CRITICAL  Remote Command Execution: Unix Shell Code Found\n")
-	require.Contains(t, got.out, "\n    ARGS:t = ../../etc/passwd\n      as it came                ../../etc/passwd\n      t:cmdLine")
+	require.Contains(t, got.out, "\n    ARGS:t = ../../etc/passwd\n      original                  ../../etc/passwd\n      t:cmdLine")
 	require.Contains(t, got.out, "33, alerts from 5\n")
 }
 
@@ -74,12 +74,12 @@ func TestExplanationsShortenLongLinesUnlessFull(t *testing.T) {
 		require.Contains(t, got.out, "ARGS:p                            "+strings.Repeat("x", 300)+"\n")
 		require.NotContains(t, got.out, "…")
 	}
-	require.Contains(t, wafctl(nil, nil, "check", "--full", "-").err, "--full: goes with --explain")
+	require.Contains(t, wafctl(nil, nil, "check", "--full", "-").err, "--full: requires --explain")
 }
 
 func TestLineGoesWithExplain(t *testing.T) {
-	require.Contains(t, wafctl(nil, nil, "check", "--line", "2", "-").err, "--line: goes with --explain")
+	require.Contains(t, wafctl(nil, nil, "check", "--line", "2", "-").err, "--line: requires --explain")
 	got := wafctl(strings.NewReader(clean), nil, "check", "--explain", "--line", "2", byRules, "-")
 	require.Equal(t, cli.ExitError, got.code)
-	require.Contains(t, got.err, "--line 2: no record there in standard input")
+	require.Contains(t, got.err, "--line 2: no such record in standard input")
 }

@@ -167,18 +167,18 @@ func TestInitExplainsWhatItCannotDo(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{nil, []string{"one source is wanted: a file, - for the standard input"}},
-		{[]string{"-"}, []string{"--from: is needed with -"}},
+		{nil, []string{"want one source: a file, - for standard input"}},
+		{[]string{"-"}, []string{"--from: is required with -"}},
 		{[]string{"app.log"}, []string{"no HTTP transaction in 2 records", "wafctl map"}},
 		{[]string{"missing.log"}, []string{"missing.log: no such file"}},
 		{[]string{"none*.log"}, []string{"no file matches none*.log"}},
-		{[]string{"pigeon://roof:1"}, []string{`unknown place "pigeon://roof:1"`}},
+		{[]string{"pigeon://roof:1"}, []string{`unknown address "pigeon://roof:1"`}},
 		{[]string{"udp://127.0.0.1"}, []string{"want udp://HOST:PORT"}},
-		{[]string{"forward://127.0.0.1:24224"}, []string{"no sample can be taken there", "--from forward://127.0.0.1:24224"}},
+		{[]string{"forward://127.0.0.1:24224"}, []string{"cannot take a sample", "--from forward://127.0.0.1:24224"}},
 		{[]string{"--alert-to", "pigeon://roof,gelf+udp://", "--wait", "1ms", "app.log"},
 			[]string{`--alert-to: destination "pigeon://roof": unknown scheme "pigeon"`, "the host is missing", "--wait: 1ms is out of range (1s to 1h, or off)"}},
-		{[]string{"--form", "output", "--alert-to", "es://h", "app.log"}, []string{"--form: the output waf does not deliver to all of --alert-to"}},
-		{[]string{"--host", "shop.example", "app.log"}, []string{"--host: writes a field map beside the pipeline, so it needs -o FILE"}},
+		{[]string{"--form", "output", "--alert-to", "es://h", "app.log"}, []string{"--form: the output waf does not support all of --alert-to"}},
+		{[]string{"--host", "shop.example", "app.log"}, []string{"--host: requires -o FILE, because it writes a field map beside the pipeline"}},
 	} {
 		got := wafctl(strings.NewReader(""), nil, append([]string{"init"}, c.args...)...)
 		require.Equal(t, cli.ExitError, got.code, c.args)

@@ -68,12 +68,12 @@ func TestInstallExplainsWhatIsWrong(t *testing.T) {
 		args []string
 		want string
 	}{
-		"nowhere":          {nil, "one directory is wanted: DIR"},
+		"nowhere":          {nil, "want one directory: DIR"},
 		"no plugin":        {[]string{"--from", "/nowhere", dir}, "no plugin in /nowhere (--from): "},
 		"half a plugin":    {[]string{"--from", lacking, dir}, "in_nano.so"},
-		"onto itself":      {[]string{"--from", from, from}, "the plugin already is in " + from},
+		"onto itself":      {[]string{"--from", from, from}, "the plugin is already in " + from},
 		"a file in place":  {[]string{"--from", from, file}, "not a directory"},
-		"a line break":     {[]string{"--from", from, dir + "/a\nb"}, "cannot have a line break"},
+		"a line break":     {[]string{"--from", from, dir + "/a\nb"}, "cannot contain a line break"},
 		"read-only places": {[]string{"--from", from, "/proc/waf"}, "/proc/waf"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -50,7 +50,7 @@ func TestPlainLinesAreReadByAllCommandsThatReadFiles(t *testing.T) {
 			require.Equal(t, cli.ExitClean, got.code, got.err)
 			require.Contains(t, got.out, ": field map "+l.Map+": ")
 			require.Contains(t, got.out, ", inside log\n")
-			require.Contains(t, got.out, ": no field map knows these keys, and the text is no line of a known format\n")
+			require.Contains(t, got.out, ": no field map knows these keys, and the text is not a line of a known format\n")
 			require.Contains(t, got.out, "3 records by field map: "+l.Map+" 2, none 1\n")
 
 			got = wafctl(nil, nil, "report", "-o", filepath.Join(folder, "page.html"), path)

@@ -1,4 +1,6 @@
-// Command wafctl is the filter without Fluent Bit: a collector for machines that have none, and a workbench for rules.
+// Command wafctl is the filter without Fluent Bit: a collector for machines that have none, and a workbench for
+// rules. Each command has a package of its own in the folder of its subject. This package parses the command line,
+// runs the command and turns its error into an exit code.
 package main
 
 import (
@@ -50,8 +52,8 @@ func newRoot(c *cli.Console, args []string) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "wafctl COMMAND",
 		Short: "Detect web attacks in logged HTTP traffic",
-		Long: `wafctl runs logged HTTP transactions through a WAF with the OWASP Core Rule Set, as the Fluent Bit
-filter and output "waf" do, with the same settings and the same verdicts.`,
+		Long: `wafctl evaluates logged HTTP transactions with Coraza and the OWASP Core Rule Set, with the same settings and verdicts as
+the Fluent Bit filter and output "waf".`,
 		Args:                       knownCommand,
 		SuggestionsMinimumDistance: 2,
 
@@ -72,7 +74,7 @@ filter and output "waf" do, with the same settings and the same verdicts.`,
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
 	root.SetVersionTemplate("{{.Version}}")
-	root.Flags().BoolP("version", "v", false, "print the versions of wafctl, the engine and the embedded rules")
+	root.Flags().BoolP("version", "v", false, "print versions of wafctl, the engine and the embedded rules")
 	root.SetHelpFunc(c.HelpOf(args))
 	root.SetFlagErrorFunc(cli.NewUsageError)
 	root.CompletionOptions.HiddenDefaultCmd = true

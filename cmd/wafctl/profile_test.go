@@ -17,8 +17,8 @@ func TestProfileTellsWhereTheTimeGoes(t *testing.T) {
 	got := wafctl(strings.NewReader(records), nil, "check", "--profile", "-")
 	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Regexp(t, `^4 records in \S+ \S+: 1 alert\n`, got.out)
-	require.Regexp(t, `\n +1  not HTTP\n +1  with a remembered verdict\n +1  proven clean by the prefilter.*\n +1  judged by the engine.*\n\nThe prefilter took`, got.out)
-	require.Regexp(t, `(?m)^RULE +TIME +SHARE +RUNS +A RUN +SPARED +MESSAGE$`, got.out)
+	require.Regexp(t, `\n +1  not HTTP\n +1  with a cached verdict\n +1  ruled out by the prefilter.*\n +1  evaluated by the engine.*\n\nThe prefilter took`, got.out)
+	require.Regexp(t, `(?m)^RULE +TIME +SHARE +RUNS +A RUN +SKIPPED +MESSAGE$`, got.out)
 	require.Regexp(t, `\d+ rules more ran, in .*; --all lists them\n`, got.out)
 
 	all := wafctl(strings.NewReader(records), nil, "check", "--profile", "--all", "-").out
@@ -46,14 +46,14 @@ func TestProfileAsJSON(t *testing.T) {
 func TestProfileOfCleanRecordsSaysThatNoRuleRan(t *testing.T) {
 	got := wafctl(strings.NewReader(clean), nil, "check", "--profile", "-")
 	require.Equal(t, cli.ExitClean, got.code)
-	require.Contains(t, got.out, "No rule ran. With --prefilter off --cache-size 0 all of them run for every record.\n")
+	require.Contains(t, got.out, "No rule ran. Use --prefilter off --cache-size 0 to run all rules for every record.\n")
 }
 
 func TestProfileDoesNotGoWithExplain(t *testing.T) {
 	got := wafctl(nil, nil, "check", "--profile", "--explain", "-")
 	require.Equal(t, cli.ExitError, got.code)
-	require.Contains(t, got.err, "--profile: does not go with --explain")
-	require.Contains(t, wafctl(nil, nil, "check", "--all", "-").err, "--all: goes with --profile")
+	require.Contains(t, got.err, "--profile: cannot be combined with --explain")
+	require.Contains(t, wafctl(nil, nil, "check", "--all", "-").err, "--all: requires --profile")
 }
 
 func TestDurationsHaveFewDigits(t *testing.T) {

@@ -70,7 +70,7 @@ func TestRulesAreChecked(t *testing.T) {
 
 	got = wafctl(nil, nil, "rules", "--check", writeRules(t, `SecRemoteRules key https://example.com`), "missing")
 	require.Equal(t, cli.ExitError, got.code)
-	require.Contains(t, got.err, "SecRemoteRules is refused")
+	require.Contains(t, got.err, "SecRemoteRules is not allowed")
 	require.Contains(t, got.err, `unknown source "missing"`)
 }
 

@@ -240,7 +240,7 @@ func TestADashIsTheStandardOutput(t *testing.T) {
 	require.Equal(t, clean+"\n", r.out.String())
 	got := wafctl(nil, nil, "run", "--listen", "-", "--output", "-")
 	require.Equal(t, cli.ExitError, got.code)
-	require.Contains(t, got.err, "--output: alerts go to stdout, too (want a file, or another --alert-to)")
+	require.Contains(t, got.err, "--output: alerts also go to stdout (want a file, or another --alert-to)")
 	files, err := os.ReadDir(".")
 	require.NoError(t, err)
 	require.Empty(t, files)
@@ -283,13 +283,13 @@ func TestDestinationThatIsDownHoldsUpNoOther(t *testing.T) {
 	require.Contains(t, text, "wafctl: 20 alerts delivered to syslog+udp://"+address)
 	require.Contains(t, text, "wafctl: 0 alerts delivered to syslog+tcp://"+down)
 	require.Contains(t, text, "wafctl: 20 alerts not delivered to syslog+tcp://"+down)
-	require.Contains(t, text, "; it is tried again")
+	require.Contains(t, text, "; retrying")
 }
 
 func TestAlertsWaitForADestinationThatComesBack(t *testing.T) {
 	address := loopback.Address(t)
 	r := start(t, strings.NewReader(nanoSample(t)), "--listen", "-,udp://127.0.0.1:0", "--alert-to", "syslog+tcp://"+address)
-	r.wait(&r.err, "it is tried again")
+	r.wait(&r.err, "retrying")
 	listener, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	defer listener.Close()
@@ -315,8 +315,8 @@ func TestFaultsOfARunAreTold(t *testing.T) {
 		"--output", t.TempDir(), "--emit-tag", "$TAG", "--emit-limit", "much")
 	require.Equal(t, cli.ExitError, got.code)
 	for _, want := range []string{
-		`--listen: malformed place "udp://nowhere" (want udp://HOST:PORT, tcp://HOST:PORT or -)`,
-		`--listen: malformed place "http://127.0.0.1:80" (want`,
+		`--listen: malformed address "udp://nowhere" (want udp://HOST:PORT, tcp://HOST:PORT or -)`,
+		`--listen: malformed address "http://127.0.0.1:80" (want`,
 		`--listen: listen tcp ` + taken.Addr().String() + `: bind: address already in use`,
 		`--alert-to: destination "syslog://x": unknown scheme "syslog" (want`,
 		`--alert-to: destination "kafka://y": unknown scheme "kafka" (want`,
@@ -329,7 +329,7 @@ func TestFaultsOfARunAreTold(t *testing.T) {
 	got = wafctl(nil, nil, "run", "--tag", "alerts", "--emit-tag", "alerts", "--output", "stdout")
 	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "--tag alerts: --emit-tag gives alerts the same tag")
-	require.Contains(t, got.err, "--output: alerts go to stdout, too (want a file, or another --alert-to)")
+	require.Contains(t, got.err, "--output: alerts also go to stdout (want a file, or another --alert-to)")
 }
 
 // brokenPipe is an output that takes so many bytes and then fails.
@@ -404,5 +404,5 @@ func TestRepeatsAreSummedUpWhileNothingComesAndAtTheEnd(t *testing.T) {
 		total += n
 	}
 	require.Equal(t, 8, total, r.out.String())
-	require.Regexp(t, `[67] alerts suppressed by flood control, told in \d more alerts?`, r.err.String())
+	require.Regexp(t, `[67] alerts suppressed by flood control, summarized in \d more alerts?`, r.err.String())
 }

@@ -84,5 +84,5 @@ func TestFaultsOfRuleTestsAreTold(t *testing.T) {
 	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, "read tests: lstat missing: no such file or directory")
 	require.Contains(t, got.err, "has no .yaml and .yml files")
-	require.Contains(t, wafctl(nil, nil, "test", byRules).err, "no tests (want folders or files)")
+	require.Contains(t, wafctl(nil, nil, "test", byRules).err, "no tests (want directories or files)")
 }

@@ -83,7 +83,7 @@ func TestWhatTopCannotWatch(t *testing.T) {
 		"top missing.log":                     "read records: open missing.log: no such file or directory\n",
 		"top --once missing.log":              "read records: open missing.log: no such file or directory\n",
 		"top testdata":                        "read records: testdata is a directory (want a file, or - for standard input)\n",
-		"top --once 127.0.0.1:1":              "connection refused (want the address that the property metrics_listen sets, a file, or - for standard input)\n",
+		"top --once 127.0.0.1:1":              "connection refused (want the address of the property metrics_listen, a file, or - for standard input)\n",
 		"top a b":                             "accepts at most 1 arg(s), received 2\n",
 		"top --interval soon -":               "--interval: malformed time \"soon\" (want off, or a time such as 10s or 5m, 1s to 1h)\n",
 		"top --from middle --field-map x.y -": "--from: unknown value \"middle\" (want start or end)\n",

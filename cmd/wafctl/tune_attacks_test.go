@@ -37,7 +37,7 @@ func TestTuneWarnsOfAttacksAmongCleanRecords(t *testing.T) {
 		"Log4Shell among false alarms":     {asked("192.0.2.2", sql) + asked("192.0.2.1", "${jndi:ldap://x.example/a}"), []string{"rule 944150 found Log4Shell"}},
 		"Shellshock":                       {asked("192.0.2.1", "() { :;}; echo"), []string{"rule 932171 found Shellshock"}},
 		"a scanner":                        {scanner, []string{"rule 913100 found a scanner"}},
-		"metadata of a cloud":              {asked("192.0.2.1", "http://169.254.169.254/latest/meta-data/"), []string{"rule 934110 found the metadata of a cloud provider"}},
+		"metadata of a cloud":              {asked("192.0.2.1", "http://169.254.169.254/latest/meta-data/"), []string{"rule 934110 found cloud metadata"}},
 		"several rules for a path":         {asked("192.0.2.1", path), []string{"4 rules found code or paths: lfi, rce"}},
 		"three kinds in one record":        {asked("192.0.2.1", sql+xss+"<?php system('id');"), []string{"it alerts with "}},
 		"a client with three kinds":        {asked("192.0.2.1", sql) + asked("192.0.2.1", xss) + asked("192.0.2.1", "<?php phpinfo();") + asked("192.0.2.2", sql), []string{"its client alerts with ", "its client alerts with ", "its client alerts with "}},
@@ -63,8 +63,8 @@ func TestTuneWarnsOfAttacksAmongCleanRecords(t *testing.T) {
 			require.Equal(t, len(c.why), strings.Count(before, "GET /"), before)
 			require.Contains(t, table.out, "  ! ")
 			require.Contains(t, lines.out, `"attacks":`)
-			require.Contains(t, lines.err, "warning: attacks are likely in "+cli.Count(len(c.why), "record"))
-			require.Contains(t, wafctl(strings.NewReader(c.records), nil, append(args, "--output", "seclang")...).out, "# Look first: the rule matched in ")
+			require.Contains(t, lines.err, "warning: "+cli.Count(len(c.why), "record")+" with signs of an attack")
+			require.Contains(t, wafctl(strings.NewReader(c.records), nil, append(args, "--output", "seclang")...).out, "# Check first: the rule matched in ")
 		})
 	}
 }

@@ -61,7 +61,7 @@ func TestTuneHasNothingToSayOfCleanRecords(t *testing.T) {
 func TestTuneNamesTheSettingThatFitsBetter(t *testing.T) {
 	put := `{"METHOD":"PUT","URL":"/a","DOMAIN":"shop.example","AGENT":"curl"}`
 	got := wafctl(strings.NewReader(put), nil, "tune", "-")
-	require.Contains(t, got.out, "A setting fits better than an exclusion\n\n  911100   allowed_methods: HTTP methods that are no violation")
+	require.Contains(t, got.out, "A setting is better than an exclusion\n\n  911100   allowed_methods: allowed HTTP methods")
 	require.Contains(t, wafctl(strings.NewReader(put), nil, "tune", "--output", "json", "-").out, `"setting":"allowed_methods"`)
 }
 

@@ -16,7 +16,7 @@ func newVersion(c *cli.Console, args []string) *cobra.Command {
 	var f cli.Flags
 	cmd := &cobra.Command{
 		Use:   "version",
-		Short: "Print the versions of wafctl, the engine and the embedded rules",
+		Short: "Print versions of wafctl, the engine and the embedded rules",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := f.Usage(cmd, args); err != nil {
@@ -47,5 +47,5 @@ func moduleVersion(path string) string {
 			}
 		}
 	}
-	return "of unknown version"
+	return "unknown version"
 }

@@ -1,5 +1,5 @@
-// Package alert writes verdicts in the formats that receivers read. An alert is made once, without secrets, and has memory of
-// its own; each format is a msgpack map, and JSON or a line is made from it.
+// Package alert writes verdicts in the formats that receivers read. An alert is made once, without secrets, and has
+// memory of its own. Each format is a msgpack map, and JSON or a line is made from it.
 package alert
 
 import (

@@ -31,7 +31,7 @@ func TestWrongDestinationsAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"syslog+tcp://h?max=2K&max=3K": `destination "syslog+tcp://h": option max: given twice (want one value)`,
 		"syslog+tcp://h?max=%zz":       `destination "syslog+tcp://h": option max: invalid URL escape "%zz"`,
 		"syslog+tcp://h?max=much": `destination "syslog+tcp://h": option max: malformed size "much" ` +
-			`(want a number of bytes, or one with K, M or G behind it)`,
+			`(want a number of bytes, or one with K, M or G)`,
 		"syslog+udp://h?max=64K":       `destination "syslog+udp://h": option max: 64K is out of range (1024 to 65507 bytes)`,
 		"syslog+tcp://h?max=1000":      `destination "syslog+tcp://h": option max: 1000 is out of range (1024 to 16777216 bytes)`,
 		"syslog+tcp://h?severity=loud": `destination "syslog+tcp://h": option severity: unknown value "loud" (want emerg, alert, crit, err, warning, notice, info or debug, or 0 to 7)`,

@@ -1,5 +1,6 @@
-// Package fieldmap turns the fields of a log record into a transaction: it knows under which keys a source logs what, and
-// reads the raw heads of requests and responses.
+// Package fieldmap turns the fields of a log record into a transaction. A field map knows under which keys a source
+// logs what; the built-in ones are tried in turn until one fits. The package also reads the raw heads of requests and
+// responses, and finds the client behind trusted proxies.
 package fieldmap
 
 import "github.com/fluent-bit-waf/fluent-bit-waf/rules"

@@ -1,5 +1,5 @@
-// Package flood keeps alerts from flooding who reads them: repeats are summed up, and a limit on all alerts holds. Nothing is
-// left out silently: summaries and notices tell how many alerts they stand for.
+// Package flood keeps alerts from flooding who reads them. Repeats are summed up, and a limit on all alerts holds.
+// Nothing is dropped silently: summaries and notices show how many alerts they stand for.
 package flood
 
 import (

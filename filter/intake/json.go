@@ -1,5 +1,6 @@
-// Package intake turns what sources send into the msgpack events that a filter reads, without a form in between: JSON is
-// decoded straight into msgpack, duplicate keys and bytes that are not UTF-8 stay as they were sent.
+// Package intake turns what sources send into the msgpack events that a filter reads, without a form in between. JSON
+// is decoded straight into msgpack. Duplicate keys and bytes that are not UTF-8 stay as they were sent, because rules
+// look for them.
 package intake
 
 import (

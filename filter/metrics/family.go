@@ -1,5 +1,5 @@
-// Package metrics shows what the instances of a process count: to Prometheus over HTTP, one page for all instances, and as a
-// record, for set-ups without Prometheus.
+// Package metrics shows what the instances of a process count. Prometheus gets one page for all instances over HTTP;
+// set-ups without Prometheus get a record. The table of metric families is here, and what counts is elsewhere.
 package metrics
 
 import (

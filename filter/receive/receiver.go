@@ -1,5 +1,6 @@
-// Package receive is the intake for what probes send: UDP and TCP sockets, whose datagrams and lines are decoded into msgpack
-// events and wait in a queue of bounded size. Nothing is lost without being counted, in the kernel's buffers either.
+// Package receive is the intake for what probes send: UDP and TCP sockets. Datagrams and lines are decoded into
+// msgpack events and wait in a queue of bounded size. Nothing is lost without being counted, in the kernel's buffers
+// either.
 package receive
 
 import (

@@ -1,5 +1,6 @@
-// Package record reads and rewrites the msgpack events of a Fluent Bit chunk by offsets: values are views of the chunk, and
-// what is not touched is copied as the bytes that came.
+// Package record reads and rewrites the msgpack events of a Fluent Bit chunk by offsets. Values are views of the
+// chunk, and what is not touched is copied as the bytes that came. Broken msgpack is an error, never a panic, and
+// costs no more than its length.
 package record
 
 import (

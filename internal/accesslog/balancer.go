@@ -69,7 +69,7 @@ func awsWAF(r *Request) map[string]any {
 	}
 }
 
-// gcp is a log entry of Google Cloud's load balancer. Empty fields are left out.
+// gcp is a log entry of Google Cloud's load balancer. Empty fields are omitted.
 func gcp(r *Request) map[string]any {
 	request := map[string]any{
 		"requestMethod": r.Method, "requestUrl": "https://" + r.Header("Host") + r.Target, "requestSize": "431", "status": r.Status,

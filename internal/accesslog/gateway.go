@@ -103,7 +103,7 @@ func cloudFront(r *Request) map[string]any {
 	}
 }
 
-// iis is a line of IIS with its default fields and the host, cut at its blanks. IIS writes + for blanks, and the path without escapes.
+// iis is a line of IIS with its default fields and the host, cut at its spaces. IIS writes + for spaces, and the path without escapes.
 func iis(r *Request) map[string]any {
 	path, query := r.pathAndQuery()
 	plus := func(s string) string { return orDash(strings.ReplaceAll(s, " ", "+")) }

@@ -66,7 +66,7 @@ func suricata(r *Request) map[string]any {
 	}
 }
 
-// zeek is a line of http.log in JSON. The target has lost one level of escapes; what is not there is left out.
+// zeek is a line of http.log in JSON. The target has lost one level of escapes; what is not there is omitted.
 func zeek(r *Request) map[string]any {
 	record := map[string]any{
 		"ts": 1717053408.917, "uid": "CHhAvVGS1DHFjwGM9", "id.orig_h": clientIP, "id.orig_p": clientPort, "id.resp_h": serverIP,

@@ -1,5 +1,6 @@
-// Package accesslog writes one HTTP request as the records that web servers, proxies, load balancers and sensors log of it. Tests
-// use it to find out what can be detected in the log of each source.
+// Package accesslog writes one HTTP request as the records that web servers, proxies, load balancers and sensors log
+// of it. Tests use it to find out what can be detected in the log of each source. The documentation's table of
+// sources is made from that.
 package accesslog
 
 import (

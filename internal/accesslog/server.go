@@ -56,7 +56,7 @@ func traefik(r *Request) map[string]any {
 	return record
 }
 
-// caddy is a line of Caddy's JSON access log. Credentials are redacted unless it is told otherwise.
+// caddy is a line of Caddy's JSON access log. Credentials are redacted by default.
 func caddy(r *Request) map[string]any {
 	headers := r.lists()
 	for name, values := range headers {

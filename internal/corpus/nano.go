@@ -7,7 +7,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// ProbeLimit is the size in bytes at which Nano probes cut bodies unless they are told otherwise.
+// ProbeLimit is the size in bytes at which Nano probes cut bodies by default.
 const ProbeLimit = 1024
 
 // Field is one key of a Nano record with its value.

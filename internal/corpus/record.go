@@ -1,5 +1,6 @@
-// Package corpus makes clean HTTP transactions: what a probe between the services of a company sees on a day without an
-// attack. Tests count false alerts over them, benchmarks use them as load, and equality tests as input.
+// Package corpus makes clean HTTP transactions: what a probe between the services of a company sees on a day without
+// an attack. Tests count false alerts over them, benchmarks use them as load, and equality tests as input. A number
+// makes a transaction, the same one in every run.
 package corpus
 
 import (

@@ -1,5 +1,6 @@
-// Package fluentbit reads configurations of Fluent Bit, YAML and classic, as far as programs must that explain what is wrong with
-// one: which plugins a pipeline has, in which order, with which properties, and where each stands in which file.
+// Package fluentbit reads configurations of Fluent Bit, YAML and classic, as far as programs need that explain what
+// is wrong with one. It finds which plugins a pipeline has, in which order and with which properties, and the file
+// and line of each. Programs of Fluent Bit themselves are not needed for it.
 package fluentbit
 
 import (

@@ -1,4 +1,5 @@
-// Package frequent finds the most frequent of any number of names in bounded memory.
+// Package frequent finds the most frequent of any number of names in bounded memory. How much a count may be too low
+// is known. Reports and live views use it, because an attacker chooses how many names there are.
 package frequent
 
 import (

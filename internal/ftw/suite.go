@@ -1,5 +1,6 @@
-// Package ftw reads the regression suite of the OWASP Core Rule Set as it ships with Coraza's copy of the rules, and gives
-// each test as the HTTP transaction that go-ftw and its backend would exchange. It knows nothing of records and rule engines.
+// Package ftw reads the regression suite of the OWASP Core Rule Set as it ships with Coraza's copy of the rules. It
+// gives each test as the HTTP transaction that go-ftw and its backend would exchange. It knows nothing of records and
+// rule engines.
 package ftw
 
 import (

@@ -1,4 +1,5 @@
-// Package logtime reads the times that logs write.
+// Package logtime reads the times that logs write. It knows the layouts of the sources whose records the filter
+// reads. A text in none of them is no time, rather than a guess.
 package logtime
 
 import (

@@ -1,4 +1,5 @@
-// Package loopback finds ports of this machine for tests and measurements.
+// Package loopback finds ports of this machine for tests and measurements. A port is free when it is handed out.
+// Nothing here is reached from another machine.
 package loopback
 
 import (
@@ -19,7 +20,7 @@ type failer interface {
 // FreePort returns a port that nobody has for tcp or udp. The process is given the same one again only when it has had all others.
 //
 // It is none of those that the kernel gives to a socket that asks for no port (ip_local_port_range), connections above all. One of
-// them may be gone again before the program that is told to listen there has started.
+// them may be gone again before the program that is to listen there has started.
 func FreePort() (int, error) { return ports().take() }
 
 // Port is FreePort for a test.

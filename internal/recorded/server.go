@@ -1,5 +1,5 @@
-// Package recorded makes records of HTTP that no generator has written: of what browsers, clients and tools of operators send to servers
-// on this machine, and get from them. Programs that are not installed are left out.
+// Package recorded makes records of HTTP that no generator has written. They are of what browsers, clients and tools
+// of operators send to servers on this machine, and get from them. Programs that are not installed are skipped.
 package recorded
 
 import (

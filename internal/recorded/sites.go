@@ -27,7 +27,7 @@ func Pages() (pages []string) {
 		if err == nil && entry.Type().IsRegular() && strings.HasSuffix(path, ".html") {
 			pages = append(pages, strings.TrimPrefix(path, documentation))
 		}
-		return nil // what cannot be read is left out
+		return nil // what cannot be read is skipped
 	})
 	place := func(page string) string { first, _, _ := strings.Cut(page[1:], "/"); return first }
 	number := map[string]int{}

@@ -1,5 +1,6 @@
-// Package recovery keeps a panic in a goroutine from ending the process, which belongs to the host. Every goroutine starts with Once
-// or Loop, or defers a recovery of its own; a test of this package looks at each go statement of the repository.
+// Package recovery keeps a panic in a goroutine from ending the process, which belongs to the host. Every goroutine
+// starts with [Once] or [Loop], or defers a recovery of its own. A test of this package looks at each go statement of
+// the repository.
 package recovery
 
 import (

@@ -1,5 +1,5 @@
-// Package report counts alerts and writes a page about them: one HTML file with charts that needs no network, no scripts and
-// no other file.
+// Package report counts alerts and writes a page about them. The page is one HTML file with charts; it needs no
+// network, no scripts and no other file. Counts take bounded memory, however many alerts there are.
 package report
 
 import (

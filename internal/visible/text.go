@@ -1,4 +1,6 @@
-// Package visible writes text that may hold anything so that people see all of it.
+// Package visible writes text that may hold anything so that people see all of it. Controls, marks of direction and
+// bytes that are not UTF-8 are escaped. Text of an attacker can then neither steer a terminal nor hide a part of
+// itself in a log.
 package visible
 
 import (

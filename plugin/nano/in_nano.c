@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "../input_api.h"
+#include "../host/input_api.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

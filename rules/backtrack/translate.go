@@ -23,7 +23,7 @@ type translation struct {
 // group is one that is open.
 type group struct {
 	start int  // in exact
-	hides bool // it is look-around, which the loose form leaves out
+	hides bool // it is look-around, which the loose form omits
 }
 
 func translate(expression string) (*translation, error) {

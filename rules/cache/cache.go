@@ -9,8 +9,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
-// Cache remembers verdicts by what tells transactions apart. It holds a bounded number of bytes, takes them as it needs them, and
-// is safe for concurrent use. Identities are told apart by 104 bits of a keyed hash.
+// Cache caches verdicts by the identity of transactions. It holds a bounded number of bytes, takes them as it needs them, and
+// is safe for concurrent use. Identities are compared by 104 bits of a keyed hash.
 type Cache struct {
 	seeds  [2]maphash.Seed
 	shards [cacheShards]shard
@@ -55,7 +55,7 @@ func (s slot) isOf(k Key) bool {
 	return s.a == k.a && s.rest>>numberBits == k.b>>numberBits && s.number() != 0
 }
 
-// Usage tells what the verdict cache of a set holds. It is zero where verdicts are not remembered.
+// Usage is what the verdict cache of a set holds. It is zero where verdicts are not cached.
 type Usage struct {
 	Entries int    // verdicts
 	Bytes   int64  // of memory that they use
@@ -97,7 +97,7 @@ func New(size int64) *Cache {
 	return c
 }
 
-// Close gives the memory back. A cache that is closed remembers nothing.
+// Close gives the memory back. A closed cache keeps nothing.
 func (c *Cache) Close() {
 	for i := range c.shards {
 		s := &c.shards[i]
@@ -148,7 +148,7 @@ func (c *Cache) Remember(k Key, client string, v *model.Verdict, perClient bool)
 	c.put(k, v)
 }
 
-// get returns the verdict for a key, nil when it is not remembered.
+// get returns the verdict for a key, nil when it is not cached.
 func (c *Cache) get(k Key) *model.Verdict {
 	s := c.shard(k)
 	s.mu.Lock()
@@ -165,7 +165,7 @@ func (c *Cache) get(k Key) *model.Verdict {
 	return nil
 }
 
-// put remembers a verdict. One that has memory of its own is only taken while there is room for it.
+// put caches a verdict. One that has memory of its own is only taken while there is room for it.
 func (c *Cache) put(k Key, v *model.Verdict) {
 	s := c.shard(k)
 	s.mu.Lock()

@@ -336,7 +336,7 @@ func ByID(needs []Need) map[int]*Need {
 	return byID
 }
 
-// LeftOut returns the rules that cannot judge a transaction of which parts are unknown. Of a record that is no HTTP
+// LeftOut returns the rules that must not run for a transaction of which parts are unknown. Of a record that is no HTTP
 // transaction, only rules that have something to look at are left.
 func LeftOut(needs []Need, unknown model.Parts) (ids []int) {
 	for i := range needs {

@@ -19,14 +19,15 @@ import (
 // compiler compiles a program. It is for one goroutine.
 type compiler struct {
 	*load.Program
-	times    *profile // of the rules, collected unless nil
-	yields   bool     // records flow while it compiles, and come first
-	yielded  time.Time
-	compiles bool // every rule was compiled apart
+	operators *Operators
+	times     *profile // of the rules, collected unless nil
+	yields    bool     // records flow while it compiles, and come first
+	yielded   time.Time
+	compiles  bool // every rule was compiled apart
 }
 
 // compile builds the WAF of a program. Every rule is compiled apart first, so that all that is wrong is found at once.
-// Without strict, rules that cannot be used are left out and become warnings.
+// Without strict, rules that cannot be used are omitted with warnings.
 func (p *compiler) compile(strict bool) (coraza.WAF, error) {
 	if p.compiles {
 		return p.assemble()
@@ -59,10 +60,10 @@ func (p *compiler) assemble() (coraza.WAF, error) {
 	return nil, fmt.Errorf("rule set: %w", explain(err))
 }
 
-// Try compiles a program without the rules that cannot be used, which the program notes. It returns a function that tells what is known
+// Try compiles a program without the rules that cannot be used, which the program notes. It returns a function that returns what is known
 // of a rule.
 func Try(program *load.Program) (rule func(id int) *model.RuleInfo, err error) {
-	p := &compiler{Program: program}
+	p := &compiler{Program: program, operators: NewOperators()}
 	probes := p.probe()
 	defer probes.close()
 	waf, err := p.assemble()

@@ -8,7 +8,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
 )
 
-// Tags with which a rule says how its matches may be told.
+// Tags with which a rule says what of its matches may leave in an alert.
 const (
 	TagMasked  = "masked"  // logdata is a secret, and so is the value around it
 	tagExcerpt = "excerpt" // logdata says enough; the value around it is a secret, or too long

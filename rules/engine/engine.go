@@ -14,14 +14,14 @@ import (
 )
 
 // Engine is one compiled form of a set's rules with everything that belongs to this form alone. A set has one engine with all
-// of its rules, and one for each list of rules that must be left out because a source does not log what they judge.
+// of its rules, and one for each list of rules that are omitted because a source does not log what they look at.
 type Engine struct {
 	compiler   *compiler
 	profile    *profile // where the time goes, nil when nobody wants to know
 	waf        coraza.WAF
 	table      *ruleTable
-	prefilter  *filter           // what is known of the rules, nil when nothing is; all engines of a set share it
-	exempt     *prefilter.Exempt // rules that this engine leaves out
+	prefilter  *enginePrefilter  // what is known of the rules, nil when nothing is; all engines of a set share it
+	exempt     *prefilter.Exempt // rules that this engine omits
 	spared     atomic.Uint64     // transactions that the prefilter has proven to be clean, counted for a profile
 	unfiltered string            // why the engine evaluates every transaction, "" when the prefilter decides which
 }
@@ -32,11 +32,12 @@ type Options struct {
 	Prefilter bool // the prefilter decides which transactions Coraza evaluates
 	Profile   bool // times of the rules are collected
 	Yield     bool // records flow meanwhile, and come first
+	Operators *Operators
 }
 
-// New compiles a program. Patterns are shared with all engines that are open.
+// New compiles a program. Operators are shared with all engines of the same Operators.
 func New(program *load.Program, o Options) (*Engine, error) {
-	p := &compiler{Program: program, yields: o.Yield}
+	p := &compiler{Program: program, operators: o.Operators, yields: o.Yield}
 	if o.Profile {
 		p.times = &profile{}
 	}
@@ -51,10 +52,10 @@ func New(program *load.Program, o Options) (*Engine, error) {
 	}
 	nameOperators(compiled)
 	e := &Engine{compiler: p, waf: waf, table: newRuleTable(program, compiled), profile: p.times}
-	if e.prefilter, err = newFilter(p, waf, compiled, e.table); err != nil {
+	if e.prefilter, err = newPrefilter(p, waf, compiled, e.table); err != nil {
 		e.unfiltered = err.Error()
 	}
-	coolDown()
+	o.Operators.coolDown()
 	if !o.Prefilter {
 		e.unfiltered = "prefilter off"
 	}

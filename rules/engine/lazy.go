@@ -17,7 +17,6 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -55,69 +54,78 @@ func nameOperators(compiled *corazalink.WAF) {
 type lazyOperator struct {
 	name    string
 	options plugintypes.OperatorOptions
+	maker   *Operators
 	made    atomic.Pointer[madeOperator]
 }
 
-// madeOperator is shared by all lazy operators that are the same, in all rule sets.
+// madeOperator is shared by all lazy operators of the same Operators that are the same.
 type madeOperator struct{ plugintypes.Operator }
 
-// workshop makes operators, and knows those that are in use.
-var workshop = struct {
+// Operators makes the lazy operators of engines and shares what is the same among them. It is safe for concurrent use. It keeps no operator
+// that no engine uses, so there is nothing to close.
+type Operators struct {
 	mu     sync.Mutex
 	shared map[string]weak.Pointer[madeOperator]
 	users  []*lazyOperator // since the last coolDown
-}{shared: map[string]weak.Pointer[madeOperator]{}}
+
+	took  atomic.Int64 // by making operators, in nanoseconds
+	since atomic.Int64 // when the one that is being made was begun, in Unix nanoseconds; 0 when none is
+	// By compiling what the prefilters of the engines have for expressions, in nanoseconds.
+	ofPrefilters atomic.Int64
+}
+
+// NewOperators returns Operators that have made none.
+func NewOperators() *Operators {
+	return &Operators{shared: map[string]weak.Pointer[madeOperator]{}}
+}
+
+// MakingTime returns how long making operators, and what prefilters have for them, has taken so far. Each is made with its first value, so
+// that the time is spent while a transaction is inspected.
+func (ops *Operators) MakingTime() time.Duration {
+	took := ops.took.Load() + ops.ofPrefilters.Load()
+	if since := ops.since.Load(); since != 0 {
+		took += time.Now().UnixNano() - since
+	}
+	return time.Duration(took)
+}
 
 // Evaluate implements plugintypes.Operator.
 func (l *lazyOperator) Evaluate(tx plugintypes.TransactionState, value string) bool {
 	m := l.made.Load()
 	if m == nil {
-		m = l.make()
+		m = l.maker.make(l)
 	}
 	return m.Evaluate(tx, value)
 }
 
 // make makes the operator, or shares one. It panics when that cannot be done, which is looked for when rules are loaded: the
 // transaction then counts as not inspected.
-func (l *lazyOperator) make() *madeOperator {
-	workshop.mu.Lock()
-	defer workshop.mu.Unlock()
+func (ops *Operators) make(l *lazyOperator) *madeOperator {
+	ops.mu.Lock()
+	defer ops.mu.Unlock()
 	key := l.key()
-	m := workshop.shared[key].Value()
+	m := ops.shared[key].Value()
 	if m == nil {
 		begin := time.Now()
-		makingSince.Store(begin.UnixNano())
+		ops.since.Store(begin.UnixNano())
 		defer func() {
-			makingTook.Add(int64(time.Since(begin)))
-			makingSince.Store(0)
+			ops.took.Add(int64(time.Since(begin)))
+			ops.since.Store(0)
 		}()
 		o, err := corazalink.GetOperator(l.name, l.options)
 		if err != nil {
 			panic(fmt.Errorf("operator @%s %s: %w", l.name, l.options.Arguments, err))
 		}
 		m = &madeOperator{o}
-		workshop.shared[key] = weak.Make(m)
-		runtime.AddCleanup(m, forget, key)
+		ops.shared[key] = weak.Make(m)
+		runtime.AddCleanup(m, ops.forget, key)
 	}
 	l.made.Store(m)
-	workshop.users = append(workshop.users, l)
+	ops.users = append(ops.users, l)
 	return m
 }
 
-// How long making operators has taken, and since when one is being made, 0 when none is.
-var makingTook, makingSince atomic.Int64
-
-// MakingTime returns how long the process has spent on making operators, and what the prefilter has for them. Each is made once, with
-// its first value.
-func MakingTime() time.Duration {
-	took := makingTook.Load() + int64(prefilter.MakingTime())
-	if since := makingSince.Load(); since != 0 {
-		took += time.Now().UnixNano() - since
-	}
-	return time.Duration(took)
-}
-
-// key tells operators apart by all that makes them: of a word list that is the text, since its file may change.
+// key identifies an operator by all that it is made from: for a word list its text, since the file may change.
 func (l *lazyOperator) key() string {
 	if l.name == "rx" {
 		return fmt.Sprintf("rx %t %s", l.options.RxPreFilterEnabled, l.options.Arguments)
@@ -127,22 +135,22 @@ func (l *lazyOperator) key() string {
 }
 
 // forget drops the entry of an operator that nobody uses any more.
-func forget(key string) {
-	workshop.mu.Lock()
-	defer workshop.mu.Unlock()
-	if workshop.shared[key].Value() == nil {
-		delete(workshop.shared, key)
+func (ops *Operators) forget(key string) {
+	ops.mu.Lock()
+	defer ops.mu.Unlock()
+	if ops.shared[key].Value() == nil {
+		delete(ops.shared, key)
 	}
 }
 
 // coolDown lets go of the operators that were made so far: loading rules tries them all, traffic needs few.
-func coolDown() {
-	workshop.mu.Lock()
-	defer workshop.mu.Unlock()
-	for _, l := range workshop.users {
+func (ops *Operators) coolDown() {
+	ops.mu.Lock()
+	defer ops.mu.Unlock()
+	for _, l := range ops.users {
 		l.made.Store(nil)
 	}
-	workshop.users = nil
+	ops.users = nil
 }
 
 func init() {
@@ -150,9 +158,14 @@ func init() {
 	plugins.RegisterOperator(lazyNames["pmfromfile"], newWords)
 }
 
+// newLazy returns a lazy operator of the Operators with whose files the rule is compiled.
 func newLazy(name string, o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
+	files, is := o.Root.(interface{ makesOperators() *Operators })
+	if !is {
+		return nil, fmt.Errorf("operator @%s is not compiled by an engine", name)
+	}
 	o.Memoizer = nil // would keep what was made as long as the rules
-	return &lazyOperator{name: name, options: o}, nil
+	return &lazyOperator{name: name, options: o, maker: files.makesOperators()}, nil
 }
 
 // newExpression makes an @rx, a lazy one where RE2 is sure to compile the expression: what can go wrong in that is parsing it. What RE2

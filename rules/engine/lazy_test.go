@@ -12,31 +12,30 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
-// compiledOf returns the engine of a configuration, without a prefilter.
-func compiledOf(t *testing.T, c load.Config) *Engine {
+// compiledWith returns the engine of a configuration, without a prefilter.
+func compiledWith(t *testing.T, ops *Operators, c load.Config) *Engine {
 	t.Helper()
-	e, err := New(load.Read(c, NewVocabulary()), Options{Strict: true})
+	e, err := New(load.Read(c, NewVocabulary()), Options{Strict: true, Operators: ops})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, e.Close()) })
 	return e
 }
 
-// sharedOperators returns how many operators are made.
-func sharedOperators() int {
-	workshop.mu.Lock()
-	defer workshop.mu.Unlock()
-	return len(workshop.shared)
+// count returns how many operators are made.
+func (ops *Operators) count() int {
+	ops.mu.Lock()
+	defer ops.mu.Unlock()
+	return len(ops.shared)
 }
 
-func made(t *testing.T, expression string) *madeOperator {
-	t.Helper()
-	workshop.mu.Lock()
-	defer workshop.mu.Unlock()
-	return workshop.shared["rx false "+expression].Value()
+func (ops *Operators) ofExpression(expression string) *madeOperator {
+	ops.mu.Lock()
+	defer ops.mu.Unlock()
+	return ops.shared["rx false "+expression].Value()
 }
 
-func usersOf(m *madeOperator) (n int) {
-	for _, l := range workshop.users {
+func (ops *Operators) usersOf(m *madeOperator) (n int) {
+	for _, l := range ops.users {
 		if m != nil && l.made.Load() == m {
 			n++
 		}
@@ -46,34 +45,36 @@ func usersOf(m *madeOperator) (n int) {
 
 func TestOperatorsAreMadeWithTheirFirstValueAndShared(t *testing.T) {
 	const expression = "lazy[0-9]+value"
+	ops := NewOperators()
 	compile := func(id string) *Engine {
-		return compiledOf(t, load.Config{Directives: "SecRule ARGS \"@rx " + expression + "\" \"id:" + id + ",phase:2,deny\""})
+		return compiledWith(t, ops, load.Config{Directives: "SecRule ARGS \"@rx " + expression + "\" \"id:" + id + ",phase:2,deny\""})
 	}
 	one, two := compile("1"), compile("2")
-	require.Nil(t, made(t, expression))
+	require.Nil(t, ops.ofExpression(expression))
 
 	attack := sample()
 	attack.URI = "/?a=lazy7value"
-	before := MakingTime()
+	before := ops.MakingTime()
 	for _, e := range []*Engine{one, two} {
 		v, err := e.inspect(attack)
 		require.NoError(t, err)
 		require.True(t, v.Blocked)
 	}
-	require.Equal(t, 2, usersOf(made(t, expression)))
-	require.Greater(t, MakingTime(), before)
+	require.Equal(t, 2, ops.usersOf(ops.ofExpression(expression)))
+	require.Greater(t, ops.MakingTime(), before)
 
-	coolDown()
-	require.Eventually(t, func() bool { runtime.GC(); return sharedOperators() == 0 }, 10*time.Second, time.Millisecond)
+	ops.coolDown()
+	require.Eventually(t, func() bool { runtime.GC(); return ops.count() == 0 }, 10*time.Second, time.Millisecond)
 	v, err := one.inspect(attack)
 	require.NoError(t, err)
 	require.True(t, v.Blocked)
-	require.NotNil(t, made(t, expression))
+	require.NotNil(t, ops.ofExpression(expression))
 }
 
 func TestLoadedRulesKeepNoOperatorThatNoTrafficNeeds(t *testing.T) {
-	compiledOf(t, config(t, nil))
-	require.Eventually(t, func() bool { runtime.GC(); return sharedOperators() == 0 }, 10*time.Second, time.Millisecond)
+	ops := NewOperators()
+	compiledWith(t, ops, config(t, nil))
+	require.Eventually(t, func() bool { runtime.GC(); return ops.count() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestWordListsAreToldApartByTheirText(t *testing.T) {
@@ -86,7 +87,7 @@ func TestWordListsAreToldApartByTheirText(t *testing.T) {
 		} {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 		}
-		v, err := compiledOf(t, load.Config{Sources: []string{dir + "/main.conf"}}).inspect(attack)
+		v, err := compiledWith(t, NewOperators(), load.Config{Sources: []string{dir + "/main.conf"}}).inspect(attack)
 		require.NoError(t, err)
 		require.Equal(t, blocked, v.Blocked, words)
 	}

@@ -173,8 +173,8 @@ func counting(finder func(least int) sensitive.Finder) func(string) (sensitive.F
 	}
 }
 
-// needsOf returns what every value has on which one of our operators matches. ok is false for operators that are not ours.
-func needsOf(operator, argument string) (n prefilter.Needs, ok bool) {
+// requirementsOf returns what every value has on which one of our operators matches. ok is false for operators that are not ours.
+func requirementsOf(operator, argument string) (n prefilter.Requirements, ok bool) {
 	for name := range ownOperators {
 		if !strings.EqualFold(name, operator) {
 			continue

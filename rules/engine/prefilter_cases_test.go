@@ -10,15 +10,15 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
-// gateCase is a rule set and transactions in their order: what the prefilter remembers of one must not count for another.
-type gateCase struct {
+// prefilterCase is a rule set and transactions in their order: what the prefilter remembers of one must not count for another.
+type prefilterCase struct {
 	name         string
 	rules        string
 	transactions []*model.Transaction
 }
 
-// gateCases are rule sets on which the prefilter was wrong once, or that were made to prove it wrong.
-func gateCases() []gateCase {
+// prefilterCases are rule sets on which the prefilter was wrong once, or that were made to prove it wrong.
+func prefilterCases() []prefilterCase {
 	but := func(change func(*model.Transaction)) *model.Transaction {
 		tx := sample()
 		tx.URI = "/"
@@ -45,7 +45,7 @@ func gateCases() []gateCase {
 	for _, value := range []string{"2x22", "214", "2", "x"} {
 		us = append(us, target("/?a="+value))
 	}
-	return []gateCase{
+	return []prefilterCase{
 		{"literals first, negated", "SecRxPreFilter On\n" + `SecRule ARGS:a "!@rx 2(?:14|.22)" "id:101,phase:2,deny,severity:'CRITICAL',t:none"`, us},
 		{"literals first, body processor", "SecRxPreFilter On\n" + `SecRule ARGS:a "@rx 2(?:14|.22)" "id:101,phase:1,pass,nolog,t:none,ctl:requestBodyProcessor=RAW"
 SecRule ARGS "@contains evil" "id:102,phase:2,deny,severity:'CRITICAL',t:none"`, []*model.Transaction{body("/?a=2x22", "application/x-www-form-urlencoded", "b=evil")}},
@@ -425,7 +425,7 @@ func doubling(n int) string {
 // Whatever the prefilter says of the cases, the engine has to agree; a rule set that it does not prefilter is the safe answer.
 func TestThePrefilterIsRightAboutRulesThatOnceDeceivedIt(t *testing.T) {
 	prefiltered := 0
-	for _, c := range gateCases() {
+	for _, c := range prefilterCases() {
 		t.Run(c.name, func(t *testing.T) {
 			e, err := engineOf(c.rules)
 			require.NoError(t, err)
@@ -440,7 +440,7 @@ func TestThePrefilterIsRightAboutRulesThatOnceDeceivedIt(t *testing.T) {
 			}
 		})
 	}
-	require.Greater(t, prefiltered, len(gateCases())/2, "rule sets that are not prefiltered show little")
+	require.Greater(t, prefiltered, len(prefilterCases())/2, "rule sets that are not prefiltered show little")
 }
 
 // requireRightAnswer compares the prefilter's answer with what the engine makes of a transaction, with and without the rules that are idle,

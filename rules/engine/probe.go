@@ -30,7 +30,7 @@ func (ps *probes) close() {
 // probe compiles what can be compiled apart, on all cores, and rejects what is broken.
 func (p *compiler) probe() *probes {
 	all := p.Units()
-	files := newProgramFiles(p.Program)
+	files := newProgramFiles(p.Program, p.operators)
 	datasets := p.datasets()
 	results := make([]coraza.WAF, len(all))
 	failures := make([]error, len(all))
@@ -88,7 +88,7 @@ func (p *compiler) yield() {
 	}
 }
 
-// probeText returns what must be parsed to try a unit, "" when it can only be judged together with other rules.
+// probeText returns what must be parsed to try a unit, "" when it can only be tried together with other rules.
 func probeText(u *load.Unit, datasets string) string {
 	var b strings.Builder
 	for i := range u.Directives {

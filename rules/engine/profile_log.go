@@ -8,7 +8,7 @@ import (
 	"github.com/corazawaf/coraza/v3/debuglog"
 )
 
-// Coraza has no hook around the evaluation of a rule, but tells its debug log when one starts and ends. The loggers below
+// Coraza has no hook around the evaluation of a rule, but writes to its debug log when one starts and ends. The loggers below
 // listen to that and write nothing.
 const (
 	ruleStarts = "Evaluating rule"

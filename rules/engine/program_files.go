@@ -20,22 +20,27 @@ import (
 const maxRow = 60 << 10
 
 // programFiles serves a program to Coraza's parser as files, so that nothing but the program is ever read. Folders stand
-// below one whose name is made from the content of all data files: Coraza remembers the data of @pmFromFile by path alone,
+// below one whose name is made from the content of all data files: Coraza caches the data of @pmFromFile by path alone,
 // and must not take another content for it after a reload.
 type programFiles struct {
-	top   string
-	data  map[string][]byte // by the names under which Coraza asks
-	texts map[string][]byte // the program's directives; only the parser reads them, and operators keep what is here
+	operators *Operators
+	top       string
+	data      map[string][]byte // by the names under which Coraza asks
+	texts     map[string][]byte // the program's directives; only the parser reads them, and operators keep what is here
 }
 
-func newProgramFiles(p *load.Program) programFiles {
-	f := programFiles{top: "@" + p.DataHash(), data: map[string][]byte{}, texts: map[string][]byte{}}
+func newProgramFiles(p *load.Program, operators *Operators) programFiles {
+	f := programFiles{operators: operators, top: "@" + p.DataHash(), data: map[string][]byte{}, texts: map[string][]byte{}}
 	for name, content := range p.Data {
 		f.data[name] = content
 		f.data[path.Join(f.top, name)] = content
 	}
 	return f
 }
+
+// makesOperators returns who makes the lazy operators of the program: Coraza hands an operator the files of its rule, and nothing else of who
+// compiles it.
+func (f programFiles) makesOperators() *Operators { return f.operators }
 
 // compile builds a WAF from text that stands in a folder.
 func (f programFiles) compile(text, folder string) (coraza.WAF, error) {
@@ -56,7 +61,7 @@ func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
 // config returns what compiles the whole program: the directives of one folder that follow each other form one file in that
 // folder, so that names of data files resolve. parsed lets go of them, when the parser has read them.
 func (p *compiler) config(log debuglog.Logger) (config coraza.WAFConfig, parsed func()) {
-	f := newProgramFiles(p.Program)
+	f := newProgramFiles(p.Program, p.operators)
 	config = experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig(), func(types.RuleMetadata) { p.yield() })
 	if log != nil {
 		config = config.WithDebugLogger(log)

@@ -9,7 +9,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
-// profile collects times while transactions are judged.
+// profile collects times while transactions are evaluated.
 type profile struct {
 	prefilter, engine atomic.Int64 // nanoseconds
 	rules             sync.Map     // *ruleTime by id
@@ -50,7 +50,7 @@ func (p *profile) ask(e *Engine, t *model.Transaction, matches bool) prefilter.A
 	return a
 }
 
-// inspect has an engine judge that is profiled.
+// inspect has a profiled engine evaluate.
 func (p *profile) inspect(e *Engine, idle []int, t *model.Transaction) (*model.Verdict, error) {
 	start := time.Now()
 	defer func() { p.engine.Add(int64(time.Since(start))) }()

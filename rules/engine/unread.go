@@ -7,7 +7,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
-// partialOf returns what the engine has not read of a transaction that it has judged.
+// partialOf returns what the engine has not read of a transaction that it has evaluated.
 func partialOf(tx types.Transaction) (p model.Partial) {
 	state, can := tx.(plugintypes.TransactionState)
 	if !can {

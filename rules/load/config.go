@@ -19,8 +19,8 @@ type Config struct {
 	Engine     []string     // directives that set the engine up
 	Exclusions []string     // directives that remove rules
 	Directives string       // SecLang text for the end
-	Strict     bool         // a directive that cannot be used refuses the rule set
-	CacheSize  int64        // bytes for remembered verdicts, 0 remembers none
+	Strict     bool         // a directive that cannot be used prevents startup
+	CacheSize  int64        // bytes for cached verdicts, 0 caches none
 	Prefilter  bool         // the engine evaluates only transactions that the prefilter cannot rule out
 	Profile    bool         // where the time goes is kept, for Set.Profile; it costs some time itself
 }

@@ -49,7 +49,7 @@ func (p *Program) unwrap(directives []seclang.Directive) []seclang.Directive {
 	return kept
 }
 
-// open judges a section, and says what becomes of it when it is not in one that is left out anyway.
+// open decides what becomes of a section, and reports it unless the section is in one that is omitted anyway.
 func (p *Program) open(d seclang.Directive, reported bool) container {
 	c := container{opening: d, name: strings.ToLower(strings.TrimPrefix(d.Name, "<"))}
 	condition := unquoted(strings.TrimSpace(strings.TrimSuffix(d.Args, ">")))

@@ -107,14 +107,14 @@ func (w wrapping) wrap(list string) string {
 	return strings.Join(words, " ")
 }
 
-// checkParanoia refuses levels with which CRS has every request alert (rule 901500): those of the rules that run have to hold those of the
+// checkParanoia rejects levels with which CRS has every request alert (rule 901500): those of the rules that run have to hold those of the
 // rules that count.
 func checkParanoia(r *setting.Reader, embedded bool) {
 	level := func(property, older string) (int, bool) {
 		for _, name := range []string{property, older} {
 			if r.Given(name) {
 				n, err := strconv.Atoi(r.Text(name))
-				return n, err == nil // another problem tells
+				return n, err == nil // reported as another problem
 			}
 		}
 		return 1, embedded // the default of CRS

@@ -19,7 +19,7 @@ type crsVersion struct {
 
 var crsSignature = regexp.MustCompile(`OWASP_CRS/((\d+)\.[\w.-]+)`)
 
-// settleCRS recognizes the Core Rule Set among the rules: it says what an older one means, and refuses two at once. It
+// settleCRS recognizes the Core Rule Set among the rules: it says what an older one means, and rejects two at once. It
 // returns the assignments of properties under the names of variables that this version reads.
 func (p *Program) settleCRS(setup []Assignment) []Assignment {
 	versions := p.crsVersions()

@@ -8,7 +8,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
-// settleDatasets names lists of SecDataset after their content. Coraza remembers what operators make of a list by its name alone, and must not
+// settleDatasets names lists of SecDataset after their content. Coraza caches what operators make of a list by its name alone, and must not
 // take the list of another rule set, or the words of an @pm, for it.
 func (p *Program) settleDatasets(all []Unit) {
 	names := map[string]string{} // as Coraza sees them, by those in the text; of two with one name the last counts

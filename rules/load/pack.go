@@ -38,7 +38,7 @@ const (
 	lastBlocking  = 949999
 )
 
-// addPacks puts packs where their scores count: before the rules with which CRS sums scores up, or before rules of their own where
+// addPacks puts packs where their scores count: before the rules with which CRS sums scores up, or before the scoring rules of the packs where
 // there is no CRS.
 func (p *Program) addPacks(names []string) {
 	alone := len(names) > 0 && p.ruleBetween(firstBlocking, lastBlocking) < 0

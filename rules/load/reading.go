@@ -18,7 +18,7 @@ const (
 	maxDirectives = 200_000
 )
 
-// files counts what a program has read, and remembers where it has looked.
+// files counts what a program has read, and notes where it has looked.
 type files struct {
 	readings int
 	bytes    int64

@@ -20,7 +20,7 @@ type known struct {
 // references settles directives that name other rules. ModSecurity compares tags and messages as regular expressions and
 // forgives names of rules that do not exist; Coraza compares them as they are, refuses unknown ids, and panics on
 // SecRuleRemoveByMsg when a rule without a message is loaded. So each directive is written with the ids it means, and one
-// that means none is left out with a warning.
+// that means none is omitted with a warning.
 type references struct {
 	program *Program
 	before  []known
@@ -88,7 +88,7 @@ func (refs *references) updateTargets(u *Unit, by string, words []string) {
 	}
 }
 
-// withoutGaps removes the blanks between actions, at which Coraza would cut the list.
+// withoutGaps removes the spaces between actions, at which Coraza would cut the list.
 func withoutGaps(actions string) string {
 	parts := strings.Split(actions, ",")
 	for i := range parts {

@@ -37,9 +37,9 @@ type Program struct {
 	files      files
 	plugins    pluginParts // until they are placed
 
-	Warnings []string    // what was left out and does no harm
-	Problems []error     // what refuses the rule set
-	Rejected []rejection // rules that cannot be used: they refuse the rule set or, without rules_strict, are left out
+	Warnings []string    // what was omitted and does no harm
+	Problems []error     // what prevents startup
+	Rejected []rejection // rules that cannot be used: they prevent startup or, without rules_strict, are omitted
 	Skipped  int         // rules that are in the text and not in the program
 
 	vocabulary Vocabulary

@@ -6,7 +6,7 @@ import (
 	"syscall"
 )
 
-// trace is what tells one state of a file from another without reading it. The zero trace is that of a file that is not there.
+// trace identifies a state of a file without reading it. The zero trace is that of a file that is not there.
 type trace struct {
 	device, inode     uint64
 	size              int64
@@ -16,7 +16,7 @@ type trace struct {
 // Traces are those of files and directories, by name.
 type Traces map[string]trace
 
-// Note remembers what a file or directory looks like, unless that is known.
+// Note notes what a file or directory looks like, unless that is known.
 func (t Traces) Note(name string) {
 	if _, known := t[name]; known {
 		return
@@ -32,7 +32,7 @@ func (t Traces) Note(name string) {
 // Seen returns where the program has looked.
 func (p *Program) Seen() Traces { return p.files.seen }
 
-// note remembers a place where the program looks.
+// note notes a place where the program looks.
 func (f *files) note(name string) { f.seen.Note(name) }
 
 func traceOf(info fs.FileInfo) trace {

@@ -73,7 +73,7 @@ type rejection struct {
 	err error
 }
 
-// Reject takes a unit out of the program: it refuses the rule set or, without rules_strict, is left out.
+// Reject removes a unit from the program: it prevents startup or, without rules_strict, is omitted.
 func (p *Program) Reject(u *Unit, why error) {
 	p.Rejected = append(p.Rejected, rejection{u.Directives[0], fmt.Errorf("%s: %s: %w", u.place(), u.name(), why)})
 	p.drop(u)
@@ -90,7 +90,7 @@ func (p *Program) Rejections() (all []error) {
 	return all
 }
 
-// SettleRejected has rejected rules refuse the rule set or, when it is not strict, leaves them out with a warning.
+// SettleRejected has rejected rules prevent startup or, when it is not strict, omits them with a warning.
 func (p *Program) SettleRejected(strict bool) {
 	if strict {
 		p.Problems = append(p.Problems, p.Rejections()...)
@@ -115,7 +115,7 @@ func (p *Program) drop(u *Unit) {
 	u.Directives = nil
 }
 
-// Places returns a function that tells file and line of a rule.
+// Places returns a function that returns file and line of a rule.
 func (p *Program) Places() func(id int) string {
 	byID := map[int]string{}
 	for _, u := range p.Units() {

@@ -13,7 +13,7 @@ type Vocabulary struct {
 	Variable  func(name string) (hasKeys, known bool)
 }
 
-// pointless are operators that say nothing of a log record: a rule with one is left out, with what that means.
+// pointless are operators that say nothing of a log record: a rule with one is omitted with a warning.
 var pointless = map[string]string{
 	"rbl":       "no look-ups are made in the network",
 	"gsblookup": "no look-ups are made in the network",

@@ -6,7 +6,7 @@ import "strings"
 // the same as empty.
 type Parts uint32
 
-// The parts that sources log or leave out.
+// The parts that sources log or omit.
 const (
 	PartRequest          Parts = 1 << iota // method and request target; a record without them is no HTTP transaction
 	PartTarget                             // path of the request target

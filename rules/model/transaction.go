@@ -33,7 +33,7 @@ type Transaction struct {
 	ResponseBody     string
 	ResponseCut      bool // ResponseBody is only the start of the body
 
-	// Unknown are the parts that the record's source does not log. Rules that need them are left out.
+	// Unknown are the parts that the record's source does not log. Rules that need them do not run.
 	Unknown Parts
 
 	// Partial are the parts that the record has, and of which the transaction does not have everything.
@@ -62,9 +62,9 @@ func (t *Transaction) Header(name string) (value string, found bool) {
 	return "", false
 }
 
-// Unjudged returns the unknown parts of a transaction that rules could judge wrongly: no rule judges a response or the end of
+// MisleadingParts returns the unknown parts of a transaction that rules could take for absent ones: no rule evaluates a response or the end of
 // a body that is not there.
-func (t *Transaction) Unjudged() Parts {
+func (t *Transaction) MisleadingParts() Parts {
 	unknown := t.Unknown
 	if unknown&PartRequest != 0 {
 		return unknown

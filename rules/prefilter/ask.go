@@ -20,22 +20,22 @@ type scratch struct {
 	chained    transform.Results // of the values that a chain looks at
 	texts      []scannedText
 	looking    []literalset.Bitset // tests that look at a text, and at those of which it was made
-	candidates literalset.Bitset   // triggers whose test the value can match
+	candidates literalset.Bitset   // fast patterns whose test the value can match
 	counted    combination
-	fired      literalset.Bitset // triggers whose test a value matches
+	fired      literalset.Bitset // fast patterns whose test a value matches
 
-	judged     bool     // the engine has to evaluate
-	culprit    *chain   // the first chain because of which it has to, nil when there is none
-	diverted   bool     // a chain can match that changes which rules run or how bodies are read
-	scannedAll bool     // fired is complete
-	names      question // hash of the request's header names, zero until it is needed
+	isCandidate bool     // the engine has to evaluate
+	candidate   *chain   // the first chain because of which it has to, nil when there is none
+	diverted    bool     // a chain can match that changes which rules run or how bodies are read
+	scannedAll  bool     // fired is complete
+	names       cacheKey // hash of the request's header names, zero until it is needed
 }
 
 const largeArena = 64 << 10 // bytes from which a scratch is not kept
 
 func newScratch(g *Prefilter) *scratch {
 	s := &scratch{prefilter: g, run: run{state: g.state, steps: len(g.steps.All)}}
-	s.run.forms = &s.chained
+	s.run.results = &s.chained
 	return s
 }
 
@@ -69,25 +69,25 @@ func (g *Prefilter) Ask(in *model.Transaction, q Query) Answer {
 
 func (s *scratch) ask(in *model.Transaction, q Query) Answer {
 	s.exempt = q.Exempt
-	s.counted, s.judged, s.culprit, s.diverted, s.scannedAll = combination{exempt: q.Exempt, response: in.HasResponse}, false, nil, false, false
-	s.judge(in)
-	judge := s.judged
+	s.counted, s.isCandidate, s.candidate, s.diverted, s.scannedAll = combination{exempt: q.Exempt, response: in.HasResponse}, false, nil, false, false
+	s.evaluate(in)
+	evaluate := s.isCandidate
 	s.variables.Release()
-	a := Answer{Clean: !judge && s.counted.n == 0, Unread: s.variables.Unread(), counted: s.counted}
-	if judge {
+	a := Answer{Clean: !evaluate && s.counted.n == 0, Unread: s.variables.Unread(), counted: s.counted}
+	if evaluate {
 		a.counted = combination{}
 	}
-	a.Passes = a.Clean || !judge && s.prefilter.learned.knows(s.counted)
+	a.Passes = a.Clean || !evaluate && s.prefilter.learned.knows(s.counted)
 	if !a.Clean && (!a.Passes || q.Matches) {
 		a.Idle = s.idle()
 	}
 	return a
 }
 
-// judge finds out whether the engine has to evaluate. Rules that only count are counted instead.
-func (s *scratch) judge(in *model.Transaction) {
+// evaluate finds out whether the engine has to evaluate. Rules that only count are counted instead.
+func (s *scratch) evaluate(in *model.Transaction) {
 	g, v := s.prefilter, &s.variables
-	s.judged, s.run.gaveUp = true, false
+	s.isCandidate, s.run.gaveUp = true, false
 	v.Reset(&g.defaults)
 	if s.exempt != nil && s.exempt.relied {
 		return
@@ -96,39 +96,39 @@ func (s *scratch) judge(in *model.Transaction) {
 	if !v.ReadBody(in, &g.limits, s.applyEffects(), &g.bodies) || !v.ReadResponse(in, &g.limits) {
 		return
 	}
-	s.judged = false
-	s.names = question{}
+	s.isCandidate = false
+	s.names = cacheKey{}
 	for place, c := range g.direct {
-		if !s.exempt.hasDirect(place) && (!s.judged || c.changes()) && s.matchesDirectly(c, in) {
-			s.suspect(c)
+		if !s.exempt.hasDirect(place) && (!s.isCandidate || c.changes()) && s.matchesDirectly(c, in) {
+			s.noteCandidate(c)
 		}
 	}
-	s.fired.Reset(len(g.triggers))
+	s.fired.Reset(len(g.fastPatterns))
 	s.scanAll(in)
 	s.scannedAll = true
 }
 
 // idle returns the ids of rules whose first test no value can match: such a rule does nothing at all.
 func (s *scratch) idle() []int {
-	if !s.scannedAll || s.diverted || !s.prefilter.steadyBodies {
+	if !s.scannedAll || s.diverted || !s.prefilter.canSkipRules {
 		return nil
 	}
-	ids := make([]int, 0, len(s.prefilter.triggers))
-	for i := range s.prefilter.triggers {
-		if tr := &s.prefilter.triggers[i]; tr.removable && !s.fired.Has(uint32(i)) {
+	ids := make([]int, 0, len(s.prefilter.fastPatterns))
+	for i := range s.prefilter.fastPatterns {
+		if tr := &s.prefilter.fastPatterns[i]; tr.removable && !s.fired.Has(uint32(i)) {
 			ids = append(ids, tr.chain.id)
 		}
 	}
 	return ids
 }
 
-// suspect notes a chain that can match: one that only counts is counted, others make the engine evaluate. What a chain
+// noteCandidate notes a chain that can match: one that only counts is counted, others make the engine evaluate. What a chain
 // that diverts does to the rules and bodies after it is not followed.
-func (s *scratch) suspect(c *chain) {
+func (s *scratch) noteCandidate(c *chain) {
 	if !s.count(c) {
-		s.judged = true
-		if s.culprit == nil {
-			s.culprit = c
+		s.isCandidate = true
+		if s.candidate == nil {
+			s.candidate = c
 		}
 	}
 	s.diverted = s.diverted || c.changes()
@@ -136,7 +136,7 @@ func (s *scratch) suspect(c *chain) {
 
 // count notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
 func (s *scratch) count(c *chain) bool {
-	return c.counts && !s.run.unsure && s.counted.add(c.id, len(s.run.matched))
+	return c.counts && !s.run.uncertain && s.counted.add(c.id, len(s.run.matched))
 }
 
 // applyEffects runs the rules that select how the body is read, and reports whether the body is read in any case.
@@ -175,15 +175,15 @@ func (s *scratch) matchesDirectly(c *chain, in *model.Transaction) bool {
 	m := s.prefilter.cache
 	if c.first.repeats {
 		q := s.dependencies(c, &c.first, in)
-		a, known := m.answered(q)
+		a, known := m.lookup(q)
 		if !known {
-			a = yes
+			a = isMatch
 			if s.run.reset(&s.variables); !s.run.test(&c.tests[0]) {
-				a = no
+				a = noMatch
 			}
-			m.answer(q, a)
+			m.store(q, a)
 		}
-		if a == no {
+		if a == noMatch {
 			return false
 		}
 	}
@@ -191,20 +191,20 @@ func (s *scratch) matchesDirectly(c *chain, in *model.Transaction) bool {
 		return s.matches(c, in)
 	}
 	q := s.dependencies(c, &c.whole, in)
-	if _, known := m.answered(q); known {
+	if _, known := m.lookup(q); known {
 		return false
 	}
 	if s.matches(c, in) {
 		return true
 	}
-	m.answer(q, no)
+	m.store(q, noMatch)
 	return false
 }
 
-// dependencies returns the question whether the tests of a chain match, made of all values that their targets select: of those, and in the
-// way in which the tests read them.
-func (s *scratch) dependencies(c *chain, all *needs, in *model.Transaction) question {
-	q := question{}.with(uint64(c.number)<<32 | 1<<31)
+// dependencies returns the key of what the tests of a chain make of a transaction: a hash of all values that their targets select, as the tests
+// read them, and of nothing else.
+func (s *scratch) dependencies(c *chain, all *inputs, in *model.Transaction) cacheKey {
+	q := cacheKey{}.with(uint64(c.number)<<32 | 1<<31)
 	if in.HasResponse {
 		q = q.with(1)
 	}
@@ -216,7 +216,7 @@ func (s *scratch) dependencies(c *chain, all *needs, in *model.Transaction) ques
 		case g.counts:
 			q = q.with(uint64(count(&s.variables, g)))
 		case g.Kind == variables.OfSingle:
-			q = q.and(s.prefilter.cache.ask(uint32(g.Variable), s.variables.Single[g.Variable]))
+			q = q.and(s.prefilter.cache.key(uint32(g.Variable), s.variables.Single[g.Variable]))
 		case g.Kind == variables.OfNames && g.key == "" && g.keyRx == nil && len(g.except) == 0 && len(g.Collections) == 1:
 			q = q.and(s.headerNames(g.Collections[0]))
 		default:
@@ -228,16 +228,16 @@ func (s *scratch) dependencies(c *chain, all *needs, in *model.Transaction) ques
 }
 
 // selected returns a hash of the values that a target selects, in order.
-func (s *scratch) selected(g *target) (q question) {
+func (s *scratch) selected(g *target) (q cacheKey) {
 	for _, c := range g.Collections {
 		for k := range s.variables.Pairs[c] {
 			p := &s.variables.Pairs[c][k]
 			switch {
 			case !g.selects(p.Key):
 			case g.Kind == variables.OfNames:
-				q = q.and(s.prefilter.cache.ask(uint32(k), p.Name))
+				q = q.and(s.prefilter.cache.key(uint32(k), p.Name))
 			default:
-				q = q.and(s.prefilter.cache.ask(uint32(k), p.Value))
+				q = q.and(s.prefilter.cache.key(uint32(k), p.Value))
 			}
 		}
 	}
@@ -245,13 +245,13 @@ func (s *scratch) selected(g *target) (q question) {
 }
 
 // headerNames returns a hash of all names of a collection in order.
-func (s *scratch) headerNames(c variables.Collection) question {
-	if c == variables.RequestHeaders && s.names != (question{}) {
+func (s *scratch) headerNames(c variables.Collection) cacheKey {
+	if c == variables.RequestHeaders && s.names != (cacheKey{}) {
 		return s.names
 	}
-	q := question{}.with(uint64(c) + 1)
+	q := cacheKey{}.with(uint64(c) + 1)
 	for k := range s.variables.Pairs[c] {
-		q = q.and(s.prefilter.cache.ask(uint32(k), s.variables.Pairs[c][k].Name))
+		q = q.and(s.prefilter.cache.key(uint32(k), s.variables.Pairs[c][k].Name))
 	}
 	if c == variables.RequestHeaders {
 		s.names = q
@@ -291,10 +291,10 @@ func (s *scratch) inspect(at *buffer, value string, in *model.Transaction) {
 		return
 	}
 	memorable := len(value) <= maxCached
-	var q question
+	var q cacheKey
 	if memorable {
-		q = s.prefilter.cache.ask(at.number, value)
-		if matching, known := s.prefilter.cache.answered(q); known {
+		q = s.prefilter.cache.key(at.number, value)
+		if matching, known := s.prefilter.cache.lookup(q); known {
 			for number := range matching.all {
 				s.fire(number, in)
 			}
@@ -304,9 +304,9 @@ func (s *scratch) inspect(at *buffer, value string, in *model.Transaction) {
 	s.scanned.Arena.Reset()
 	s.scanned.Start(value, len(s.prefilter.steps.All))
 	s.findCandidates(at)
-	matching := no
+	matching := noMatch
 	for number := range s.candidates.All {
-		if !s.hits(s.prefilter.triggers[number].test) {
+		if !s.hits(s.prefilter.fastPatterns[number].test) {
 			continue
 		}
 		if memorable {
@@ -315,37 +315,37 @@ func (s *scratch) inspect(at *buffer, value string, in *model.Transaction) {
 		s.fire(number, in)
 	}
 	if memorable {
-		s.prefilter.cache.answer(q, matching)
+		s.prefilter.cache.store(q, matching)
 	}
 }
 
 // hits reports whether a test matches the value that is being scanned.
 func (s *scratch) hits(t *test) bool {
 	s.run.reset(&s.variables)
-	s.run.forms = &s.scanned
-	hit := s.run.formed(t)
-	s.run.forms = &s.chained
+	s.run.results = &s.scanned
+	hit := s.run.transformed(t)
+	s.run.results = &s.chained
 	return hit
 }
 
-// fire notes that the test of a trigger matches a value, and whether its chain makes the engine evaluate.
+// fire notes that the test of a fast pattern matches a value, and whether its chain makes the engine evaluate.
 func (s *scratch) fire(number uint32, in *model.Transaction) {
 	s.fired.Set(number)
-	c := s.prefilter.triggers[number].chain
-	if (!s.judged || c.changes()) && !s.exempt.Has(c.id) && !s.counted.has(c.id) && s.matches(c, in) {
-		s.suspect(c)
+	c := s.prefilter.fastPatterns[number].chain
+	if (!s.isCandidate || c.changes()) && !s.exempt.Has(c.id) && !s.counted.has(c.id) && s.matches(c, in) {
+		s.noteCandidate(c)
 	}
 }
 
 // maxCached is the length in bytes up to which a value is cached; longer ones hardly repeat.
 const maxCached = 512
 
-// findCandidates finds the tests of an inspection buffer that can match the value that is being scanned: those of which a literal is in the
-// form of the value that they look at. Tests for which it has too few digits go again.
+// findCandidates finds the tests of an inspection buffer that can match the value that is being scanned: those of which a literal is in what
+// their pipelines make of it. Tests that need more digits than it has are removed again.
 func (s *scratch) findCandidates(at *buffer) {
 	s.candidates.Copy(&at.each)
 	s.texts = s.texts[:0]
-	s.findIn(at, at.forms, 0)
+	s.findIn(at, at.stages, 0)
 	for i := range at.digits {
 		if d := &at.digits[i]; s.scanned.DigitsIn(s.scanned.Value) < d.inARow {
 			s.candidates.Remove(&d.tests)
@@ -353,43 +353,42 @@ func (s *scratch) findCandidates(at *buffer) {
 	}
 }
 
-// findIn finds the tests that look at a form, and at what forms below make of it. The depth tells in how many texts of which this one was
-// made the search is.
-func (s *scratch) findIn(at *buffer, f *form, depth int) {
+// findIn finds the tests that look at the text of a stage or of those below it. depth counts the texts from which this one was made.
+func (s *scratch) findIn(at *buffer, f *stage, depth int) {
 	if depth == len(s.looking) {
 		s.looking = append(s.looking, literalset.Bitset{})
 	}
-	s.looking[depth].Reset(len(s.prefilter.triggers))
-	text, mark := s.scanned.Texts[f.step.Index], s.scanned.Traits[f.step.Index]
-	s.gather(at, f, mark, depth)
-	s.candidates.AddCommon(s.literalsIn(text, mark, at), &s.looking[depth])
+	s.looking[depth].Reset(len(s.prefilter.fastPatterns))
+	text, traits := s.scanned.Texts[f.step.Index], s.scanned.Traits[f.step.Index]
+	s.gather(at, f, traits, depth)
+	s.candidates.AddCommon(s.literalsIn(text, traits, at), &s.looking[depth])
 }
 
-// gather collects the tests that look at the same text as those of a form, but for the case of its letters, and has those below searched
-// that look at others. The mark tells the text's traits.
-func (s *scratch) gather(at *buffer, f *form, mark transform.Traits, depth int) {
+// gather collects the tests that look at the same text as those of a stage, but for the case of its letters, and has those below searched
+// that look at others. traits are those of the text.
+func (s *scratch) gather(at *buffer, f *stage, traits transform.Traits, depth int) {
 	s.looking[depth].Add(&f.tests)
-	for _, d := range f.deeper {
+	for _, d := range f.next {
 		switch {
-		case mark&d.below == 0:
+		case traits&d.below == 0:
 			s.looking[depth].Add(&d.all)
-		case mark&d.step.Changing == 0 || !s.scanned.Changed(d.step):
-			s.gather(at, d, mark, depth)
+		case traits&d.step.Changing == 0 || !s.scanned.Changed(d.step):
+			s.gather(at, d, traits, depth)
 		default:
 			s.findIn(at, d, depth+1)
 		}
 	}
 }
 
-// scannedText is a form of a value and the tests that have a literal in it. Many forms of most values are the same.
+// scannedText is a text made from a value, and the tests that have a literal in it. Most pipelines make the same of most values.
 type scannedText struct {
 	text string
 	hits literalset.Bitset
 }
 
-// literalsIn returns the tests of an inspection buffer that have a literal in a form of the value that is looked at, or can have one that the
-// matcher does not see. The mark tells the form's traits.
-func (s *scratch) literalsIn(text string, mark transform.Traits, at *buffer) *literalset.Bitset {
+// literalsIn returns the tests of an inspection buffer that have a literal in a text made from the value, or can have one that the
+// matcher does not see. traits are those of the text.
+func (s *scratch) literalsIn(text string, traits transform.Traits, at *buffer) *literalset.Bitset {
 	for i := range s.texts {
 		if s.texts[i].text == text {
 			return &s.texts[i].hits
@@ -402,11 +401,11 @@ func (s *scratch) literalsIn(text string, mark transform.Traits, at *buffer) *li
 	s.texts = s.texts[:n+1]
 	t := &s.texts[n]
 	t.text = text
-	if mark&transform.HasHigh != 0 && regex.FoldsToASCII(text) {
+	if traits&transform.HasHigh != 0 && regex.FoldsToASCII(text) {
 		t.hits.Copy(&at.set)
 		return &t.hits
 	}
-	t.hits.Reset(len(s.prefilter.triggers))
+	t.hits.Reset(len(s.prefilter.fastPatterns))
 	at.matcher.Scan(text, &t.hits)
 	return &t.hits
 }

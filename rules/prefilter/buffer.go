@@ -15,19 +15,19 @@ import (
 // or its values under one key.
 type buffer struct {
 	number  uint32
-	tests   []trigger
+	tests   []fastPattern
 	set     literalset.Bitset   // numbers of the tests
 	each    literalset.Bitset   // of those that every value is a candidate for
 	digits  []digits            // that some need
-	forms   *form               // the value as it came, and what tests make of it
+	stages  *stage              // the value as it came, and what tests make of it
 	matcher *literalset.Matcher // literals of the tests, and maybe of others
 }
 
-// trigger is the test of a chain whose literals decide whether the chain is looked at.
-type trigger struct {
+// fastPattern is the test of a chain whose literals decide whether the chain is looked at.
+type fastPattern struct {
 	chain     *chain
 	test      *test
-	number    uint32 // among the triggers of a rule set
+	number    uint32 // among the fast patterns of a rule set
 	removable bool   // when it does not fire, the chain need not run
 }
 
@@ -37,14 +37,14 @@ type digits struct {
 	tests  literalset.Bitset
 }
 
-// form is what some tests make of a value before they look for something in it, and what others make of that. Forms are a tree, a part
-// of that of the steps.
-type form struct {
-	step   *transform.Step
-	tests  literalset.Bitset // their numbers
-	all    literalset.Bitset // those of the forms below, too
-	below  transform.Traits  // that a value needs for this step, or one below, to change it in more than the case of its letters
-	deeper []*form
+// stage is a step of transformation pipelines in one inspection buffer, with the tests that look for something in its result. Stages are a
+// tree, a part of that of the steps.
+type stage struct {
+	step  *transform.Step
+	tests literalset.Bitset // their numbers
+	all   literalset.Bitset // those of the stages below, too
+	below transform.Traits  // that a value needs for this step, or one below, to change it in more than the case of its letters
+	next  []*stage
 }
 
 // buffers finds the inspection buffer of each value.
@@ -57,7 +57,7 @@ type buffers struct {
 	duplicates []duplicates
 }
 
-// duplicates are two variables that mostly have the same text.
+// duplicates are two variables that mostly have the same text, which then is scanned once for both.
 type duplicates struct {
 	a, b corazavariables.RuleVariable
 	both *buffer // of both
@@ -75,15 +75,15 @@ type keyedBuffer struct {
 	buffer *buffer
 }
 
-// byKey are the collections whose keys get inspection buffers of their own: header names are few, and rules name them.
+// byKey are the collections whose keys get separate inspection buffers: header names are few, and rules name them.
 func byKey(c variables.Collection) bool {
 	return c == variables.RequestHeaders || c == variables.ResponseHeaders
 }
 
-// newBuffers sorts triggers by what they look at.
-func newBuffers(triggers []trigger, all *transform.Tree) *buffers {
+// newBuffers sorts fast patterns by what they look at.
+func newBuffers(fastPatterns []fastPattern, all *transform.Tree) *buffers {
 	l := &buffers{}
-	for _, tr := range triggers {
+	for _, tr := range fastPatterns {
 		for i := range tr.test.targets {
 			g := &tr.test.targets[i]
 			for _, c := range g.Collections {
@@ -93,8 +93,8 @@ func newBuffers(triggers []trigger, all *transform.Tree) *buffers {
 			}
 		}
 	}
-	l.findDuplicates(triggers)
-	for _, tr := range triggers {
+	l.findDuplicates(fastPatterns)
+	for _, tr := range fastPatterns {
 		seen := map[*buffer]bool{}
 		for i := range tr.test.targets {
 			for _, at := range l.of(&tr.test.targets[i]) {
@@ -107,18 +107,18 @@ func newBuffers(triggers []trigger, all *transform.Tree) *buffers {
 	}
 	for i, at := range l.all() {
 		at.number = uint32(i)
-		at.build(all, len(triggers))
+		at.build(all, len(fastPatterns))
 	}
-	l.shareMatchers(triggers)
+	l.shareMatchers(fastPatterns)
 	return l
 }
 
 // findDuplicates finds the variables that have inspection buffers, and of them the duplicates.
-func (l *buffers) findDuplicates(triggers []trigger) {
+func (l *buffers) findDuplicates(fastPatterns []fastPattern) {
 	var used [256]bool
-	for i := range triggers {
-		for k := range triggers[i].test.targets {
-			if g := &triggers[i].test.targets[k]; g.Kind == variables.OfSingle {
+	for i := range fastPatterns {
+		for k := range fastPatterns[i].test.targets {
+			if g := &fastPatterns[i].test.targets[k]; g.Kind == variables.OfSingle {
 				used[g.Variable] = true
 			}
 		}
@@ -138,13 +138,13 @@ func (l *buffers) findDuplicates(triggers []trigger) {
 
 // shareMatchers gives each inspection buffer a matcher for its literals. Buffers that have most literals of all share one, and so do
 // inspection buffers with the same tests: the others would only find what does not concern them.
-func (l *buffers) shareMatchers(triggers []trigger) {
+func (l *buffers) shareMatchers(fastPatterns []fastPattern) {
 	const most = 4 // from one in so many of all literals on
 	total := 0
-	for i := range triggers {
-		total += len(triggers[i].test.literals)
+	for i := range fastPatterns {
+		total += len(fastPatterns[i].test.literals)
 	}
-	var large []trigger
+	var large []fastPattern
 	known := map[string]*literalset.Matcher{}
 	for _, at := range l.all() {
 		if at.literals()*most >= total {
@@ -172,7 +172,7 @@ func (at *buffer) literals() (n int) {
 	return n
 }
 
-func matcherOf(tests []trigger) *literalset.Matcher {
+func matcherOf(tests []fastPattern) *literalset.Matcher {
 	sets := map[uint32]literalset.Set{}
 	for i := range tests {
 		sets[tests[i].number] = tests[i].test.literals
@@ -254,15 +254,15 @@ func (l *buffers) all() []*buffer {
 }
 
 // build sorts the tests of an inspection buffer by what they look at.
-func (at *buffer) build(all *transform.Tree, triggers int) {
-	at.set.Reset(triggers)
-	at.each.Reset(triggers)
-	known := map[*transform.Step]*form{}
-	at.forms = formOf(all.Root, known, triggers)
+func (at *buffer) build(all *transform.Tree, fastPatterns int) {
+	at.set.Reset(fastPatterns)
+	at.each.Reset(fastPatterns)
+	known := map[*transform.Step]*stage{}
+	at.stages = stageOf(all.Root, known, fastPatterns)
 	for _, tr := range at.tests {
 		at.set.Set(tr.number)
 		if tr.test.digits > 0 && tr.test.last == all.Root && !tr.test.negated {
-			at.needDigits(tr, triggers)
+			at.requireDigits(tr, fastPatterns)
 		}
 		if tr.test.literals == nil {
 			at.each.Set(tr.number)
@@ -273,45 +273,45 @@ func (at *buffer) build(all *transform.Tree, triggers int) {
 			steps = tr.test.path
 		}
 		for _, s := range steps {
-			formOf(s, known, triggers).tests.Set(tr.number)
+			stageOf(s, known, fastPatterns).tests.Set(tr.number)
 		}
 	}
-	at.forms.sum(triggers)
+	at.stages.sum(fastPatterns)
 }
 
-// needDigits notes that a test needs digits.
-func (at *buffer) needDigits(tr trigger, triggers int) {
+// requireDigits notes that a test needs digits.
+func (at *buffer) requireDigits(tr fastPattern, fastPatterns int) {
 	i := slices.IndexFunc(at.digits, func(d digits) bool { return d.inARow == tr.test.digits })
 	if i < 0 {
 		i = len(at.digits)
 		at.digits = append(at.digits, digits{inARow: tr.test.digits})
-		at.digits[i].tests.Reset(triggers)
+		at.digits[i].tests.Reset(fastPatterns)
 	}
 	at.digits[i].tests.Set(tr.number)
 }
 
-// formOf returns the form of a step, made with those before it where they are missing.
-func formOf(s *transform.Step, known map[*transform.Step]*form, triggers int) *form {
+// stageOf returns the stage of a step, made with those before it where they are missing.
+func stageOf(s *transform.Step, known map[*transform.Step]*stage, fastPatterns int) *stage {
 	f := known[s]
 	if f == nil {
-		f = &form{step: s}
-		f.tests.Reset(triggers)
+		f = &stage{step: s}
+		f.tests.Reset(fastPatterns)
 		known[s] = f
 		if s.Parent != nil {
-			before := formOf(s.Parent, known, triggers)
-			before.deeper = append(before.deeper, f)
+			before := stageOf(s.Parent, known, fastPatterns)
+			before.next = append(before.next, f)
 		}
 	}
 	return f
 }
 
-// sum finds out what is below a form.
-func (f *form) sum(triggers int) {
-	f.all.Reset(triggers)
+// sum finds out what is below a stage.
+func (f *stage) sum(fastPatterns int) {
+	f.all.Reset(fastPatterns)
 	f.all.Add(&f.tests)
 	f.below = f.step.Changing
-	for _, d := range f.deeper {
-		d.sum(triggers)
+	for _, d := range f.next {
+		d.sum(fastPatterns)
 		f.all.Add(&d.all)
 		f.below |= d.below
 	}

@@ -43,8 +43,8 @@ type chain struct {
 	why       string // how the chain is prefiltered, for people
 	opened    bool   // it always runs
 	number    int    // among the chains that are evaluated directly
-	first     needs  // of its first test
-	whole     needs  // of all of its tests
+	first     inputs // of its first test
+	whole     inputs // of all of its tests
 }
 
 // newEntries takes over the rules of a WAF.
@@ -91,18 +91,19 @@ func (w *write) ignorable() bool { return w.chain.decisive > 0 && w.link+1 >= w.
 
 // canWrite reports whether the variable can be one of a name.
 func (a assignment) canWrite(name string) bool {
-	prefix, _, isTemplate := strings.Cut(a.name, "%{")
-	if !isTemplate {
+	if !a.isTemplate {
 		return a.name == name
 	}
-	return strings.HasPrefix(name, prefix)
+	return strings.HasPrefix(name, a.prefix)
 }
 
 // assignments returns the setvar actions of a link.
 func assignments(l *corazalink.Link) (all []assignment) {
 	for i := range l.Actions {
 		if s := l.Actions[i].Assignment; s != nil {
-			all = append(all, assignment{name: strings.ToLower(s.Name), value: s.Value, remove: s.Remove})
+			a := assignment{name: strings.ToLower(s.Name), value: s.Value, remove: s.Remove}
+			a.prefix, _, a.isTemplate = strings.Cut(a.name, "%{")
+			all = append(all, a)
 		}
 	}
 	return all

@@ -11,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
@@ -31,8 +30,8 @@ type compiler struct {
 	steps    *transform.Tree
 	dataFlow *dataFlow
 	state    plugintypes.TransactionState // of the baseline
-	states   *atomic.Int64                // bytes of the states of lazy DFAs
-	own      func(operator, argument string) (n Needs, isOwn bool)
+	automata *regex.Budget
+	own      func(operator, argument string) (n Requirements, isOwn bool)
 
 	prefiltered bool // Coraza tries literals before expressions
 }
@@ -53,7 +52,7 @@ func (p *compiler) compile(c *chain) {
 	}
 	if !c.readsGroups() {
 		for i := range c.tests {
-			c.tests[i].groups = nil // no assignment tells groups: that reads them, too
+			c.tests[i].groups = nil // no assignment has groups in it: such an assignment reads them, too
 		}
 	}
 }
@@ -161,6 +160,7 @@ func (t *test) findCounters(l *corazalink.Link) {
 		by, err := strconv.Atoi(strings.TrimPrefix(s.value, "+"))
 		if isCounter && !strings.Contains(prefix, "%{") && strings.HasPrefix(s.value, "+") && err == nil && 0 < by && by < 1000 && !s.remove {
 			s.name, s.by = prefix+strings.ToLower(l.Targets[0].Variable.Name()), by
+			s.prefix, s.isTemplate = s.name, false
 		}
 	}
 }
@@ -173,7 +173,7 @@ func (p *compiler) evaluateConstant(c *chain, at int, t *test) bool {
 	}) {
 		return false
 	}
-	r := run{state: p.state, forms: &transform.Results{}, steps: len(p.steps.All), v: &variables.Values{}}
+	r := run{state: p.state, results: &transform.Results{}, steps: len(p.steps.All), v: &variables.Values{}}
 	always, never := false, true
 	for i := range t.targets {
 		g := &t.targets[i]
@@ -260,11 +260,11 @@ func (p *compiler) fitsTX(c *chain, at int, t *test, g *target) bool {
 		return true // what the chain sets replaces what others have set
 	}
 	var ok bool
-	if g.feeders, ok = p.dataFlow.feeders(g, c); !ok {
+	if g.producers, ok = p.dataFlow.producers(g, c); !ok {
 		return false
 	}
-	for _, fed := range g.feeders {
-		if fed.chain == c || !p.compileFeeder(&fed) {
+	for _, produced := range g.producers {
+		if produced.chain == c || !p.compileProducer(&produced) {
 			return false
 		}
 	}
@@ -278,14 +278,14 @@ func (p *compiler) fitsGroup(c *chain, g *target) bool {
 		return false
 	}
 	left, ok := p.dataFlow.leftovers(c)
-	if g.empty = ok && !slices.ContainsFunc(left, func(l feeder) bool { return !p.compileFeeder(&l) }); g.empty {
-		g.feeders = left
+	if g.empty = ok && !slices.ContainsFunc(left, func(l producer) bool { return !p.compileProducer(&l) }); g.empty {
+		g.producers = left
 	}
 	return true
 }
 
-// compileFeeder compiles a chain that feeds one that is a candidate.
-func (p *compiler) compileFeeder(f *feeder) bool {
+// compileProducer compiles a chain that feeds one that is a candidate.
+func (p *compiler) compileProducer(f *producer) bool {
 	if f.chain.compiling {
 		return false // it is fed by the one that it feeds
 	}
@@ -295,7 +295,7 @@ func (p *compiler) compileFeeder(f *feeder) bool {
 	}
 	for i := range f.chain.tests[:f.tests] {
 		for k := range f.chain.tests[i].targets {
-			if len(f.chain.tests[i].targets[k].feeders) > 0 {
+			if len(f.chain.tests[i].targets[k].producers) > 0 {
 				return false // chains that feed each other are not followed
 			}
 		}
@@ -309,11 +309,11 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	t.operator = o.Implementation
 	t.limited, _ = o.Implementation.(Limited)
 	known, found := operators[t.name]
-	needs, isOwn := p.own(t.name, t.argument)
+	required, isOwn := p.own(t.name, t.argument)
 	if !found && !isOwn {
 		return "operator @" + o.Name + " is not supported"
 	}
-	t.capturesOddly = t.captures && (known.captures || isOwn) && !(t.negated && !t.multi && len(t.targets) == 1 && t.targets[0].Kind == variables.OfSingle)
+	t.obscuresGroups = t.captures && (known.captures || isOwn) && !(t.negated && !t.multi && len(t.targets) == 1 && t.targets[0].Kind == variables.OfSingle)
 	switch t.name {
 	case "rx":
 		p.expression(t)
@@ -334,15 +334,15 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	case "detectsqli":
 		t.operator = sqlInjection{o.Implementation}
 	case "detectxss":
-		t.literals = scriptMarks
+		t.literals = xssLiterals
 	case "validatebyterange":
 		t.literals = bytesOutside(o.Implementation, p.state)
 	}
 	if isOwn {
-		if needs.Expression != "" {
-			t.literals = regex.RequiredLiterals(needs.Expression, false)
+		if required.Expression != "" {
+			t.literals = regex.RequiredLiterals(required.Expression, false)
 		}
-		t.digits = needs.Digits
+		t.digits = required.Digits
 	}
 	if t.negated {
 		t.literals = nil
@@ -366,11 +366,11 @@ func (p *compiler) expression(t *test) {
 	if binary || p.prefiltered {
 		return // Coraza's own matcher decides, which misses matches when it tries literals first
 	}
-	t.rx = regex.NewLazyDFA(pattern, p.states)
+	t.rx = regex.NewLazyDFA(pattern, p.automata)
 	if t.rx != nil && t.captures && !t.negated && !p.dataFlow.groups {
-		t.capturesOddly = false
+		t.obscuresGroups = false
 		t.groups = t.rx.Regexp
-		t.tellsGroups = slices.ContainsFunc(t.sets, assignment.readsGroups)
+		t.expandsGroups = slices.ContainsFunc(t.sets, assignment.readsGroups)
 	}
 }
 

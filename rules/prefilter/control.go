@@ -157,7 +157,7 @@ func (f *dataFlow) mayBeSkipped(place int) bool {
 		if s.dead {
 			continue
 		}
-		if s.isNeeded() {
+		if s.isReliedOn() {
 			return false
 		}
 		if s.static && s.skips() && s.matches {
@@ -169,8 +169,8 @@ func (f *dataFlow) mayBeSkipped(place int) bool {
 	return true
 }
 
-// isNeeded reports whether the prefilter relies on that the chain runs.
-func (c *chain) isNeeded() bool {
+// isReliedOn reports whether the prefilter relies on that the chain runs.
+func (c *chain) isReliedOn() bool {
 	last := len(c.links) - 1
 	return len(c.effects) > 0 || c.static && c.matches && c.removes() || c.static && slices.ContainsFunc(c.writes, func(w *write) bool {
 		return !w.ignorable() && (c.matches || w.link < last)
@@ -264,14 +264,14 @@ func (f *dataFlow) mayBeRemoved(ctl *corazalink.Control, concerned []*chain) boo
 		case c.dead:
 			return false
 		case !ofTarget:
-			return c.isNeeded() || c.static && c.matches && c.skips()
+			return c.isReliedOn() || c.static && c.matches && c.skips()
 		}
-		return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return c.needsTarget(&l, ctl) })
+		return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return c.reliesOnTarget(&l, ctl) })
 	})
 }
 
-// needsTarget reports whether a link can match without a target what it does not match with it, or the prefilter relies on that it matches.
-func (c *chain) needsTarget(l *corazalink.Link, ctl *corazalink.Control) bool {
+// reliesOnTarget reports whether a link can match without a target what it does not match with it, or the prefilter relies on that it matches.
+func (c *chain) reliesOnTarget(l *corazalink.Link, ctl *corazalink.Control) bool {
 	return slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool {
 		isOther := ctl.KeyRx == nil && ctl.Key != "" && t.KeyRx == nil && t.Key != "" && strings.ToLower(t.Key) != ctl.Key
 		return t.Variable == ctl.Variable && !isOther && (t.Count && !grows(l) || c.static || len(c.effects) > 0)

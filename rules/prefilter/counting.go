@@ -56,7 +56,7 @@ func (m *combination) add(id, values int) bool {
 	return true
 }
 
-// combinations remembers combinations with which the engine did not block. It is safe for concurrent use.
+// combinations are those with which the engine did not block, so that a transaction with one of them passes. It is safe for concurrent use.
 type combinations struct {
 	mu    sync.RWMutex
 	known map[combination]struct{}
@@ -94,7 +94,7 @@ func (g *Prefilter) Learn(a Answer, rules int, values func(id int) int) {
 	g.learned.learn(a.counted)
 }
 
-// findCounting finds the chains that do nothing but add to corazavariables. blocks tells which chains block.
+// findCounting finds the chains that do nothing but add to variables. blocks reports which chains block.
 //
 // A transaction can match fewer rules than the prefilter finds, never more, so a combination may only be learned if fewer matches
 // never block more: all rules that read a sum must ask whether it is large, and do nothing but block or add to another sum. Everything
@@ -157,7 +157,7 @@ func (f *dataFlow) readsSum(c *chain, sums map[string]bool) bool {
 	return slices.ContainsFunc(c.links, func(l corazalink.Link) bool { reads, _ := f.readsSums(&l, sums); return reads })
 }
 
-// readsAny reports whether a template has a macro of one of the TX corazavariables.
+// readsAny reports whether a template has a macro of one of the TX variables.
 func (f *dataFlow) readsAny(template string, names map[string]bool) bool {
 	return slices.ContainsFunc(macros(template), func(macro string) bool {
 		name, isTX := strings.CutPrefix(macro, "tx.")

@@ -24,7 +24,7 @@ type dataFlow struct {
 	initial map[string]string                     // TX variables after the baseline
 	groups  bool                                  // a rule writes TX:0 to TX:9 itself
 	stale   map[corazavariables.RuleVariable]bool // a rule transforms how many values they have: see cached
-	own     func(operator, argument string) (n Needs, isOwn bool)
+	own     func(operator, argument string) (n Requirements, isOwn bool)
 }
 
 var macroPattern = regexp.MustCompile(`%\{([^}]*)\}`)
@@ -45,7 +45,7 @@ func macros(text string) (all []string) {
 	return all
 }
 
-func newDataFlow(entries []entry, initial map[string]string, own func(operator, argument string) (Needs, bool)) *dataFlow {
+func newDataFlow(entries []entry, initial map[string]string, own func(operator, argument string) (Requirements, bool)) *dataFlow {
 	f := &dataFlow{entries: entries, order: map[*chain]int{}, initial: initial, own: own, stale: map[corazavariables.RuleVariable]bool{}}
 	for place, e := range entries {
 		if e.chain == nil {
@@ -103,37 +103,37 @@ func (f *dataFlow) chains() (all []*chain) {
 // analyze finds out which chains matter, which never run, and which change what others do.
 func (f *dataFlow) analyze(b *Baseline) error {
 	f.readActions()
-	for again := true; again; again = f.distrust() {
-		if err := f.conclude(b); err != nil {
+	for again := true; again; again = f.demote() {
+		if err := f.classify(b); err != nil {
 			return err
 		}
 	}
 	return f.guard()
 }
 
-// conclude finds the chains that are static, and those that never run. What chains write that never run leaves others static, which may skip
+// classify finds the chains that are static, and those that never run. What chains write that never run leaves others static, which may skip
 // more, so this goes on until nothing changes.
-func (f *dataFlow) conclude(b *Baseline) error {
+func (f *dataFlow) classify(b *Baseline) error {
 	for _, c := range f.chains() {
 		c.static, c.dead = false, false
 	}
-	for before := -1; before < f.settled(); {
-		before = f.settled()
-		f.settle()
-		if err := f.takeOver(b); err != nil {
+	for before := -1; before < f.countSettled(); {
+		before = f.countSettled()
+		f.findStatic()
+		if err := f.readBaseline(b); err != nil {
 			return err
 		}
 		f.guardRemovals()
-		if err := f.bury(); err != nil {
+		if err := f.findDead(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// distrust takes static chains for dynamic ones that did not match on the plain requests, if these may have skipped or removed them. It
+// demote takes static chains for dynamic ones that did not match on the plain requests, if these may have skipped or removed them. It
 // reports whether there are any.
-func (f *dataFlow) distrust() (found bool) {
+func (f *dataFlow) demote() (found bool) {
 	for _, c := range f.chains() {
 		if c.static && !c.dead && !c.matches && (c.removable || f.skippable(c)) {
 			c.dynamic, found = true, true
@@ -142,8 +142,8 @@ func (f *dataFlow) distrust() (found bool) {
 	return found
 }
 
-// settled returns how many chains are static or never run.
-func (f *dataFlow) settled() (n int) {
+// countSettled returns how many chains are static or never run.
+func (f *dataFlow) countSettled() (n int) {
 	for _, c := range f.chains() {
 		if c.static || c.dead {
 			n++
@@ -152,8 +152,8 @@ func (f *dataFlow) settled() (n int) {
 	return n
 }
 
-// takeOver notes which static chains match.
-func (f *dataFlow) takeOver(b *Baseline) error {
+// readBaseline notes which static chains match.
+func (f *dataFlow) readBaseline(b *Baseline) error {
 	for _, c := range f.chains() {
 		c.matches, c.differs = b.Matched[0][c.id], b.Matched[0][c.id] != b.Matched[1][c.id]
 		switch {
@@ -167,10 +167,10 @@ func (f *dataFlow) takeOver(b *Baseline) error {
 	return nil
 }
 
-// settle finds the static chains: those that look at nothing but TX variables that are the same for every transaction. It
+// findStatic finds the static chains: those that look at nothing but TX variables that are the same for every transaction. It
 // starts with all that look at TX variables only and takes away until nothing changes. The baseline shows whether a chain matches as a
 // whole, so chains that do more than set variables before that are evaluated like others.
-func (f *dataFlow) settle() {
+func (f *dataFlow) findStatic() {
 	for _, c := range f.chains() {
 		c.static = !c.dead && !c.dynamic && f.readsOnlyTX(c) && !c.controlsEarly()
 	}
@@ -300,9 +300,9 @@ func (f *dataFlow) constantMacros(text string, reader *chain) bool {
 	return true
 }
 
-// feeders returns the chains that can set variables that a target of a reader's test selects, besides the reader itself. It
+// producers returns the chains that can set variables that a target of a reader's test selects, besides the reader itself. It
 // reports false when such a variable is there for every transaction, or the engine sets it: then its values are not those of the run.
-func (f *dataFlow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
+func (f *dataFlow) producers(g *target, reader *chain) (found []producer, ok bool) {
 	for name := range f.initial {
 		if g.selects(name) && !slices.ContainsFunc(f.writes, func(w *write) bool { return !w.chain.static && w.canWrite(name) }) {
 			return nil, false
@@ -312,7 +312,7 @@ func (f *dataFlow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
 		return nil, false
 	}
 	for _, w := range f.writes {
-		if w.chain == reader || w.chain.dead || w.ignorable() || !w.canFeed(g) {
+		if w.chain == reader || w.chain.dead || w.ignorable() || !w.canProduce(g) {
 			continue
 		}
 		if w.chain.static {
@@ -322,14 +322,14 @@ func (f *dataFlow) feeders(g *target, reader *chain) (found []feeder, ok bool) {
 			found[n-1].tests = w.link + 1
 			continue
 		}
-		found = append(found, feeder{w.chain, w.link + 1})
+		found = append(found, producer{w.chain, w.link + 1})
 	}
 	return found, true
 }
 
 // leftovers returns the links before a chain that can leave captured groups behind without making the transaction a candidate. It reports
 // false when that is not known of one. Where none captures, TX:0 to TX:9 are empty.
-func (f *dataFlow) leftovers(reader *chain) (found []feeder, ok bool) {
+func (f *dataFlow) leftovers(reader *chain) (found []producer, ok bool) {
 	for _, c := range f.chains() {
 		if c.dead || c == reader || c.phase > reader.phase || c.phase == reader.phase && f.order[c] > f.order[reader] {
 			continue
@@ -343,7 +343,7 @@ func (f *dataFlow) leftovers(reader *chain) (found []feeder, ok bool) {
 				return nil, false
 			}
 			if c.counts || c.decisive == 0 || i+1 < c.decisive {
-				found = append(found, feeder{c, i + 1})
+				found = append(found, producer{c, i + 1})
 			}
 		}
 	}
@@ -356,17 +356,16 @@ func (f *dataFlow) capturing(o *corazalink.Operator) bool {
 	return !is || known.captures
 }
 
-// canFeed reports whether the written name can be one that a target selects.
-func (w *write) canFeed(g *target) bool {
-	prefix, _, isTemplate := strings.Cut(w.name, "%{")
+// canProduce reports whether the written name can be one that a target selects.
+func (w *write) canProduce(g *target) bool {
 	switch {
 	case g.keyRx == nil:
 		return w.canWrite(g.key)
-	case !isTemplate:
+	case !w.isTemplate:
 		return g.keyRx.MatchString(w.name)
 	}
 	literal := anchoredLiteral(g.keyRx.String())
-	return strings.HasPrefix(literal, prefix) || strings.HasPrefix(prefix, literal)
+	return strings.HasPrefix(literal, w.prefix) || strings.HasPrefix(w.prefix, literal)
 }
 
 // anchoredLiteral returns the text with which everything starts that an expression finds, "" when none is known.
@@ -379,8 +378,8 @@ func anchoredLiteral(pattern string) string {
 	return string(re.Sub[1].Rune)
 }
 
-// bury marks the chains that static chains skip in every transaction.
-func (f *dataFlow) bury() error {
+// findDead marks the chains that static chains skip in every transaction.
+func (f *dataFlow) findDead() error {
 	for place, e := range f.entries {
 		c := e.chain
 		if c == nil || c.dead || !c.static || !c.matches || !c.skips() {
@@ -430,22 +429,22 @@ func (f *dataFlow) writers() map[int]bool {
 	return ids
 }
 
-// numberTriggers numbers triggers and finds those whose chain need not run when they do not fire: the first test of a chain
+// numberFastPatterns numbers fast patterns and finds those whose chain need not run when they do not fire: the first test of a chain
 // decides then, and a chain of which the first test does not match does nothing. A negated operator captures without matching.
-func (f *dataFlow) numberTriggers(counted map[int]bool, triggers []trigger) []trigger {
-	for i := range triggers {
-		tr := &triggers[i]
+func (f *dataFlow) numberFastPatterns(counted map[int]bool, fastPatterns []fastPattern) []fastPattern {
+	for i := range fastPatterns {
+		tr := &fastPatterns[i]
 		tr.number = uint32(i)
 		first := tr.chain.links[:1]
-		tr.removable = tr.test == &tr.chain.tests[0] && tr.chain.id != 0 && !counted[tr.chain.id] && f.neverWritten(first) &&
+		tr.removable = tr.test == &tr.chain.tests[0] && tr.chain.id != 0 && !counted[tr.chain.id] && f.readsInvariant(first) &&
 			!(first[0].Capture && first[0].Operator.Negated)
 	}
-	return triggers
+	return fastPatterns
 }
 
-// neverWritten reports whether the TX variables that links read are the same for every transaction, candidates included.
-func (f *dataFlow) neverWritten(links []corazalink.Link) bool {
-	return f.readSteady(links, map[string]bool{})
+// readsInvariant reports whether the TX variables that links read are the same for every transaction, candidates included.
+func (f *dataFlow) readsInvariant(links []corazalink.Link) bool {
+	return f.readInvariant(links, map[string]bool{})
 }
 
 // txNames returns the TX variables that a link reads, in its targets and its operator. It reports false when it reads others, too.
@@ -470,8 +469,8 @@ func txNames(l *corazalink.Link) (names []string, ok bool) {
 	return names, true
 }
 
-// isSteady reports whether only static rules write a TX variable, which read nothing that others write.
-func (f *dataFlow) isSteady(name string, seen map[string]bool) bool {
+// isInvariantTX reports whether only static rules write a TX variable, which read nothing that others write.
+func (f *dataFlow) isInvariantTX(name string, seen map[string]bool) bool {
 	if seen[name] {
 		return true
 	}
@@ -483,30 +482,30 @@ func (f *dataFlow) isSteady(name string, seen map[string]bool) bool {
 		if !w.canWrite(name) || w.chain.dead {
 			return false
 		}
-		return !w.chain.static || !f.readSteady(w.chain.links, seen) || slices.ContainsFunc(macros(w.name+w.value), func(macro string) bool {
+		return !w.chain.static || !f.readInvariant(w.chain.links, seen) || slices.ContainsFunc(macros(w.name+w.value), func(macro string) bool {
 			of, isTX := strings.CutPrefix(macro, "tx.")
-			return !isTX || !f.isSteady(of, seen)
+			return !isTX || !f.isInvariantTX(of, seen)
 		})
 	})
 }
 
-func (f *dataFlow) readSteady(links []corazalink.Link, seen map[string]bool) bool {
+func (f *dataFlow) readInvariant(links []corazalink.Link, seen map[string]bool) bool {
 	return !slices.ContainsFunc(links, func(l corazalink.Link) bool {
 		names, ok := txNames(&l)
-		return !ok || slices.ContainsFunc(names, func(name string) bool { return !f.isSteady(name, seen) })
+		return !ok || slices.ContainsFunc(names, func(name string) bool { return !f.isInvariantTX(name, seen) })
 	})
 }
 
-// steadyRules reports whether a rule that does nothing by itself does nothing in candidates either: no static chain that a candidate can
+// idleRulesStayIdle reports whether a rule that does nothing by itself does nothing in candidates either: no static chain that a candidate can
 // switch on selects how bodies are read or skips what others rely on, and none reads what rules leave in the variable RULE, or shows it in
 // an alert.
-func (f *dataFlow) steadyRules() bool {
+func (f *dataFlow) idleRulesStayIdle() bool {
 	for place, e := range f.entries {
 		c := e.chain
 		if c == nil || c.dead {
 			continue
 		}
-		if c.static && c.changes() && !f.neverWritten(c.links) && (len(c.effects) > 0 || c.diverts != "" || !f.mayBeSkipped(place)) {
+		if c.static && c.changes() && !f.readsInvariant(c.links) && (len(c.effects) > 0 || c.diverts != "" || !f.mayBeSkipped(place)) {
 			return false
 		}
 		if slices.ContainsFunc(c.links, func(l corazalink.Link) bool { return readsRule(l) || hasRuleMacro(l.Message+l.LogData) }) {

@@ -40,10 +40,10 @@
 // rejects the rule set unless both are clean: only then has the engine seen what it sees for every clean transaction.
 //
 // Idle needs more, because rules run there in a transaction in which decisive links may have matched: the first link of an idle rule
-// reads nothing that any other rule can change (numberTriggers, steadyRules).
+// reads nothing that any other rule can change (numberFastPatterns, idleRulesStayIdle).
 //
-// What repeats is cached (value_cache.go). A key is made of the values that the cached tests selected, and of nothing else that they could
-// have read.
+// Outcomes for values that repeat are cached (value_cache.go). A key is made of all values that the cached tests select, which are all that
+// they read.
 //
 // # What is assumed about Coraza
 //
@@ -69,17 +69,21 @@
 //   - target: a variable as a rule names it, with its key, exclusions and the count operator &. Variable, collection, TX, chain, phase,
 //     transformation, operator, action and marker are SecLang's terms.
 //   - link: one of the rules of a chain. A rule without chained rules has one.
-//   - test: the prefilter's form of a link: targets, transformation pipeline, operator, and the literal set that every match contains.
+//   - test: a link as the prefilter evaluates it: targets, transformation pipeline, operator, and the literal set that every match contains.
 //   - literal set: texts of which at least one is in every value that matches, found for all rules at once by a multi-pattern matcher
 //     (packages regex and literalset).
-//   - inspection buffer: the values that the same tests look at, such as those of one header (buffer.go).
-//   - transformation pipeline: the transformations of a test in order; a form is what some of them make of a value (package transform).
-//   - trigger: a test whose match on a single value makes its chain worth evaluating. Other chains are evaluated directly.
+//   - fast pattern: the one test of a chain whose match on a single value makes the chain worth evaluating (buffer.go). Chains without such
+//     a test are evaluated directly.
+//   - inspection buffer: the values that the same fast patterns look at, such as the values of one header (buffer.go).
+//   - transformation pipeline: the transformations of a test in order. The pipelines of all rules form a tree of steps (package transform);
+//     a stage is a step in one inspection buffer, with the fast patterns that look at its result.
+//   - traits: which kinds of bytes a value has. They show which steps cannot change it.
 //   - lazy DFA: an automaton for regular expressions whose states are made when they are reached (package regex).
-//   - candidate rule: a rule that can match the transaction as far as the prefilter knows.
-//   - TX data flow: which rules write and read which TX variables (dataflow.go).
-//   - static, dynamic: whether what a rule does is the same for every clean transaction.
+//   - candidate rule: a rule that can match the transaction as far as the prefilter knows. A candidate is a transaction that has one.
+//   - unsupported construct: what the prefilter does not understand; a test with one is unknown, and taken to match.
+//   - TX data flow: which rules write and read which TX variables (dataflow.go). A producer is a chain whose writes another chain reads.
+//   - static, dynamic: whether what a rule does is the same for every clean transaction. Invariant is stronger: the same for candidates, too.
 //   - divert: what a chain does whose match the prefilter does not follow.
 //   - counting rule: a detection rule that only adds to the anomaly score. Combinations of counting rules that the engine has let pass are
-//     learned (counting.go, combinations).
+//     learned (counting.go).
 package prefilter

@@ -15,8 +15,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 )
 
-// needs is what tests of a chain look at.
-type needs struct {
+// inputs is what tests of a chain look at.
+type inputs struct {
 	repeats bool // it is headers and the like only
 	of      []*target
 }
@@ -41,41 +41,43 @@ type test struct {
 	negated      bool
 	groups       func() *regexp.Regexp // of an @rx whose groups rules of the chain read; nil for others
 	captures     bool
-	// Whether or not it matches, TX:0 to TX:9 may have other values afterwards than groups tells.
-	capturesOddly bool
-	tellsGroups   bool // sets have groups in them
-	digits        int  // in a row, without which the operator does not match
-	last          *transform.Step
-	path          []*transform.Step // all steps up to last, for multiMatch
-	multi         bool              // multiMatch
-	literals      literalset.Set
-	sets          []assignment
+	// Whether or not it matches, TX:0 to TX:9 may have other values afterwards than those of groups.
+	obscuresGroups bool
+	expandsGroups  bool // sets have groups in them
+	digits         int  // in a row, without which the operator does not match
+	last           *transform.Step
+	path           []*transform.Step // all steps up to last, for multiMatch
+	multi          bool              // multiMatch
+	literals       literalset.Set
+	sets           []assignment
 }
 
 // assignment is a setvar action.
 type assignment struct {
 	name, value string // templates; the name is in lower case and without TX.
+	prefix      string // of the name, up to its first macro
+	isTemplate  bool   // the name has a macro
 	remove      bool
 	by          int // what it adds to a counter for each name that matches, whose own name begins with the name here; 0 for others
 }
 
 // run is the evaluation of one chain for one transaction.
 type run struct {
-	v        *variables.Values
-	state    plugintypes.TransactionState // of the baseline, for operators with constant variables
-	forms    *transform.Results
-	steps    int
-	local    []local        // TX variables that the chain has set, all values they can have
-	matched  []string       // values that rules of the chain matched
-	groups   []namedGroup   // all values that captured groups can have, apart from those of captures
-	captures []capture      // matches of which groups can be needed
-	counters map[string]int // what feeders have added to variables
-	blind    bool           // a rule may have matched values that are not known
-	oddly    bool           // TX:0 to TX:9 may have values that are not in groups
-	unsure   bool           // something could not be followed
-	gaveUp   bool           // an operator gave up on a value of the transaction
-	hit      literalset.Bitset
-	other    *run // for rules that set variables for this one
+	v             *variables.Values
+	state         plugintypes.TransactionState // of the baseline, for operators with constant variables
+	results       *transform.Results
+	steps         int
+	local         []local        // TX variables that the chain has set, all values they can have
+	matched       []string       // values that rules of the chain matched
+	groups        []namedGroup   // all values that captured groups can have, apart from those of captures
+	captures      []capture      // matches of which groups can be needed
+	counters      map[string]int // what feeders have added to variables
+	sawUnknown    bool           // a rule may have matched values that are not known
+	groupsUnknown bool           // TX:0 to TX:9 may have values that are not in groups
+	uncertain     bool           // something could not be followed
+	gaveUp        bool           // an operator gave up on a value of the transaction
+	hit           literalset.Bitset
+	other         *run // for rules that set variables for this one
 }
 
 // namedGroup is the text of a captured group, by the name of its TX variable.
@@ -96,9 +98,9 @@ type local struct {
 
 func (r *run) reset(v *variables.Values) {
 	r.v = v
-	r.forms.Arena.Reset()
+	r.results.Arena.Reset()
 	r.local, r.matched, r.groups, r.captures = r.local[:0], r.matched[:0], r.groups[:0], r.captures[:0]
-	r.blind, r.oddly, r.unsure = false, false, false
+	r.sawUnknown, r.groupsUnknown, r.uncertain = false, false, false
 }
 
 // chain reports whether the chain can match: false is certain, true may be too careful.
@@ -107,7 +109,7 @@ func (r *run) chain(c *chain) bool {
 		if !r.test(&c.tests[i]) {
 			return false
 		}
-		if r.unsure {
+		if r.uncertain {
 			return true
 		}
 	}
@@ -117,7 +119,7 @@ func (r *run) chain(c *chain) bool {
 func (r *run) test(t *test) bool {
 	switch {
 	case t.constant:
-		r.oddly = r.oddly || t.result && t.capturesOddly
+		r.groupsUnknown = r.groupsUnknown || t.result && t.obscuresGroups
 		for _, text := range t.texts {
 			r.match(t, text)
 		}
@@ -129,7 +131,7 @@ func (r *run) test(t *test) bool {
 		r.match(t, "")
 		return true
 	}
-	r.oddly = r.oddly || t.capturesOddly
+	r.groupsUnknown = r.groupsUnknown || t.obscuresGroups
 	found := false
 	for i := range t.targets {
 		if r.target(t, &t.targets[i]) {
@@ -165,8 +167,8 @@ func (r *run) target(t *test, g *target) (found bool) {
 	case variables.OfSize:
 		return g.selects("") && r.value(t, r.v.Arena.Number(r.v.ArgumentBytes()))
 	case variables.OfMatched:
-		if r.blind || len(r.matched) == 0 && g.Variable == corazavariables.MatchedVar { // the one of a rule before is still there
-			r.unsure = true
+		if r.sawUnknown || len(r.matched) == 0 && g.Variable == corazavariables.MatchedVar { // the one of a rule before is still there
+			r.uncertain = true
 			return true
 		}
 		for i := range r.matched { // values that this loop adds are no values of the rules before
@@ -221,18 +223,18 @@ func (r *run) txTarget(t *test, g *target) (found bool) {
 		if !known && g.empty && !r.left(g) {
 			known, found = true, g.selects(g.key) && r.value(t, "")
 		}
-		r.unsure = r.unsure || !known || r.blind || r.oddly
-		return found || r.unsure
+		r.uncertain = r.uncertain || !known || r.sawUnknown || r.groupsUnknown
+		return found || r.uncertain
 	}
 	if g.counts {
-		return r.fedCount(t, g)
+		return r.producedCount(t, g)
 	}
-	found = r.fedAll(t, g)
+	found = r.producedAll(t, g)
 	for i := range r.local {
 		l := &r.local[i]
 		switch {
 		case l.unknownName, l.unknownValue && g.selects(l.name):
-			r.unsure = true
+			r.uncertain = true
 			return true
 		case g.selects(l.name):
 			found = r.value(t, l.value) || found
@@ -243,42 +245,42 @@ func (r *run) txTarget(t *test, g *target) (found bool) {
 
 // left reports whether a rule before can have left captured groups behind.
 func (r *run) left(g *target) bool {
-	return slices.ContainsFunc(g.feeders, func(f feeder) bool { return r.feed(&f) })
+	return slices.ContainsFunc(g.producers, func(f producer) bool { return r.produce(&f) })
 }
 
-// fedCount tests how many variables there are: none, or not known when the chain or a rule elsewhere has set one.
-func (r *run) fedCount(t *test, g *target) bool {
+// producedCount tests how many variables there are: none, or not known when the chain or a rule elsewhere has set one.
+func (r *run) producedCount(t *test, g *target) bool {
 	isSelected := func(l local) bool { return l.unknownName || g.selects(l.name) }
-	r.unsure = r.unsure || slices.ContainsFunc(r.local, isSelected) || slices.ContainsFunc(g.feeders, func(f feeder) bool {
-		r.feed(&f)
-		return r.other.unsure || slices.ContainsFunc(r.other.local, isSelected)
+	r.uncertain = r.uncertain || slices.ContainsFunc(r.local, isSelected) || slices.ContainsFunc(g.producers, func(f producer) bool {
+		r.produce(&f)
+		return r.other.uncertain || slices.ContainsFunc(r.other.local, isSelected)
 	})
-	return r.unsure || r.value(t, "0")
+	return r.uncertain || r.value(t, "0")
 }
 
-// fedAll tests the variables that rules elsewhere have set.
-func (r *run) fedAll(t *test, g *target) (found bool) {
-	if len(g.feeders) == 0 {
+// producedAll tests the variables that rules elsewhere have set.
+func (r *run) producedAll(t *test, g *target) (found bool) {
+	if len(g.producers) == 0 {
 		return false
 	}
 	clear(r.counters)
 	others, counting := false, 0
-	for i := range g.feeders {
+	for i := range g.producers {
 		before := len(r.counters)
-		match, other := r.fed(t, &g.feeders[i], g)
+		match, other := r.produced(t, &g.producers[i], g)
 		found, others = found || match, others || other
 		if len(r.counters) > before || slices.ContainsFunc(r.other.local, func(l local) bool { return l.by > 0 }) {
 			counting++
 		}
 	}
-	r.unsure = r.unsure || others && len(r.counters) > 0 || counting > 1 // what is added to what is not known
-	return found || r.unsure
+	r.uncertain = r.uncertain || others && len(r.counters) > 0 || counting > 1 // what is added to what is not known
+	return found || r.uncertain
 }
 
-// feed evaluates the tests of a rule elsewhere for what they set, and reports whether all of them can match.
-func (r *run) feed(f *feeder) bool {
+// produce evaluates the tests of a rule elsewhere for what they set, and reports whether all of them can match.
+func (r *run) produce(f *producer) bool {
 	if r.other == nil {
-		r.other = &run{state: r.state, forms: &transform.Results{}, steps: r.steps}
+		r.other = &run{state: r.state, results: &transform.Results{}, steps: r.steps}
 	}
 	o := r.other
 	o.reset(r.v)
@@ -292,22 +294,22 @@ func (r *run) feed(f *feeder) bool {
 	return true
 }
 
-// fed tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects, and a
-// counter is tested with each value that it takes. Others tells that variables were set that are no counters.
-func (r *run) fed(t *test, f *feeder, g *target) (found, others bool) {
-	r.feed(f)
+// produced tests the variables that a rule elsewhere has set. A name that is not known is taken for one that the target selects, and a
+// counter is tested with each value that it takes. others is true when variables were set that are no counters.
+func (r *run) produced(t *test, f *producer, g *target) (found, others bool) {
+	r.produce(f)
 	o := r.other
-	r.unsure = r.unsure || o.unsure
+	r.uncertain = r.uncertain || o.uncertain
 	for i := range o.local {
 		l := &o.local[i]
 		switch {
 		case !l.unknownName && !g.selects(l.name):
 		case l.by > 0 && !t.grows(): // how far the engine counts is not known
-			r.unsure, others = true, true
+			r.uncertain, others = true, true
 		case l.by > 0:
 			found = r.value(t, r.v.Arena.Number(r.added(l))) || found
 		case l.unknownValue:
-			r.unsure, others = true, true
+			r.uncertain, others = true, true
 		default:
 			found, others = r.value(t, l.value) || found, true
 		}
@@ -326,17 +328,17 @@ func (r *run) added(l *local) int {
 
 // value tests one value, after the rule's transformations.
 func (r *run) value(t *test, value string) bool {
-	r.forms.Start(value, r.steps)
-	return r.formed(t)
+	r.results.Start(value, r.steps)
+	return r.transformed(t)
 }
 
-// formed tests the value that the forms hold.
-func (r *run) formed(t *test) (found bool) {
+// transformed tests the value that the forms hold.
+func (r *run) transformed(t *test) (found bool) {
 	if !t.multi {
-		return r.text(t, r.forms.After(t.last))
+		return r.text(t, r.results.After(t.last))
 	}
 	for _, s := range t.path {
-		if text := r.forms.After(s); s.Parent == nil || text != r.forms.After(s.Parent) {
+		if text := r.results.After(s); s.Parent == nil || text != r.results.After(s.Parent) {
 			found = r.text(t, text) || found
 		}
 	}
@@ -346,7 +348,7 @@ func (r *run) formed(t *test) (found bool) {
 // decide applies the operator.
 func (r *run) decide(t *test, text string) bool {
 	switch {
-	case t.digits > 0 && r.forms.DigitsIn(text) < t.digits:
+	case t.digits > 0 && r.results.DigitsIn(text) < t.digits:
 		return false
 	case t.rx != nil:
 		return t.rx.Match(text)
@@ -368,7 +370,7 @@ func (r *run) try(t *test, text string) bool {
 		}
 		r.gaveUp = true
 	}
-	r.unsure = true
+	r.uncertain = true
 	return !t.negated
 }
 
@@ -383,7 +385,7 @@ func (r *run) text(t *test, text string) bool {
 	return matches
 }
 
-// match does what a match does besides: it sets captured groups, MATCHED_VARS and corazavariables.
+// match does what a match does besides: it sets captured groups, MATCHED_VARS and variables.
 func (r *run) match(t *test, text string) {
 	r.matched = append(r.matched, text)
 	if t.groups != nil {
@@ -393,7 +395,7 @@ func (r *run) match(t *test, text string) {
 		return
 	}
 	var groups []int
-	if t.tellsGroups {
+	if t.expandsGroups {
 		groups = t.groups().FindStringSubmatchIndex(text)
 	}
 	for _, s := range t.sets {
@@ -429,7 +431,7 @@ func (r *run) findGroups() {
 
 // matchUnknown does what a match does of which nothing is known but that it can be.
 func (r *run) matchUnknown(t *test) {
-	r.blind = true
+	r.sawUnknown = true
 	for _, s := range t.sets {
 		r.local = append(r.local, local{name: s.name, unknownName: strings.Contains(s.name, "%{"), unknownValue: true})
 	}
@@ -459,14 +461,14 @@ var repeating = map[corazavariables.RuleVariable]bool{corazavariables.RequestMet
 	corazavariables.ReqbodyError: true, corazavariables.MultipartStrictError: true, corazavariables.ResponseContentType: true,
 	corazavariables.URIParseError: true, corazavariables.UrlencodedError: true, corazavariables.ArgumentsLimitReached: true}
 
-// findNeeds lists what decides whether a chain matches, and finds out whether that repeats from one request to the next.
-func (c *chain) findNeeds() {
+// findInputs lists what decides whether a chain matches, and finds out whether that repeats from one request to the next, so that the outcome is worth caching.
+func (c *chain) findInputs() {
 	c.first.repeats, c.whole.repeats = true, true
 	c.first.add(c.tests[:1])
 	c.whole.add(c.tests)
 }
 
-func (n *needs) add(tests []test) {
+func (n *inputs) add(tests []test) {
 	for i := range tests {
 		for k := range tests[i].targets {
 			n.addTarget(&tests[i].targets[k])
@@ -474,8 +476,8 @@ func (n *needs) add(tests []test) {
 	}
 }
 
-func (n *needs) addTarget(g *target) {
-	for _, f := range g.feeders {
+func (n *inputs) addTarget(g *target) {
+	for _, f := range g.producers {
 		n.add(f.chain.tests)
 	}
 	switch g.Kind {

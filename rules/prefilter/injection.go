@@ -10,12 +10,12 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/literalset"
 )
 
-// quietTokens are kinds of tokens of which alone no fingerprint is made: numbers, bare words, operators, functions, dots, colons and
+// harmlessTokens are the kinds of tokens of which no fingerprint consists alone: numbers, bare words, operators, functions, dots, colons and
 // what libinjection does not know.
-const quietTokens = "1nof.:?"
+const harmlessTokens = "1nof.:?"
 
-// loudWords are the words that libinjection can make other tokens of, in lower case; nil when its fingerprints are not as expected.
-var loudWords = readLoudWords(corazalink.SQLKeywords)
+// sqlWords are the words that libinjection can make other tokens of, in lower case; nil when its fingerprints are not as expected.
+var sqlWords = readSQLWords(corazalink.SQLKeywords)
 
 // wordSet is a set of words in lower case, shorter than longestWord.
 type wordSet struct {
@@ -40,18 +40,18 @@ func (w *wordSet) has(text string) bool {
 	return w.words[string(lower[:len(text)])]
 }
 
-func readLoudWords(keywords map[string]byte) *wordSet {
+func readSQLWords(keywords map[string]byte) *wordSet {
 	set := &wordSet{words: map[string]bool{}}
 	for text, kind := range keywords {
 		switch {
 		case kind == 'F':
-			if strings.Trim(strings.ToLower(text[1:]), quietTokens) == "" {
+			if strings.Trim(strings.ToLower(text[1:]), harmlessTokens) == "" {
 				return nil
 			}
 		case text == "&&" || text == "||":
-		case strings.IndexByte(quietTokens, kind) < 0:
+		case strings.IndexByte(harmlessTokens, kind) < 0:
 			for word := range strings.FieldsSeq(strings.ToLower(text)) {
-				if len(word) >= longestWord || isLoud(word) || strings.ContainsFunc(word, func(r rune) bool { return r >= 0x80 || wordEnds[r] }) {
+				if len(word) >= longestWord || hasSQLByte(word) || strings.ContainsFunc(word, func(r rune) bool { return r >= 0x80 || wordEnds[r] }) {
 					return nil
 				}
 				set.add(word)
@@ -61,9 +61,9 @@ func readLoudWords(keywords map[string]byte) *wordSet {
 	return set
 }
 
-// loudBytes are bytes by which libinjection can make tokens that are not quiet, and control characters, which it takes for blanks
+// sqlBytes are bytes by which libinjection can make tokens that are not harmless, and control characters, which it takes for spaces
 // in some places and for letters in others. wordEnds are the bytes at which a word ends, and the dot, at which it can.
-var loudBytes, wordEnds = byteSet("(),;{}'\"`#@\\$\x00\x7f\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"),
+var sqlBytes, wordEnds = byteSet("(),;{}'\"`#@\\$\x00\x7f\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"),
 	byteSet(" []<>:?=!~+-*/&|^%.\t\n\v\f\r\xa0")
 
 func byteSet(members string) (set [256]bool) {
@@ -73,12 +73,12 @@ func byteSet(members string) (set [256]bool) {
 	return set
 }
 
-// isLoud reports whether a value has bytes by which libinjection can make a token that is not quiet.
-func isLoud(value string) bool {
+// hasSQLByte reports whether a value has bytes by which libinjection can make a token that is not harmless.
+func hasSQLByte(value string) bool {
 	before := byte(0)
 	for i := range len(value) {
 		c := value[i]
-		if loudBytes[c] || c == before && (c == '-' || c == '&' || c == '|') || c == '*' && before == '/' {
+		if sqlBytes[c] || c == before && (c == '-' || c == '&' || c == '|') || c == '*' && before == '/' {
 			return true
 		}
 		before = c
@@ -90,10 +90,10 @@ func isLoud(value string) bool {
 const longestWord = 32
 
 // canBeSQLi reports whether libinjection can find SQL in a value: false is certain. Every fingerprint that it looks for has a token
-// that is not quiet, and such a token comes from a byte that isLoud finds or from one of its words. A word stands between ends of
+// that is not harmless, and such a token comes from a byte that isLoud finds or from one of its words. A word stands between ends of
 // words, or behind a number.
 func canBeSQLi(value string) bool {
-	if loudWords == nil || isLoud(value) {
+	if sqlWords == nil || hasSQLByte(value) {
 		return true
 	}
 	for i := 0; i < len(value); {
@@ -105,7 +105,7 @@ func canBeSQLi(value string) bool {
 		for end < len(value) && !wordEnds[value[end]] {
 			end++
 		}
-		if hasLoudWord(value[i:end], i > 0 && value[i-1] == '.' || '0' <= value[i] && value[i] <= '9') {
+		if hasSQLWord(value[i:end], i > 0 && value[i-1] == '.' || '0' <= value[i] && value[i] <= '9') {
 			return true
 		}
 		i = end
@@ -113,13 +113,13 @@ func canBeSQLi(value string) bool {
 	return false
 }
 
-// hasLoudWord reports whether a text is one of the words, or ends with one when the text can begin with a number.
-func hasLoudWord(text string, numbered bool) bool {
+// hasSQLWord reports whether a text is one of the words, or ends with one when the text can begin with a number.
+func hasSQLWord(text string, numbered bool) bool {
 	if !numbered {
-		return loudWords.has(text)
+		return sqlWords.has(text)
 	}
 	for at := max(0, len(text)-longestWord); at < len(text)-1; at++ {
-		if loudWords.has(text[at:]) {
+		if sqlWords.has(text[at:]) {
 			return true
 		}
 	}
@@ -133,9 +133,9 @@ func (o sqlInjection) Evaluate(tx plugintypes.TransactionState, value string) bo
 	return canBeSQLi(value) && o.Operator.Evaluate(tx, value)
 }
 
-// scriptMarks are the texts of which libinjection needs one for every script that it finds: all tags begin with the first, all
-// attributes that it judges have the second.
-var scriptMarks = literalset.Set{"<", "="}
+// xssLiterals are the texts of which libinjection needs one for every script that it finds: all tags begin with the first, all
+// attributes that it looks at have the second.
+var xssLiterals = literalset.Set{"<", "="}
 
 // bytesOutside returns the bytes that a @validateByteRange does not allow, nil when most values have one.
 func bytesOutside(operator plugintypes.Operator, state plugintypes.TransactionState) literalset.Set {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	corazacollection "github.com/corazawaf/coraza/v3/collection"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -22,11 +21,11 @@ import (
 
 // Prefilter is the prefilter of one compiled rule set. It is immutable and safe for concurrent use.
 type Prefilter struct {
-	steps    *transform.Tree
-	buffers  *buffers
-	triggers []trigger
+	steps        *transform.Tree
+	buffers      *buffers
+	fastPatterns []fastPattern
 	// What candidates set changes neither how bodies are read nor what rules do that match nothing.
-	steadyBodies bool
+	canSkipRules bool
 	direct       []*chain     // evaluated for every transaction
 	counted      map[int]bool // ids of the rules that a skip counts
 	writers      map[int]bool // ids of alerting rules that write variables in every transaction
@@ -38,7 +37,7 @@ type Prefilter struct {
 	cache        *valueCache
 	learned      combinations
 	reads        Reads
-	states       atomic.Int64 // bytes of the states of lazy DFAs
+	automata     regex.Budget
 	report       []Rule
 	scratch      sync.Pool
 }
@@ -56,7 +55,9 @@ type Rules struct {
 
 	// Own reports whether an operator is one of the project's, which look at the value alone, and what the values have on which it
 	// matches.
-	Own func(operator, argument string) (n Needs, isOwn bool)
+	Own func(operator, argument string) (n Requirements, isOwn bool)
+
+	Making *atomic.Int64 // nanoseconds are added that compiling takes which is put off until an expression sees its first value
 }
 
 // Baseline is what the engine made of a plain request, once with a response and once without. Both requests must be clean.
@@ -66,8 +67,8 @@ type Baseline struct {
 	Matched  [2]map[int]bool              // ids of the rules that matched
 }
 
-// Needs is what every value has on which an operator matches.
-type Needs struct {
+// Requirements is what every value has on which an operator matches.
+type Requirements struct {
 	Expression string // that it meets, "" when there is none
 	Digits     int    // that it has in a row, as sensitive.DigitsInARow counts them
 }
@@ -95,7 +96,8 @@ func New(r Rules) (*Prefilter, error) {
 	if r.WAF.Engine != types.RuleEngineDetectionOnly {
 		return nil, fmt.Errorf("prefilter: SecRuleEngine is %s, not DetectionOnly", r.WAF.Engine)
 	}
-	g := &Prefilter{steps: transform.NewTree(), limits: variables.LimitsOf(&r.WAF.Settings), state: r.Baseline.State, cache: newValueCache()}
+	g := &Prefilter{steps: transform.NewTree(), limits: variables.LimitsOf(&r.WAF.Settings), state: r.Baseline.State, cache: newValueCache(),
+		automata: regex.Budget{Making: r.Making}}
 	g.scratch.New = func() any { return newScratch(g) }
 	g.readDefaults(r.Fresh)
 	f := newDataFlow(newEntries(&r), txVariables(r.Baseline.State), r.Own)
@@ -105,12 +107,12 @@ func New(r Rules) (*Prefilter, error) {
 	}
 	f.findCounting(r.Blocking)
 	g.counted, g.writers = f.counted(), f.writers()
-	g.triggers = f.numberTriggers(g.counted, g.compile(f, &compiler{
-		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, states: &g.states, own: r.Own,
+	g.fastPatterns = f.numberFastPatterns(g.counted, g.compile(f, &compiler{
+		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, automata: &g.automata, own: r.Own,
 		prefiltered: r.WAF.Settings.RxPreFilter,
 	}))
-	g.steadyBodies = f.steadyRules() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.neverWritten(c.links) })
-	g.buffers = newBuffers(g.triggers, g.steps)
+	g.canSkipRules = f.idleRulesStayIdle() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.readsInvariant(c.links) })
+	g.buffers = newBuffers(g.fastPatterns, g.steps)
 	err := g.passesBaseline(&r.Baseline, r.Place)
 	g.findReads(f, err == nil)
 	for _, rule := range g.report {
@@ -127,14 +129,14 @@ func (g *Prefilter) passesBaseline(b *Baseline, place func(id int) string) error
 	for i := range b.Requests {
 		s := g.scratch.Get().(*scratch)
 		a := s.ask(&b.Requests[i], Query{})
-		suspect := s.culprit
+		noteCandidate := s.candidate
 		g.scratch.Put(s)
 		switch {
 		case a.Clean:
-		case suspect != nil && suspect.diverts != "":
-			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request, and %s", suspect.id, suspect.place, suspect.diverts)
-		case suspect != nil:
-			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", suspect.id, suspect.place)
+		case noteCandidate != nil && noteCandidate.diverts != "":
+			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request, and %s", noteCandidate.id, noteCandidate.place, noteCandidate.diverts)
+		case noteCandidate != nil:
+			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", noteCandidate.id, noteCandidate.place)
 		case a.counted.n > 0:
 			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", a.counted.rules[0].id, place(a.counted.rules[0].id))
 		default:
@@ -144,9 +146,9 @@ func (g *Prefilter) passesBaseline(b *Baseline, place func(id int) string) error
 	return nil
 }
 
-// compile turns the chains that matter into tests and sorts them into triggers and those that are evaluated directly.
-func (g *Prefilter) compile(f *dataFlow, p *compiler) []trigger {
-	var triggers []trigger
+// compile turns the chains that matter into tests and sorts them into fast patterns and those that are evaluated directly.
+func (g *Prefilter) compile(f *dataFlow, p *compiler) []fastPattern {
+	var fastPatterns []fastPattern
 	for _, c := range f.chains() {
 		p.yield()
 		switch {
@@ -162,7 +164,7 @@ func (g *Prefilter) compile(f *dataFlow, p *compiler) []trigger {
 			}
 		default:
 			p.compile(c)
-			triggers = append(triggers, g.place(c)...)
+			fastPatterns = append(fastPatterns, g.place(c)...)
 		}
 		if c.dead && c.why == "" {
 			c.why = "never runs"
@@ -171,10 +173,10 @@ func (g *Prefilter) compile(f *dataFlow, p *compiler) []trigger {
 			g.report = append(g.report, Rule{ID: c.id, Place: c.place, How: c.why, Open: c.opened})
 		}
 	}
-	return triggers
+	return fastPatterns
 }
 
-// compileStatic takes a chain whose outcome is the same for every transaction: the baseline tells it.
+// compileStatic takes a chain whose outcome is that of the baseline for every transaction.
 func (g *Prefilter) compileStatic(c *chain, p *compiler) {
 	if len(c.effects) > 0 && c.matches && c.decisive == 0 {
 		p.compile(c)
@@ -200,7 +202,7 @@ func (c *chain) isExact() bool {
 func (c *chain) open(why string) { c.why, c.opened = why, true }
 
 // place decides how a chain is prefiltered.
-func (g *Prefilter) place(c *chain) []trigger {
+func (g *Prefilter) place(c *chain) []fastPattern {
 	best := -1
 	known := false
 	for i := range c.tests {
@@ -221,11 +223,11 @@ func (g *Prefilter) place(c *chain) []trigger {
 		if t.literals == nil {
 			c.why = "@" + t.name + " is tried on each value"
 		}
-		return []trigger{{chain: c, test: t}}
+		return []fastPattern{{chain: c, test: t}}
 	case known:
 		c.why = "is evaluated on the few values that it looks at"
 		c.number = len(g.direct)
-		c.findNeeds()
+		c.findInputs()
 		g.direct = append(g.direct, c)
 	default:
 		c.open(c.unsupported())
@@ -277,6 +279,3 @@ func (g *Prefilter) readDefaults(fresh plugintypes.TransactionVariables) {
 		return true
 	})
 }
-
-// MakingTime returns how long the process has spent on compiling what expressions need for their first value.
-func MakingTime() time.Duration { return regex.MakingTime() }

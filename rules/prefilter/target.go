@@ -12,17 +12,17 @@ import (
 // target is one target of a rule.
 type target struct {
 	variables.Source
-	key     string         // as the collection keeps its keys, "" for all
-	keyRx   *regexp.Regexp // selects keys instead
-	counts  bool           // the number of values is tested
-	except  []exception
-	feeders []feeder  // rules elsewhere that can set the TX variables that the target selects
-	values  []txValue // all that a TX variable can have, nil when they are not known
-	empty   bool      // of a captured group: it is empty unless the chain captures, or one of the feeders
+	key       string         // as the collection keeps its keys, "" for all
+	keyRx     *regexp.Regexp // selects keys instead
+	counts    bool           // the number of values is tested
+	except    []exception
+	producers []producer // rules elsewhere that can set the TX variables that the target selects
+	values    []txValue  // all that a TX variable can have, nil when they are not known
+	empty     bool       // of a captured group: it is empty unless the chain captures, or one of the feeders
 }
 
-// feeder is a chain that sets TX variables for others, up to the last of its tests that does.
-type feeder struct {
+// producer is a chain that sets TX variables for others, up to the last of its tests that does.
+type producer struct {
 	chain *chain
 	tests int
 }

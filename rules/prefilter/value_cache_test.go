@@ -8,18 +8,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestMemoRemembersAnswers(t *testing.T) {
-	m := newValueCache()
-	q := m.ask(3, "value")
-	_, known := m.answered(q)
+func TestTheValueCacheReturnsWhatWasStored(t *testing.T) {
+	c := newValueCache()
+	k := c.key(3, "value")
+	_, known := c.lookup(k)
 	require.False(t, known)
 
-	m.answer(q, no)
-	a, known := m.answered(q)
+	c.store(k, noMatch)
+	a, known := c.lookup(k)
 	require.True(t, known)
-	require.Equal(t, no, a)
-	for _, other := range []question{m.ask(4, "value"), m.ask(3, "Value"), q.with(0)} {
-		_, known = m.answered(other)
+	require.Equal(t, noMatch, a)
+	for _, other := range []cacheKey{c.key(4, "value"), c.key(3, "Value"), k.with(0)} {
+		_, known = c.lookup(other)
 		require.False(t, known)
 	}
 
@@ -29,38 +29,38 @@ func TestMemoRemembersAnswers(t *testing.T) {
 		a, ok = a.with(number)
 		require.True(t, ok)
 	}
-	m.answer(q, a)
-	a, known = m.answered(q)
+	c.store(k, a)
+	a, known = c.lookup(k)
 	require.True(t, known)
 	require.Equal(t, want, slices.Collect(a.all))
 	_, ok := a.with(1)
 	require.False(t, ok, "a fifth number")
-	_, ok = no.with(math.MaxUint16)
-	require.False(t, ok, "a number that has no room")
-	_, ok = no.with(1 << 16)
+	_, ok = noMatch.with(math.MaxUint16)
+	require.False(t, ok, "a number that has noMatch room")
+	_, ok = noMatch.with(1 << 16)
 	require.False(t, ok, "a number that would wrap")
 }
 
 // Two threads that write into one entry at once leave parts of both behind.
-func TestMemoKnowsNothingOfMixedEntries(t *testing.T) {
-	m := newValueCache()
-	q := m.ask(1, "value")
-	matching, _ := no.with(5)
-	e := &m.entries[q.a%cacheEntries]
-	m.answer(q, matching)
-	whole := [3]uint64{e.a.Load(), e.b.Load(), e.answer.Load()}
-	m.answer(q, no)
+func TestTheValueCacheIgnoresMixedEntries(t *testing.T) {
+	c := newValueCache()
+	k := c.key(1, "value")
+	matching, _ := noMatch.with(5)
+	e := &c.entries[k.a%cacheEntries]
+	c.store(k, matching)
+	whole := [3]uint64{e.a.Load(), e.b.Load(), e.outcome.Load()}
+	c.store(k, noMatch)
 	for part := range 3 {
-		m.answer(q, no)
+		c.store(k, noMatch)
 		switch part {
 		case 0:
 			e.a.Store(whole[0])
 		case 1:
 			e.b.Store(whole[1])
 		case 2:
-			e.answer.Store(whole[2])
+			e.outcome.Store(whole[2])
 		}
-		_, known := m.answered(q)
-		require.False(t, known, "part %d of another answer", part)
+		_, known := c.lookup(k)
+		require.False(t, known, "part %d of another outcome", part)
 	}
 }

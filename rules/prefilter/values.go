@@ -102,7 +102,7 @@ func (p *compiler) matchesWith(w *write, name string, value txValue) (matches, k
 
 // matchesValue reports whether a test of one TX variable matches a value, and whether that is known.
 func (p *compiler) matchesValue(t *test, value txValue) (matches, known bool) {
-	r := run{state: p.state, forms: &transform.Results{}, steps: len(p.steps.All), v: &variables.Values{}}
+	r := run{state: p.state, results: &transform.Results{}, steps: len(p.steps.All), v: &variables.Values{}}
 	switch {
 	case t.targets[0].counts:
 		matches = r.value(t, map[bool]string{true: "1", false: "0"}[value.exists])

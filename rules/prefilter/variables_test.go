@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 
@@ -74,7 +75,7 @@ func newDuo(t *testing.T, settings string) *duo {
 	g, err := New(Rules{
 		Yield: func() {}, WAF: compiled, Data: fstest.MapFS{}, Place: strconv.Itoa,
 		Watched: func(id int) bool { return id == 200002 || id == 200003 }, Blocking: func(int) bool { return false },
-		Baseline: b, Fresh: stateOf(t, fresh).Variables(), Own: func(string, string) (Needs, bool) { return Needs{}, false },
+		Baseline: b, Fresh: stateOf(t, fresh).Variables(), Own: func(string, string) (Requirements, bool) { return Requirements{}, false }, Making: new(atomic.Int64),
 	})
 	require.NoError(t, err)
 	require.Len(t, g.effects, 3+strings.Count(settings, "SecRule "))
@@ -318,7 +319,7 @@ func TestTheVariablesAreCorazasAtItsLimits(t *testing.T) {
 		query                       string
 		contentType, body, response string
 		cut                         model.Partial
-		judged                      bool // left to the engine
+		isCandidate                 bool // left to the engine
 	}{
 		{contentType: "application/json", body: sixth + "}"},
 		{contentType: "application/json", body: sixth + `,"g":7}`, cut: model.PartialArguments},
@@ -328,10 +329,10 @@ func TestTheVariablesAreCorazasAtItsLimits(t *testing.T) {
 		{contentType: "application/json", body: `[[1],[2],[3],[4],[],[[]]]`},
 		{contentType: "application/json", body: `[[1],[2],[3],[4],[5],[6]]`, cut: model.PartialArguments},
 		{contentType: "application/json", body: `[[[]],[[]],[[]],[[]],[[]],[[]],[[]],[1,2]]`, cut: model.PartialArguments}, // lengths count apart
-		{contentType: "application/json", body: sixth + `,"g":{"h":{"i":{"j":1}}}}`, judged: true},                         // too deep behind the limit
-		{contentType: "application/json", body: sixth + `,"g":}`, judged: true},
-		{contentType: "application/json", body: `{"a":{"b":{"c":{}}}}`, judged: true},
-		{contentType: "application/json", body: `{"a":"` + strings.Repeat("x", l.RequestBody), cut: model.PartialBody, judged: true},
+		{contentType: "application/json", body: sixth + `,"g":{"h":{"i":{"j":1}}}}`, isCandidate: true},                    // too deep behind the limit
+		{contentType: "application/json", body: sixth + `,"g":}`, isCandidate: true},
+		{contentType: "application/json", body: `{"a":{"b":{"c":{}}}}`, isCandidate: true},
+		{contentType: "application/json", body: `{"a":"` + strings.Repeat("x", l.RequestBody), cut: model.PartialBody, isCandidate: true},
 		{contentType: "application/x-www-form-urlencoded", body: "a&b&c&d&e&f&&"},
 		{contentType: "application/x-www-form-urlencoded", body: "a&b&c&d&e&f&=", cut: model.PartialArguments},
 		{contentType: "application/x-www-form-urlencoded", body: "a=1&" + strings.Repeat("x", l.RequestBody), cut: model.PartialBody},
@@ -356,7 +357,7 @@ func TestTheVariablesAreCorazasAtItsLimits(t *testing.T) {
 			require.Empty(t, d.difference(in, v, stateOf(t, tx)), c.body)
 			require.NoError(t, tx.Close())
 		}
-		require.Equal(t, !c.judged, ok, "%+v", c)
+		require.Equal(t, !c.isCandidate, ok, "%+v", c)
 		require.Equal(t, c.cut, v.Unread(), "%+v", c)
 	}
 }
@@ -442,7 +443,7 @@ func TestTargetsSelectWhatCorazaSelects(t *testing.T) {
 					want[0].name = "" // the key as the rule has it
 				}
 				if !slices.Equal(want, got) || !slices.Equal(valuesOf(want), tested) {
-					t.Fatalf("round %d: Coraza selects %q, the gate %q, of which it tests %q\n%s\n%+v", round, want, got, tested, lines[id-1], *in)
+					t.Fatalf("round %d: Coraza selects %q, the prefilter %q, of which it tests %q\n%s\n%+v", round, want, got, tested, lines[id-1], *in)
 				}
 				compared++
 				if g.key != "" || g.keyRx != nil {
@@ -493,7 +494,7 @@ func valuesOf(all []datum) (values []string) {
 // tested returns the values that an operator is asked about when a chain is evaluated.
 func (d *duo) tested(v *variables.Values, g *target) []string {
 	r := recorder{}
-	run := run{v: v, forms: &transform.Results{}, steps: 1}
+	run := run{v: v, results: &transform.Results{}, steps: 1}
 	run.target(&test{operator: &r, last: transform.NewTree().Root}, g)
 	slices.Sort(r.values)
 	return r.values

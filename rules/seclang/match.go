@@ -64,7 +64,7 @@ func (o *Operator) testExpression(value string) (matched, sure bool) {
 	return matched, err == nil
 }
 
-// testMacro judges an operator whose argument is only known when a transaction is inspected. Limits are positive.
+// testMacro tests an operator whose argument is only known when a transaction is inspected. Limits are positive.
 func (o *Operator) testMacro(number int) (matched, sure bool) {
 	switch strings.ToLower(o.Name) {
 	case "gt", "ge":

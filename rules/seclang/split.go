@@ -33,7 +33,7 @@ func (d *Directive) Place() string { return fmt.Sprintf("%s:%d", d.File, d.Line)
 // Rows returns the text of the directive as rows for a parser: one, or more when it holds a list in backticks.
 func (d *Directive) Rows() []string { return d.rows }
 
-// Split cuts SecLang text into directives. Comments and blank lines are left out, lines that end with a backslash are
+// Split cuts SecLang text into directives. Comments and empty lines are omitted, lines that end with a backslash are
 // joined with the next. An error names the place of a directive that does not end before the text does.
 func Split(file, text string) ([]Directive, error) {
 	var (

@@ -72,7 +72,7 @@ func (r *Reader) Problem(name string, err error) {
 	r.problems = append(r.problems, &Problem{r.Noun, name, err})
 }
 
-// Text returns the value of a property without surrounding blanks, or its default.
+// Text returns the value of a property without surrounding spaces, or its default.
 func (r *Reader) Text(name string) string {
 	p, known := r.table[name]
 	if !known {
@@ -199,7 +199,7 @@ func Time(d time.Duration) string {
 	return text
 }
 
-// List returns the comma separated parts of a value without surrounding blanks and empty parts.
+// List returns the comma separated parts of a value without surrounding spaces and empty parts.
 func (r *Reader) List(name string) []string {
 	var parts []string
 	for part := range strings.SplitSeq(r.Text(name), ",") {

@@ -62,3 +62,11 @@ func TestTheChartHasTheNewestVersion(t *testing.T) {
 	assert.Contains(t, chart, "\nappVersion: "+versions(t)[0]+"\n")
 	assert.Contains(t, read(t, "CHANGELOG.md"), "\n## [Unreleased]\n")
 }
+
+// TestTheCollectorsModuleTakesTheNewestVersion keeps the module of the collector's processor, which is tagged with each release, from
+// running the filter of an older one.
+func TestTheCollectorsModuleTakesTheNewestVersion(t *testing.T) {
+	newest := "v" + versions(t)[0]
+	assert.Contains(t, read(t, "otel/go.mod"), "\tgithub.com/fluent-bit-waf/fluent-bit-waf "+newest+"\n")
+	assert.Contains(t, read(t, "otel/builder-config.yaml"), "gomod: github.com/fluent-bit-waf/fluent-bit-waf/otel "+newest+"\n")
+}

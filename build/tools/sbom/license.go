@@ -58,14 +58,15 @@ func licenseOf(dir string) (file, id string, err error) {
 }
 
 // permissive are the licenses that may be in what is shipped, each with words that its text has and the others do not. MPL-2.0 asks
-// for changes to its own files only, and none are made. Texts of copyleft licenses name more than they are told apart by, so
-// they come to nothing.
+// for changes to its own files only, and none are made. Texts of copyleft licenses have words of others, so
+// they match none.
 var permissive = []struct {
 	id    string
 	words []string
 }{
 	{"Apache-2.0", []string{"apache license", "version 2.0, january 2004"}},
 	{"MPL-2.0", []string{"mozilla public license version 2.0"}},
+	{"MPL-2.0", []string{"mozilla public license, version 2.0", "1. definitions"}},
 	{"ISC", []string{"permission to use, copy, modify, and/or distribute this software for any purpose"}},
 	{"MIT", []string{"permission is hereby granted, free of charge, to any person obtaining a copy", "the above copyright notice and this permission notice"}},
 	{"BSD-3-Clause", []string{"redistributions in binary form must reproduce", "neither the name"}},

@@ -70,6 +70,9 @@ func modulesOf(programs []string) (modules []debug.Module, goVersion string, err
 			if m.Replace != nil {
 				m = m.Replace
 			}
+			if strings.HasPrefix(m.Path, ".") {
+				continue // a module of this repository
+			}
 			if id := m.Path + "@" + m.Version; !known[id] {
 				known[id] = true
 				modules = append(modules, *m)

@@ -42,8 +42,9 @@ func TestTheBillListsTheModulesOfAProgram(t *testing.T) {
 func TestOnlyPermissiveLicensesPass(t *testing.T) {
 	const bsd = "Redistributions in binary form must reproduce\nthe above copyright notice."
 	for text, want := range map[string]string{
-		"Apache License\n   Version 2.0, January 2004":                           "Apache-2.0",
-		"Mozilla Public License Version 2.0 … GNU Lesser General Public License": "MPL-2.0",
+		"Apache License\n   Version 2.0, January 2004":                                           "Apache-2.0",
+		"Mozilla Public License Version 2.0 … GNU Lesser General Public License":                 "MPL-2.0",
+		"Mozilla Public License, version 2.0 1. Definitions … GNU Lesser General Public License": "MPL-2.0",
 		bsd:                                "BSD-2-Clause",
 		bsd + " Neither the name of X nor": "BSD-3-Clause",
 		"Permission is hereby granted, free of charge, to any person obtaining a\n copy …" +

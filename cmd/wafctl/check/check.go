@@ -17,7 +17,7 @@ import (
 
 var checkFlags = []setting.Property{
 	{Name: "output", Default: "table", Values: []string{"table", "json"},
-		Help: "table prints one line an alert and a summary, json one object a record, with --profile one in all"},
+		Help: "table prints one line per alert and a summary, json one object per record, with --profile a single one"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
@@ -32,17 +32,17 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE…|-",
 		Short: "Evaluate records in files and print what alerts",
-		Long: `Evaluate records with the filter's own code and print what alerts. A file holds one JSON record a line, or the plain
-lines of an access log: common and combined format, with or without a virtual host, W3C (IIS, CloudFront), AWS load
-balancers, HAProxy. It may be compressed with gzip or zstd; - is the standard input. Files of any size take the same memory.
+		Long: `Evaluate records and print what alerts. A file has one JSON record per line, or the plain lines of an access log: common
+and combined format, with or without a virtual host, W3C (IIS, CloudFront), AWS load balancers, HAProxy. It may be
+compressed with gzip or zstd; - is standard input. Memory does not depend on the size of files.
 
-With --explain each record is explained instead: the scores, each matched rule with its text and what its
-transformations made of the value, and every variable as the rules see it. --full prints long rules and values in full.
+With --explain, explain each record: its scores, each matched rule with its text and its transformations step by step, and
+every variable. --full does not truncate rules and values.
 
-With --profile the rules are timed: how long each took in all its runs, and how often the prefilter spared it.
+With --profile, measure the rules: the time of each in all its runs, and how often the prefilter ruled it out.
 
-The exit code is 0 when nothing alerts, 1 when something does, and 2 on errors: when a line of a JSON file is not JSON,
-and when there are records but none is an HTTP transaction, so that nothing was inspected.`,
+The exit code is 0 if nothing alerts, 1 if something does, and 2 on errors: if a line of a JSON file is not JSON, or if
+there are records but none is an HTTP transaction, so that nothing was inspected.`,
 		Example: `  wafctl check /var/log/nginx/access.log
   wafctl check records.ndjson
   zcat nano-*.gz | wafctl check --blocking-paranoia 2 --output json -
@@ -81,10 +81,10 @@ and when there are records but none is an HTTP transaction, so that nothing was 
 	cli.Strict(cmd)
 	f.Add(cmd.Flags(), checkFlags)
 	cmd.Flags().BoolVar(&explain, "explain", false, "explain each record")
-	cmd.Flags().IntVar(&line, "line", 0, "with --explain only the record in line `NUMBER`")
-	cmd.Flags().BoolVar(&full, "full", false, "with --explain print rules and values in full, however long they are")
-	cmd.Flags().BoolVar(&profile, "profile", false, "tell where the time goes, rule by rule, instead of what alerts")
-	cmd.Flags().BoolVar(&all, "all", false, "with --profile list all rules")
+	cmd.Flags().IntVar(&line, "line", 0, "with --explain, only the record in line `NUMBER`")
+	cmd.Flags().BoolVar(&full, "full", false, "with --explain, do not truncate rules and values")
+	cmd.Flags().BoolVar(&profile, "profile", false, "show the time of each rule instead of alerts")
+	cmd.Flags().BoolVar(&all, "all", false, "with --profile, list all rules")
 	c.CodeOnly(cmd)
 	f.AddJudging(cmd.Flags())
 	return cmd
@@ -97,16 +97,16 @@ func wantMode(line int, all, full, explain, profile bool) error {
 	}
 	var problems []error
 	if line < 0 || line > 0 && !explain {
-		problems = append(problems, problem("line", "goes with --explain (want the number of a line, from 1)"))
+		problems = append(problems, problem("line", "requires --explain (want the number of a line, from 1)"))
 	}
 	if full && !explain {
-		problems = append(problems, problem("full", "goes with --explain"))
+		problems = append(problems, problem("full", "requires --explain"))
 	}
 	if all && !profile {
-		problems = append(problems, problem("all", "goes with --profile"))
+		problems = append(problems, problem("all", "requires --profile"))
 	}
 	if explain && profile {
-		problems = append(problems, problem("profile", "does not go with --explain (want one of them)"))
+		problems = append(problems, problem("profile", "cannot be combined with --explain"))
 	}
 	return errors.Join(problems...)
 }

@@ -78,7 +78,7 @@ func (e *explainer) input(ctx context.Context, name string) error {
 		explained += n
 	}
 	if explained == 0 && e.line > 0 {
-		return fmt.Errorf("--line %d: no record there in %s", e.line, in.Name)
+		return fmt.Errorf("--line %d: no such record in %s", e.line, in.Name)
 	}
 	return nil
 }
@@ -154,7 +154,7 @@ func (e *explainer) text(place string, x *filter.Explanation) {
 	case x.FieldMap == "":
 		e.Title("%s: not HTTP: no field map knows its keys", place)
 	case x.Transaction == nil:
-		e.Title("%s: not HTTP, says the field map %s", place, x.FieldMap)
+		e.Title("%s: not HTTP according to the field map %s", place, x.FieldMap)
 	default:
 		e.Title("%s: %s, read with the field map %s", place, outcome(x), x.FieldMap)
 		e.sums(x.Rules)
@@ -173,7 +173,7 @@ func outcome(x *filter.Explanation) string {
 		text = fmt.Sprintf("no alert, score %d", x.Rules.Verdict.Score())
 	}
 	if parts := x.Rules.Verdict.Partial.Names(); parts != nil {
-		text += ", inspected in part: " + strings.Join(parts, ", ")
+		text += ", partly inspected: " + strings.Join(parts, ", ")
 	}
 	return text
 }
@@ -230,7 +230,7 @@ func (e *explainer) variables(x *filter.Explanation) {
 	for _, part := range []struct {
 		title string
 		notes bool
-	}{{"Variables", false}, {"Variables that rules have set", true}} {
+	}{{"Variables", false}, {"Variables set by rules", true}} {
 		e.section(part.title)
 		if !part.notes {
 			e.unlogged(x.Transaction)
@@ -278,7 +278,7 @@ func (e *explainer) reason(x *filter.Explanation, r *rules.Reason) {
 		fmt.Fprintf(e.to, "    %s\n", e.cut(4, x.Text(v.Label())+" = "+x.Value(v.Label(), v.Value)))
 		steps := x.Rules.Steps(r, v)
 		for i, s := range steps {
-			how, value := "as it came", e.cut(valueColumn, x.Value(v.Label(), s.Value))
+			how, value := "original", e.cut(valueColumn, x.Value(v.Label(), s.Value))
 			if i > 0 {
 				how = "t:" + s.Transformation
 				if s.Value == steps[i-1].Value {

@@ -56,22 +56,22 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 		what string
 	}{
 		{counts.NotHTTP, "not HTTP"},
-		{profile.Cached, "with a remembered verdict"},
-		{profile.Gated, "proven clean by the prefilter, so that no rule ran"},
-		{profile.Judged, "judged by the engine, without rules that the prefilter spared"},
+		{profile.Cached, "with a cached verdict"},
+		{profile.Prefiltered, "ruled out by the prefilter: no rule ran"},
+		{profile.Evaluated, "evaluated by the engine, without rules that the prefilter ruled out"},
 	} {
 		fmt.Fprintf(to, "%10s  %s\n", cli.Grouped(line.n), line.what)
 	}
-	fmt.Fprintf(to, "\nThe prefilter took %s, the engine %s, of which %s in rules.\n", Duration(profile.Gate), Duration(profile.Engine), Duration(ruleTime))
+	fmt.Fprintf(to, "\nThe prefilter took %s, the engine %s, of which %s in rules.\n", Duration(profile.Prefilter), Duration(profile.Engine), Duration(ruleTime))
 	shown := p.shown(profile.Rules)
 	if len(shown) == 0 {
-		fmt.Fprintf(to, "\nNo rule ran. With --prefilter off --cache-size 0 all of them run for every record.\n")
+		fmt.Fprintf(to, "\nNo rule ran. Use --prefilter off --cache-size 0 to run all rules for every record.\n")
 		return
 	}
 	fmt.Fprintln(to)
 	g := cli.NewGrid(p.console, to, cli.Column{Title: "RULE", Width: cli.RuleWidth}, cli.Column{Title: "TIME", Width: 9, Right: true},
 		cli.Column{Title: "SHARE", Width: 6, Right: true, Spare: 1}, cli.Column{Title: "RUNS", Width: 9, Right: true},
-		cli.Column{Title: "A RUN", Width: 8, Right: true, Spare: 2}, cli.Column{Title: "SPARED", Width: 9, Right: true}, cli.Column{Title: "MESSAGE"})
+		cli.Column{Title: "A RUN", Width: 8, Right: true, Spare: 2}, cli.Column{Title: "SKIPPED", Width: 9, Right: true}, cli.Column{Title: "MESSAGE"})
 	g.Title()
 	for i := range shown {
 		r := &shown[i]
@@ -81,7 +81,7 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 	if left := ran(profile.Rules) - len(shown); left > 0 {
 		fmt.Fprintf(to, "%s more ran, in %s; --all lists them\n", cli.Count(left, "rule"), Duration(ruleTime-sumOf(shown)))
 	}
-	fmt.Fprintf(to, "\nTIME is that of all runs, by the clock. SPARED: how often the prefilter knew that the rule would do nothing.\n")
+	fmt.Fprintf(to, "\nTIME is wall-clock time of all runs. SKIPPED: how often the prefilter ruled the rule out.\n")
 }
 
 func (p *profiling) shown(all []rules.RuleTime) []rules.RuleTime {
@@ -117,7 +117,7 @@ func each(r *rules.RuleTime) time.Duration {
 // what says of a rule what it is for.
 func what(r *rules.RuleTime) string {
 	if !r.Detection {
-		return "(sets up or sums up)"
+		return "(setup or scoring)"
 	}
 	return r.Message
 }
@@ -178,8 +178,8 @@ func (p *profiling) json(to *bufio.Writer, took time.Duration) error {
 	counts, profile := p.filter.Counts(), p.filter.Profile()
 	j := JSONProfile{
 		Records: counts.Records, Alerts: counts.Alerts, NotHTTP: counts.NotHTTP, Took: took.Nanoseconds(),
-		Remembered: profile.Cached, Gated: profile.Gated, Judged: profile.Judged,
-		Gate: profile.Gate.Nanoseconds(), Engine: profile.Engine.Nanoseconds(), Rules: []jsonRuleTime{},
+		Remembered: profile.Cached, Gated: profile.Prefiltered, Judged: profile.Evaluated,
+		Gate: profile.Prefilter.Nanoseconds(), Engine: profile.Engine.Nanoseconds(), Rules: []jsonRuleTime{},
 	}
 	for i := range profile.Rules {
 		r := &profile.Rules[i]

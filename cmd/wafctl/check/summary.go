@@ -92,7 +92,7 @@ func (s *summary) totals(to *bufio.Writer, counts filter.Counts, broken int) {
 	fmt.Fprintf(to, "%s: %s, %s clean, %s not HTTP", cli.Count(counts.Records, "record"),
 		s.console.Paint(color, cli.Count(counts.Alerts, "alert")), cli.Grouped(counts.Clean), cli.Grouped(counts.NotHTTP))
 	if counts.Partial > 0 {
-		fmt.Fprintf(to, ", %s inspected in part", cli.Grouped(counts.Partial))
+		fmt.Fprintf(to, ", %s partly inspected", cli.Grouped(counts.Partial))
 	}
 	if n := counts.Broken + counts.Skipped; n > 0 {
 		fmt.Fprintf(to, ", %s not inspected", cli.Grouped(n))
@@ -152,7 +152,7 @@ func (s *summary) hint(top *ruleCount, alerts uint64) string {
 	}
 	help := "wafctl tune proposes exclusions"
 	if !s.preset && slices.Contains(presets.QuietedByAPI, top.id) {
-		help = "--preset api fits REST, GraphQL and RPC services, and " + help
+		help = "--preset api suits REST, GraphQL and RPC services, and " + help
 	}
 	clients, all := len(top.clients), s.sources.Len()
 	if clients < fewestForManyOf || 2*clients <= all && clients < maxClients {
@@ -165,6 +165,6 @@ func (s *summary) hint(top *ruleCount, alerts uint64) string {
 	case clients < all:
 		whose = cli.Grouped(clients) + " of " + cli.Grouped(all)
 	}
-	return fmt.Sprintf("Rule %d causes %s of %s alerts, for %s clients that alert: that looks like a false alarm; %s.",
+	return fmt.Sprintf("Rule %d causes %s of %s alerts, for %s clients that alert. It looks like a false positive: %s.",
 		top.id, cli.Grouped(top.alerts), cli.Grouped(alerts), whose, help)
 }

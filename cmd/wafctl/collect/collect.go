@@ -1,5 +1,6 @@
-// Package collect is the command "wafctl run": a collector that receives records over UDP and TCP, evaluates them and delivers
-// alerts. It ends when it is told to, or with the standard input, after everything received is finished.
+// Package collect is the command "wafctl run": a collector that receives records over UDP and TCP, evaluates them and
+// delivers alerts. Records wait in a queue of bounded size, and each that is lost is counted. It ends on a signal, or
+// with the standard input, after everything received is finished.
 package collect
 
 import (

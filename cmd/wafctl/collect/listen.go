@@ -36,7 +36,7 @@ func listen(settings *setting.Reader, c *cli.Console) *intakes {
 		}
 		place, err := receive.ReadPlace(text)
 		if err != nil {
-			settings.Problem("listen", fmt.Errorf("malformed place %q (want %s)", text, listenForms))
+			settings.Problem("listen", fmt.Errorf("malformed address %q (want %s)", text, listenForms))
 			continue
 		}
 		s.Places = append(s.Places, place)
@@ -119,7 +119,7 @@ func (in *intakes) summary() string {
 		{c.Limited, "above the source rate"},
 		{c.Refused, "connections refused"},
 		{c.Idle, "connections closed as idle"},
-		{c.Displaced + c.Crowded, "connections closed to make place for others"},
+		{c.Displaced + c.Crowded, "connections closed to make room for others"},
 		{c.Cut, "unfinished lines lost with them"},
 	} {
 		if loss.n > 0 {

@@ -1,5 +1,6 @@
-// Package compare is the command "wafctl compare": it evaluates each record with two sets of settings. It prints the records
-// whose verdicts differ, and the rules that make the difference.
+// Package compare is the command "wafctl compare": it evaluates each record with two sets of settings. It prints the
+// records whose verdicts differ, and the rules that make the difference. With it an operator sees what a change of
+// settings does before it takes effect.
 package compare
 
 import (
@@ -20,7 +21,7 @@ import (
 
 var compareFlags = []setting.Property{
 	{Name: "output", Default: "table", Values: []string{"table", "json"},
-		Help: "table prints one line a change and a summary, json one object a change"},
+		Help: "table prints one line per change and a summary, json one object per change"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
@@ -30,11 +31,11 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "compare [flags] --with PROPERTY=VALUE… FILE…|-",
-		Short: "Show what other rules or settings would change for the same records",
-		Long: `Evaluate the same records twice, with the settings of the flags and with those that --with changes, and show each
-record for which it makes a difference: another outcome, other rules, or another score.
+		Short: "Preview what other rules or settings change",
+		Long: `Evaluate the same records twice, with the settings of the flags and with the changes of --with, and show each record for
+which the outcome, the matched rules or the score differ.
 
-The exit code is 0 when nothing differs, 1 when something does, and 2 on errors.`,
+The exit code is 0 if nothing differs, 1 if something does, and 2 on errors.`,
 		Example: `  wafctl compare --with blocking_paranoia=2 records.ndjson
   wafctl compare --with rules=crs,new.conf --with exclude_rules=942100 records.ndjson.gz
   wafctl compare --rules old/ --with rules=new/ --output json records.ndjson`,
@@ -96,7 +97,7 @@ func changedSettings(f *cli.Flags, changes []string) (setting.Map, error) {
 		case !isPair:
 			problems = append(problems, fmt.Errorf("malformed change %q (want PROPERTY=VALUE)", change))
 		case !known:
-			problems = append(problems, fmt.Errorf("unknown property %q (the flags under \"Rules and alerts\" in --help --all are allowed)", name))
+			problems = append(problems, fmt.Errorf("unknown property %q (want one of \"Rules and alerts\" in --help --all)", name))
 		}
 		changed[name] = value
 	}

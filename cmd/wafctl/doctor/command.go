@@ -23,23 +23,22 @@ import (
 )
 
 var doctorFlags = []setting.Property{
-	{Name: "fluent_bit", Help: "the program; unless set, the one in PATH, or /opt/fluent-bit/bin/fluent-bit"},
-	{Name: "output", Default: "text", Values: []string{"text", "json"}, Help: "text for people, json one object a finding"},
+	{Name: "fluent_bit", Help: "the fluent-bit program (default: in PATH, or /opt/fluent-bit/bin/fluent-bit)"},
+	{Name: "output", Default: "text", Values: []string{"text", "json"}, Help: "text for people, json one object per finding"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
 	var f cli.Flags
 	cmd := &cobra.Command{
 		Use:   "doctor [flags] PIPELINE [FILE]",
-		Short: "Check a pipeline on the machine that it runs on",
-		Long: `Read a pipeline of Fluent Bit, YAML or classic, and check what can be checked before it runs: the versions of Fluent Bit
-and the plugin, all properties, where records and alerts go, buffers and limits of the kernel, whether destinations can be
-reached, and on a sample of records the field map, the clock and false alarms. The sample is FILE, or the end of the log
-that the pipeline reads.
+		Short: "Check a pipeline on the machine it runs on",
+		Long: `Read a Fluent Bit pipeline, YAML or classic, and check it before it runs: versions of Fluent Bit and the plugin, all
+properties, routing of records and alerts, kernel buffers and limits, reachability of destinations, and on a sample of
+records the field map, the clock and false positives. The sample is FILE, or the end of the log that the pipeline reads.
 
-Nothing is changed, and nothing is sent: destinations are dialed, and for UDP only their names are resolved.
+Nothing is changed or sent: destinations are dialed, and for UDP only their names are resolved.
 
-The exit code is 0 when all is well, 1 with warnings, and 2 when something fails.`,
+The exit code is 0 without findings, 1 with warnings, and 2 with failures.`,
 		Example: `  wafctl doctor /etc/fluent-bit/fluent-bit.yaml
   wafctl doctor --fluent-bit /opt/fluent-bit/bin/fluent-bit waf.conf records.ndjson
   wafctl doctor --output json waf.yaml | jq 'select(.level != "ok")'`,
@@ -48,7 +47,7 @@ The exit code is 0 when all is well, 1 with warnings, and 2 when something fails
 			output := settings.Word("output")
 			var err error
 			if len(names) != 1 && len(names) != 2 {
-				err = errors.New("one pipeline is wanted, and one file of records at most")
+				err = errors.New("want one pipeline and at most one file of records")
 			}
 			if err := f.Usage(cmd, args, settings.Err(), err); err != nil {
 				return err

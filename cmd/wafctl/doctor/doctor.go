@@ -1,4 +1,6 @@
-// Package doctor checks a pipeline of Fluent Bit on the machine that it is to run on, and says what to do about what it finds.
+// Package doctor is the command "wafctl doctor": it checks a pipeline of Fluent Bit on the machine that it is to run
+// on. It reads the configuration, tries what the configuration refers to, and looks at the records that would flow.
+// For each finding it shows what to do.
 package doctor
 
 import (
@@ -48,7 +50,7 @@ type Doctor struct {
 	Version   string // of this program
 	Sample    string // path of a file with records, "" for the one that the pipeline reads
 
-	// Open opens a file of records, and Evaluate finds false alarms in records with the settings of a filter.
+	// Open opens a file of records, and Evaluate finds false positives in records with the settings of a filter.
 	Open     func(path string) (io.ReadCloser, error)
 	Evaluate func(ctx context.Context, settings setting.Map, records io.Reader) (Alarms, error)
 	Now      func() time.Time
@@ -108,7 +110,7 @@ func (d *Doctor) find(check string, level Level, advice, format string, argument
 // variables reports environment variables that have no value here.
 func (d *Doctor) variables() {
 	for _, v := range d.Config.Unset {
-		d.find("variables", Warn, "set it for the service, or in the section env", "%s: ${%s} has no value here", v.Place, v.Key)
+		d.find("variables", Warn, "set it for the service, or in the section env", "%s: ${%s} is not set here", v.Place, v.Key)
 	}
 }
 
@@ -134,9 +136,9 @@ func (d *Doctor) properties() {
 	}
 	switch {
 	case ours == 0:
-		d.find("properties", Fail, "add the filter waf, or the output waf; wafctl init writes a pipeline", "the pipeline has no plugin waf")
+		d.find("properties", Fail, "add the filter or output waf; wafctl init writes a pipeline", "the pipeline has no plugin waf")
 	case len(d.findings) == before:
-		d.find("properties", OK, "", "all properties of %s are well-formed", sections(ours))
+		d.find("properties", OK, "", "all properties of %s are valid", sections(ours))
 	}
 }
 
@@ -198,7 +200,7 @@ func (d *Doctor) openFilter(s *fluentbit.Section) error {
 }
 
 func (d *Doctor) openOutput(s *fluentbit.Section) error {
-	o, err := filter.NewOutput("", quiet(s, filter.OutputProperties()), d.warnings(s), io.Discard)
+	o, err := filter.NewOutput("", nil, quiet(s, filter.OutputProperties()), d.warnings(s), io.Discard)
 	if err != nil {
 		return err
 	}

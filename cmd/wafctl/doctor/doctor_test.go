@@ -103,7 +103,7 @@ func TestFindings(t *testing.T) {
 		not            []string // texts that no finding has
 	}{
 		{"a pipeline without fault", tail + waf("      match: access\n      emit_tag: alert\n") + alertFile, []string{
-			"ok properties: all properties of one section are well-formed", "ok routing: records reach the plugin, and alerts an output", "ok input: DIR/access.log is there",
+			"ok properties: all properties of one section are valid", "ok routing: records reach the plugin, alerts reach an output", "ok input: DIR/access.log exists",
 			"ok field map: 1 of 1 records of DIR/access.log are HTTP, read with the map access-log", "ok clock: the last record is 0s from the clock of this machine",
 			"ok alarms: none of 1 records alerts",
 		}, []string{"fail "}},
@@ -111,40 +111,40 @@ func TestFindings(t *testing.T) {
 			"fail properties: DIR/waf.yaml:12: filter waf: property blocking_paranoia: 7 is out of range (1 to 4)",
 			`fail properties: DIR/waf.yaml:13: filter waf: property alert_on: unknown value "maybe" (want score or match)`,
 			"fail properties: DIR/waf.yaml:14: filter waf: property emit_tga: unknown; did you mean emit_tag?",
-		}, []string{"well-formed"}},
+		}, []string{"are valid"}},
 		{"no plugin", tail + alertFile, []string{"fail properties: the pipeline has no plugin waf"}, nil},
 		{"a variable without value", tail + waf("      match: access\n      emit_tag: alert${NOT_SET_HERE}\n") + alertFile,
-			[]string{"warn variables: DIR/waf.yaml:12: ${NOT_SET_HERE} has no value here"}, nil},
+			[]string{"warn variables: DIR/waf.yaml:12: ${NOT_SET_HERE} is not set here"}, nil},
 		{"a match that no input meets", tail + waf("      match: nginx.*\n"),
 			[]string{"fail routing: DIR/waf.yaml:10: filter waf: match nginx.* gets no records: the tags of the inputs are access"}, nil},
 		{"tags that senders choose", "pipeline:\n  inputs:\n    - name: forward\n" + out("      match: x\n      alert_to: stdout\n"), nil, []string{"gets no records"}},
 		{"alerts without an output", tail + waf("      match: access\n      emit_tag: waf.$TAG\n") + alertFile,
-			[]string{"fail routing: DIR/waf.yaml:12: no output gets alerts, whose tag is waf.access | add an output with match: waf.access"}, nil},
+			[]string{"fail routing: DIR/waf.yaml:12: no output receives alerts (tag waf.access) | add an output with match: waf.access"}, nil},
 		{"alerts that are evaluated again", tail + waf("      match: '*'\n      emit_tag: alert\n") + out("      match: '*'\n      alert_to: stdout\n") + "    - name: stdout\n      match: alert\n",
-			[]string{"fail routing: DIR/waf.yaml:14: output waf evaluates the alerts of filter waf (tag alert) once more | narrow its match so that it leaves out alert"}, nil},
+			[]string{"fail routing: DIR/waf.yaml:14: output waf evaluates the alerts of filter waf (tag alert) again | narrow its match to exclude alert"}, nil},
 		{"an emit tag that is the tag of records", tail + waf("      match: access\n      emit_tag: access\n") + strings.Replace(alertFile, "match: alert", "match: access", 1),
-			[]string{"fail routing: DIR/waf.yaml:12: emit_tag access is also the tag of records, so these are taken for alerts and not evaluated"}, nil},
+			[]string{"fail routing: DIR/waf.yaml:12: emit_tag access is also a tag of records, which are then mistaken for alerts and not evaluated"}, nil},
 		{"workers", tail + out("      match: access\n      alert_to: stdout\n      workers: 2\n"), []string{"fail routing: DIR/waf.yaml:13: workers is set"}, nil},
 		{"nothing shows what was found", tail + waf("      match: access\n      alert_key: off\n"), []string{"fail routing: DIR/waf.yaml:10: filter waf: neither emit_tag nor alert_key is set"}, nil},
 		{"a log that is not there", strings.Replace(tail, "access.log", "other.log", 1) + out("      match: access\n      alert_to: stdout\n"),
-			[]string{"warn input: DIR/waf.yaml:4: no file matches DIR/other.log", "warn sample: no records to look at"}, nil},
+			[]string{"warn input: DIR/waf.yaml:4: no file matches DIR/other.log", "warn sample: no input reads an existing file"}, nil},
 		{"long lines", strings.Replace(tail, "      skip_long_lines: on\n", "", 1) + out("      match: access\n      alert_to: stdout\n"),
-			[]string{"warn input: DIR/waf.yaml:4: a line that does not fit buffer_max_size (32K) ends the reading of its file"}, nil},
+			[]string{"warn input: DIR/waf.yaml:4: a line longer than buffer_max_size (32K) ends reading of the file"}, nil},
 		{"an input that has better", "pipeline:\n  inputs:\n    - name: udp\n" + out("      match: udp.0\n      alert_to: stdout\n"),
-			[]string{"warn input: DIR/waf.yaml:3: the input udp drops datagrams of more than chunk_size (32 KiB)"}, []string{"gets no records"}},
+			[]string{"warn input: DIR/waf.yaml:3: the input udp drops datagrams longer than chunk_size (32 KiB)"}, []string{"gets no records"}},
 		{"buffers and places", "pipeline:\n  inputs:\n    - name: nano\n      tag: nano\n      receive_buffer: 1G\n      listen_on: udp://" + taken.LocalAddr().String() + "\n" + out("      match: nano\n      alert_to: stdout\n"),
-			[]string{"warn kernel buffer: receive_buffer asks for 1073741824 bytes", "warn input: DIR/waf.yaml:3: something listens on udp://" + taken.LocalAddr().String()}, nil},
+			[]string{"warn kernel buffer: receive_buffer is 1073741824 bytes", "warn input: DIR/waf.yaml:3: something listens on udp://" + taken.LocalAddr().String()}, nil},
 		{"destinations", tail + out("      match: access\n      alert_to: syslog+tcp://"+open.Addr().String()+", json+tcp://"+closed+", gelf+udp://127.0.0.1, file:///nowhere/alerts, file://DIR/alerts\n"), []string{
 			"ok destination: syslog+tcp://" + open.Addr().String() + " accepts connections", "fail destination: json+tcp://" + closed + ": dial tcp",
-			"ok destination: gelf+udp://127.0.0.1 resolves to 127.0.0.1; over UDP nothing shows whether alerts arrive",
-			"fail destination: file:///nowhere/alerts: /nowhere: no such file or directory", "ok destination: file://DIR/alerts can be written by this user",
+			"ok destination: gelf+udp://127.0.0.1 resolves to 127.0.0.1; delivery over UDP cannot be checked",
+			"fail destination: file:///nowhere/alerts: /nowhere: no such file or directory", "ok destination: file://DIR/alerts is writable for this user",
 		}, nil},
 		{"destinations of Fluent Bit", tail + waf("      match: access\n      emit_tag: alert\n") + "  outputs:\n    - name: http\n      match: alert\n      host: 127.0.0.1\n      port: " + closed[strings.LastIndex(closed, ":")+1:] + "\n",
 			[]string{"fail destination: output http: dial tcp"}, nil},
 		{"a map that does not fit", tail + out("      match: access\n      alert_to: stdout\n      field_map: nano\n"),
 			[]string{"fail field map: DIR/access.log: no HTTP transaction in 1 records. The first one has only the key log"}, nil},
 		{"plugins that are missing", "plugins:\n  - DIR/out_waf.so\nservice:\n  hot_reload: on\n" + tail + waf("      match: access\n"), []string{
-			"fail plugin: DIR/waf.yaml:2: stat DIR/out_waf.so", "fail plugin: hot_reload is on, and after a reload flb-filter_waf.so is not loaded",
+			"fail plugin: DIR/waf.yaml:2: stat DIR/out_waf.so", "fail plugin: hot_reload is on, but flb-filter_waf.so is not loaded after a reload",
 		}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -170,11 +170,11 @@ func TestClock(t *testing.T) {
 		{"a log of yesterday", "2026-11-29T12:00:01Z", noon.Add(24 * time.Hour), "ok clock: the last record is 1s from when the file was written"},
 		{"a clock that is ahead", "2026-11-29T12:07:00Z", noon, "7m ahead of the clock of this machine | synchronize"},
 		{"a clock that is behind", "2026-11-29T11:50:00Z", noon, "10m behind the clock of this machine | synchronize"},
-		{"a local time without its zone", "2026-11-29 20:00:05", noon, "8h0m5s ahead of the clock of this machine: a local time without its zone is read as UTC"},
+		{"a local time without its zone", "2026-11-29 20:00:05", noon, "8h0m5s ahead of the clock of this machine: a local time without a zone is read as UTC"},
 		{"a local time with its zone", "2026-11-29T20:00:05+08:00", noon, "ok clock: the last record is 5s from"},
 		{"hours off with a zone", "2026-11-29T20:00:05Z", noon, "8h0m5s ahead of the clock of this machine | synchronize"},
-		{"a wrong unit", "9999999999", noon, `fail clock: the time "9999999999" is read as 2286-11-20: a wrong unit?`},
-		{"no time", "soon", noon, `warn clock: the time "soon" is of no known form`},
+		{"a wrong unit", "9999999999", noon, `fail clock: the time "9999999999" is read as 2286-11-20: wrong unit?`},
+		{"no time", "soon", noon, `warn clock: unknown time format "soon"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			found := examine(t, tail+"  outputs:\n    - name: waf\n      match: access\n      alert_to: stdout\n", func(d *Doctor) {
@@ -193,9 +193,9 @@ func TestAlarmsComeWithWhatToDo(t *testing.T) {
 		want  string
 	}{
 		{Alarms{Records: 9, Alerts: 2, Exclusions: []string{"942100:ARGS:q"}},
-			"warn alarms: 2 of 9 records alert | wafctl check --exclude-rules 1 DIR/access.log shows them; only if they are harmless, exclude_rules: '1,942100:ARGS:q'"},
+			"warn alarms: 2 of 9 records alert | wafctl check --exclude-rules 1 DIR/access.log shows them; if they are harmless, set exclude_rules: '1,942100:ARGS:q'"},
 		{Alarms{Records: 9, Alerts: 2, Attacks: 1, Exclusions: strings.Split("1,2,3,4,5,6", ",")},
-			"warn alarms: 2 of 9 records alert, 1 of them with signs of an attack | wafctl check --exclude-rules 1 DIR/access.log shows them; only if they are harmless, take the exclusions that wafctl tune"},
+			"warn alarms: 2 of 9 records alert, 1 of them with signs of an attack | wafctl check --exclude-rules 1 DIR/access.log shows them; if they are harmless, use the exclusions of wafctl tune"},
 		{Alarms{Records: 9, Alerts: 2, Attacks: 2}, "ok alarms: 2 of 9 records alert, 2 of them with signs of an attack"},
 	} {
 		found := examine(t, pipeline, func(d *Doctor) {
@@ -236,7 +236,7 @@ func TestFluentBitIsAsked(t *testing.T) {
 		{"a supported version", "5.1.1", "echo '[ info] [output:waf:plugin] version 1.0.0'",
 			[]string{"ok fluent bit: version 5.1.1", "ok plugin: version 1.0.0", "ok dry run: Fluent Bit accepts the pipeline"}},
 		{"an old version with another plugin", "4.2.8", "echo '[ info] [output:waf:plugin] version 0.9.0'",
-			[]string{"warn fluent bit: version 4.2.8", "warn plugin: version 0.9.0, and wafctl is of version 1.0.0"}},
+			[]string{"warn fluent bit: version 4.2.8", "warn plugin: version 0.9.0 differs from wafctl's 1.0.0"}},
 		{"a version that is too old", "2.1.0", "true", []string{"fail fluent bit: version 2.1.0 is not supported"}},
 		{"a rejected pipeline", "5.1.1", "echo '[2026/11/29] [error] [config] no such plugin'; exit 1",
 			[]string{"fail dry run: Fluent Bit rejects the pipeline: [config] no such plugin | fluent-bit --dry-run -c DIR/waf.yaml"}},

@@ -28,7 +28,7 @@ var (
 func (d *Doctor) host(ctx context.Context) {
 	loads := d.plugins()
 	if d.FluentBit == "" {
-		d.find("fluent bit", Warn, "--fluent-bit PATH says where it is", "no fluent-bit in PATH: its version and its own check of the pipeline are not known")
+		d.find("fluent bit", Warn, "set --fluent-bit PATH", "no fluent-bit in PATH: its version and dry run are unknown")
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -74,12 +74,12 @@ func (d *Doctor) plugins() (loads bool) {
 		loads = loads || filepath.Base(p.Value) == "out_waf.so"
 	}
 	if !loads {
-		d.find("plugin", OK, "start it with -e /usr/lib/fluent-bit-waf/out_waf.so, or list that file under plugins", "the pipeline does not load out_waf.so itself")
+		d.find("plugin", OK, "start it with -e /usr/lib/fluent-bit-waf/out_waf.so, or list this file under plugins", "the pipeline does not load out_waf.so itself")
 		return false
 	}
 	if reloads := strings.ToLower(d.Config.Service.Get("hot_reload")); reloads == "on" || reloads == "true" || reloads == "yes" {
 		for name := range needs {
-			d.find("plugin", Fail, "list it under plugins, behind out_waf.so", "hot_reload is on, and after a reload %s is not loaded", name)
+			d.find("plugin", Fail, "list it under plugins, after out_waf.so", "hot_reload is on, but %s is not loaded after a reload", name)
 		}
 	}
 	return !missing
@@ -99,7 +99,7 @@ func (d *Doctor) dryRun(ctx context.Context, loads bool) {
 		if plugin := string(version[1]); plugin == d.Version {
 			d.find("plugin", OK, "", "version %s", plugin)
 		} else {
-			d.find("plugin", Warn, "install both from the same release", "version %s, and wafctl is of version %s: their rules and settings may differ", plugin, d.Version)
+			d.find("plugin", Warn, "install both from the same release", "version %s differs from wafctl's %s: rules and settings may differ", plugin, d.Version)
 		}
 	}
 	if err != nil {
@@ -123,7 +123,7 @@ func cause(err error, out []byte) error {
 		}
 	}
 	if err == nil {
-		return errors.New("it names no version")
+		return errors.New("it has no version")
 	}
 	return err
 }

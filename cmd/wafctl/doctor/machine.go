@@ -35,19 +35,19 @@ func (d *Doctor) tails() {
 		before := len(d.findings)
 		files := d.files(s)
 		if len(files) == 0 {
-			d.find("input", Warn, "correct path, unless the file comes later", "%s: no file matches %s", s.Place, s.Get("path"))
+			d.find("input", Warn, "correct path, unless the file is created later", "%s: no file matches %s", s.Place, s.Get("path"))
 		}
 		for _, path := range files {
 			if err := unix.Access(path, unix.R_OK); err != nil {
-				d.find("input", Fail, "let the user of the service read it", "%s: %v", path, err)
+				d.find("input", Fail, "make it readable for the service's user", "%s: %v", path, err)
 			}
 		}
 		if s.Find("skip_long_lines") == nil {
 			d.find("input", Warn, "set skip_long_lines: on, and buffer_max_size: 1M",
-				"%s: a line that does not fit buffer_max_size (%s) ends the reading of its file: a long URL blinds the pipeline", s.Place, orText(s.Get("buffer_max_size"), "32K"))
+				"%s: a line longer than buffer_max_size (%s) ends reading of the file, so one long URL blinds the pipeline", s.Place, orText(s.Get("buffer_max_size"), "32K"))
 		}
 		if s.Find("db") == nil {
-			d.find("input", Warn, "set db: FILE", "%s: without db, a restart misses what was written meanwhile", s.Place)
+			d.find("input", Warn, "set db: FILE", "%s: without db, a restart misses lines written meanwhile", s.Place)
 		}
 		if len(d.findings) == before {
 			d.find("input", OK, "", "%s %s", s.Get("path"), present(len(files)))
@@ -64,7 +64,7 @@ func orText(text, otherwise string) string {
 
 func present(n int) string {
 	if n == 1 {
-		return "is there"
+		return "exists"
 	}
 	return "matches " + strconv.Itoa(n) + " files"
 }
@@ -98,8 +98,8 @@ func (d *Doctor) listeners() {
 		s := &d.Config.Inputs[i]
 		switch s.Name() {
 		case "udp":
-			d.find("input", Warn, "use the input nano, which has buffers of a size of your own and counts what is lost",
-				"%s: the input udp drops datagrams of more than chunk_size (%s KiB) and has the kernel's default buffer", s.Place, orText(s.Get("chunk_size"), "32"))
+			d.find("input", Warn, "use the input nano, which has configurable buffers and counts losses",
+				"%s: the input udp drops datagrams longer than chunk_size (%s KiB) and uses the kernel's default buffer", s.Place, orText(s.Get("chunk_size"), "32"))
 		case "nano":
 			d.nano(s)
 		}
@@ -123,7 +123,7 @@ func (d *Doctor) nano(s *fluentbit.Section) {
 	case !udp || err != nil:
 	case settings.ReceiveBuffer > most:
 		d.find("kernel buffer", Warn, "sysctl -w net.core.rmem_max="+strconv.FormatInt(settings.ReceiveBuffer, 10)+", or give the service the capability NET_ADMIN",
-			"receive_buffer asks for %d bytes, and net.core.rmem_max is %d: without NET_ADMIN bursts get lost earlier", settings.ReceiveBuffer, most)
+			"receive_buffer is %d bytes, but net.core.rmem_max is %d: without NET_ADMIN, bursts are lost earlier", settings.ReceiveBuffer, most)
 	default:
 		d.find("kernel buffer", OK, "", "receive_buffer (%d bytes) is within net.core.rmem_max (%d)", settings.ReceiveBuffer, most)
 	}
@@ -145,7 +145,7 @@ func (d *Doctor) listen(s *fluentbit.Section, place receive.Place) {
 	}
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		d.find("input", Warn, "fine when that is the running pipeline", "%s: something listens on %s", s.Place, place)
+		d.find("input", Warn, "fine if that is the running pipeline", "%s: something listens on %s", s.Place, place)
 	case err != nil:
 		d.find("input", Fail, "", "%s: %v", s.Place, err)
 	default:
@@ -174,7 +174,7 @@ func (d *Doctor) descriptors() {
 		return
 	}
 	if limit.Cur < uint64(needs) {
-		d.find("open files", Warn, "ulimit -n "+strconv.Itoa(needs)+", for a service LimitNOFILE=", "the limit here is %d, and the inputs may need %d", limit.Cur, needs)
+		d.find("open files", Warn, "ulimit -n "+strconv.Itoa(needs)+", for a service LimitNOFILE=", "the limit here is %d, but the inputs may need %d", limit.Cur, needs)
 		return
 	}
 	d.find("open files", OK, "", "the limit here is %d; a service has its own (LimitNOFILE)", limit.Cur)
@@ -253,10 +253,10 @@ func (d *Doctor) writable(path string) {
 		of = filepath.Dir(path)
 	}
 	if err := unix.Access(of, unix.W_OK); err != nil {
-		d.find("destination", Fail, "create it, or let the user of the service write there", "file://%s: %s: %v", path, of, err)
+		d.find("destination", Fail, "create it, or make it writable for the service's user", "file://%s: %s: %v", path, of, err)
 		return
 	}
-	d.find("destination", OK, "", "file://%s can be written by this user", path)
+	d.find("destination", OK, "", "file://%s is writable for this user", path)
 }
 
 // reach dials a destination. A datagram that nobody takes is not noticed, so for UDP only the name can be checked.
@@ -267,16 +267,16 @@ func (d *Doctor) reach(ctx context.Context, name, network, address string) {
 		host, _, _ := net.SplitHostPort(address)
 		addresses, err := net.DefaultResolver.LookupHost(ctx, host)
 		if err != nil {
-			d.find("destination", Fail, "correct the name, or the resolver", "%s: %v", name, err)
+			d.find("destination", Fail, "correct the name or the resolver", "%s: %v", name, err)
 			return
 		}
-		d.find("destination", OK, "", "%s resolves to %s; over UDP nothing shows whether alerts arrive", name, addresses[0])
+		d.find("destination", OK, "", "%s resolves to %s; delivery over UDP cannot be checked", name, addresses[0])
 		return
 	}
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, network, address)
 	if err != nil {
-		d.find("destination", Fail, "start it, or correct the address or the firewall", "%s: %v", name, err)
+		d.find("destination", Fail, "start it, or correct the address or firewall", "%s: %v", name, err)
 		return
 	}
 	conn.Close()

@@ -32,7 +32,7 @@ const (
 func (d *Doctor) records(ctx context.Context) {
 	subjects := d.subjects()
 	if len(subjects) == 0 {
-		d.find("sample", Warn, "wafctl doctor PIPELINE FILE takes a file of records", "no records to look at: no input reads a file that is here")
+		d.find("sample", Warn, "pass a file of records: wafctl doctor PIPELINE FILE", "no input reads an existing file")
 	}
 	for _, s := range subjects {
 		if s.sample.Read(d.choice(s.section)); !d.fieldMap(s) {
@@ -116,8 +116,8 @@ func (d *Doctor) tailed(input *fluentbit.Section, path string) ([]byte, error) {
 		return nil, err
 	}
 	if name := input.Get("parser"); name != "" && !strings.Contains(strings.ToLower(name), "json") {
-		d.find("sample", Warn, "a file of records, such as output stdout or file writes them, as second argument shows them as they are",
-			"%s: records are looked at without the parser %s", input.Find("parser").Place, name)
+		d.find("sample", Warn, "pass records as written by output stdout or file as second argument to check them as parsed",
+			"%s: records are checked without the parser %s", input.Find("parser").Place, name)
 	}
 	lines := bytes.Split(bytes.TrimRight(text, "\n"), []byte("\n"))
 	lines = lines[max(0, len(lines)-sample.MaxRecords):]
@@ -196,10 +196,10 @@ func (d *Doctor) fieldMap(s *subject) bool {
 	}
 	d.find("field map", level, advice, "%d of %d records of %s are HTTP, read with the map %s", s.sample.HTTP, s.sample.Records, s.path, s.sample.Map.Name)
 	if s.sample.Clients == 0 {
-		d.find("field map", Warn, "have the source log it, or map it to client.ip", "alerts will not have the address of the client: the records do not")
+		d.find("field map", Warn, "log it, or map it to client.ip", "alerts will lack the client address: the records do not have it")
 	}
 	if s.sample.Hosts == 0 {
-		d.find("field map", Warn, "have the source log it; for a log of one site, wafctl init --host NAME", "alerts will not have the host: the records do not")
+		d.find("field map", Warn, "log it; for a log of a single site, use wafctl init --host NAME", "alerts will lack the host: the records do not have it")
 	}
 	return true
 }
@@ -216,12 +216,12 @@ const (
 func (d *Doctor) clock(s *subject) {
 	text := s.sample.Times.Last
 	if text == "" {
-		d.find("clock", OK, "", "records have no time of their own, so they get that of their arrival")
+		d.find("clock", OK, "", "records have no time and get their time of arrival")
 		return
 	}
 	at, ok := logtime.Parse(text, nil)
 	if !ok {
-		d.find("clock", Warn, "map another key to time", "the time %q is of no known form, so records get that of their arrival", text)
+		d.find("clock", Warn, "map another key to time", "unknown time format %q: records get their time of arrival", text)
 		return
 	}
 	now := d.Now()
@@ -233,17 +233,17 @@ func (d *Doctor) clock(s *subject) {
 	rest := (difference.Abs() + zoneStep/2) % zoneStep
 	switch {
 	case at.Year() < firstYear || at.Year() > now.Year()+1:
-		d.find("clock", Fail, "map a key with seconds, milliseconds, microseconds or nanoseconds since 1970 to time", "the time %q is read as %s: a wrong unit?", text,
+		d.find("clock", Fail, "map a key with seconds, milliseconds, microseconds or nanoseconds since 1970 to time", "the time %q is read as %s: wrong unit?", text,
 			at.UTC().Format(time.DateOnly))
 	case difference.Abs() <= skew:
 		d.find("clock", OK, "", "the last record is %s from %s", rounded(difference.Abs()), what)
 	case difference.Abs() <= farthest+skew && difference.Abs() > zoneStep-skew && (rest-zoneStep/2).Abs() <= skew && !hasZone(text):
-		d.find("clock", Warn, "have the source write UTC, or the zone behind the time; the input nano has time_zone",
-			"the last record, %q, is %s %s %s: a local time without its zone is read as UTC", text, rounded(difference.Abs()), sideOf(difference), what)
+		d.find("clock", Warn, "log UTC, or the time zone; the input nano has time_zone",
+			"the last record, %q, is %s %s %s: a local time without a zone is read as UTC", text, rounded(difference.Abs()), sideOf(difference), what)
 	case difference > 0:
 		d.find("clock", Warn, "synchronize the clocks (NTP)", "the last record, %q, is %s ahead of %s", text, rounded(difference), what)
 	case reference.Equal(now):
-		d.find("clock", Warn, "synchronize the clocks (NTP), unless records wait that long", "the last record, %q, is %s behind %s", text, rounded(-difference), what)
+		d.find("clock", Warn, "synchronize the clocks (NTP), unless records are delayed", "the last record, %q, is %s behind %s", text, rounded(-difference), what)
 	default:
 		d.find("clock", OK, "", "the last record is of %s", at.UTC().Format(time.DateTime))
 	}
@@ -268,7 +268,7 @@ func hasZone(text string) bool {
 // alarms evaluates the sample.
 func (d *Doctor) alarms(ctx context.Context, s *subject) {
 	if d.broken[s.section] {
-		d.find("alarms", Warn, "correct them first", "not looked for: %s has properties that do not serve", s.section.Title())
+		d.find("alarms", Warn, "correct them first", "not checked: %s has invalid properties", s.section.Title())
 		return
 	}
 	found, err := d.Evaluate(ctx, quiet(s.section, filter.Properties()), bytes.NewReader(s.records))
@@ -323,7 +323,7 @@ func quoted(text string) string {
 // maxExclusions is how many are written out.
 const maxExclusions = 5
 
-// exclude says how to get rid of false alarms.
+// exclude proposes how to get rid of false positives.
 func (d *Doctor) exclude(s *subject, found Alarms) string {
 	advice := s.command("check") + " shows them"
 	if n := len(found.Exclusions); n > 0 && n <= maxExclusions {
@@ -331,7 +331,7 @@ func (d *Doctor) exclude(s *subject, found Alarms) string {
 		if before := s.section.Get("exclude_rules"); before != "" {
 			list = before + "," + list
 		}
-		return advice + "; only if they are harmless, exclude_rules: '" + list + "'"
+		return advice + "; if they are harmless, set exclude_rules: '" + list + "'"
 	}
-	return advice + "; only if they are harmless, take the exclusions that " + s.command("tune") + " proposes"
+	return advice + "; if they are harmless, use the exclusions of " + s.command("tune") + " proposes"
 }

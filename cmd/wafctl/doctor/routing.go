@@ -60,7 +60,7 @@ func (d *Doctor) routing() {
 		d.emitted(s, routes)
 	}
 	if len(d.findings) == before {
-		d.find("routing", OK, "", "records reach the plugin, and alerts an output")
+		d.find("routing", OK, "", "records reach the plugin, alerts reach an output")
 	}
 }
 
@@ -91,7 +91,7 @@ func (d *Doctor) emitted(s *fluentbit.Section, routes []route) {
 	template := s.Get("emit_tag")
 	if template == "" {
 		if strings.EqualFold(s.Get("alert_key"), "off") && s.Get("metrics_listen") == "" {
-			d.find("routing", Fail, "set emit_tag", "%s: %s: neither emit_tag nor alert_key is set, so nothing shows what was found", s.Place, s.Title())
+			d.find("routing", Fail, "set emit_tag", "%s: %s: neither emit_tag nor alert_key is set, so findings are not reported", s.Place, s.Title())
 		}
 		return
 	}
@@ -103,12 +103,12 @@ func (d *Doctor) emitted(s *fluentbit.Section, routes []route) {
 		d.delivered(s, tag)
 		for other := range d.Config.All() {
 			if other != s && other.Name() == "waf" && other.Kind != fluentbit.Input && other.Kind != fluentbit.Processor && other.Matches(tag) {
-				d.find("routing", Fail, "narrow its match so that it leaves out "+tag, "%s: %s evaluates the alerts of %s (tag %s) once more", other.Place, other.Title(),
+				d.find("routing", Fail, "narrow its match to exclude "+tag, "%s: %s evaluates the alerts of %s (tag %s) again", other.Place, other.Title(),
 					s.Title(), tag)
 			}
 		}
 		if f := d.filters[s]; f != nil && f.IsEmitTag(r.tag) {
-			d.find("routing", Fail, "give alerts a tag that no input has", "%s: emit_tag %s is also the tag of records, so these are taken for alerts and not evaluated",
+			d.find("routing", Fail, "use a tag for alerts that no input has", "%s: emit_tag %s is also a tag of records, which are then mistaken for alerts and not evaluated",
 				s.Find("emit_tag").Place, template)
 		}
 		return // the others differ in the same part only
@@ -126,7 +126,7 @@ func (d *Doctor) delivered(s *fluentbit.Section, tag string) {
 	if d.retags() {
 		level = Warn
 	}
-	d.find("routing", level, "add an output with match: "+tag, "%s: no output gets alerts, whose tag is %s", s.Find("emit_tag").Place, tag)
+	d.find("routing", level, "add an output with match: "+tag, "%s: no output receives alerts (tag %s)", s.Find("emit_tag").Place, tag)
 }
 
 // expandTag returns the tag of alerts on records with a tag.

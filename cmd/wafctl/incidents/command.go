@@ -21,7 +21,7 @@ import (
 )
 
 var incidentFlags = []setting.Property{
-	{Name: "output", Default: "table", Values: []string{"table", "json"}, Help: "table prints one line an incident, json one object an incident"},
+	{Name: "output", Default: "table", Values: []string{"table", "json"}, Help: "table prints one line per incident, json one object per incident"},
 }
 
 // New returns the command.
@@ -34,14 +34,14 @@ func New(c *cli.Console, args []string) *cobra.Command {
 		Use:   "incidents [flags] FILE…|-",
 		Short: "Show who attacks whom across records",
 		Long: `Evaluate records as check does and show incidents: campaigns, probing, brute force, one source that attacks many targets,
-attackers that move from service to service, enumeration of other people's data and unusual disclosure. An incident has
-everything that one attacker does, and says since when, to whom, and whether it worked. The times that records name count.
-Several files, such as the logs of several services, are read together in the order of time. Detectors that compare with
-what is usual need records of a day before they report (--incident-learning).
+attackers that move from service to service, enumeration of other people's data and unusual disclosure. An incident
+combines everything that one attacker does: since when, against whom, and whether it succeeded. Times are the records' own.
+Several files, such as the logs of several services, are merged by time. Detectors that compare with a baseline report after
+a day of records (--incident-learning).
 
-With --explain ID one incident is shown with the reason for each finding and its records.
+With --explain ID, show one incident with the reason for each finding and its records.
 
-The exit code is 0 when there is no incident, or only background noise, 1 when there is one, and 2 on errors.`,
+The exit code is 0 if there is no incident, or only background noise, 1 if there is one, and 2 on errors.`,
 		Example: `  wafctl incidents /var/log/nginx/access.log
   wafctl incidents shop.ndjson.gz cart.ndjson.gz billing.ndjson.gz
   wafctl incidents --identities services.yaml --output json records.ndjson
@@ -81,7 +81,7 @@ The exit code is 0 when there is no incident, or only background noise, 1 when t
 	}
 	cli.Strict(cmd)
 	f.Add(cmd.Flags(), incidentFlags)
-	cmd.Flags().StringVar(&explain, "explain", "", "show the incident with this `ID`, why it was found, and its records")
+	cmd.Flags().StringVar(&explain, "explain", "", "explain the incident with this `ID`, with its records")
 	f.AddJudging(cmd.Flags())
 	for _, p := range filter.IncidentProperties() {
 		cmd.Flags().Lookup(cli.FlagName(p.Name)[2:]).Hidden = false
@@ -183,7 +183,7 @@ func (r *incidentReport) table(found []*Found) error {
 	}
 	fmt.Fprintf(r.to, "%s in %s, %s of severity high or critical\n", cli.Count(len(found), "incident"), cli.Count(counts.Observed, "record"), cli.Grouped(loud))
 	if len(found) > 0 {
-		fmt.Fprintf(r.to, "wafctl incidents --explain %s shows why, with the records\n", found[0].ID)
+		fmt.Fprintf(r.to, "wafctl incidents --explain %s explains it, with the records\n", found[0].ID)
 	}
 	return r.to.Flush()
 }

@@ -1,5 +1,6 @@
-// Package incidents is the command "wafctl incidents": it evaluates the records of files in the order of time and shows who attacks
-// whom across them. The correlator is that of the filter; this package collects what it finds, with the records.
+// Package incidents is the command "wafctl incidents": it evaluates the records of files in the order of time and
+// shows who attacks whom across them. The correlator is the one of the filter. This package collects what it finds,
+// with the records.
 package incidents
 
 import (

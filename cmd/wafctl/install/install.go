@@ -1,4 +1,6 @@
-// Package install is the command "wafctl install": it copies the plugin to a directory from which another Fluent Bit loads it.
+// Package install is the command "wafctl install": it copies the plugin to a directory from which another Fluent Bit
+// loads it. An init container of a Kubernetes pod runs it. A file takes the place of an older one at once, so that no
+// Fluent Bit loads half of it.
 package install
 
 import (
@@ -18,7 +20,7 @@ import (
 )
 
 var installFlags = []setting.Property{
-	{Name: "from", Default: "/usr/lib/fluent-bit-waf", Help: "directory that has the plugin"},
+	{Name: "from", Default: "/usr/lib/fluent-bit-waf", Help: "directory with the plugin"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
@@ -26,20 +28,20 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "install [flags] DIR",
 		Short: "Copy the Fluent Bit plugin to a directory",
-		Long: `Copy the plugin to a directory from which another Fluent Bit loads it, for instance as an init container of the official
+		Long: `Copy the plugin to a directory from which another Fluent Bit loads it, for example as an init container of the official
 image: the filter and output "waf", the input "nano", and plugins.conf, which lists them with their paths. In Fluent Bit, set
 
   plugins_file: DIR/plugins.conf
 
-in the section service. DIR is created if it does not exist, and has to have the same path where Fluent Bit runs. Each file
-is replaced in one step, so that a Fluent Bit that runs with the old files is not disturbed.`,
+in the section service. DIR is created if it does not exist, and must have the same path where Fluent Bit runs. Files are
+replaced atomically, so that a Fluent Bit running with the old ones is not disturbed.`,
 		Example: `  wafctl install /fluent-bit-waf
   wafctl install --from build/out /opt/fluent-bit-waf`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			settings := setting.NewReader(&f, installFlags)
 			var problem error
 			if len(names) != 1 {
-				problem = errors.New("one directory is wanted: DIR")
+				problem = errors.New("want one directory: DIR")
 			}
 			if err := f.Usage(cmd, args, settings.Err(), problem); err != nil {
 				return err
@@ -71,7 +73,7 @@ const (
 // install copies the plugin. The list comes last: who reads it finds all that it names.
 func install(from, dir string) error {
 	if strings.ContainsAny(dir, "\n\r") {
-		return fmt.Errorf("directory %q: a list of plugins cannot have a line break in a path", dir)
+		return fmt.Errorf("directory %q: a path in a plugins file cannot contain a line break", dir)
 	}
 	for _, name := range []string{OutputObject, InputObject} {
 		if _, err := os.Stat(filepath.Join(from, name)); err != nil {
@@ -81,7 +83,7 @@ func install(from, dir string) error {
 	if same, err := sameDirectory(from, dir); err != nil {
 		return err
 	} else if same {
-		return fmt.Errorf("the plugin already is in %s", dir)
+		return fmt.Errorf("the plugin is already in %s", dir)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

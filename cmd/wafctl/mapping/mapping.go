@@ -1,5 +1,6 @@
-// Package mapping is the command "wafctl map": it shows which field map reads a record, and what each field becomes. It also
-// shows the built-in maps themselves.
+// Package mapping is the command "wafctl map": it shows which field map reads a record, and what each field becomes.
+// It also shows the built-in maps themselves. With it an operator finds out why a record is not inspected, or not all
+// of it.
 package mapping
 
 import (
@@ -25,7 +26,7 @@ import (
 )
 
 var mapFlags = []setting.Property{
-	{Name: "output", Default: "text", Values: []string{"text", "json"}, Help: "text for people, json one object a record"},
+	{Name: "output", Default: "text", Values: []string{"text", "json"}, Help: "text for people, json one object per record"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
@@ -36,13 +37,13 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "map [flags] FILE…|-",
-		Short: "Show which field map reads records, and what each field becomes",
-		Long: `Show for sample records which field map is chosen, what it takes from which key, what the rules then see, and what
-the record does not tell. Records with the same keys as one before are only counted.
+		Short: "Show how records are read",
+		Long: `Show for sample records which field map is selected, what it reads from which key, what the rules see, and what is
+unknown. Records with the same keys as an earlier one are only counted.
 
-With --show NAME the text of a built-in map is printed: a start for a map of your own.
+With --show NAME, print a built-in map, as a starting point for a custom one.
 
-The exit code is 0, and 2 on errors, lines that are not JSON among them.`,
+The exit code is 0, and 2 on errors, including lines that are not JSON.`,
 		Example: `  wafctl map access.ndjson
   wafctl map --field-map own.yaml access.ndjson
   wafctl map --show nginx > own.yaml`,

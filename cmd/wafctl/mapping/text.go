@@ -29,7 +29,7 @@ func (r *mapped) value(one *fieldmap.Reading) string {
 func (m *mapper) text(r *mapped) {
 	title := r.place + ": no field map knows these keys"
 	if r.isLine {
-		title = r.place + ": no field map knows these keys, and the text is no line of a known format"
+		title = r.place + ": no field map knows these keys, and the text is not a line of a known format"
 	}
 	if r.m != nil {
 		title = r.place + ": field map " + r.m.Name
@@ -64,7 +64,7 @@ func (m *mapper) transactionText(r *mapped) {
 	t := r.tx
 	m.section("The rules see")
 	if !r.isHTTP {
-		fmt.Fprintln(m.to, "  nothing: the record is no HTTP transaction (another protocol, or no method or request target)")
+		fmt.Fprintln(m.to, "  nothing: the record is not an HTTP transaction (another protocol, or no method or request target)")
 		return
 	}
 	if t.Unknown&rules.PartRequest == 0 {

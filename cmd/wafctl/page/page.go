@@ -1,5 +1,6 @@
-// Package page is the command "wafctl report": it evaluates the records of files and writes a page about the alerts in them. The
-// page itself is made by package report.
+// Package page is the command "wafctl report": it evaluates the records of files and writes a page about the alerts
+// in them. This package reads the flags and the records, and knows what the run has seen. The page itself is made by
+// package report.
 package page
 
 import (
@@ -31,15 +32,15 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "report [flags] FILE…|-",
-		Short: "Write a page with charts about the alerts in files",
-		Long: `Evaluate records as check does, and write one HTML page about what alerts: alerts over time, each attacker with what it
-asked for and how far it got, outcomes, severities, the rules that matched, who attacked whom, and sample alerts. The page
-is one file without scripts: it needs no network and can be mailed or archived. Credentials, cookies, tokens and the like
-are redacted, unless --redact is off. Files may be compressed with gzip or zstd; - is the standard input. Files of any
-size take the same memory, and the page stays small.
+		Short: "Write an HTML report about alerts",
+		Long: `Evaluate records as check does, and write an HTML report: alerts over time, each attacker with its requests and how far it
+got, outcomes, severities, matched rules, who attacked whom, and sample alerts. The page is one file without scripts: it
+needs no network and can be mailed or archived. Credentials, cookies, tokens and other secrets are redacted unless --redact
+is off. Files may be compressed with gzip or zstd; - is standard input. Neither memory nor the page grow with the size of
+files.
 
-The exit code is 0 when the page is written, and 2 on errors: when a line of a JSON file is not JSON, and when there are
-records but none is an HTTP transaction. No page is written, and one that is there stays, when a file cannot be read.`,
+The exit code is 0 if the page is written, and 2 on errors: if a line of a JSON file is not JSON, or if there are records
+but none is an HTTP transaction. If a file cannot be read, no page is written and an existing one is kept.`,
 		Example: `  wafctl report -o report.html /var/log/nginx/access.log
   wafctl report -o report.html records.ndjson
   wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
@@ -63,7 +64,7 @@ records but none is an HTTP transaction. No page is written, and one that is the
 	}
 	cli.Strict(cmd)
 	cmd.Flags().SortFlags = false
-	cmd.Flags().StringVarP(&output, "output", "o", "report.html", "write the page to `FILE`; - is the standard output")
+	cmd.Flags().StringVarP(&output, "output", "o", "report.html", "write the page to `FILE`; - is standard output")
 	c.QuietFlag(cmd, "print nothing but problems")
 	f.AddJudging(cmd.Flags())
 	for _, name := range cli.Redacting {

@@ -3,6 +3,8 @@ package proxy
 import (
 	"fmt"
 	"net"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -170,6 +172,9 @@ func readEnvironment(values setting.Map, lookup func(string) (string, bool)) (no
 			values[v.Setting] = text
 		}
 	}
+	if values["rules"] == "" {
+		values["rules"] = withExclusions()
+	}
 	if values["backend"] == "" {
 		values["backend"] = "http://localhost:80" // as the image has it
 	}
@@ -247,4 +252,24 @@ func auditParts(text string) string {
 		return "on"
 	}
 	return "off"
+}
+
+// mounts are the folders in which users of the image mount rules of their own before and behind the Core Rule Set; one is a link to the
+// other there.
+var mounts = []string{"/etc/modsecurity.d/owasp-crs/rules", "/opt/owasp-crs/rules"}
+
+// withExclusions returns the setting rules with the files that are mounted.
+func withExclusions() string {
+	sources := []string{mounted("REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf"), "crs", mounted("RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf")}
+	return strings.Join(slices.DeleteFunc(sources, func(name string) bool { return name == "" }), ",")
+}
+
+func mounted(name string) string {
+	for _, folder := range mounts {
+		file := filepath.Join(folder, name)
+		if _, err := os.Stat(file); err == nil {
+			return file
+		}
+	}
+	return ""
 }

@@ -3,6 +3,7 @@ package proxy
 import (
 	"bufio"
 	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
 	"net"
@@ -222,6 +223,13 @@ func TestResponsesAreInspectedBeforeTheyAreSent(t *testing.T) {
 	leak := "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version"
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+		if r.URL.Query().Has("gzip") {
+			w.Header().Set("Content-Encoding", "gzip")
+			packed := gzip.NewWriter(w)
+			send(packed, "<p>"+leak)
+			_ = packed.Close()
+			return
+		}
 		send(w, "<p>"+leak)
 		if r.URL.Query().Has("long") {
 			w.(http.Flusher).Flush() // of unknown length
@@ -230,7 +238,7 @@ func TestResponsesAreInspectedBeforeTheyAreSent(t *testing.T) {
 	}))
 	defer b.Close()
 	p := run(t, b.URL, nil)
-	for _, target := range []string{"/?type=text/html", "/?type=text/html&long"} {
+	for _, target := range []string{"/?type=text/html", "/?type=text/html&long", "/?type=text/html&gzip"} {
 		status, body := p.get(target)
 		require.Equal(t, 403, status, target)
 		require.NotContains(t, body, leak)

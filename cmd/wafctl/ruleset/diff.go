@@ -13,7 +13,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// errDiffers ends a comparison of rules that found a difference; it has been told by then.
+// errDiffers ends a comparison of rules that found a difference; it has been printed by then.
 var errDiffers = fmt.Errorf("%w: the rules differ", cli.ErrAlert)
 
 // diffRules tells what rules of two sources differ when they are loaded with the same settings.

@@ -1,5 +1,5 @@
-// Package ruleset is the command "wafctl rules": it lists the rules that the settings load, checks rule files, and shows how
-// two rule sets differ.
+// Package ruleset is the command "wafctl rules". It lists the rules that the settings load, checks rule files, and
+// shows how two rule sets differ. It also shows how the prefilter reads each rule.
 package ruleset
 
 import (
@@ -20,7 +20,7 @@ import (
 
 var rulesFlags = []setting.Property{
 	{Name: "output", Default: "table", Values: []string{"table", "json"},
-		Help: "table prints one line a rule, json one object a rule with all its tags and its text"},
+		Help: "table prints one line per rule, json one object per rule with its tags and text"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
@@ -33,19 +33,19 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "rules [flags] [SOURCE…]",
-		Short: "List the rules that the settings load, or check rule files",
-		Long: `List the detection rules that the settings load: the embedded OWASP Core Rule Set, or the files, globs and
-directories of SecLang that are given as SOURCE, which are the same as --rules.
+		Short: "List, check and compare rules",
+		Long: `List the detection rules that the settings load: the embedded OWASP Core Rule Set, or the files, globs and directories of
+SecLang given as SOURCE, as with --rules.
 
-With --field-map the rules are listed that are left out for its records, and why: a rule that judges what a source does
-not log would take it for something that was not sent.
+With --field-map, list the rules that are skipped for its records, and why: a rule about data that a source does not log
+would mistake it for data that was not sent.
 
-With --diff two sources are loaded with the same settings, and the rules are listed that were added, removed or changed
-in the second one, and the directives that differ. The exit code is then 0 when nothing differs, and 1 when something does.
+With --diff, load two sources with the same settings, and list rules that were added, removed or changed in the second, and
+directives that differ. The exit code is 0 if nothing differs, and 1 if something does.
 
-With --check nothing is listed. Everything in the rules that cannot be used is told with its file and line, and the
-last line says how many rules are loaded and how many are skipped. The exit code is then 0 when everything is used, 1
-when something is left out or broken, and 2 when the rules are refused whatever --rules-strict says.`,
+With --check, list nothing but everything that cannot be used, with file and line, and the number of loaded and skipped
+rules. The exit code is 0 if everything is used, 1 if something is skipped or invalid, and 2 if the rules are rejected
+whatever the value of --rules-strict.`,
 		Example: `  wafctl rules --exclude-rules tag:attack-xss
   wafctl rules --output json | jq -r 'select(.paranoia == 2) | .id'
   wafctl rules --field-map nginx
@@ -94,22 +94,22 @@ when something is left out or broken, and 2 when the rules are refused whatever 
 		},
 	}
 	cli.Strict(cmd)
-	cmd.Flags().BoolVar(&checkOnly, "check", false, "tell what cannot be used instead of listing")
-	const help = "show for every rule how the prefilter rules it out, or why it always runs"
+	cmd.Flags().BoolVar(&checkOnly, "check", false, "report what cannot be used instead of listing rules")
+	const help = "show how the prefilter rules out each rule, or why it always runs"
 	cmd.Flags().BoolVar(&prefilter, "prefilter", false, help)
 	cmd.Flags().BoolVar(&prefilter, "gate", false, help)
 	cmd.Flags().Lookup("gate").Hidden = true // the older name
-	cmd.Flags().BoolVar(&diff, "diff", false, "tell which rules and settings differ between two sources, OLD and NEW")
+	cmd.Flags().BoolVar(&diff, "diff", false, "compare two sources, OLD and NEW")
 	cmd.MarkFlagsMutuallyExclusive("check", "prefilter", "gate", "diff")
-	cmd.Flags().BoolVar(&all, "all", false, "list rules that set things up or sum up scores, too; with --field-map those with nothing to look at")
+	cmd.Flags().BoolVar(&all, "all", false, "also list setup and scoring rules; with --field-map, rules with nothing to inspect")
 	f.Add(cmd.Flags(), rulesFlags)
 	c.CodeOnly(cmd)
 	f.AddJudging(cmd.Flags())
 	return cmd
 }
 
-// errSkipped ends a check of rules that found something; it has been told by then.
-var errSkipped = fmt.Errorf("%w: a part of the rules is skipped", cli.ErrAlert)
+// errSkipped ends a check of rules that found something; it has been printed by then.
+var errSkipped = fmt.Errorf("%w: some rules are skipped", cli.ErrAlert)
 
 func tellReport(c *cli.Console, report *rules.Report) error {
 	to := cli.LineWriter(c)
@@ -117,7 +117,7 @@ func tellReport(c *cli.Console, report *rules.Report) error {
 		fmt.Fprintln(to, cli.Printable(warning))
 	}
 	for _, broken := range report.Broken {
-		fmt.Fprintln(to, cli.Printable(broken)+"; left out with --rules-strict off")
+		fmt.Fprintln(to, cli.Printable(broken)+"; skipped with --rules-strict off")
 	}
 	name := ""
 	if report.Name != "" {

@@ -1,5 +1,6 @@
-// Package ruletest is the command "wafctl test": it runs rule tests in the YAML of go-ftw through the filter. Results are printed
-// as lines and written as a JUnit report.
+// Package ruletest is the command "wafctl test": it runs rule tests in the YAML of go-ftw through the filter. Each
+// request becomes a record, so that field maps and the prefilter are part of the test. Results are printed as lines
+// and written as a JUnit report.
 package ruletest
 
 import (
@@ -32,14 +33,14 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "test [flags] DIR|FILE…",
-		Short: "Run rule tests in FTW YAML",
-		Long: `Run rule tests as the Core Rule Set writes them (FTW YAML): each request, and the response that the suite's backend
-gives, becomes a log record as a Nano probe sends it, and the rules that match are compared with expect_ids,
-no_expect_ids, and the patterns for the log. Folders are searched for .yaml and .yml files.
+		Short: "Run rule tests",
+		Long: `Run rule tests in the Core Rule Set's format (FTW YAML): each request, with the response of the suite's backend, becomes a
+log record as a Nano probe sends it, and the matched rules are compared with expect_ids, no_expect_ids, and the patterns for
+the log. Directories are searched for .yaml and .yml files.
 
-Tests that state nothing of rules, only a status, are skipped: a log record has no answer to wait for.
+Tests that expect only a status are skipped: a log record gets no response.
 
-The exit code is 0 when all tests pass, 1 when one fails, and 2 on errors.`,
+The exit code is 0 if all tests pass, 1 if one fails, and 2 on errors.`,
 		Example: `  wafctl test --rules crs,/etc/waf/own.conf /etc/waf/tests
   wafctl test --rules own.conf --junit report.xml tests/`,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -50,7 +51,7 @@ The exit code is 0 when all tests pass, 1 when one fails, and 2 on errors.`,
 			}
 			var missing error
 			if len(names) == 0 {
-				missing = errors.New("no tests (want folders or files)")
+				missing = errors.New("no tests (want directories or files)")
 			}
 			if err := f.Usage(cmd, args, err, missing); err != nil {
 				return err
@@ -64,7 +65,7 @@ The exit code is 0 when all tests pass, 1 when one fails, and 2 on errors.`,
 	}
 	cli.Strict(cmd)
 	cmd.Flags().StringVar(&junit, "junit", "", "write the results as JUnit XML to `FILE`, for CI")
-	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "name passed and skipped tests, too")
+	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "also list passed and skipped tests")
 	c.CodeOnly(cmd)
 	f.AddJudging(cmd.Flags())
 	cmd.Flags().Lookup("field-map").Hidden = true
@@ -102,7 +103,7 @@ type testResult struct {
 	file     string
 	id       string
 	failures []string // what was expected and did not come
-	skipped  string   // why it was not judged
+	skipped  string   // why it was not evaluated
 	took     time.Duration
 }
 
@@ -185,7 +186,7 @@ func testFile(f *filter.Filter, file string) ([]testResult, error) {
 func runTest(f *filter.Filter, t *ftw.Test) (testResult, error) {
 	r := testResult{id: t.ID}
 	if !t.StatesRules() {
-		r.skipped = "it states nothing of rules"
+		r.skipped = "it does not mention rules"
 		return r, nil
 	}
 	start := time.Now()

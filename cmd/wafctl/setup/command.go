@@ -21,14 +21,14 @@ import (
 )
 
 var initFlags = []setting.Property{
-	{Name: "alert_to", Default: "stdout", Help: "where alerts go, several with commas: those of \"wafctl run --help\", and " + HostForms},
+	{Name: "alert_to", Default: "stdout", Help: "destinations of alerts, comma separated: as in \"wafctl run --help\", or " + HostForms},
 	{Name: "form", Default: "auto", Values: []string{"auto", "output", "filter"},
-		Help: "output evaluates and delivers in the output waf, filter evaluates in the filter and delivers with Fluent Bit's outputs; auto takes the " +
-			"output where it delivers to all destinations itself"},
-	{Name: "from", Help: "where Fluent Bit reads: " + PlaceForms + "; unless set, from the sample"},
-	{Name: "host", Help: "host of the site, for logs that do not name it; writes a field map beside the pipeline"},
+		Help: "output evaluates and delivers in the output waf, filter evaluates in the filter and delivers with Fluent Bit's outputs; auto uses the " +
+			"output if it supports all destinations"},
+	{Name: "from", Help: "where Fluent Bit reads: " + PlaceForms + " (default: where the sample is from)"},
+	{Name: "host", Help: "host of the site, for logs without it; writes a field map beside the pipeline"},
 	{Name: "wait", Default: "10s", Help: "how long to wait for records on a socket"},
-	{Name: "plugin", Help: "path of out_waf.so; unless set, the one beside wafctl, or the installed one"},
+	{Name: "plugin", Help: "path of out_waf.so (default: beside wafctl, or installed)"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
@@ -39,15 +39,14 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "init [flags] FILE|-|udp://HOST:PORT|…",
-		Short: "Write a pipeline for a log or a socket, and show what can be detected in it",
-		Long: `Look at the records of a log file, the standard input or a socket, choose the field map that reads them, and write a
-pipeline for Fluent Bit that is complete: input, plugin and outputs. What can and what cannot be detected in this source is
-explained beside it.
+		Short: "Write a pipeline for a log or socket",
+		Long: `Inspect the records of a log file, standard input or a socket, select the field map that reads them, and write a complete
+Fluent Bit pipeline: input, plugin and outputs. It explains what can and cannot be detected in this source.
 
-The pipeline goes to the standard output, or to a file with -o. A file that is there is only replaced with --force.
-"wafctl doctor" checks it.
+The pipeline is written to standard output, or to a file with -o. An existing file is replaced only with --force. "wafctl
+doctor" checks the pipeline.
 
-The exit code is 0, and 2 on errors, also when no record is an HTTP transaction.`,
+The exit code is 0, and 2 on errors, including that no record is an HTTP transaction.`,
 		Example: `  wafctl init /var/log/nginx/access.log
   wafctl init -o waf.yaml --alert-to gelf+udp://siem:12201 /var/log/nginx/access.log
   wafctl init -o waf.yaml --alert-to opensearch://logs:9200/waf-alerts '/var/log/containers/*ingress*.log'
@@ -67,7 +66,7 @@ The exit code is 0, and 2 on errors, also when no record is an HTTP transaction.
 	f.Add(cmd.Flags(), initFlags)
 	f.Add(cmd.Flags(), cli.Only(filter.Properties(), "field_map"))
 	cmd.Flags().StringVarP(&output, "output", "o", "", "write the pipeline to this `file`")
-	cmd.Flags().BoolVar(&force, "force", false, "replace files that are there")
+	cmd.Flags().BoolVar(&force, "force", false, "replace existing files")
 	return cmd
 }
 
@@ -92,7 +91,7 @@ func openInit(c *cli.Console, f *cli.Flags, names []string) (*initiation, error)
 	if len(names) == 1 {
 		i.given = names[0]
 	} else {
-		problems = append(problems, errors.New("one source is wanted: a file, - for the standard input, or a socket such as udp://0.0.0.0:15155"))
+		problems = append(problems, errors.New("want one source: a file, - for standard input, or a socket such as udp://0.0.0.0:15155"))
 	}
 	var err error
 	if i.choice, err = fieldmap.Open(i.maps); err != nil {
@@ -101,7 +100,7 @@ func openInit(c *cli.Console, f *cli.Flags, names []string) (*initiation, error)
 	from := settings.Text("from")
 	switch {
 	case from == "" && i.given == "-":
-		settings.Problem("from", errors.New("is needed with -: the standard input is the sample, and Fluent Bit reads elsewhere (want "+PlaceForms+")"))
+		settings.Problem("from", errors.New("is required with -: standard input is only the sample (want "+PlaceForms+")"))
 	case from == "":
 		from = i.given
 	}
@@ -115,7 +114,7 @@ func openInit(c *cli.Console, f *cli.Flags, names []string) (*initiation, error)
 	}
 	form := settings.Word("form")
 	if i.pipeline.Filter = form == "filter" || !AllNative(i.pipeline.Alerts); i.pipeline.Filter && form == "output" {
-		settings.Problem("form", errors.New("the output waf does not deliver to all of --alert-to (want auto or filter)"))
+		settings.Problem("form", errors.New("the output waf does not support all of --alert-to (want auto or filter)"))
 	}
 	i.pipeline.Plugin, i.pipeline.Version = settings.Text("plugin"), filter.Version
 	return i, errors.Join(append(problems, settings.Err())...)
@@ -123,7 +122,7 @@ func openInit(c *cli.Console, f *cli.Flags, names []string) (*initiation, error)
 
 func (i *initiation) Run(ctx context.Context) error {
 	if i.host != "" && i.output == "" {
-		return errors.New("--host: writes a field map beside the pipeline, so it needs -o FILE")
+		return errors.New("--host: requires -o FILE, because it writes a field map beside the pipeline")
 	}
 	s, err := i.sample(ctx)
 	if err != nil {
@@ -175,7 +174,7 @@ func (i *initiation) sample(ctx context.Context) (*sample.Sample, error) {
 		}
 		fallthrough
 	default:
-		return nil, fmt.Errorf("%s: no sample can be taken there (want a file of records, and --from %s)", i.given, i.given)
+		return nil, fmt.Errorf("%s: cannot take a sample (want a file of records, and --from %s)", i.given, i.given)
 	}
 	if err != nil {
 		return nil, err
@@ -221,7 +220,7 @@ func (i *initiation) sampleSocket(ctx context.Context, place Place, s *sample.Sa
 		receiver.Queue.Abandon()
 		receiver.Close(0)
 	}()
-	i.console.Say(fmt.Sprintf("waiting for records on %s, %s at most", place.Text, setting.Time(i.wait)))
+	i.console.Say(fmt.Sprintf("waiting up to %[2]s for records on %[1]s", place.Text, setting.Time(i.wait)))
 	end := time.NewTimer(i.wait)
 	defer end.Stop()
 	look := time.NewTicker(50 * time.Millisecond)
@@ -241,7 +240,7 @@ func (i *initiation) sampleSocket(ctx context.Context, place Place, s *sample.Sa
 		break
 	}
 	if s.Records == 0 {
-		return fmt.Errorf("%s: nothing arrived in %s (is the sender running, and does no firewall stand between? --wait waits longer)", place.Text, setting.Time(i.wait))
+		return fmt.Errorf("%s: nothing arrived within %s (is the sender running, is there a firewall? --wait waits longer)", place.Text, setting.Time(i.wait))
 	}
 	return nil
 }
@@ -277,7 +276,7 @@ func (i *initiation) files(s *sample.Sample) (all []written, err error) {
 		if i.host != "" {
 			text := fieldmap.BuiltInText(s.Map.Name)
 			if text == "" {
-				return nil, fmt.Errorf("--host: the field map %s is your own (add a line \"server_name: {constant: %s}\" to its fields)", s.Map.Name, i.host)
+				return nil, fmt.Errorf("--host: the field map %s is a custom one (add a line \"server_name: {constant: %s}\" to its fields)", s.Map.Name, i.host)
 			}
 			p.Map = strings.TrimSuffix(path, filepath.Ext(path)) + ".map.yaml"
 			all = append(all, written{p.Map, HostMap(text, s.Map.Name, i.host)})
@@ -289,7 +288,7 @@ func (i *initiation) files(s *sample.Sample) (all []written, err error) {
 	if p.Plugin == "" {
 		path, found := FindPlugin()
 		if p.Plugin = path; !found {
-			i.console.Say("warning: " + p.Plugin + " is not on this machine; --plugin PATH says where it is")
+			i.console.Say("warning: " + p.Plugin + " is not on this machine; set --plugin PATH")
 		}
 	}
 	all = append(all, written{i.output, p.Text()})
@@ -324,7 +323,7 @@ func (w *written) Write(c *cli.Console, force bool) error {
 func (i *initiation) next(files []written) string {
 	var b strings.Builder
 	if strings.HasSuffix(i.given, ".gz") || strings.HasSuffix(i.given, ".zst") {
-		b.WriteString("\nFluent Bit does not read compressed files: --from names the log that is being written.\n")
+		b.WriteString("\nFluent Bit does not read compressed files: set --from to the current log.\n")
 	}
 	if i.output == "" {
 		return b.String()

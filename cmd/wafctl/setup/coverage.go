@@ -67,7 +67,7 @@ var places = []struct {
 	{rules.PartHost | rules.PartHostName, "the Host header"},
 }
 
-// gains are the parts that a source may be told to log.
+// gains are the parts that a source may be set up to log.
 var gains = []struct {
 	part rules.Parts
 	name string
@@ -117,7 +117,7 @@ func CoverageOf(f *filter.Filter, s *sample.Sample) *Coverage {
 	return c
 }
 
-// missing returns the rules that do not run without some parts, or have nothing to look at.
+// missing returns the rules that do not run without some parts, or have nothing to inspect.
 func missing(f *filter.Filter, unknown, absent rules.Parts) map[int]bool {
 	ids := map[int]bool{}
 	left, idle := f.LeftOutWithout(unknown, absent)
@@ -156,13 +156,13 @@ func (c *Coverage) missed(s *sample.Sample) {
 		what   string
 		advice string
 	}{
-		{rules.PartClient, s.Clients, "the address of the client", "have the source log it"},
-		{rules.PartHostName, s.Hosts, "the host", "have the source log it, or name it with --host when the log is of one site"},
+		{rules.PartClient, s.Clients, "the address of the client", "log it"},
+		{rules.PartHostName, s.Hosts, "the host", "log it, or set --host if the log is of a single site"},
 	} {
 		switch {
 		case s.HTTP == 0 && s.Unknown&m.part == 0, s.HTTP > 0 && m.n == s.HTTP:
 		case m.n == 0:
-			c.Missed = append(c.Missed, fmt.Sprintf("Alerts will not have %s: %s.", m.what, m.advice))
+			c.Missed = append(c.Missed, fmt.Sprintf("Alerts will lack %s: %s.", m.what, m.advice))
 		default:
 			c.Missed = append(c.Missed, fmt.Sprintf("%d of %d records do not have %s: %s.", s.HTTP-m.n, s.HTTP, m.what, m.advice))
 		}

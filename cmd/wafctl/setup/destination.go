@@ -152,7 +152,7 @@ func (d *Destination) output(y *yamlText, match, format string) {
 	for _, pair := range d.details(kind, transport, format) {
 		y.set(pair[0], pair[1])
 	}
-	y.note("retry_limit", "no_limits", "alerts wait for a destination that is down")
+	y.note("retry_limit", "no_limits", "alerts wait while a destination is down")
 }
 
 // details returns the properties that an output has besides those of all.

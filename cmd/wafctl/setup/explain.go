@@ -19,12 +19,12 @@ func (c *Coverage) Explain(s *sample.Sample, bold func(string) string) string {
 	fact(&b, "read", records(s))
 	fact(&b, "field map", mapTitle(s))
 	fact(&b, "logged", (rules.AllParts &^ s.Unknown &^ (rules.PartEscapes | rules.PartBodyEnd | rules.PartResponseEnd)).String())
-	fmt.Fprintf(&b, "\n%s\n", bold("What can be detected: rules with data, of those at paranoia level 1"))
+	fmt.Fprintf(&b, "\n%s\n", bold("What can be detected: rules with data at paranoia level 1"))
 	for _, k := range c.Kinds {
 		note := ""
 		switch {
 		case k.Data == 0:
-			note = "nothing to look at"
+			note = "nothing to inspect"
 		case k.Data < k.Rules:
 			note = "in part"
 		}
@@ -39,7 +39,7 @@ func (c *Coverage) Explain(s *sample.Sample, bold func(string) string) string {
 		for _, g := range c.Gains {
 			words = append(words, fmt.Sprintf("%s (+%d)", g.Part, g.Rules))
 		}
-		wrap(&b, "  ", "Rules that would have data if it were logged: "+strings.Join(words, ", ")+".")
+		wrap(&b, "  ", "Additional rules if logged: "+strings.Join(words, ", ")+".")
 	}
 	for _, m := range c.Missed {
 		wrap(&b, "  ", m)
@@ -49,11 +49,11 @@ func (c *Coverage) Explain(s *sample.Sample, bold func(string) string) string {
 
 func records(s *sample.Sample) string {
 	if s.Records == 0 {
-		return "none; what follows is what such a source logs at most"
+		return "none; below is the most such a source can log"
 	}
 	text := fmt.Sprintf("%d, of which %d HTTP", s.Records, s.HTTP)
 	if s.Broken > 0 {
-		text += fmt.Sprintf("; %d more lines are no records", s.Broken)
+		text += fmt.Sprintf("; %d other lines are not records", s.Broken)
 	}
 	if s.HTTP < s.Records {
 		text += fmt.Sprintf(". The first that is not HTTP %s", s.Looks)

@@ -1,4 +1,5 @@
-// Package setup writes pipelines for Fluent Bit from a look at the records that they are for.
+// Package setup is the command "wafctl init": it writes pipelines for Fluent Bit. It looks at the records that a
+// pipeline is for, and at the destination that its alerts have. What it writes can be run as it is.
 package setup
 
 import (
@@ -110,7 +111,7 @@ func (p *Pipeline) filters(y *yamlText) {
 	y.item("name", "waf")
 	y.set("match", p.match())
 	p.fieldMap(y)
-	y.note("inspect_budget", "1s", "the first records take more than the usual 50ms")
+	y.note("inspect_budget", "1s", "the first records take longer than the default of 50ms")
 	y.set("emit_tag", alertTag)
 	y.set("emit_format", formatFor(p.Alerts))
 	if slices.ContainsFunc(p.Alerts, func(d Destination) bool { return strings.HasPrefix(d.scheme, "syslog") }) && formatFor(p.Alerts) == "msa" {
@@ -141,7 +142,7 @@ func (p *Pipeline) match() string {
 
 func (p *Pipeline) fieldMap(y *yamlText) {
 	if p.Map != "" {
-		y.note("field_map", p.Map+",auto", "names the host, which the log does not")
+		y.note("field_map", p.Map+",auto", "sets the host, which the log does not have")
 	}
 }
 
@@ -164,7 +165,7 @@ func (p *Pipeline) outputs(y *yamlText) {
 	p.fieldMap(y)
 	y.set("alert_to", strings.Join(to, ","))
 	y.set("emit_format", formatFor(p.Alerts))
-	y.note("retry_limit", "no_limits", "alerts wait for a destination that is down")
+	y.note("retry_limit", "no_limits", "alerts wait while a destination is down")
 }
 
 // HostMap returns a field map that reads as another one does and names the host where a record names none.

@@ -47,11 +47,11 @@ func ReadPlace(text string) (Place, error) {
 	}
 	kind, known := network[scheme]
 	if !known {
-		return Place{}, fmt.Errorf("unknown place %q (want %s)", text, PlaceForms)
+		return Place{}, fmt.Errorf("unknown address %q (want %s)", text, PlaceForms)
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Port() == "" || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" || u.User != nil {
-		return Place{}, fmt.Errorf("malformed place %q (want %s://HOST:PORT)", text, scheme)
+		return Place{}, fmt.Errorf("malformed address %q (want %s://HOST:PORT)", text, scheme)
 	}
 	host := u.Hostname()
 	if host == "" {
@@ -115,7 +115,7 @@ func (p *Place) input(y *yamlText, s *sample.Sample, dir string) {
 	case Sockets:
 		y.set("tag", p.tag())
 		scheme, _, _ := strings.Cut(p.Text, "://")
-		y.note("listen_on", scheme+"://"+net.JoinHostPort(p.host, p.port), "0.0.0.0 hears other machines")
+		y.note("listen_on", scheme+"://"+net.JoinHostPort(p.host, p.port), "0.0.0.0 accepts other machines")
 	case OTLP:
 		y.set("tag", p.tag())
 		y.set("listen", p.host)
@@ -135,7 +135,7 @@ func (p *Place) input(y *yamlText, s *sample.Sample, dir string) {
 	}
 }
 
-// lineParser is a parser that the pipeline brings along: the input syslog needs one, and the plugin reads the header itself.
+// lineParser is a parser in the pipeline itself: the input syslog needs one, and the plugin reads the header itself.
 const lineParser = "waf-line"
 
 func (p *Place) tail(y *yamlText, s *sample.Sample, dir string) {
@@ -151,13 +151,13 @@ func (p *Place) tail(y *yamlText, s *sample.Sample, dir string) {
 	case p.inPods(): // a sample of "kubectl logs" has the line alone
 		y.set("multiline.parser", string(sample.CRI))
 	}
-	y.note("db", filepath.Join(dir, "waf-tail.db"), "remembers how far each file was read")
+	y.note("db", filepath.Join(dir, "waf-tail.db"), "stores read positions")
 	if s.Columns {
-		y.note("read_from_head", "on", "the line that names the columns is at the head")
+		y.note("read_from_head", "on", "the line with the column names is at the start")
 	} else {
-		y.note("read_from_head", "off", "on also evaluates what the files hold already")
+		y.note("read_from_head", "off", "on also evaluates existing lines")
 	}
-	y.note("buffer_max_size", "1M", "with the usual 32K, attackers hide behind long URLs")
+	y.note("buffer_max_size", "1M", "with the default of 32K, a long URL ends reading of the file")
 	y.set("skip_long_lines", "on")
 }
 

@@ -21,7 +21,7 @@ import (
 
 var topFlags = []setting.Property{
 	{Name: "interval", Default: "2s", Help: "time between two readings"},
-	{Name: "from", Default: "start", Values: []string{"start", "end"}, Help: "where a file is read from: its start, or only what is added from now on"},
+	{Name: "from", Default: "start", Values: []string{"start", "end"}, Help: "where to start reading a file: at its start, or at its end"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
@@ -31,17 +31,17 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	)
 	cmd := &cobra.Command{
 		Use:   "top [flags] [URL|FILE|-]",
-		Short: "Show live who attacks what, which rules match, and what is not inspected",
-		Long: `Watch a running instance or a stream of records: rates, alerts and what became of the attacks, the top attackers,
-targets, rules and categories, and what is not inspected.
+		Short: "Show live who attacks what",
+		Long: `Watch a running instance or a stream of records: rates, alerts and their outcomes, the top attackers, targets, rules and
+categories, and what is not inspected.
 
-URL or HOST:PORT is the metrics address of an instance (the property metrics_listen), 127.0.0.1:2021 unless given. Metrics
-have rules, categories, instances and destinations, but no clients and no targets.
+URL or HOST:PORT is the metrics address of an instance (the property metrics_listen), 127.0.0.1:2021 by default. Metrics
+have rules, categories, instances and destinations, but no clients and targets.
 
-FILE is a log, which is evaluated as check does and then followed, also when it is rotated; - is the standard input.
+FILE is a log, which is evaluated as by check and then followed, across rotation; - is standard input.
 
-Without a terminal, and with TERM=dumb, it prints a line after each interval. --once prints one snapshot: of a file when
-it is read to its end.`,
+Without a terminal, and with TERM=dumb, it prints a line per interval. --once prints one snapshot; of a file, when it has
+been read to its end.`,
 		Example: `  wafctl top
   wafctl top http://node7.example:2021/metrics
   wafctl top /var/log/nginx/access.log
@@ -72,7 +72,7 @@ it is read to its end.`,
 	}
 	cli.Strict(cmd)
 	f.Add(cmd.Flags(), topFlags)
-	cmd.Flags().BoolVar(&once, "once", false, "print one snapshot and end")
+	cmd.Flags().BoolVar(&once, "once", false, "print one snapshot and exit")
 	f.AddJudging(cmd.Flags())
 	return cmd
 }
@@ -161,7 +161,7 @@ func (w *watching) Open(ctx context.Context, name string) (in *evaluation.Input,
 
 // evaluate adds to a stream what is found in the records of an input, until that or ctx ends.
 func evaluate(ctx context.Context, f *filter.Filter, in *evaluation.Input, stream *Stream) error {
-	in, err := evaluation.Decompress(in) // a file to follow has nothing to look at yet, perhaps
+	in, err := evaluation.Decompress(in) // a file to follow has nothing to inspect yet, perhaps
 	if err != nil {
 		return err
 	}

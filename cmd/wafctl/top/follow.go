@@ -47,7 +47,7 @@ func (f *Follow) open() error {
 	}
 	info, err := file.Stat()
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is no regular file (want one, or - for standard input)", f.path)
+		err = fmt.Errorf("%s is not a regular file (want one, or - for standard input)", f.path)
 	}
 	if err != nil {
 		file.Close()

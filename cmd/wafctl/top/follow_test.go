@@ -89,5 +89,5 @@ func TestWhatCannotBeFollowed(t *testing.T) {
 	_, err := OpenFollow(context.Background(), filepath.Join(t.TempDir(), "missing"), false)
 	require.ErrorContains(t, err, "no such file")
 	_, err = OpenFollow(context.Background(), t.TempDir(), false)
-	require.ErrorContains(t, err, "is no regular file (want one, or - for standard input)")
+	require.ErrorContains(t, err, "is not a regular file (want one, or - for standard input)")
 }

@@ -64,7 +64,7 @@ func share(n, all uint64) string {
 	return fmt.Sprintf("%.1f %%", percent)
 }
 
-// left returns text in exactly so many columns, right with blanks in front of it.
+// left returns text in exactly so many columns, right with spaces in front of it.
 func left(text string, columns int) string {
 	return runewidth.FillRight(runewidth.Truncate(text, columns, "…"), columns)
 }

@@ -64,7 +64,7 @@ func NewMetrics(address string) (*Metrics, error) {
 func (m *Metrics) Title() string { return shown(m.url) }
 
 // errNotOurs is the answer of a server that has no metrics of the project, Fluent Bit's own for instance.
-var errNotOurs = errors.New("no waf_ metrics there: the property metrics_listen sets their address, which is not the one of Fluent Bit's own HTTP server")
+var errNotOurs = errors.New("no waf_ metrics: want the address of the property metrics_listen, not of Fluent Bit's own HTTP server")
 
 // Read implements Source.
 func (m *Metrics) Read(ctx context.Context) (*Reading, error) {
@@ -78,7 +78,7 @@ func (m *Metrics) Read(ctx context.Context) (*Reading, error) {
 		if errors.As(err, &failed) {
 			err = failed.Err
 		}
-		return nil, fmt.Errorf("read metrics: %s: %w (want the address that the property metrics_listen sets, a file, or - for standard input)", m.url, err)
+		return nil, fmt.Errorf("read metrics: %s: %w (want the address of the property metrics_listen, a file, or - for standard input)", m.url, err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
@@ -103,7 +103,7 @@ func (p page) reading(now time.Time) *Reading {
 	r := &Reading{
 		At: now, Since: p.start(), Records: p.by(metrics.Records.Name, "result"), Levels: p.by(metrics.Alerts.Name, "severity"),
 		Ends: p.by(metrics.Alerts.Name, "outcome"), Ways: p.by(metrics.Inspections.Name, "path"), Missed: p.missed(),
-		Note: "Metrics name no clients and no targets; wafctl top FILE finds them in the log.",
+		Note: "Metrics have no clients and targets; wafctl top FILE reads them from the log.",
 	}
 	r.Alerts = sum(r.Levels)
 	for i := range r.Records {

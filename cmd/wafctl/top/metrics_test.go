@@ -82,7 +82,7 @@ func TestMetricsAreSummedOverInstances(t *testing.T) {
 			{Title: "Instances", Rows: []Row{{"filter waf.0", "of 3,005 records", 30}, {"output waf.1", "of 412 records", 10}}},
 			{Title: "Destinations", Rows: []Row{{"syslog+udp://siem:514", "2 waiting, 1,200 failed attempts", 8}}},
 		},
-		Note: "Metrics name no clients and no targets; wafctl top FILE finds them in the log.",
+		Note: "Metrics have no clients and targets; wafctl top FILE reads them from the log.",
 	}, r)
 }
 
@@ -98,8 +98,8 @@ waf_alerts_total{severity="critical"} 1
 
 func TestWrongPagesAreExplained(t *testing.T) {
 	for name, c := range map[string]struct{ path, page, want string }{
-		"Fluent Bit's own": {"", "fluentbit_uptime 7\n", "no waf_ metrics there: the property metrics_listen sets their address"},
-		"another path":     {"/api/v2/metrics/prometheus", "", "404 Not Found (no waf_ metrics there"},
+		"Fluent Bit's own": {"", "fluentbit_uptime 7\n", "no waf_ metrics: want the address of the property metrics_listen"},
+		"another path":     {"/api/v2/metrics/prometheus", "", "404 Not Found (no waf_ metrics"},
 		"no metrics":       {"", "<html>", "read metrics: http://127.0.0.1:"},
 	} {
 		t.Run(name, func(t *testing.T) {

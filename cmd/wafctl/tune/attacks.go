@@ -16,7 +16,7 @@ import (
 var Precise = map[int]string{
 	913100: "a scanner",
 	932170: "Shellshock", 932171: "Shellshock",
-	934110: "the metadata of a cloud provider",
+	934110: "cloud metadata",
 	944150: "Log4Shell", 944151: "Log4Shell", 944152: "Log4Shell",
 }
 
@@ -123,9 +123,9 @@ func (t *tuned) warnOfAttacks(c *cli.Console, to *bufio.Writer) {
 	if len(t.attacks) == 0 {
 		return
 	}
-	title := fmt.Sprintf("Before you exclude anything: %s look like attacks, not like false alarms", cli.Count(len(t.attacks), "record"))
+	title := fmt.Sprintf("Before you exclude anything: %s look like attacks, not false positives", cli.Count(len(t.attacks), "record"))
 	if len(t.attacks) == 1 {
-		title = "Before you exclude anything: 1 record looks like an attack, not like a false alarm"
+		title = "Before you exclude anything: 1 record looks like an attack, not a false positive"
 	}
 	fmt.Fprintf(to, "%s\n\n", c.Paint(cli.Red, title))
 	for _, s := range t.attacks[:min(len(t.attacks), MaxSuspects)] {
@@ -134,8 +134,8 @@ func (t *tuned) warnOfAttacks(c *cli.Console, to *bufio.Writer) {
 	if more := len(t.attacks) - MaxSuspects; more > 0 {
 		fmt.Fprintf(to, "  and %s more\n", cli.Grouped(more))
 	}
-	fmt.Fprintf(to, "\nExclusions marked with ! are of rules that matched there, and would let such attacks pass. Remove what is not clean from the\n"+
-		"file, and run tune again.\n\n")
+	fmt.Fprintf(to, "\nExclusions marked with ! affect rules that matched there, and would let such attacks pass. Remove what is not clean from\n"+
+		"the file, and run tune again.\n\n")
 }
 
 // suspectWidth keeps a request within a line.

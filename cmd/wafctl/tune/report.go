@@ -46,7 +46,7 @@ func settingsOf(exclusions []exclusion, loaded []rules.Loaded) map[int]setting.P
 func (t *tuned) Write(c *cli.Console, output string) error {
 	to := cli.LineWriter(c)
 	if n := len(t.attacks); n > 0 && output != "table" {
-		c.Say(fmt.Sprintf("warning: attacks are likely in %s, first %s: %s (--output table lists more)",
+		c.Say(fmt.Sprintf("warning: %s with signs of an attack, first %s: %s (--output table lists more)",
 			cli.Count(n, "record"), t.attacks[0].place, t.attacks[0].why))
 	}
 	switch output {
@@ -92,7 +92,7 @@ func (t *tuned) seclang(to *bufio.Writer) {
 	for _, x := range t.exclusions {
 		fmt.Fprintf(to, "# %s: %s of clean records\n", strings.TrimRight(cli.Printable(x.message), `\`), cli.Count(x.alerts, "alert"))
 		if x.attacks > 0 {
-			fmt.Fprintf(to, "# Look first: the rule matched in %s with signs of an attack\n", cli.Count(x.attacks, "record"))
+			fmt.Fprintf(to, "# Check first: the rule matched in %s with signs of an attack\n", cli.Count(x.attacks, "record"))
 		}
 		fmt.Fprintln(to, x.directive())
 	}
@@ -119,9 +119,9 @@ func (t *tuned) table(c *cli.Console, to *bufio.Writer) {
 		}
 		g.Row(cli.Cell{Text: cli.Grouped(x.removes)}, cli.Cell{Text: cli.Grouped(x.alerts)}, cli.Cell{Text: strconv.Itoa(x.rule)}, cli.Cell{Text: target}, cli.Cell{Text: x.message})
 	}
-	fmt.Fprintf(to, "\nREMOVES: alerts that come back without this exclusion. ALERTS: those in which the rule matched there.\n")
+	fmt.Fprintf(to, "\nREMOVES: alerts that only this exclusion removes. ALERTS: alerts in which the rule matched this target.\n")
 	t.hints(c, to)
-	fmt.Fprintf(to, "\n%s\n\n", c.Paint(cli.Bold, "As SecLang, for a file behind the rules (--rules crs,exclusions.conf)"))
+	fmt.Fprintf(to, "\n%s\n\n", c.Paint(cli.Bold, "As SecLang, for a file after the rules (--rules crs,exclusions.conf)"))
 	t.seclang(to)
 	fmt.Fprintf(to, "\n%s\n\n  exclude_rules: '%s'\n", c.Paint(cli.Bold, "As a property, without a file"), t.property())
 }
@@ -131,7 +131,7 @@ func (t *tuned) hints(c *cli.Console, to *bufio.Writer) {
 	if len(t.settings) == 0 {
 		return
 	}
-	fmt.Fprintf(to, "\n%s\n\n", c.Paint(cli.Bold, "A setting fits better than an exclusion"))
+	fmt.Fprintf(to, "\n%s\n\n", c.Paint(cli.Bold, "A setting is better than an exclusion"))
 	for _, rule := range slices.Sorted(maps.Keys(t.settings)) {
 		fmt.Fprintf(to, "  %-7d  %s: %s\n", rule, t.settings[rule].Name, t.settings[rule].Help)
 	}

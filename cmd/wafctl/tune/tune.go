@@ -1,5 +1,6 @@
-// Package tune is the command "wafctl tune": from records that are known to be clean it proposes the narrowest exclusions with which
-// they no longer alert. It tries what it proposes, and lists records that look like attacks first.
+// Package tune is the command "wafctl tune": from records that are known to be clean it proposes the narrowest
+// exclusions with which they no longer alert. Records that look like attacks are listed first, because an exclusion
+// for them would hide one. Each proposal is tried before it is printed.
 package tune
 
 import (
@@ -20,8 +21,8 @@ import (
 
 var tuneFlags = []setting.Property{
 	{Name: "output", Default: "table", Values: []string{"table", "seclang", "property", "json"},
-		Help: "table explains the exclusions, seclang prints them for a rule file, property as a value of exclude_rules, json one object " +
-			"an exclusion"},
+		Help: "table explains the exclusions, seclang prints them for a rule file, property as a value of exclude_rules, json one object per " +
+			"exclusion"},
 }
 
 func New(c *cli.Console, args []string) *cobra.Command {
@@ -29,14 +30,14 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tune [flags] FILE…|-",
 		Short: "Propose exclusions from records that are known to be clean",
-		Long: `Evaluate records that are known to be clean, and propose the narrowest exclusions with which none of them alerts: a
-rule stops looking at one target, such as one argument. Keys that differ in indexes of arrays only become one target.
-Only where that does not help the whole rule is excluded. The exclusions are tried before they are printed.
+		Long: `Evaluate records that are known to be clean, and propose the narrowest exclusions with which none of them alerts: a rule no
+longer inspects one target, such as one argument. Keys that differ only in array indexes become one target. A whole rule is
+excluded only where that does not help. The exclusions are verified before they are printed.
 
-Exclusions let attacks through, too. Read each one, and prefer a fix where a record looks wrong. Records that look like
-attacks themselves are listed first.
+Exclusions also let attacks through. Read each one, and prefer a fix where a record looks wrong. Records that look like
+attacks are listed first.
 
-The exit code is 0 when nothing alerts, 1 when exclusions are proposed, and 2 on errors.`,
+The exit code is 0 if nothing alerts, 1 if exclusions are proposed, and 2 on errors.`,
 		Example: `  wafctl tune clean.ndjson.gz
   wafctl tune --output seclang clean.ndjson > exclusions.conf
   wafctl check --rules crs,exclusions.conf clean.ndjson
@@ -83,7 +84,7 @@ func (t *tuning) Run(ctx context.Context, names []string, output string) error {
 		return err
 	}
 	if t.left > 0 {
-		t.console.Say(fmt.Sprintf("warning: only the first %s are considered, %s more are left out; run tune again with the exclusions",
+		t.console.Say(fmt.Sprintf("warning: only the first %s are considered, %s more are ignored; run tune again with the exclusions",
 			cli.Count(len(t.alerts), "alert"), cli.Grouped(t.left)))
 	}
 	exclusions, remaining, err := t.exclusions()
@@ -125,7 +126,7 @@ func (t *tuning) collect(file string, r *evaluation.Checked) error {
 	return nil
 }
 
-// exclusions finds targets that rules must not look at, and for the alerts that remain with them rules to leave out. It also
+// exclusions finds targets that rules must not look at, and for the alerts that remain with them rules to exclude. It also
 // returns the events that still alert with all of them.
 func (t *tuning) exclusions() (found []exclusion, remaining [][]byte, err error) {
 	known := arraysIn(t.alerts)

@@ -1,5 +1,5 @@
-// Command generate writes records of the corpus as JSON lines, for trying and timing programs that read them. Equal flags
-// give equal records.
+// Command generate writes records of the corpus as JSON lines. They are for trying and timing programs that read
+// them. Equal flags give equal records.
 package main
 
 import (

@@ -31,7 +31,7 @@ func (p *pairSet) has(pair uint32) bool { return p[pair/64]&(1<<(pair%64)) != 0 
 
 var noPairs pairSet
 
-// located is a literal of more than one byte. Of most that share a gram with a value, the byte beside the gram tells that they are
+// located is a literal of more than one byte. Of most that share a gram with a value, the byte beside the gram shows that they are
 // others.
 type located struct {
 	text   string
@@ -41,7 +41,7 @@ type located struct {
 	at     int8      // where that is, from the gram's first byte
 }
 
-// gramIndex finds literals by one gram of theirs. A bit tells quickly that no literal has a gram; the literals of one that has
+// gramIndex finds literals by one gram of theirs. A clear bit shows that no literal has a gram; the literals of one that has
 // are found in a table with open addressing.
 type gramIndex struct {
 	bits  []uint64

@@ -21,9 +21,15 @@ type LazyDFA struct {
 	*program
 	current atomic.Pointer[table]
 
-	mu    sync.Mutex    // held while states are made
-	size  int           // bytes of the current table
-	total *atomic.Int64 // bytes of the tables of all lazy DFAs of a rule set
+	mu     sync.Mutex // held while states are made
+	size   int        // bytes of the current table
+	budget *Budget
+}
+
+// Budget is what the lazy DFAs of a rule set share.
+type Budget struct {
+	states atomic.Int64  // bytes of all their tables
+	Making *atomic.Int64 // nanoseconds that they take to compile are added here
 }
 
 // table holds states of a lazy DFA and where each class of runes leads from them. A full table is copied to a larger one; those
@@ -78,28 +84,21 @@ const (
 	noRune        = -1
 )
 
-// NewLazyDFA returns the lazy DFA of an expression, nil when it is malformed. total counts the bytes of all lazy DFAs that
-// share a budget.
-func NewLazyDFA(pattern string, total *atomic.Int64) *LazyDFA {
+// NewLazyDFA returns the lazy DFA of an expression, nil when it is malformed.
+func NewLazyDFA(pattern string, budget *Budget) *LazyDFA {
 	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
 		return nil
 	}
 	return &LazyDFA{
-		pattern: pattern, total: total,
+		pattern: pattern, budget: budget,
 		Regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),
 	}
 }
 
-// making is how long lazy DFAs took to compile, in nanoseconds.
-var making atomic.Int64
-
-// MakingTime returns how long the process has spent on compiling what expressions need for their first value.
-func MakingTime() time.Duration { return time.Duration(making.Load()) }
-
 // prepare compiles the program.
 func (a *LazyDFA) prepare() {
 	begin := time.Now()
-	defer func() { making.Add(int64(time.Since(begin))) }()
+	defer func() { a.budget.Making.Add(int64(time.Since(begin))) }()
 	a.program = newProgram(a.pattern)
 	a.clear()
 }
@@ -147,7 +146,7 @@ func (a *LazyDFA) Match(value string) bool {
 }
 
 // step finds out where a class of runes, or the end of the value, leads from a row of a table. The answer is a row of the table that
-// it returns; dropped tells that all states before were dropped.
+// it returns; dropped is true when all states before were dropped.
 func (a *LazyDFA) step(from *table, row, class uint32) (t *table, to uint32, dropped bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -177,7 +176,7 @@ func (a *LazyDFA) step(from *table, row, class uint32) (t *table, to uint32, dro
 	return t, to, dropped
 }
 
-// add returns the row of a state in the current table, which may be a new one. It tells whether it dropped all states.
+// add returns the row of a state in the current table, which may be a new one. dropped is true when all states were dropped.
 func (a *LazyDFA) add(s state) (t *table, row uint32, dropped bool) {
 	t = a.current.Load()
 	if row, found := t.rows[s]; found {
@@ -185,7 +184,7 @@ func (a *LazyDFA) add(s state) (t *table, row uint32, dropped bool) {
 	}
 	size := 4*a.stride() + len(s) + stateBytes
 	a.size += size
-	all := a.total.Add(int64(size))
+	all := a.budget.states.Add(int64(size))
 	if dropped = a.size > maxStateBytes || all > stateBudget && a.size > fairBytes; dropped {
 		a.clear()
 		t = a.current.Load()
@@ -201,7 +200,7 @@ func (a *LazyDFA) add(s state) (t *table, row uint32, dropped bool) {
 
 // clear drops all states but the first.
 func (a *LazyDFA) clear() {
-	a.total.Add(-int64(a.size))
+	a.budget.states.Add(-int64(a.size))
 	first := newState(nil, noRune)
 	row := a.stride()
 	a.size = 0

@@ -11,7 +11,7 @@ import (
 
 const (
 	maxAlternatives = 256  // literals followed through one expression before the set is closed
-	maxLiteral      = 24   // bytes of one literal; more tell no more
+	maxLiteral      = 24   // bytes of one literal; longer ones are no more selective
 	maxClass        = 12   // characters of a class that are followed one by one
 	maxUnion        = 3000 // literals of all branches of an expression
 )
@@ -23,7 +23,7 @@ type facts struct {
 }
 
 // RequiredLiterals returns the texts of which one must appear in every value that an @rx pattern matches, nil when the pattern
-// has none. Values with one of the runes that FoldsToASCII reports must not be judged by them.
+// has none. Values with one of the runes that FoldsToASCII reports must not be ruled out by them.
 func RequiredLiterals(pattern string, binary bool) literalset.Set {
 	re, err := syntax.Parse("(?sm)"+pattern, syntax.Perl)
 	if err != nil {

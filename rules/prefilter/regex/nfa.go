@@ -97,7 +97,7 @@ func (p *program) takes(in *instruction, class uint32) bool {
 	return p.sets[in.arg+class/64]&(1<<(class%64)) != 0
 }
 
-// classify finds the classes of runes that neither an instruction nor an assertion tells apart, such as the cases of a letter where
+// classify finds the classes of runes that no instruction and no assertion distinguishes, such as the cases of a letter where
 // case does not matter. It returns for each class which of the different instructions take it, a byte for each.
 func (p *program) classify(prog *syntax.Prog, different []*syntax.Inst) (taken []string) {
 	bounds := []rune{0, '\n', '\n' + 1, '0', '9' + 1, 'A', 'Z' + 1, '_', '_' + 1, 'a', 'z' + 1}

@@ -112,7 +112,7 @@ const (
 	keep = iota
 	drop
 	blank
-	afterBlank // the blank before it goes
+	afterBlank // the space before it goes
 )
 
 var commandLineActions = func() (table [256]uint8) {

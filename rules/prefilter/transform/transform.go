@@ -21,7 +21,7 @@ const (
 	hasAmpersand
 	hasBackslash
 	hasSlash
-	hasSpace // blank, tab, line breaks, vertical tab, form feed
+	hasSpace // space, tab, line breaks, vertical tab, form feed
 	hasNUL
 	HasHigh // bytes above ASCII
 	hasUpper
@@ -62,7 +62,7 @@ func traitsOf(s string) Traits {
 	return t
 }
 
-// changing tells which traits a value must have for a transformation to change more than the case of its ASCII letters. A
+// changing are the traits that a value must have for a transformation to change more than the case of its ASCII letters. A
 // transformation that is not listed can change every value.
 var changing = map[string]Traits{
 	"lowercase":          HasHigh,
@@ -89,7 +89,7 @@ var changing = map[string]Traits{
 	"removecommentschar": hasSlash | hasMark,
 }
 
-// recases tells with which traits a transformation changes the case of letters, which a scan does not see.
+// recases are the traits with which a transformation changes the case of letters, which the multi-pattern matcher ignores.
 var recases = map[string]Traits{"lowercase": hasUpper, "cmdline": hasUpper, "uppercase": always}
 
 // Step is one transformation of a pipeline. The pipelines of all rules form a tree, so that what several rules do to a

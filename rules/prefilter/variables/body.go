@@ -32,7 +32,7 @@ func (b *Bodies) get() (*processed, error) {
 }
 
 // ReadBody fills in what the body gives, with the processor that the rules have chosen. It reports false when the engine
-// has to judge.
+// has to evaluate.
 func (v *Values) ReadBody(in *model.Transaction, l *Limits, forced bool, b *Bodies) bool {
 	if in.RequestBody == "" || !l.ReadRequest {
 		return true

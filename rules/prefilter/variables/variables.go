@@ -218,7 +218,7 @@ func (v *Values) cookies(text string) {
 	}
 }
 
-// trimControls removes blanks and control characters around a text.
+// trimControls removes spaces and control characters around a text.
 func trimControls(s string) string {
 	for s != "" && (s[0] <= ' ' || s[0] == 0x7f) {
 		s = s[1:]

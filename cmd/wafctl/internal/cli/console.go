@@ -1,5 +1,6 @@
-// Package cli has what the commands of wafctl share: the console, flags made from tables of settings, help, completion, tables,
-// progress, and how problems and numbers are written. It knows no command.
+// Package cli has what the commands of wafctl share: the console, flags made from tables of settings, help,
+// completion, tables and progress. It also has the one way in which problems, numbers and times are written. It knows
+// no command.
 package cli
 
 import (
@@ -139,7 +140,7 @@ func (c *Console) QuietFlag(cmd *cobra.Command, help string) {
 
 // CodeOnly gives a command whose exit code says everything the flag --quiet, with which it prints nothing but problems.
 func (c *Console) CodeOnly(cmd *cobra.Command) {
-	c.QuietFlag(cmd, "print nothing but problems: the exit code says the rest")
+	c.QuietFlag(cmd, "print problems only")
 	cmd.PreRun = func(*cobra.Command, []string) {
 		if c.Quiet {
 			c.Out, c.Width, c.BarWidth = io.Discard, 0, 0

@@ -14,7 +14,7 @@ import (
 )
 
 // Flags are flags of a command that are made from tables of settings. Their values are texts until a setting.Reader reads
-// them, so that all problems of a command line are told together.
+// them, so that all problems of a command line are reported together.
 type Flags struct {
 	Values setting.Map
 	twice  []string // settings that were given again and take one value only
@@ -44,7 +44,7 @@ var Writing = []string{
 }
 
 // AddJudging makes flags of the filter's properties for a command that writes no records. A property whose name the command
-// uses for a flag of its own is left out.
+// uses for a flag of its own is omitted.
 func (f *Flags) AddJudging(to *pflag.FlagSet) {
 	f.Add(to, slices.DeleteFunc(filter.Properties(), func(p setting.Property) bool { return to.Lookup(FlagName(p.Name)[2:]) != nil }))
 	for _, name := range Writing {

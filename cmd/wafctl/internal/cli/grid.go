@@ -10,7 +10,7 @@ import (
 
 // Grid writes lines in columns of fixed widths, so that each can be written as soon as it is known. On a terminal texts are
 // cut to their column, and the last column takes what is left; elsewhere nothing is cut. Where even that is too much, columns are
-// left out.
+// dropped.
 type Grid struct {
 	Console *Console
 	to      *bufio.Writer
@@ -25,7 +25,7 @@ type Column struct {
 	Least int  // width to which it may shrink on a narrow terminal, 0 when it may not
 	Right bool // texts are flush right
 	Tail  bool // of a text that is cut the end stays
-	Spare int  // columns with the highest number are left out first on a narrow terminal, those with 0 never
+	Spare int  // columns with the highest number are dropped first on a narrow terminal, those with 0 never
 	left  bool // out
 }
 

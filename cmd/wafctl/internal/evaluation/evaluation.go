@@ -1,5 +1,5 @@
-// Package evaluation reads the records of files and evaluates them in parallel. Findings come in input order, in bounded memory, and a
-// panic or a line that cannot be read is one of them.
+// Package evaluation reads the records of files and evaluates them in parallel. Findings come in input order and in
+// bounded memory. A panic, or a line that cannot be read, is one of them.
 package evaluation
 
 import (
@@ -24,7 +24,7 @@ const MaxLine = 16 << 20
 
 var (
 	ErrTooLong = errors.New("longer than 16 MiB")
-	ErrPanic   = errors.New("recovered from a panic, which is a bug: please report the line on the standard error output")
+	ErrPanic   = errors.New("recovered from a panic, which is a bug: please report the line on standard error")
 )
 
 // Checked is one record of an input, or one line that is none.

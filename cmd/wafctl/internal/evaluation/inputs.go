@@ -49,7 +49,7 @@ func (in *Inputs) Each(ctx context.Context, e *Evaluation, do func(file string, 
 	return errors.Join(problems...)
 }
 
-// maxToldLines bounds how many unreadable lines of an input are told one by one.
+// maxToldLines bounds how many unreadable lines of an input are reported one by one.
 const maxToldLines = 10
 
 // Include adds the counts of other inputs, which were read beside these.
@@ -75,7 +75,7 @@ func (in *Inputs) One(ctx context.Context, e *Evaluation, name string, do func(f
 			if told++; told <= maxToldLines {
 				in.Console.Say(fmt.Sprintf("%s:%d: %v", from.Name, r.Line, r.Err))
 			} else if told == maxToldLines+1 {
-				in.Console.Say(from.Name + ": more lines like these are counted, not told")
+				in.Console.Say(from.Name + ": more such lines are counted, not printed")
 			}
 		case r.Kind == filter.NotHTTP:
 			in.strange++

@@ -13,12 +13,12 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// JSONLeftOut is what --output json says of one rule that is left out for a field map.
+// JSONLeftOut is one rule that is skipped for a field map, in --output json.
 type JSONLeftOut struct {
 	FieldMap string `json:"field_map"`
 	ID       int    `json:"id"`
 	Paranoia int    `json:"paranoia,omitempty"`
-	Idle     bool   `json:"idle"`            // it runs, and finds nothing to look at
+	Idle     bool   `json:"idle"`            // it runs, and finds nothing to inspect
 	Needs    string `json:"needs,omitempty"` // of what is not logged
 	Why      string `json:"why,omitempty"`
 	Message  string `json:"msg,omitempty"`
@@ -37,15 +37,15 @@ func ListLeftOut(c *cli.Console, w *filter.Filter, asJSON, all bool) error {
 			fmt.Fprintln(to)
 		}
 		fmt.Fprintln(to, c.Paint(cli.Bold, cli.Printable(fmt.Sprintf("Field map %s: %s", m.Name, m.Title))))
-		fmt.Fprintf(to, "Its records never tell: %s\n", orNothing(m.Unknown().String()))
+		fmt.Fprintf(to, "Never known from its records: %s\n", orNothing(m.Unknown().String()))
 		g := cli.NewGrid(c, to, cli.Column{Title: "RULE", Width: cli.RuleWidth}, cli.Column{Title: "PL", Width: 2},
-			cli.Column{Title: "LEFT OUT, FOR IT NEEDS", Width: 44, Least: 24, Spare: 1}, cli.Column{Title: "IT", Width: 56, Least: 24}, cli.Column{Title: "MESSAGE"})
+			cli.Column{Title: "SKIPPED, NEEDS", Width: 44, Least: 24, Spare: 1}, cli.Column{Title: "IT", Width: 56, Least: 24}, cli.Column{Title: "MESSAGE"})
 		g.Title()
 		for _, l := range left {
 			g.Row(cli.Cell{Text: strconv.Itoa(l.ID)}, cli.Cell{Text: cli.Level(l.Paranoia())}, cli.Cell{Text: l.Needs.String()}, cli.Cell{Text: l.Why},
 				cli.Cell{Text: l.Message})
 		}
-		fmt.Fprintf(to, "%s left out; %s nothing to look at", cli.Count(len(left), "rule"), others(len(idle)))
+		fmt.Fprintf(to, "%s skipped; %s nothing to inspect", cli.Count(len(left), "rule"), others(len(idle)))
 		if all && len(idle) > 0 {
 			fmt.Fprintf(to, ": %s", ids(idle))
 		}
@@ -63,7 +63,7 @@ func others(n int) string {
 
 func orNothing(parts string) string {
 	if parts == "" {
-		return "nothing, when they have all keys"
+		return "nothing, if they have all keys"
 	}
 	return parts
 }

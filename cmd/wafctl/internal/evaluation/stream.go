@@ -10,7 +10,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 )
 
-// Stream writes the records that continue behind the filter, one JSON object a line.
+// Stream writes the records that continue behind the filter, one JSON object per line.
 type Stream struct {
 	to    *bufio.Writer
 	close func() error

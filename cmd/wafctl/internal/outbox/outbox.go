@@ -75,7 +75,7 @@ func (o *Outbox) put(alerts []delivery.Message, wait bool) {
 			o.changed.Wait()
 		}
 		if o.full(n) {
-			o.tell("error: alerts for " + o.destination + " are dropped: it is down or too slow, and emit_limit allows no more to wait")
+			o.tell("error: alerts for " + o.destination + " are dropped: it is down or too slow, and emit_limit is reached")
 			continue
 		}
 		o.bytes += n
@@ -210,7 +210,7 @@ func (o *Outbox) send(name string, batch []delivery.Message) bool {
 func (o *Outbox) settle(batch []delivery.Message, err error) {
 	o.change(func() {
 		if o.failing = err != nil; o.failing {
-			o.tell("warning: " + err.Error() + "; it is tried again")
+			o.tell("warning: " + err.Error() + "; retrying")
 			return
 		}
 		for i := range batch {

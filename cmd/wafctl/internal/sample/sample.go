@@ -1,4 +1,5 @@
-// Package sample looks at a few records of a source: which field map reads them, and which parts of a transaction they tell.
+// Package sample looks at a few records of a source. It finds out which field map reads them, and which parts of a
+// transaction they have. Commands that write or check a pipeline base their advice on it.
 package sample
 
 import (

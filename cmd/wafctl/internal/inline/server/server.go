@@ -215,7 +215,7 @@ func (s *Server) wait(ctx context.Context, terminated, hup <-chan os.Signal, fai
 			s.reloadCertificates()
 		case <-hup:
 			s.reloadCertificates()
-			s.engine.Filter().Reload()
+			s.engine.Filter().LookForChanges()
 		case err := <-failed:
 			s.draining.Store(true)
 			return err

@@ -1,0 +1,139 @@
+package filter
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// observed returns what a record of nginx in JSON contributes, with fields that replace those of an ordinary one.
+func observed(t testing.TB, settings setting.Map, fields map[string]any) *incident.Observation {
+	t.Helper()
+	f, _, err := NewObserving(settings, quiet)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, f.Close()) })
+	record := map[string]any{
+		"time_iso8601": "2026-03-02T08:00:00+00:00", "remote_addr": "198.51.100.7", "server_addr": "10.2.0.7", "server_port": "8080", "request_method": "GET",
+		"request_uri": "/orders/17?q=1", "status": "200", "http_user_agent": "agent", "http_host": "shop.example", "body_bytes_sent": "512", "server_protocol": "HTTP/1.1",
+	}
+	for name, value := range fields {
+		record[name] = value
+		if value == nil {
+			delete(record, name)
+		}
+	}
+	found := f.Check(event(t, record))
+	require.Len(t, found, 1)
+	require.NotNil(t, found[0].Observation)
+	return found[0].Observation
+}
+
+func TestARecordIsObserved(t *testing.T) {
+	holdRules(t)
+	o := observed(t, nil, nil)
+	require.Equal(t, &incident.Observation{
+		Time: 1_772_438_400_000, Source: "198.51.100.7", Target: "10.2.0.7:8080", TargetHost: "10.2.0.7", Method: "GET", Path: "/orders/17?q=1", Status: 200, Bytes: 512,
+		Agent: "agent",
+	}, o)
+}
+
+func TestWhoAsksIsBelievedOfTrustedProxiesOnly(t *testing.T) {
+	holdRules(t)
+	for name, c := range map[string]struct {
+		address, forwarded, trusted, want string
+		internal                          bool
+	}{
+		"no proxy":                          {"198.51.100.7", "", "private", "198.51.100.7", false},
+		"a trusted one":                     {"10.0.0.1", "203.0.113.9", "private", "203.0.113.9", false},
+		"a header that the client has made": {"198.51.100.7", "203.0.113.9", "private", "198.51.100.7", false},
+		"one before those of proxies":       {"10.0.0.1", "192.0.2.1, 203.0.113.9, 10.0.0.2", "private", "203.0.113.9", false},
+		"nobody is trusted":                 {"10.0.0.1", "203.0.113.9", "none", "10.0.0.1", true},
+		"one of ours":                       {"10.0.0.1", "10.7.7.7", "private", "10.7.7.7", true},
+		"nonsense":                          {"10.0.0.1", "unknown", "private", "10.0.0.1", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := observed(t, setting.Map{"trusted_proxies": c.trusted}, map[string]any{"remote_addr": c.address, "http_x_forwarded_for": c.forwarded})
+			require.Equal(t, c.want, o.Source)
+			require.Equal(t, c.internal, o.Internal)
+		})
+	}
+}
+
+func TestCredentialsTellPrincipalsApart(t *testing.T) {
+	holdRules(t)
+	principal := func(fields map[string]any) uint64 { return observed(t, nil, fields).Principal }
+	require.Zero(t, principal(nil))
+	all := []uint64{
+		principal(map[string]any{"http_authorization": "Bearer aaaa"}), principal(map[string]any{"http_authorization": "Bearer bbbb"}),
+		principal(map[string]any{"http_cookie": "lang=en; PHPSESSID=0123456789abcdef; x=1"}), principal(map[string]any{"http_cookie": "PHPSESSID=fedcba9876543210"}),
+		principal(map[string]any{"remote_user": "jane"}),
+	}
+	require.NotContains(t, all, uint64(0))
+	slices.Sort(all)
+	require.Len(t, slices.Compact(all), 5)
+	require.Zero(t, principal(map[string]any{"http_cookie": "lang=en; theme=dark-mode"}))
+	require.Equal(t, principal(map[string]any{"http_authorization": "Bearer aaaa"}), principal(map[string]any{"http_authorization": "Bearer aaaa", "http_cookie": "sid=0123456789"}))
+
+	failed := observed(t, nil, map[string]any{"remote_user": "jane", "status": "401"})
+	require.Zero(t, failed.Principal, "a name that was not accepted is nobody")
+	require.NotZero(t, failed.User)
+
+	file := filepath.Join(t.TempDir(), "rules.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("salt: mine\n"), 0o600))
+	salted := observed(t, setting.Map{"incident_rules": file}, map[string]any{"remote_user": "jane"})
+	require.NotEqual(t, principal(map[string]any{"remote_user": "jane"}), salted.Principal)
+}
+
+func TestATargetIsTheWorkloadThatLogsIt(t *testing.T) {
+	holdRules(t)
+	for pod, want := range map[string]string{
+		"cart-6f7b9c8d4-x2k9p": "web/cart", "store-0": "web/store", "agent-x7k2q": "web/agent", "cart": "web/cart", "node-exporter-abcdefgh": "web/node-exporter-abcdefgh",
+	} {
+		o := observed(t, nil, map[string]any{"kubernetes": map[string]any{"namespace_name": "web", "pod_name": pod, "pod_ip": "10.2.0.99"}})
+		require.Equal(t, want, o.Target)
+		require.Equal(t, "10.2.0.99", o.TargetHost)
+	}
+	o := observed(t, nil, map[string]any{"kubernetes": map[string]any{"namespace_name": "web", "pod_name": "x-1", "labels": map[string]any{"app": "b", "app.kubernetes.io/name": "shop"}}})
+	require.Equal(t, "web/shop", o.Target)
+	require.Equal(t, "shop.example", observed(t, nil, map[string]any{"server_addr": nil}).Target)
+}
+
+func TestIdentitiesNameSourcesAndTargets(t *testing.T) {
+	holdRules(t)
+	file := filepath.Join(t.TempDir(), "services.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("10.2.0.0/16: rest\n10.2.0.0/24: web\n10.2.0.7: shop\nShop.Example: front\n\"2001:db8::/32\": six\n"), 0o600))
+	o := observed(t, setting.Map{"identities": file}, map[string]any{"remote_addr": "10.2.0.8"})
+	require.Equal(t, []string{"web", "shop", "shop"}, []string{o.Source, o.Target, o.TargetHost})
+	require.True(t, o.Internal)
+}
+
+func TestWhatRulesFindInRequestsIsAnAttackAndInResponsesItems(t *testing.T) {
+	holdRules(t)
+	o := observed(t, nil, map[string]any{"request_uri": "/?id=1%27%20UNION%20SELECT%20a%20FROM%20b--&token=s3cr3t-value", "status": "403"})
+	require.NotNil(t, o.Attack)
+	require.True(t, o.Attack.Refused)
+	require.NotZero(t, o.Attack.Values)
+	require.Contains(t, fmt.Sprint(o.Attack.Rules), "sqli")
+	shown := o.Attack.Show()
+	require.Len(t, shown.Alert, 32)
+	require.Contains(t, shown.URI, "[redacted]")
+	require.NotContains(t, shown.URI, "s3cr3t")
+
+	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
+	f, _, err := NewObserving(setting.Map(nil), quiet)
+	require.NoError(t, err)
+	defer f.Close()
+	found := f.Check(pairs("L7_PROTOCOL", "http", "SRC_IP", "198.51.100.7", "DST_IP", "10.2.0.7", "METHOD", "GET", "URL", "/customers", "RETCODE", "200",
+		"REQ_HEADER", "GET /customers HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: agent\r\nAccept: */*\r\n\r\n", "RSP_HEADER", head,
+		"RSP_BODY", `{"cards":["card: 4024007103939509","card: 5425233430109903","card: 4916338506082832"]}`))
+	require.NotNil(t, found[0].Observation)
+	require.Nil(t, found[0].Observation.Attack)
+	require.NotZero(t, found[0].Observation.Items)
+}

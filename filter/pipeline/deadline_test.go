@@ -1,0 +1,92 @@
+package pipeline
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+func TestRecordsThatAreNotInspectedInTimePassAndAreCounted(t *testing.T) {
+	f := newFilter(t, setting.Map{"inspect_budget": "1ms"})
+	slow := slowEvent(1)
+	var out Outcome
+	f.Process(slow, "nano", &out)
+	require.True(t, out.Changed)
+	require.Equal(t, string(notInspected), waf(out.Data))
+	c := f.Counts()
+	require.Equal(t, telemetry.Counts{Records: 1, Skipped: 1, Late: 1, Sources: c.Sources}, c)
+
+	// An engine that has begun goes on, and what it finds is remembered.
+	for f.Counts().Alerts == 0 {
+		for runs.late() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		f.Process(slow, "nano", &out)
+	}
+	require.Contains(t, waf(out.Data), "score")
+}
+
+func TestLateRecordsStayAsTheyAreWithoutAnAlertKey(t *testing.T) {
+	f := newFilter(t, setting.Map{"inspect_budget": "1ms", "alert_key": "off", "keep": "alerts"})
+	var out Outcome
+	f.Process(slowEvent(2), "nano", &out)
+	require.False(t, out.Changed)
+	require.EqualValues(t, 1, f.Counts().Late)
+}
+
+func TestABudgetThatLastsChangesNoVerdict(t *testing.T) {
+	var chunk []byte
+	for i := range uint64(60) {
+		r := corpus.Clean(i)
+		chunk = r.AppendEvent(chunk, 0)
+		if i%7 == 0 {
+			chunk = append(chunk, slowEvent(int(i))...)
+		}
+		if i%5 == 0 {
+			chunk = append(chunk, pairs("remote_addr", "192.0.2.7", "request_uri", "/?q=<script>alert(1)</script>",
+				"request_method", "GET", "status", "200", "host", "shop.example", "server_protocol", "HTTP/1.1")...)
+		}
+	}
+	unlimited, limited := newFilter(t, nil), newFilter(t, setting.Map{"inspect_budget": "1m", "cache_size": "8M"})
+	var want, got Outcome
+	unlimited.Process(chunk, "nano", &want)
+	limited.Process(chunk, "nano", &got)
+	require.Equal(t, want.Data, got.Data)
+	require.Equal(t, unlimited.Counts(), limited.Counts())
+}
+
+// A flood of bodies that each keep the engine busy must not hold up the records behind it.
+func TestFloodOfSlowRecordsLetsOthersPass(t *testing.T) {
+	const slow = 20
+	f := newFilter(t, setting.Map{"inspect_budget": "20ms"})
+	var flood []byte
+	for n := range slow {
+		flood = append(flood, slowEvent(1000+n)...)
+	}
+	one := newFilter(t, setting.Map{"gate": "off", "cache_size": "0"})
+	begin := time.Now()
+	process(one, slowEvent(0), "nano")
+	alone := time.Since(begin)
+
+	var out Outcome
+	for f.Counts().Clean == 0 { // remembered from now on
+		f.Process(browserEvent(1, false), "nano", &out)
+	}
+	before := f.Counts()
+	begin = time.Now()
+	for range 3 {
+		f.Process(flood, "nano", &out)
+		f.Process(browserEvent(1, false), "nano", &out)
+	}
+	require.Less(t, time.Since(begin), slow*alone, "no faster than inspecting everything once")
+	c := f.Counts()
+	require.EqualValues(t, 3*(slow+1), c.Records-before.Records)
+	require.Equal(t, c.Records, c.Clean+c.Alerts+c.NotHTTP+c.Broken+c.Skipped)
+	require.NotZero(t, c.Late)
+	require.EqualValues(t, 3, c.Clean-before.Clean)
+}

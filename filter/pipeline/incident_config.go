@@ -1,0 +1,89 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
+)
+
+// IncidentProperties are the settings that say what makes an incident, whether records come live or from files.
+func IncidentProperties() []setting.Property {
+	return []setting.Property{
+		{Name: "incident_rules", Help: "YAML file with thresholds of incident detection that take the place of the built-in ones"},
+		{Name: "incident_exclude", Help: "findings that open no incident, one after each semicolon: source=, target=, route= and kind=, for instance " +
+			"\"source=192.0.2.7 kind=campaign; target=ops/*\""},
+		{Name: "incident_learning", Default: "24h", Help: "how long, by the times of records, detectors learn what is usual before those that need it " +
+			"report anything; off reports at once"},
+		{Name: "identities", Help: "YAML file that maps networks, addresses and hosts to names of services, so that a service is recognized as target and as client"},
+	}
+}
+
+// incidentConfig is what the properties say of incidents.
+type incidentConfig struct {
+	observe        bool // records become observations
+	timesInRecords bool // the times that records name count, not those of their events
+	identities     *identities
+	salt           string // of the hashes of credentials
+	options        incident.Options
+
+	correlates bool
+	tag        string // of events about incidents
+	state      string // file, "" for none
+	only       bool   // alerts do not go out by themselves
+}
+
+// correlating are the settings of incidents for records that come live.
+func correlating() []setting.Property {
+	return append([]setting.Property{
+		{Name: "incidents", Default: "off", Help: "on finds incidents across records: who attacks whom, since when, and whether it worked"},
+		{Name: "incident_tag", Help: "tag under which events about incidents are emitted: opened, updated and closed ones"},
+		{Name: "incident_state", Help: "file that keeps what incident detection knows across restarts; it is made when it is not there"},
+		{Name: "alert_detail", Default: "all", Values: []string{"all", "incidents"}, Help: "incidents sends events about incidents only; records keep their maps"},
+	}, IncidentProperties()...)
+}
+
+const longestLearning = 31 * 24 * time.Hour
+
+func readIncidents(r *setting.Reader) (c incidentConfig) {
+	thresholds := incident.DefaultThresholds()
+	if file := r.Text("incident_rules"); file != "" {
+		text, err := os.ReadFile(file)
+		if err == nil {
+			thresholds, err = incident.ReadThresholds(text)
+		}
+		if err != nil {
+			r.Problem("incident_rules", fmt.Errorf("%s: %w", file, err))
+			thresholds = incident.DefaultThresholds()
+		}
+	}
+	if r.Given("incident_learning") {
+		thresholds.Learning = r.Duration("incident_learning", time.Minute, longestLearning)
+	}
+	exclusions, err := incident.ParseExclusions(r.Text("incident_exclude"))
+	if err != nil {
+		r.Problem("incident_exclude", err)
+	}
+	if file := r.Text("identities"); file != "" {
+		if c.identities, err = readIdentities(file); err != nil {
+			r.Problem("identities", err)
+		}
+	}
+	c.options = incident.Options{Thresholds: thresholds, Exclusions: exclusions}
+	c.salt = thresholds.Salt
+	c.correlates, c.state = r.Bool("incidents"), r.Text("incident_state")
+	c.only = r.Word("alert_detail") == "incidents"
+	if c.tag = r.Text("incident_tag"); strings.ContainsAny(c.tag, "$ *") {
+		r.Problem("incident_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.tag))
+	}
+	for name, given := range map[string]bool{"incident_state": c.state != "", "alert_detail": c.only, "incident_tag": c.tag != ""} {
+		if given && !c.correlates {
+			r.Problem(name, errors.New("needs incidents on"))
+		}
+	}
+	return c
+}

@@ -1,0 +1,250 @@
+package pipeline
+
+import (
+	"cmp"
+	"net"
+	"strings"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/logtime"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
+)
+
+// observer makes observations for incident detection of what was evaluated.
+type observer struct {
+	evaluator      *evaluator
+	writer         *alertWriter
+	timesInRecords bool        // the times that records name count, not those of their events
+	identities     *identities // nil names none
+	salt           string      // of the hashes of credentials
+}
+
+// observe makes an observation of an item that was evaluated. Its texts are views, valid as long as the scratch is not used for another
+// record. It reports false for what is no HTTP transaction.
+func (b *observer) observe(it *item, s *scratch, o *incident.Observation) bool {
+	switch it.kind {
+	case Clean, Alert, Late:
+	default:
+		return false
+	}
+	if b.evaluator.read(it, &s.values) < 0 || !s.values.Transaction(&s.transaction) || s.transaction.Unknown&rules.PartRequest != 0 {
+		return false
+	}
+	t := &s.transaction
+	*o = incident.Observation{Time: b.timeOf(it, s), Method: t.Method, Path: t.URI, Status: t.ResponseStatus, Bytes: int64(len(t.ResponseBody))}
+	e := contextOf(it, &s.values)
+	if e.bytes > 0 {
+		o.Bytes = e.bytes
+	}
+	b.observeEnds(o, s, &e)
+	b.observeClient(o, s, &e)
+	if it.kind == Alert && it.verdict != nil {
+		b.observeAttack(o, it, s)
+	}
+	return true
+}
+
+// timeOf returns when a transaction took place, in milliseconds: the time of the event, or where records come from files, the time that
+// they name.
+func (b *observer) timeOf(it *item, s *scratch) int64 {
+	at := it.event.Time.Seconds*1000 + it.event.Time.Nanoseconds/1e6
+	if !b.timesInRecords {
+		return at
+	}
+	if named, ok := logtime.Parse(s.values.Get(fieldmap.Time), nil); ok {
+		return named.UnixMilli()
+	}
+	return at
+}
+
+// observeEnds finds out who asks, and whom.
+func (b *observer) observeEnds(o *incident.Observation, s *scratch, e *contextFields) {
+	client := s.values.Client(&s.transaction)
+	o.Source = client
+	o.Internal = fieldmap.IsPrivate(client)
+	if name := b.identities.of(client); name != "" {
+		o.Source, o.Internal = name, true
+	}
+	t := &s.transaction
+	o.TargetHost = cmp.Or(e.podIP, t.ServerIP)
+	switch name := cmp.Or(b.identities.of(t.ServerIP), b.identities.of(t.ServerName)); {
+	case name != "":
+		o.Target, o.TargetHost = name, name
+	case e.workload() != "":
+		o.Target = e.workload()
+		if name := b.identities.of(o.TargetHost); name != "" {
+			o.TargetHost = name
+		}
+	case t.ServerIP != "":
+		o.Target = t.ServerIP
+		if port := s.values.Get(fieldmap.ServerPort); port != "" {
+			o.Target = net.JoinHostPort(t.ServerIP, port)
+		}
+	default:
+		o.Target = t.ServerName
+	}
+}
+
+// observeClient hashes what tells clients apart.
+func (b *observer) observeClient(o *incident.Observation, s *scratch, e *contextFields) {
+	t := &s.transaction
+	o.Agent, _ = t.Header("User-Agent")
+	o.Agent = cmp.Or(o.Agent, s.values.Get(fieldmap.UserAgent))
+	if len(t.RequestHeaders) > 3 { // there are those that browsers always send, in an order of their own
+		o.Shape = shapeOf(t.RequestHeaders)
+	}
+	if e.user != "" {
+		o.User = b.credential("user", e.user)
+	}
+	if credentials, has := t.Header("Authorization"); has && credentials != "" {
+		o.Principal = b.credential("authorization", credentials)
+	} else if session := sessionOf(t, s.values.Get(fieldmap.Cookie)); session != "" {
+		o.Principal = b.credential("session", session)
+	} else if e.user != "" && o.Status != 401 {
+		o.Principal = o.User
+	}
+	if trace := traceOf(t, e); trace != "" {
+		o.Trace = xxhash.Sum64String(trace)
+	}
+}
+
+// credential hashes credentials, so that neither incidents nor their state have any.
+func (b *observer) credential(kind, value string) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	for _, text := range [...]string{b.salt, "\x00", kind, "\x00", value} {
+		_, _ = d.WriteString(text) // it never fails
+	}
+	return d.Sum64() | 1
+}
+
+func shapeOf(headers []rules.Header) uint64 {
+	var d xxhash.Digest
+	d.Reset()
+	for i := range headers {
+		switch name := headers[i].Name; {
+		case strings.EqualFold(name, "Cookie"), strings.EqualFold(name, "Content-Length"), strings.EqualFold(name, "Content-Type"),
+			strings.EqualFold(name, "Referer"), strings.EqualFold(name, "X-Forwarded-For"):
+		default:
+			_, _ = d.WriteString(name)
+			_, _ = d.WriteString("\n")
+		}
+	}
+	return d.Sum64() | 1
+}
+
+// sessionNames are parts of the names of cookies that hold sessions.
+var sessionNames = []string{"sess", "sid", "auth", "token", "jwt", "connect."}
+
+// sessionOf returns the value of the cookie that holds a session, "" when there is none.
+func sessionOf(t *rules.Transaction, parsed string) string {
+	cookies, has := t.Header("Cookie")
+	if !has {
+		cookies = parsed
+	}
+	for range 32 {
+		pair, rest, more := strings.Cut(cookies, ";")
+		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
+		if len(value) >= 8 && containsFold(name, sessionNames) {
+			return value
+		}
+		if cookies = rest; !more {
+			return ""
+		}
+	}
+	return ""
+}
+
+func containsFold(text string, parts []string) bool {
+	for _, part := range parts {
+		for at := 0; at+len(part) <= len(text); at++ {
+			if strings.EqualFold(text[at:at+len(part)], part) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// traceOf returns the id that a request keeps on its way through services.
+func traceOf(t *rules.Transaction, e *contextFields) string {
+	if parent, has := t.Header("traceparent"); has {
+		if parts := strings.SplitN(parent, "-", 3); len(parts) == 3 {
+			return parts[1]
+		}
+	}
+	for _, name := range [...]string{"X-Request-Id", "X-B3-TraceId", "X-Correlation-Id", "X-Amzn-Trace-Id"} {
+		if id, has := t.Header(name); has && id != "" {
+			return id
+		}
+	}
+	return e.trace
+}
+
+// observeAttack tells apart what rules found in the request and in the response.
+func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
+	var a *incident.Attack
+	for i := range it.verdict.Matches {
+		m := &it.verdict.Matches[i]
+		category := m.Rule.Category()
+		if m.Rule.Response() {
+			if category == "sensitive-data" {
+				o.Items++
+			}
+			continue
+		}
+		if category == "sensitive-data" { // data that a client sends is no attack
+			continue
+		}
+		if a == nil {
+			a = &incident.Attack{}
+		}
+		a.Rules = append(a.Rules, incident.Rule{ID: m.Rule.ID, Category: category, Techniques: alert.Techniques(m.Rule)})
+		a.Values ^= xxhash.Sum64String(m.Value)
+	}
+	if a == nil {
+		return
+	}
+	view := b.evaluator.view(it, s, it.verdict)
+	outcome, _ := view.Outcome()
+	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
+	a.Show = func() incident.Sample {
+		told := alert.New(view, b.writer.secrets(view))
+		return incident.Sample{Alert: told.UID, Method: told.Method, URI: told.URI, Message: told.Rule().Message, Outcome: string(told.Outcome)}
+	}
+	o.Attack = a
+}
+
+// owned gives an observation memory of its own. What its samples show is made now.
+func owned(o *incident.Observation) *incident.Observation {
+	c := *o
+	for _, text := range []*string{&c.Source, &c.Target, &c.TargetHost, &c.Method, &c.Path, &c.Agent} {
+		*text = strings.Clone(*text)
+	}
+	if o.Attack != nil {
+		a := *o.Attack
+		sample := a.Show()
+		a.Show = func() incident.Sample { return sample }
+		c.Attack = &a
+	}
+	return &c
+}
+
+// observation returns what an item contributes, nil when nothing. It has memory of its own.
+func (b *observer) observation(it *item, s *scratch) (o *incident.Observation) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			b.evaluator.panics.Caught("observation of a record")(cause, nil)
+			o = nil
+		}
+	}()
+	var view incident.Observation
+	if !b.observe(it, s, &view) {
+		return nil
+	}
+	return owned(&view)
+}
