@@ -390,6 +390,7 @@ func TestAlertsSayWhatWasInspected(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(a.alerts.String()), "\n")
 	require.Len(t, lines, 2)
 	require.Contains(t, lines[0], `"inspected":"uri,headers"`)
+	require.NotContains(t, lines[0], "920180", "that no length was described does not mean that there was none")
 	require.Contains(t, lines[1], `"inspected":"uri,headers,body"`)
 	for _, line := range lines {
 		require.Contains(t, line, `"outcome":"blocked"`)

@@ -1,5 +1,6 @@
 // Package auth is the command "wafctl auth": the endpoint that an ingress asks about each request, and that answers whether it may pass.
-// It sees no more of a request than the ingress describes, and says with every answer what it has seen.
+// Each kind of ingress describes requests in its own way; descriptions become requests of package inline, which decides. An answer claims
+// no more than was described, and a description that could be read in two ways lets nothing pass.
 package auth
 
 import (

@@ -87,8 +87,8 @@ func (d *description) request() *inline.Request {
 	return r
 }
 
-// frame writes down how long the body is, and reports whether it is chunked. A method that has a body as a rule, of which nobody has seen
-// whether it is there, is described as chunked: without any framing, rules would report that it is missing.
+// frame writes down how long the body is, and reports whether it is chunked. So is a POST of which no body came: callers describe no
+// framing, and rule 920180 would report that the client has sent none.
 func (d *description) frame() (chunked bool) {
 	switch {
 	case d.length >= 0:

@@ -1,5 +1,6 @@
-// Package server serves HTTP for commands in the request path: with bounded connections, times and sizes, TLS from files that may
-// change, health, reload, and an end at which every request that was accepted is answered.
+// Package server serves HTTP for commands in the request path. It bounds connections, times and sizes, keeps bodies in memory or files,
+// reads certificates again when they change, and answers what is asked of the process itself. When it ends, every request that was
+// accepted is answered first.
 package server
 
 import (
