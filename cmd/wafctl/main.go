@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/auth"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/check"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/collect"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/compare"
@@ -78,7 +79,7 @@ the Fluent Bit filter and output "waf".`,
 	root.SetFlagErrorFunc(cli.NewUsageError)
 	root.CompletionOptions.HiddenDefaultCmd = true
 	for _, add := range []func(*cli.Console, []string) *cobra.Command{
-		setup.New, doctor.New, collect.New, proxy.New, check.New, incidents.New, page.New, ruleset.New, mapping.New, compare.New, tune.New, ruletest.New, top.New, install.New, newVersion,
+		setup.New, doctor.New, collect.New, proxy.New, auth.New, check.New, incidents.New, page.New, ruleset.New, mapping.New, compare.New, tune.New, ruletest.New, top.New, install.New, newVersion,
 	} {
 		root.AddCommand(add(c, args))
 	}

@@ -46,7 +46,7 @@ certificates.`,
 }
 
 // start opens the proxy that flags and, where they say so, the environment describe.
-func start(f *cli.Flags, c *cli.Console) (*service, error) {
+func start(f *cli.Flags, c *cli.Console) (*proxy, error) {
 	if f.Values["environment"] == "on" {
 		for _, note := range readEnvironment(f.Values, os.LookupEnv) {
 			c.Note(note)

@@ -7,8 +7,9 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"sync/atomic"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 )
 
 const (
@@ -28,7 +29,7 @@ func (s *settings) transport() (*http.Transport, error) {
 			if err != nil {
 				return nil, err
 			}
-			return &timedConn{Conn: conn, read: s.backendTimeout, write: s.backendTimeout}, nil
+			return &server.TimedConn{Conn: conn, ReadTime: s.backendTimeout, WriteTime: s.backendTimeout}, nil
 		},
 		TLSHandshakeTimeout: handshakeTimeout, ResponseHeaderTimeout: s.backendTimeout,
 		MaxIdleConns: idleConnections, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: idleBackend,
@@ -47,80 +48,4 @@ func (s *settings) transport() (*http.Transport, error) {
 		}
 	}
 	return t, nil
-}
-
-// timedConn is a connection on which each read and each write must make progress in time. A duration of 0 sets no limit.
-type timedConn struct {
-	net.Conn
-	read, write time.Duration
-	onClose     func()
-	closed      atomic.Bool
-}
-
-// Read implements net.Conn.
-func (c *timedConn) Read(to []byte) (int, error) {
-	if c.read > 0 {
-		if err := c.SetReadDeadline(time.Now().Add(c.read)); err != nil {
-			return 0, err
-		}
-	}
-	return c.Conn.Read(to)
-}
-
-// Write implements net.Conn.
-func (c *timedConn) Write(data []byte) (int, error) {
-	if c.write > 0 {
-		if err := c.SetWriteDeadline(time.Now().Add(c.write)); err != nil {
-			return 0, err
-		}
-	}
-	return c.Conn.Write(data)
-}
-
-// Close implements net.Conn.
-func (c *timedConn) Close() error {
-	if !c.closed.Swap(true) && c.onClose != nil {
-		c.onClose()
-	}
-	return c.Conn.Close()
-}
-
-// listener accepts a bounded number of connections at a time, and has their clients take what is sent to them. More wait in the kernel.
-type listener struct {
-	net.Listener
-	proxy  *proxy
-	places chan struct{}
-	ended  chan struct{}
-	over   atomic.Bool
-}
-
-func (p *proxy) limit(l net.Listener, places chan struct{}) *listener {
-	return &listener{Listener: l, proxy: p, places: places, ended: make(chan struct{})}
-}
-
-// Accept implements net.Listener.
-func (l *listener) Accept() (net.Conn, error) {
-	select {
-	case l.places <- struct{}{}:
-	case <-l.ended:
-		return nil, net.ErrClosed
-	}
-	conn, err := l.Listener.Accept()
-	if err != nil {
-		<-l.places
-		return nil, err
-	}
-	l.proxy.counts.connections.Add(1)
-	return &timedConn{Conn: conn, write: l.proxy.sendTimeout, onClose: func() {
-		l.proxy.counts.connections.Add(-1)
-		<-l.places
-	}}, nil
-}
-
-// Close implements net.Listener.
-func (l *listener) Close() error {
-	if !l.over.Swap(true) {
-		close(l.ended)
-	}
-	return l.Listener.Close()
 }

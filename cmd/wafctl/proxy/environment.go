@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
@@ -223,7 +224,7 @@ func engineMode(text string) string {
 
 func limitAction(text string) string {
 	if strings.EqualFold(text, "ProcessPartial") {
-		return partial
+		return server.Partial
 	}
 	return strings.ToLower(text)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
@@ -57,7 +58,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		<-dripping
 	}
 	require.Zero(t, b.count())
-	require.Zero(t, p.bodies.used.Load())
+	require.Zero(t, p.Bodies.Used.Load())
 }
 
 // A client that takes nothing of a response does not hold its connection forever.
@@ -86,7 +87,7 @@ func TestClientsThatTakeNothingAreCutOff(t *testing.T) {
 	case <-time.After(20 * time.Second):
 		t.Fatal("the response goes on")
 	}
-	require.Eventually(t, func() bool { return p.counts.inFlight.Load() == 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 func TestFaultsOfTheBackend(t *testing.T) {
@@ -154,7 +155,7 @@ func TestFaultsOfTheBackend(t *testing.T) {
 				require.Equal(t, c.status, status)
 			}
 			require.Less(t, time.Since(begin), 10*time.Second)
-			require.Eventually(t, func() bool { return p.counts.inFlight.Load() == 0 }, 10*time.Second, time.Millisecond)
+			require.Eventually(t, func() bool { return p.InFlight() == 0 }, 10*time.Second, time.Millisecond)
 		})
 	}
 }
@@ -194,9 +195,9 @@ func TestEndlessBodiesEnd(t *testing.T) {
 	}
 	clients.Wait()
 	require.Zero(t, b.count())
-	require.EqualValues(t, 16, p.counts.rejected[bodyTooLong].Load())
-	require.Zero(t, p.bodies.used.Load())
-	left, err := filepath.Glob(filepath.Join(p.tempDir, "wafctl-body-*"))
+	require.EqualValues(t, 16, p.Rejected(server.BodyTooLong))
+	require.Zero(t, p.Bodies.Used.Load())
+	left, err := filepath.Glob(filepath.Join(p.Bodies.Dir, "wafctl-body-*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
 }
@@ -220,7 +221,7 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 		require.NoError(t, err)
 		all = append(all, conn)
 	}
-	require.Eventually(t, func() bool { return int(p.counts.connections.Load()) == connections }, time.Minute, time.Millisecond)
+	require.Eventually(t, func() bool { return int(p.Connections()) == connections }, time.Minute, time.Millisecond)
 	each := (memory() - before) / int64(connections)
 	t.Logf("%d idle connections take %d bytes each", connections, each)
 	require.Less(t, each, int64(40_000), "both ends are in this process")
@@ -328,7 +329,7 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	answered, failed := p.traffic(stop)
 	require.Eventually(t, func() bool { return answered.Load() > 50 }, 20*time.Second, time.Millisecond)
 	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
-	require.Eventually(t, p.draining.Load, 10*time.Second, time.Millisecond)
+	require.Eventually(t, p.Draining, 10*time.Second, time.Millisecond)
 	response, err := http.Get("http://" + p.address + "/readyz")
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())

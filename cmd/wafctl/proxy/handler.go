@@ -4,48 +4,43 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 )
 
 // proxy inspects requests and their responses on the way to a backend and back.
 type proxy struct {
 	settings
 
+	*server.Server
+
 	engine  *inline.Engine
 	reverse *httputil.ReverseProxy
-	bodies  bodies
 	counts  counts
 	target  url.URL // of the backend, without a path
-
-	draining atomic.Bool // the process is about to end
-	ready    atomic.Bool // requests can be inspected
 }
 
-func newProxy(s settings, e *inline.Engine, log *log.Logger) (*proxy, error) {
-	p := &proxy{settings: s, engine: e, target: url.URL{Scheme: s.backend.Scheme, Host: s.backend.Host}}
+func newProxy(s settings, e *inline.Engine, v *server.Server) (*proxy, error) {
+	p := &proxy{settings: s, Server: v, engine: e, target: url.URL{Scheme: s.backend.Scheme, Host: s.backend.Host}}
 	if s.backend.Scheme == "h2c" {
 		p.target.Scheme = "http"
 	}
-	p.bodies.limit, p.bodies.dir = s.bodyMemory, s.tempDir
-	p.counts.start(&p.bodies)
+	p.counts.start()
 	transport, err := s.transport()
 	if err != nil {
 		return nil, err
 	}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite: p.rewrite, Transport: transport, ModifyResponse: p.inspectResponse, ErrorHandler: p.failed, ErrorLog: log, BufferPool: &buffers{},
+		Rewrite: p.rewrite, Transport: transport, ModifyResponse: p.inspectResponse, ErrorHandler: p.failed, ErrorLog: v.Log, BufferPool: &buffers{},
 	}
 	return p, nil
 }
@@ -81,16 +76,10 @@ type exchangeKey struct{}
 
 func exchangeOf(r *http.Request) *exchange { return r.Context().Value(exchangeKey{}).(*exchange) }
 
-// ServeHTTP answers what is asked of the proxy itself, rejects what is ambiguous, and has the rest inspected.
+// ServeHTTP rejects what is ambiguous, and has the rest inspected.
 func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if p.draining.Load() && r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close")
-	}
-	if p.healthListen == "" && p.serveHealth(w, r) {
-		return
-	}
-	if status, why := p.check(r); status != 0 {
-		p.reject(w, r, status, why)
+	if status, why := check(r); status != 0 {
+		p.Reject(w, r, status, why)
 		return
 	}
 	if p.tlsRedirect && r.TLS == nil {
@@ -98,21 +87,19 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	strip(r)
-	p.counts.inFlight.Add(1)
-	defer p.counts.inFlight.Add(-1)
 	p.serve(w, r)
 }
 
 // serve receives the body, decides, and forwards.
 func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 	kind := p.streams(r)
-	var b *body
+	var b *server.Body
 	if kind == "" && r.Body != http.NoBody {
 		var ok bool
-		if b, ok = p.receive(w, r); !ok {
+		if b, ok = p.Receive(w, r, int64(p.RequestLimit)); !ok {
 			return
 		}
-		defer b.close()
+		defer b.Close()
 	}
 	if kind != "" {
 		p.counts.streams[kind].Add(1)
@@ -122,7 +109,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 	request.Unseen = kind != "" && kind != webSocket
 	x.Transaction = p.engine.Begin(r.Context(), request)
 	if x.Block {
-		page{x.Status, x.Alert}.write(w, r)
+		server.Page{Status: x.Status, ID: x.Alert}.Write(w, r)
 		return
 	}
 	defer func() { x.End(x.status) }()
@@ -136,7 +123,7 @@ func addressOf(text string) netip.AddrPort {
 }
 
 // describe writes down the request as the backend gets it.
-func (p *proxy) describe(r *http.Request, x *exchange, b *body) *inline.Request {
+func (p *proxy) describe(r *http.Request, x *exchange, b *server.Body) *inline.Request {
 	head := make([]byte, 0, 1<<10)
 	chunked := len(r.TransferEncoding) > 0
 	if chunked { // net/http keeps them apart
@@ -144,9 +131,9 @@ func (p *proxy) describe(r *http.Request, x *exchange, b *body) *inline.Request 
 		defer delete(r.Header, "Transfer-Encoding")
 	}
 	head = inline.AppendRequestHead(head, r.Method, targetOf(r), r.Proto, r.Host, r.Header)
-	q := &inline.Request{Head: head, Body: b.bytes(), Chunked: chunked, Client: x.client, Time: x.started}
+	q := &inline.Request{Head: head, Body: b.Bytes(), Chunked: chunked, Client: x.client, Time: x.started}
 	if b != nil {
-		q.Cut = b.cut
+		q.Cut = b.Cut
 	}
 	if local, has := r.Context().Value(http.LocalAddrContextKey).(net.Addr); has {
 		if at, is := local.(*net.TCPAddr); is {
@@ -172,7 +159,7 @@ func (p *proxy) streams(r *http.Request) stream {
 		return webSocket
 	case isGRPC(r):
 		return grpc
-	case !p.requestBodies && r.Body != http.NoBody:
+	case !p.RequestBodies && r.Body != http.NoBody:
 		return notInspected
 	case p.Mode == inline.Off && r.Body != http.NoBody:
 		return engineOff
@@ -180,61 +167,12 @@ func (p *proxy) streams(r *http.Request) stream {
 	return ""
 }
 
-// receive reads the body as far as it is inspected. It answers and reports false where it cannot go on.
-func (p *proxy) receive(w http.ResponseWriter, r *http.Request) (b *body, ok bool) {
-	limit := int64(p.RequestLimit)
-	if r.ContentLength > limit && !p.partialBodies {
-		p.reject(w, r, http.StatusRequestEntityTooLarge, bodyTooLong)
-		return nil, false
-	}
-	control := http.NewResponseController(w)
-	control.SetReadDeadline(time.Now().Add(p.bodyTimeout)) //nolint:errcheck // every server connection has one
-	b, err := p.bodies.read(r.Body, r.ContentLength, limit)
-	var tooLong bool
-	if err == nil {
-		tooLong = b.cut && !p.partialBodies
-	}
-	switch {
-	case tooLong:
-		b.close()
-		p.reject(w, r, http.StatusRequestEntityTooLarge, bodyTooLong)
-	case err == nil:
-		control.SetReadDeadline(time.Time{}) //nolint:errcheck // as above
-		return b, true
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		p.reject(w, r, http.StatusRequestTimeout, bodyTooSlow)
-	case isOurs(err):
-		p.counts.failures.Add(1)
-		p.reverse.ErrorLog.Printf("a request body cannot be kept: %v", err)
-		p.reject(w, r, http.StatusServiceUnavailable, noRoom)
-	default:
-		p.reject(w, r, http.StatusBadRequest, badBody)
-	}
-	return nil, false
-}
-
-// isOurs reports whether an error is one of a file of the proxy.
-func isOurs(err error) bool {
-	var path *os.PathError
-	var call *os.SyscallError
-	return errors.As(err, &path) || errors.As(err, &call) && !errors.As(err, new(*net.OpError))
-}
-
-// reject answers a request that is not inspected. The connection is closed: there may be more of the request in it.
-func (p *proxy) reject(w http.ResponseWriter, r *http.Request, status int, why rejection) {
-	p.counts.rejected[why].Add(1)
-	if r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close")
-	}
-	page{status: status}.write(w, r)
-}
-
 func (p *proxy) redirect(w http.ResponseWriter, r *http.Request) {
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host
 	}
-	if _, port, _ := net.SplitHostPort(p.tlsListen); port != "443" {
+	if _, port, _ := net.SplitHostPort(p.TLSListen); port != "443" {
 		host = net.JoinHostPort(strings.Trim(host, "[]"), port)
 	}
 	w.Header().Set("Location", "https://"+host+targetOf(r))
@@ -242,18 +180,18 @@ func (p *proxy) redirect(w http.ResponseWriter, r *http.Request) {
 }
 
 // forward sends a request to the backend, and its response back.
-func (p *proxy) forward(w http.ResponseWriter, r *http.Request, x *exchange, b *body) {
+func (p *proxy) forward(w http.ResponseWriter, r *http.Request, x *exchange, b *server.Body) {
 	out := r.WithContext(context.WithValue(r.Context(), exchangeKey{}, x))
 	out.Trailer = nil // would go to the backend without inspection
 	if b != nil {
-		start := b.reader()
+		start := b.Reader()
 		switch {
-		case b.cut:
+		case b.Cut:
 			out.Body = &rest{Reader: io.MultiReader(start, r.Body), Closer: r.Body}
 		default:
 			out.Body = io.NopCloser(start)
-			out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(b.reader()), nil }
-			out.ContentLength = int64(b.size())
+			out.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(b.Reader()), nil }
+			out.ContentLength = int64(b.Size())
 			out.TransferEncoding = nil
 		}
 	}
@@ -331,7 +269,7 @@ func (p *proxy) describeWay(in, out *http.Request, x *exchange) {
 func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	x := exchangeOf(r)
 	if errors.Is(err, errBlocked) {
-		page{x.Status, x.Alert}.write(w, r)
+		server.Page{Status: x.Status, ID: x.Alert}.Write(w, r)
 		return
 	}
 	if r.Context().Err() != nil { // the client is gone
@@ -345,24 +283,5 @@ func (p *proxy) failed(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	p.counts.backendErrors.Add(1)
 	p.reverse.ErrorLog.Printf("backend: %v", err)
-	page{status: x.status}.write(w, r)
-}
-
-// serveHealth answers /healthz and /readyz, and reports whether that was asked.
-func (p *proxy) serveHealth(w http.ResponseWriter, r *http.Request) bool {
-	status := http.StatusOK
-	switch r.URL.Path {
-	case "/healthz":
-	case "/readyz":
-		if p.draining.Load() || !p.ready.Load() {
-			status = http.StatusServiceUnavailable
-		}
-	default:
-		return false
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	io.WriteString(w, http.StatusText(status)+"\n") //nolint:errcheck // the client may be gone
-	return true
+	server.Page{Status: x.status}.Write(w, r)
 }

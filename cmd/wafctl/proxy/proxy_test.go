@@ -41,7 +41,7 @@ func (o *output) String() string {
 
 // running is a proxy in front of a backend.
 type running struct {
-	*service
+	*proxy
 	t       testing.TB
 	address string // of the proxy
 	alerts  output
@@ -67,7 +67,7 @@ func runFor(t testing.TB, backend string, settings setting.Map) *running {
 	r := setting.NewReader(all, Properties())
 	s, err := open(all, r, &cli.Console{Out: &p.alerts, Err: &p.log})
 	require.NoError(t, err)
-	p.service, p.address = s, s.places[0].Addr().String()
+	p.proxy, p.address = s, s.Addresses()[0].String()
 	ctx, stop := context.WithCancel(t.Context())
 	p.stop = stop
 	go func() {
@@ -79,7 +79,7 @@ func runFor(t testing.TB, backend string, settings setting.Map) *running {
 			t.Log(p.log.String(), p.alerts.String())
 		}
 	})
-	require.Eventually(t, s.ready.Load, time.Minute, time.Millisecond)
+	require.Eventually(t, s.Ready, time.Minute, time.Millisecond)
 	return p
 }
 
@@ -269,8 +269,8 @@ func TestBodiesAreInspectedAndArriveUnchanged(t *testing.T) {
 			require.Equal(t, body, b.last(t).body, name)
 		}
 	}
-	require.Zero(t, p.bodies.used.Load(), "the memory of all bodies is given back")
-	require.NotZero(t, p.bodies.spooled.Load())
+	require.Zero(t, p.Bodies.Used.Load(), "the memory of all bodies is given back")
+	require.NotZero(t, p.Bodies.Spooled.Load())
 
 	attacked := "q=" + strings.Repeat("x", 250_000) + "&do='drop table'"
 	request, err := http.NewRequest(http.MethodPost, "http://"+p.address+"/", strings.NewReader(attacked))
@@ -315,7 +315,7 @@ func TestTheMemoryForBodiesIsBounded(t *testing.T) {
 	require.NoError(t, err)
 	status, _ := p.do(request, "Content-Type", "application/x-www-form-urlencoded")
 	require.Equal(t, 200, status)
-	require.EqualValues(t, 1, p.bodies.spooled.Load())
+	require.EqualValues(t, 1, p.Bodies.Spooled.Load())
 	require.Len(t, b.last(t).body, 2002)
 }
 
@@ -415,7 +415,9 @@ func TestHealth(t *testing.T) {
 		require.Equal(t, 200, status)
 		require.Equal(t, "OK\n", body)
 	}
-	p.draining.Store(true)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	p.Drain(gone)
 	status, _ := p.get("/readyz")
 	require.Equal(t, 503, status)
 	status, _ = p.get("/healthz")
@@ -426,7 +428,7 @@ func TestHealth(t *testing.T) {
 	status, body := p.get("/healthz")
 	require.Equal(t, 200, status)
 	require.Equal(t, "ok", body, "is the backend's")
-	response, err := http.Get("http://" + p.places[1].Addr().String() + "/readyz")
+	response, err := http.Get("http://" + p.Addresses()[1].String() + "/readyz")
 	require.NoError(t, err)
 	response.Body.Close()
 	require.Equal(t, 200, response.StatusCode)

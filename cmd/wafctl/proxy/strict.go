@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 )
 
 // hopByHop are the headers that end at a proxy (RFC 9110, section 7.6.1). What Connection names besides them is not the sender's to
@@ -18,14 +20,8 @@ var singletons = []string{"Content-Type", "Content-Encoding", "Authorization"}
 
 // check returns the status with which to reject a request that could mean something else to the backend than to the rules, 0 for others.
 // What the server rejects itself, such as contradicting lengths, two Host headers or malformed names, does not come this far.
-func (p *proxy) check(r *http.Request) (status int, reason rejection) {
-	headers := 0
-	for _, values := range r.Header {
-		headers += len(values)
-	}
+func check(r *http.Request) (status int, reason server.Rejection) {
 	switch {
-	case headers > p.maxHeaders:
-		return http.StatusRequestHeaderFieldsTooLarge, tooManyHeaders
 	case r.Method == http.MethodConnect:
 		return http.StatusMethodNotAllowed, badTarget
 	case !strings.HasPrefix(r.URL.Path, "/") && r.RequestURI != "*", r.URL.Opaque != "", r.URL.User != nil:

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
 
@@ -254,7 +256,7 @@ func TestHeadersAreBounded(t *testing.T) {
 	status, _ = p.raw("GET / HTTP/1.1\r\n" + common + "X-A: " + strings.Repeat("b", 100_000) + "\r\n\r\n")
 	require.Contains(t, []int{0, 431}, status)
 	require.Empty(t, w.take())
-	require.EqualValues(t, 1, p.counts.rejected[tooManyHeaders].Load())
+	require.EqualValues(t, 1, p.Rejected(server.TooManyHeaders))
 }
 
 // HTTP/2 has its own ways to say too much: lengths that contradict the frames, headers of connections, and line ends in values.

@@ -52,7 +52,7 @@ func TestTLSWithCertificatesThatChange(t *testing.T) {
 	dir := t.TempDir()
 	certificate, key := writeCertificate(t, dir, 1)
 	p := run(t, b.URL, setting.Map{"tls_listen": "127.0.0.1:0", "tls_cert": certificate, "tls_key": key, "tls_redirect": "on"})
-	address := p.places[1].Addr().String()
+	address := p.Addresses()[1].String()
 	get := func(target string) (serial int64, proto string, status int) {
 		transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true} //nolint:gosec // a test's own certificate
 		defer transport.CloseIdleConnections()

@@ -71,6 +71,11 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if include "waf.isMember" . }}{{ else if or .Values.metrics.enabled .Values.podMonitor.enabled }}true{{ end -}}
 {{- end -}}
 
+{{- /* "true" when wafctl runs in the pods, in the path of requests, and not Fluent Bit. */ -}}
+{{- define "waf.isInline" -}}
+{{- if eq .Values.mode "auth" }}true{{ end -}}
+{{- end -}}
+
 {{- /* Folders in the container. */ -}}
 {{- define "waf.rulesDir" -}}/etc/fluent-bit-waf/rules{{- end -}}
 {{- define "waf.fieldMapsDir" -}}/etc/fluent-bit-waf/field-maps{{- end -}}
@@ -183,6 +188,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $ports = append $ports (dict "name" $name "containerPort" $input.port "protocol" (default "TCP" $input.protocol)) -}}
 {{- end -}}
 {{- end -}}
+{{- if eq .Values.mode "auth" }}{{ $ports = append $ports (dict "name" "requests" "containerPort" .Values.auth.port) }}{{ end -}}
 {{- range .Values.extraPorts }}{{ $ports = append $ports . }}{{ end -}}
 {{- with $ports }}{{ toYaml (dict "ports" .) }}{{ end -}}
 {{- end -}}

@@ -67,7 +67,7 @@ spec:
 {{- end -}}
 
 {{- define "waf.container" -}}
-- name: fluent-bit
+- name: {{ ternary "wafctl" "fluent-bit" (eq (include "waf.isInline" .) "true") }}
   image: {{ include "waf.image" . }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   {{- if include "waf.isMember" . }}
@@ -79,6 +79,10 @@ spec:
     {{- range $name, $value := include "waf.properties" . | fromYaml }}
     - {{ printf "--%s=%s" ($name | replace "_" "-") $value | toJson }}
     {{- end }}
+  {{- else if include "waf.isInline" . }}
+  command: [/usr/bin/wafctl]
+  args:
+    {{- include "waf.inlineArgs" . | nindent 4 }}
   {{- else }}
   args:
     - -e
@@ -115,7 +119,7 @@ spec:
     {{- end }}
   {{- range $name := list "startupProbe" "livenessProbe" "readinessProbe" }}
   {{ $name }}:
-    {{- include "waf.probe" (list $ (index $.Values $name)) | nindent 4 }}
+    {{- include "waf.probe" (list $ $name) | nindent 4 }}
   {{- end }}
   {{- with .Values.lifecycle }}
   lifecycle:
@@ -124,7 +128,10 @@ spec:
   resources:
     {{- toYaml .Values.resources | nindent 4 }}
   volumeMounts:
-    {{- if not (include "waf.isMember" .) }}
+    {{- if include "waf.isInline" . }}
+    - name: bodies
+      mountPath: /tmp
+    {{- else if not (include "waf.isMember" .) }}
     - name: pipeline
       mountPath: /etc/fluent-bit-waf/pipeline
       readOnly: true
@@ -156,15 +163,21 @@ spec:
     {{- end }}
 {{- end -}}
 
-{{- /* A probe of the values, list . and probe. A member has one page for all. */ -}}
+{{- /* A probe of the values, list . and its name. A member of a consumer group has one page for all; an endpoint that an ingress asks has two. */ -}}
 {{- define "waf.probe" -}}
-{{- $probe := deepCopy (index . 1) -}}
-{{- if include "waf.isMember" (index . 0) }}{{ $_ := set $probe "httpGet" (dict "path" "/metrics" "port" "http") }}{{ end -}}
+{{- $ := index . 0 -}}
+{{- $name := index . 1 -}}
+{{- $probe := deepCopy (index $.Values $name) -}}
+{{- if include "waf.isMember" $ }}{{ $_ := set $probe "httpGet" (dict "path" "/metrics" "port" "http") }}
+{{- else if and (include "waf.isInline" $) $probe.httpGet }}{{ $_ := set $probe.httpGet "path" (ternary "/healthz" "/readyz" (eq $name "livenessProbe")) }}{{ end -}}
 {{- toYaml $probe -}}
 {{- end -}}
 
 {{- define "waf.volumes" -}}
-{{- if not (include "waf.isMember" .) }}
+{{- if include "waf.isInline" . -}}
+- name: bodies
+  emptyDir: {}
+{{- else if not (include "waf.isMember" .) -}}
 - name: pipeline
   configMap:
     name: {{ include "waf.configMap" . }}

@@ -20,6 +20,7 @@ const Appendix = "appendix"
 // their own flags, and not the filter's properties.
 var Essential = map[string]string{
 	"run":       "listen alert-to emit-format output field-map rules rule-packs exclude-rules blocking-paranoia metrics-listen",
+	"auth":      "listen trusted-proxies engine alert-to rules exclude-rules blocking-paranoia metrics-listen",
 	"proxy":     "backend listen engine tls-listen alert-to rules exclude-rules blocking-paranoia trusted-proxies metrics-listen",
 	"check":     "output since until explain field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound",
 	"report":    "output field-map rules rule-packs exclude-rules blocking-paranoia anomaly-inbound alert-on trusted-proxies redact",

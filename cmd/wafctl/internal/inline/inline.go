@@ -54,7 +54,7 @@ func Open(s Settings, get setting.Getter, r *setting.Reader, c *cli.Console) (*E
 		r.Problem("alert_to", err)
 	}
 	if err := errors.Join(problems, r.Err()); err != nil {
-		e.discard()
+		e.Discard()
 		return nil, err
 	}
 	f.MeasureDelivery(e.stats)
@@ -72,7 +72,8 @@ func (e *Engine) stats() (all []delivery.Stats) {
 	return all
 }
 
-func (e *Engine) discard() {
+// Discard ends an engine that was not run.
+func (e *Engine) Discard() {
 	for _, o := range e.outboxes {
 		o.Discard()
 	}

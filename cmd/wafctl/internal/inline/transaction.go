@@ -7,6 +7,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // Decision is what is to be done about a request or its response, and why.
@@ -120,6 +121,19 @@ func (t *Transaction) record(use func(event []byte)) {
 
 func (t *Transaction) judge(ctx context.Context) {
 	t.record(func(event []byte) { t.judgement = t.engine.filter.Judge(ctx, event, t.engine.Timeout) })
+	if t.request.Cut {
+		cutBody(&t.judgement)
+	}
+}
+
+// cutBody notes that the body goes on behind what was inspected: in a record that could be the doing of a log. Verdicts are shared.
+func cutBody(j *filter.Judgement) {
+	j.Partial |= rules.PartialBody
+	if j.Verdict != nil {
+		v := *j.Verdict
+		v.Partial |= rules.PartialBody
+		j.Verdict = &v
+	}
 }
 
 // seen returns the parts that rules have seen.

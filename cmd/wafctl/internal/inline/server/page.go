@@ -1,4 +1,4 @@
-package proxy
+package server
 
 import (
 	"encoding/json"
@@ -8,37 +8,42 @@ import (
 	"strings"
 )
 
-// page is the answer to a request that does not reach the backend. It says nothing of why: the alert with its id does.
-type page struct {
-	status int
-	id     string // of the alert, "" when there is none
+// Page is the answer to a request that does not reach the backend. It says nothing of why: the alert with its id does.
+type Page struct {
+	Status int
+	ID     string // of the alert, "" when there is none
 }
 
-// write answers with a page, in JSON for clients that prefer it to HTML.
-func (p page) write(w http.ResponseWriter, r *http.Request) {
-	title := http.StatusText(p.status)
+// Render returns the page and its media type, in JSON for clients that prefer it to HTML.
+func (p Page) Render(accept []string) (body []byte, kind string) {
+	title := http.StatusText(p.Status)
 	if title == "" {
 		title = "Blocked"
 	}
-	body, kind := p.html(title), "text/html; charset=utf-8"
-	if wantsJSON(r.Header.Values("Accept")) {
-		body, kind = p.json(title), "application/json"
+	if wantsJSON(accept) {
+		return p.json(title), "application/json"
 	}
+	return p.html(title), "text/html; charset=utf-8"
+}
+
+// Write answers with the page.
+func (p Page) Write(w http.ResponseWriter, r *http.Request) {
+	body, kind := p.Render(r.Header.Values("Accept"))
 	h := w.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(p.status)
+	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
 		w.Write(body) //nolint:errcheck // the client may be gone
 	}
 }
 
-func (p page) html(title string) []byte {
+func (p Page) html(title string) []byte {
 	id := ""
-	if p.id != "" {
-		id = "<p>If you think this is a mistake, contact the site and give this ID: <code>" + p.id + "</code></p>\n"
+	if p.ID != "" {
+		id = "<p>If you think this is a mistake, contact the site and give this ID: <code>" + p.ID + "</code></p>\n"
 	}
 	return fmt.Appendf(nil, `<!doctype html>
 <html lang="en">
@@ -49,15 +54,15 @@ func (p page) html(title string) []byte {
 <h1>%[2]s</h1>
 %s</body>
 </html>
-`, p.status, title, id)
+`, p.Status, title, id)
 }
 
-func (p page) json(title string) []byte {
+func (p Page) json(title string) []byte {
 	text, err := json.Marshal(struct {
 		Status int    `json:"status"`
 		Error  string `json:"error"`
 		ID     string `json:"id,omitempty"`
-	}{p.status, title, p.id})
+	}{p.Status, title, p.ID})
 	if err != nil {
 		return []byte("{}") // cannot be: numbers and texts have a form in JSON
 	}
