@@ -59,5 +59,5 @@ func Secrets(r *redact.Redactor, values *fieldmap.Values, t *rules.Transaction) 
 	return pipeline.Secrets(r, values, t)
 }
 
-// Looks describes a record that is no HTTP transaction: its keys, without their values.
-func Looks(body []byte) string { return pipeline.Looks(body) }
+// DescribeKeys describes a record that is no HTTP transaction: its keys, without their values.
+func DescribeKeys(body []byte) string { return pipeline.DescribeKeys(body) }

@@ -27,6 +27,7 @@ type address struct {
 func parseList(list string, opt *Options) ([]*destination, error) {
 	var destinations []*destination
 	var problems []error
+	opt.NoDigests = opt.NoDigests || slices.ContainsFunc(strings.Split(list, ","), OnlyDigests)
 	for text := range strings.SplitSeq(list, ",") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
@@ -69,7 +70,7 @@ func parseDestination(text string, opt *Options) (*destination, []error) {
 	timeout := a.Duration("timeout", 10*time.Millisecond, 10*time.Minute)
 	sink := scheme.open(a, timeout)
 	return &destination{
-		name: nameOf(text), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters, caught: opt.Caught,
+		name: nameOf(text), takes: takesOf(text, opt.NoDigests), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters, caught: opt.Caught,
 	}, append(problems, a.Problems()...)
 }
 

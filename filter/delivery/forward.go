@@ -24,6 +24,7 @@ var forwardOptions = optionGroup{of: "forward", options: []setting.Property{
 	{Name: "shared-key", Help: "shared key; without it, neither side authenticates"},
 	{Name: "hostname", Help: "our name for the receiver's checks (default: this machine)"},
 	{Name: "max", Default: "1M", Help: "maximum bytes of an alert; longer ones are sent as shortened JSON"},
+	{Name: "only", Default: "all", Values: []string{"all", "digests"}, Help: "digests sends incident digests instead of alerts"},
 }}
 
 // Fluent Bit takes chunks of up to 6 MB. Records are collected until they have chunkSize bytes, and none has more than
@@ -64,6 +65,7 @@ func newForward(a *address, timeout time.Duration, dial dialFunc) sink {
 		stream: stream{dial: dial, timeout: timeout}, tag: a.Text("tag"),
 		limit: a.Bytes("max", minRecord, maxRecord), counters: a.counters,
 	}
+	a.Word("only") // takesOf reads it
 	if k.tag == "" {
 		a.Problem("tag", errors.New("missing (want a tag for alerts, such as waf.alert)"))
 	}

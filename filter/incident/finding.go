@@ -128,7 +128,7 @@ func (c *Correlator) extend(v *view, a *active) {
 	a.Last, a.Hostile, a.Changed = max(a.Last, v.now), max(a.Hostile, min(v.now, c.clock.Now+leap)), true
 }
 
-func (r *route) isIn(list []Count) bool {
+func (r *Route) isIn(list []Count) bool {
 	for i := range list {
 		if list[i].Name == string(r.text[:min(r.size, longestText)]) {
 			return true

@@ -56,9 +56,13 @@ func (i *Incident) sentence() string {
 	}
 	text := strings.Join(parts, ", ")
 	text += " over " + span(i.Last-i.First)
-	switch {
+	switch on := i.succeededOn(); {
 	case i.Succeeded > 0:
 		text += "; " + plural(i.Succeeded, "attack") + " likely succeeded"
+	case on != "":
+		text += "; an attack on " + on + " likely succeeded"
+	case i.Has(Pivot):
+		text += "; no response on the way shows that an attack succeeded"
 	case i.Attacks > 0 && i.Blocked == i.Attacks:
 		text += "; everything was blocked"
 	case i.Attacks > 0:
@@ -68,6 +72,16 @@ func (i *Incident) sentence() string {
 		text = strings.ToUpper(text[:1]) + text[1:]
 	}
 	return text + "."
+}
+
+// succeededOn returns the first target on the path of an attacker whose response shows success, "" when none does.
+func (i *Incident) succeededOn() string {
+	for _, h := range i.Hops {
+		if h.Succeeded {
+			return h.To
+		}
+	}
+	return ""
 }
 
 // means names the kinds of attacks.

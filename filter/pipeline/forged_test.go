@@ -19,8 +19,8 @@ var (
 // forged is a record of fields, behind a verdict that its sender has put there.
 func forged(fields []string) []byte { return pairs(append([]string{"waf", "forged"}, fields...)...) }
 
-func failing() *demand {
-	return &demand{write: func(*item, *alert.View) { panic("on purpose") }}
+func failing() *verdictHandler {
+	return &verdictHandler{onAlert: func(*item, *alert.View) { panic("on purpose") }}
 }
 
 func TestVerdictsOfTheSenderDoNotGoOnWhenInspectionFails(t *testing.T) {

@@ -33,6 +33,7 @@ type incidentConfig struct {
 
 	correlates bool
 	tag        string // of events about incidents
+	digestTag  string // of digests, "" where incidents are found here
 	state      string // file, "" for none
 	only       bool   // alerts do not go out by themselves
 }
@@ -42,6 +43,8 @@ func correlating() []setting.Property {
 	return append([]setting.Property{
 		{Name: "incidents", Default: "off", Help: "on finds incidents across records: who attacks whom, since when, and whether it succeeded"},
 		{Name: "incident_tag", Help: "tag of incident events: opened, updated and closed"},
+		{Name: "incident_digest_tag", Help: "tag of digests, which are emitted instead of incidents; an aggregator, a filter or output waf with incidents on, " +
+			"finds incidents across nodes in them"},
 		{Name: "incident_state", Help: "file that keeps the state of incident detection across restarts; created if missing"},
 		{Name: "alert_detail", Default: "all", Values: []string{"all", "incidents"}, Help: "incidents emits incident events only; records keep their maps"},
 	}, IncidentProperties()...)
@@ -80,7 +83,15 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 	if c.tag = r.Text("incident_tag"); strings.ContainsAny(c.tag, "$ *") {
 		r.Problem("incident_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.tag))
 	}
-	for name, given := range map[string]bool{"incident_state": c.state != "", "alert_detail": c.only, "incident_tag": c.tag != ""} {
+	if c.digestTag = r.Text("incident_digest_tag"); strings.ContainsAny(c.digestTag, "$ *") {
+		r.Problem("incident_digest_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.digestTag))
+	}
+	if c.digestTag != "" && c.tag != "" {
+		r.Problem("incident_digest_tag", errors.New("digests take the place of incidents, which an aggregator emits (want no incident_tag)"))
+	}
+	for name, given := range map[string]bool{
+		"incident_state": c.state != "", "alert_detail": c.only, "incident_tag": c.tag != "", "incident_digest_tag": c.digestTag != "",
+	} {
 		if given && !c.correlates {
 			r.Problem(name, errors.New("requires incidents on"))
 		}

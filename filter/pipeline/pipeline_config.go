@@ -98,7 +98,7 @@ func ReadConfig(r *setting.Reader) Config {
 	c.Redactor = ReadRedactor(r)
 	c.flood = readFlood(r)
 	c.incidents = readIncidents(r)
-	c.emits.incidentsOnly = c.incidents.only
+	c.emits.incidentsOnly, c.emits.digestTag = c.incidents.only, c.incidents.digestTag
 	if text := r.Text("emit_tag"); text != "" {
 		template, err := parseTag(text)
 		if err != nil {
@@ -165,8 +165,8 @@ func (c *Config) ForFiles() incident.Options {
 
 // RequireIncidentTag refuses incidents whose events would have no tag.
 func (c *Config) RequireIncidentTag(r *setting.Reader) {
-	if c.incidents.correlates && c.incidents.tag == "" {
-		r.Problem("incidents", errors.New("on requires incident_tag"))
+	if c.incidents.correlates && c.incidents.tag == "" && c.incidents.digestTag == "" {
+		r.Problem("incidents", errors.New("on requires incident_tag or incident_digest_tag"))
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// reloads looks after changed rule files, and tells how that went.
+// reloads looks after changed rule files, and reports how that went.
 type reloads struct {
 	watch    *rules.Watch
 	interval time.Duration
@@ -51,7 +51,7 @@ const maxSettle = 30 * time.Second
 
 // Start logs what the rules are, and starts to look after changed rule files, when there are any. Stop ends that.
 func (c *Current) Start(interval time.Duration) {
-	c.tell(c.Set())
+	c.logRules(c.Set())
 	if interval == 0 {
 		return
 	}
@@ -166,7 +166,7 @@ func (c *Current) tryReload() (err error) {
 	c.rules.Store(newInUse(set))
 	unused = nil
 	defer c.retire(before, set)
-	c.tell(set)
+	c.logRules(set)
 	c.log(telemetry.LevelInfo, "compared with the previous rules: "+difference.String())
 	return nil
 }

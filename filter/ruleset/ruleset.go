@@ -59,7 +59,7 @@ type opened struct {
 // Open opens the rules of a configuration for a filter with a name, "" for one that has none. Where they are broken and a filter of
 // the same name has had good ones before, these stand in.
 func Open(name string, last *LastGood, c rules.Config) (*opened, error) {
-	o := &opened{name: name, last: last, watch: rules.NewWatch(c)}
+	o := &opened{name: name, last: last, watch: last.watch(c)}
 	var err error
 	if o.set, err = o.watch.Open(); err == nil {
 		return o, nil
@@ -120,8 +120,8 @@ func (c *Current) Set() *rules.Set { return c.rules.Load().Set }
 // Release gives up the current rules, after stop.
 func (c *Current) Release() error { return c.rules.Load().release() }
 
-// tell says in the log what the current rules are.
-func (c *Current) tell(set *rules.Set) {
+// logRules logs what the current rules are.
+func (c *Current) logRules(set *rules.Set) {
 	for _, warning := range set.Warnings() {
 		c.log(telemetry.LevelWarn, warning)
 	}

@@ -76,7 +76,7 @@ type Meter struct {
 // wayNames are the values of the label path.
 var wayNames = [...]string{rules.Cached: "cache", rules.Prefiltered: "gate", rules.Evaluated: "full"}
 
-// Bounds of the histograms. A cached verdict takes about a microsecond, the gate tens, the engine up to milliseconds.
+// Bounds of the histograms. A cached verdict takes about a microsecond, the prefilter tens, the engine up to milliseconds.
 var (
 	timeBounds = []float64{
 		1e-6, 2.5e-6, 5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 1,

@@ -29,7 +29,7 @@ const (
 	collector = "../../build/work/otelcol/otelcol-waf"
 	wafctl    = "../../build/out/wafctl"
 	scope     = "github.com/fluent-bit-waf/fluent-bit-waf/otel/wafprocessor"
-	patience  = time.Minute
+	patience  = 2 * time.Minute
 )
 
 // backend takes records over OTLP.

@@ -107,7 +107,7 @@ func (r *collector) openFilter(f *cli.Flags) (err error) {
 	if strings.TrimSpace(f.Values["emit_tag"]) == "" {
 		f.Values["emit_tag"] = defaultEmitTag
 	}
-	if strings.EqualFold(strings.TrimSpace(f.Values["incidents"]), "on") && f.Values["incident_tag"] == "" {
+	if strings.EqualFold(strings.TrimSpace(f.Values["incidents"]), "on") && f.Values["incident_tag"] == "" && f.Values["incident_digest_tag"] == "" {
 		f.Values["incident_tag"] = defaultIncidentTag
 	}
 	if f.Values["inspect_budget"] == "" {
@@ -193,7 +193,7 @@ func (r *collector) Run(ctx context.Context) error {
 	summarizing.Go(func() {
 		caught := r.filter.Caught("summaries")
 		recovery.Loop(ending, caught, func() { r.summarize(ending) })
-		recovery.Once(caught, func() { r.send(r.filter.Summaries(true)) })
+		recovery.Once(caught, func() { r.send(r.filter.Left()) })
 	})
 	processed := make(chan error)
 	go func() {
