@@ -15,7 +15,7 @@ const (
 	mostGroups = 1 << 19 // of windows that wait
 	farAhead   = 360     // windows by which one digest alone may move the time ahead
 	agreeing   = 4       // digests in a row that move it further
-	numbers    = 64      // of the last digests of a node that are told apart
+	numbers    = 64      // of the last digests of a node that are distinguished
 )
 
 // Counts are what a Merger has done.

@@ -120,7 +120,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- join "," $all -}}
 {{- end -}}
 
-{{- /* Properties that find incidents, or send digests to where they are found. One pod finds those of a gateway. */ -}}
+{{- /* Properties that find incidents, or send digests to where they are found. One pod finds the incidents of a gateway. */ -}}
 {{- define "waf.incidents" -}}
 {{- $properties := dict -}}
 {{- if .Values.incidents.aggregator -}}
