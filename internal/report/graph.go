@@ -211,12 +211,12 @@ func (g *graph) draw() {
 		from, to := &g.Nodes[e.from], &g.Nodes[e.to]
 		to.Attacked = true
 		x, y, x2, y2 := from.X+nodeWidth, from.Y+nodeHeight/2, to.X-7, to.Y+nodeHeight/2
-		middle := (x2 - x) / 2
 		if x2 < x { // back, below the nodes
-			x, y, x2, y2, middle = from.X+nodeWidth/2, from.Y+nodeHeight, to.X+nodeWidth/2, to.Y+nodeHeight+6, 0
+			x, y, x2, y2 = from.X+nodeWidth/2, from.Y+nodeHeight, to.X+nodeWidth/2, to.Y+nodeHeight+6
 			e.Path = fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x, y, x, y+rowHeight, x2, y2+rowHeight, x2, y2)
 			g.Height = max(g.Height, max(y, y2)+rowHeight)
 		} else {
+			middle := (x2 - x) / 2
 			e.Path = fmt.Sprintf("M%d %dC%d %d %d %d %d %d", x, y, x+middle, y, x2-middle, y2, x2, y2)
 		}
 		e.Level = styles[e.severity]

@@ -32,7 +32,7 @@ type decoder struct {
 
 func expand(packed []byte) ([]byte, error) {
 	in := flate.NewReader(bytes.NewReader(packed))
-	defer in.Close() //nolint:errcheck // there is nothing that it could report
+	defer in.Close()
 	content, err := io.ReadAll(io.LimitReader(in, mostContent+1))
 	if err != nil {
 		return nil, fmt.Errorf("digest: %w", err)
