@@ -92,7 +92,7 @@ func open(name string, host *Host, reader *setting.Reader, c config, log Logger)
 		return nil, errors.Join(reader.Err(), f.meter.Close(), f.rules.Release())
 	}
 	if address := f.meter.Address(); address != "" {
-		log(LevelInfo, "metrics of all instances are at http://"+address+"/metrics")
+		log(LevelInfo, "metrics of all instances: http://"+address+"/metrics")
 	}
 	f.meter.Instance.Add(metrics.Collecting(f.rules.Collect))
 	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Engine: host.engine, Meter: f.meter, Panics: f.panics, Log: log})
@@ -142,6 +142,9 @@ func (f *Filter) Due(emits []Emit) []Emit { return f.pipeline.Due(emits) }
 // any goroutine; Process returns those that are due by itself.
 func (f *Filter) Summaries(all bool) []Emit { return f.pipeline.Summaries(all) }
 
+// Left returns what is left at the end: the summaries of suppressed alerts, and what incident detection has found or digested.
+func (f *Filter) Left() []Emit { return f.pipeline.Left() }
+
 // EmitTaken counts an alert that the host took.
 func (f *Filter) EmitTaken(e *Emit) { f.pipeline.EmitTaken(e) }
 
@@ -186,5 +189,5 @@ func (f *Filter) Notes() []string { return f.rules.Set().Notes() }
 // RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
 func (f *Filter) RuleSet() string { return f.rules.Set().Name() }
 
-// Warnings returns what was left out of the rules and why, each with file and line.
+// Warnings returns what was skipped of the rules and why, each with file and line.
 func (f *Filter) Warnings() []string { return f.rules.Set().Warnings() }

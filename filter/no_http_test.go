@@ -60,7 +60,7 @@ func TestFilterThatInspectsNothingSaysSoOnce(t *testing.T) {
 
 func TestLooksNameKeysAlone(t *testing.T) {
 	require.Equal(t, "has no keys", pipeline.DescribeKeys(nil))
-	require.Equal(t, "has only the key log, with a line of no known format", pipeline.DescribeKeys(pairs("log", "x")[13:]))
+	require.Equal(t, "has only the key log, with a line in no known format", pipeline.DescribeKeys(pairs("log", "x")[13:]))
 	require.Equal(t, "has only the key log", pipeline.DescribeKeys(pairs("log", "{}")[13:]))
 	require.Equal(t, "has only the key a", pipeline.DescribeKeys(pairs("a", "x")[13:]))
 	var many []string

@@ -217,7 +217,7 @@ func (q *async) recovered(of string, then func()) {
 		return
 	}
 	q.panics.Add(func() string {
-		return fmt.Sprintf("panic in the asynchronous inspection of %s: %v\n%s", of, cause, debug.Stack())
+		return fmt.Sprintf("panic during background inspection of %s: %v\n%s", of, cause, debug.Stack())
 	})
 	then()
 }
@@ -255,6 +255,6 @@ func (q *async) close() {
 	}
 	if n := uint64(len(q.take(nil))); n > 0 {
 		i.writer.counts.Failed.Add(n)
-		q.log(telemetry.LevelWarn, fmt.Sprintf("%d alerts were found after the pipeline had ended, and could not be emitted", n))
+		q.log(telemetry.LevelWarn, fmt.Sprintf("%d alerts were found after the pipeline ended and could not be emitted", n))
 	}
 }

@@ -252,7 +252,7 @@ func (q *async) evaluateSlow(j *slowJob) []Emit {
 	}
 	done := false
 	for !done {
-		i.evaluator.slots.measure(j.sender, j.bytes, func() { done = i.evaluator.evaluateCopy(&j.job, j.rules.Set, i.inLine) })
+		i.evaluator.slots.measure(j.sender, j.bytes, j.rules.Set, func() { done = i.evaluator.evaluateCopy(&j.job, j.rules.Set, i.inLine) })
 	}
 	b := i.batches.one(&j.item, j.rules)
 	incidents := i.correlate(b, "", i.incidentTag, i.afterwards)

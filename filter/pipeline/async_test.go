@@ -233,7 +233,7 @@ func TestAsyncRefusesWhatComesTooLate(t *testing.T) {
 		settings setting.Map
 		problem  string
 	}{
-		{setting.Map{"mode": "async"}, "async needs emit_tag"},
+		{setting.Map{"mode": "async"}, "async requires emit_tag"},
 		{setting.Map{"mode": "async", "emit_tag": "alert"}, "want alert_key off"},
 		{with(asynchronous, "keep", "alerts"), "want keep all"},
 		{with(asynchronous, "async_full", "drop"), "async_full"},

@@ -18,6 +18,7 @@ type Finding struct {
 	Message string         // of the last rule that matched, without secrets
 
 	Observation *incident.Observation // of HTTP transactions, when the filter was made for incidents
+	Digest      []byte                // that the record holds, likewise
 
 	// Of a record that holds several ones, these. The rest of the finding is that of the worst of them.
 	Parts []Finding
@@ -111,6 +112,12 @@ func (p *Pipeline) observeAll(items []item, found []Finding) {
 		n := eventSize(rest)
 		if n == 1 {
 			found[0].Observation = p.observer.observation(&rest[0], s)
+			if rest[0].kind == NotHTTP {
+				found[0].Digest = digestOf(rest[0].event.Body)
+			}
+			if found[0].Digest != nil {
+				found[0].Kind = Skipped
+			}
 		}
 		for i := 1; i < n; i++ {
 			found[0].Parts[i-1].Observation = p.observer.observation(&rest[i], s)

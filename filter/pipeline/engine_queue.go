@@ -82,14 +82,15 @@ type job struct {
 // top.
 type deadline struct {
 	end  time.Time
-	made time.Duration // rules.MakingTime when the deadline was set
+	set  *rules.Set
+	made time.Duration // its MakingTime when the deadline was set
 }
 
-func deadlineOf(budget time.Duration) deadline {
-	return deadline{time.Now().Add(budget), rules.MakingTime()}
+func deadlineOf(budget time.Duration, set *rules.Set) deadline {
+	return deadline{time.Now().Add(budget), set, set.MakingTime()}
 }
 
-func (d deadline) left() time.Duration { return time.Until(d.end.Add(rules.MakingTime() - d.made)) }
+func (d deadline) left() time.Duration { return time.Until(d.end.Add(d.set.MakingTime() - d.made)) }
 
 // evaluateWaiting has the engine evaluate the waiting items with what is left of the budget. Items without a verdict by then are late.
 func (t *timeBudget) evaluateWaiting(b *batch, h *verdictHandler) {
@@ -105,7 +106,7 @@ func (t *timeBudget) evaluateWaiting(b *batch, h *verdictHandler) {
 		}
 	}
 	q.compile()
-	q.deadline = deadlineOf(b.budget - time.Duration(b.longest.Load())) // compiling happens once, and is not inspection
+	q.deadline = deadlineOf(b.budget-time.Duration(b.longest.Load()), b.rules.Set) // compiling happens once, and is not inspection
 	if !q.slots.areExhausted() {
 		q.sort()
 		q.run(b)
@@ -287,7 +288,7 @@ func (q *engineQueue) startSlowWorkers() {
 
 // evaluate evaluates a job, and reports whether it is done. A large one that the prefilter cannot decide becomes a slow one.
 func (q *engineQueue) evaluate(j *job) (done bool) {
-	q.slots.measure(j.sender, j.bytes, func() { done = q.evaluator.evaluateCopy(j, q.rules.Set, q.handler) })
+	q.slots.measure(j.sender, j.bytes, q.rules.Set, func() { done = q.evaluator.evaluateCopy(j, q.rules.Set, q.handler) })
 	if done {
 		return true
 	}

@@ -127,12 +127,12 @@ func (e *EngineSlots) HasOverdueRuns() bool { return e.overdueRuns() > 0 }
 
 // measure runs a function on a thread of its own and charges a sender with the processor time that it takes: on a busy machine the clock
 // goes on while others run.
-func (e *EngineSlots) measure(from sender, bytes int, run func()) {
+func (e *EngineSlots) measure(from sender, bytes int, set *rules.Set, run func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	begin, made := threadTime(), rules.MakingTime()
+	begin, made := threadTime(), set.MakingTime()
 	defer func() {
-		took := threadTime() - begin - (rules.MakingTime() - made) // what rules need for their first values is nobody's fault
+		took := threadTime() - begin - (set.MakingTime() - made) // what rules need for their first values is nobody's fault
 		e.usage.charge(from, bytes, max(0, took), time.Now())
 	}()
 	run()

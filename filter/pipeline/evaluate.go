@@ -68,12 +68,12 @@ func (e *evaluator) evaluate(it *item, s *scratch, h *verdictHandler) {
 		e.pass(it, s, h, verdict)
 		return
 	}
-	start, made := time.Now(), rules.MakingTime()
+	start, made := time.Now(), s.rules.MakingTime()
 	e.examine(it, s, h, verdict, key)
 	took := time.Since(start)
 	s.busy += took
 	if !it.pending.overBudget {
-		s.budget.add(it.sender, took-(rules.MakingTime()-made)) // what rules need for their first values is nobody's fault
+		s.budget.add(it.sender, took-(s.rules.MakingTime()-made)) // what rules need for their first values is nobody's fault
 	}
 }
 
@@ -201,7 +201,7 @@ func (e *evaluator) inspect(it *item, s *scratch, h *verdictHandler, key rules.K
 	}
 	if unlimited && !e.slots.mustQueue(p.bytes, it.sender, e.strict) {
 		var verdict *rules.Verdict
-		e.slots.measure(it.sender, p.bytes, func() { verdict = e.runRules(it, s, &p) })
+		e.slots.measure(it.sender, p.bytes, s.rules, func() { verdict = e.runRules(it, s, &p) })
 		return verdict
 	}
 	it.kind, it.pending = waiting, p

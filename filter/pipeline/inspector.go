@@ -21,16 +21,21 @@ type inspector struct {
 func (i *inspector) prepare(allMatches bool) {
 	i.afterwards = &verdictHandler{allMatches: allMatches, onAlert: i.writer.writeAlert}
 	i.delivered = &verdictHandler{allMatches: allMatches, onAlert: i.writer.writeEmit}
-	if i.inLine = i.afterwards; i.correlation != nil {
+	if i.inLine = i.afterwards; i.namesIncidents() {
 		i.inLine = &verdictHandler{allMatches: allMatches, onAlert: deferAlert}
 	}
 	i.evaluateInto = func(it *item, s *scratch) { i.evaluator.evaluate(it, s, i.inLine) }
 }
 
+// namesIncidents reports whether alerts are written when their incidents are known. Those of nodes that send digests name none.
+func (i *inspector) namesIncidents() bool {
+	return i.correlation != nil && i.correlation.digests == nil
+}
+
 // evaluateToDeliver is evaluateInto for alerts that go to destinations.
 func (i *inspector) evaluateToDeliver(it *item, s *scratch) {
 	h := i.delivered
-	if i.correlation != nil {
+	if i.namesIncidents() {
 		h = i.inLine // the alert is written afterwards
 	}
 	i.evaluator.evaluate(it, s, h)
@@ -84,8 +89,9 @@ func (i *inspector) correlate(b *batch, name, tag string, h *verdictHandler) (em
 	if i.correlation == nil {
 		return nil
 	}
-	for _, event := range i.correlation.correlate(b, name) {
-		emits = append(emits, i.writer.emitIncident(event, tag))
+	emits = i.writer.appendNews(emits, i.correlation.correlate(b, name), tag)
+	if !i.namesIncidents() {
+		return emits
 	}
 	b.budget = 0
 	b.parallel(func(it *item, s *scratch) {

@@ -77,7 +77,7 @@ func DescribeKeys(body []byte) string {
 	case len(keys) == 0:
 		return "has no keys"
 	case len(keys) == 1 && line:
-		return "has only the key log, with a line of no known format"
+		return "has only the key log, with a line in no known format"
 	case len(keys) == 1:
 		return "has only the key " + keys[0]
 	}

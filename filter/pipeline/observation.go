@@ -185,7 +185,7 @@ func traceOf(t *rules.Transaction, e *contextFields) string {
 	return e.trace
 }
 
-// observeAttack tells apart what rules found in the request and in the response.
+// observeAttack distinguishes what rules found in the request and in the response.
 func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	var a *incident.Attack
 	for i := range it.verdict.Matches {
@@ -210,6 +210,11 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 		return
 	}
 	view := b.evaluator.view(it, s, it.verdict)
+	if b.timesInRecords {
+		event := it.event
+		event.Raw = event.Body // the id of an alert must not depend on when its record was read
+		view.Event = &event
+	}
 	outcome, _ := view.Outcome()
 	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
 	a.Show = func() incident.Sample {

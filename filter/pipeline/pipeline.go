@@ -5,6 +5,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -70,7 +71,7 @@ func New(c *Config, parts Parts) *Pipeline {
 // whyLate explains why records pass without inspection.
 func whyLate(c *Config) string {
 	if c.async.on {
-		return fmt.Sprintf("more than async_limit (%d bytes) wait for it, or the pipeline has ended", c.async.limit)
+		return fmt.Sprintf("more than async_limit (%d bytes) wait for inspection, or the pipeline has ended", c.async.limit)
 	}
 	return fmt.Sprintf("it would take longer than inspect_budget (%v) for one chunk", c.budget)
 }
@@ -85,7 +86,7 @@ func (p *Pipeline) Start() {
 // Close ends what goes on beside calls. What flood control has not summed up by then is logged.
 func (p *Pipeline) Close() {
 	if n := p.inspector.writer.flood.Waiting(); n > 0 {
-		p.log(telemetry.LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
+		p.log(telemetry.LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records arrived", n))
 	}
 	if p.async != nil {
 		p.async.close() // before the reloads: one that is under way waits until nobody has the old rules
@@ -165,20 +166,21 @@ func (p *Pipeline) Abandon(chunk []byte, out *Outcome) { p.inspector.abandon(chu
 // IsEmitTag reports whether records under a tag are taken for alerts or metrics of this filter, and not evaluated.
 func (p *Pipeline) IsEmitTag(tag string) bool {
 	i := &p.inspector
-	return i.writer.tag.isOwn(tag) || p.meter.Tag != "" && tag == p.meter.Tag || i.incidentTag != "" && tag == i.incidentTag
+	return i.writer.tag.isOwn(tag) || p.meter.Tag != "" && tag == p.meter.Tag || i.incidentTag != "" && tag == i.incidentTag ||
+		i.writer.digestTag != "" && tag == i.writer.digestTag
 }
 
 // Emitter shows what the host needs to know for emitting: whether something is emitted at all, and the memory limit in
 // Fluent Bit's notation.
 func (p *Pipeline) Emitter() (limit string, wanted bool) {
 	w := p.inspector.writer
-	return strconv.FormatInt(w.limit, 10), w.tag != nil || p.meter.Tag != "" || p.inspector.incidentTag != ""
+	return strconv.FormatInt(w.limit, 10), w.tag != nil || p.meter.Tag != "" || p.inspector.incidentTag != "" || w.digestTag != ""
 }
 
 // Ticks reports whether records become ready beside Process, so that the host has to ask for them with Due.
 func (p *Pipeline) Ticks() bool {
 	w := p.inspector.writer
-	return w.tag != nil && (p.async != nil || w.flood != nil) || p.meter.Tag != ""
+	return w.tag != nil && (p.async != nil || w.flood != nil) || p.meter.Tag != "" || p.inspector.correlation != nil
 }
 
 // Due appends what has become ready since the last call or Process: alerts that were found beside the pipeline, summaries of
@@ -189,6 +191,9 @@ func (p *Pipeline) Due(emits []Emit) []Emit {
 	}
 	if w := p.inspector.writer; w.tag != nil {
 		emits = append(emits, w.summaries(false)...)
+	}
+	if i := &p.inspector; i.correlation != nil {
+		emits = i.writer.appendNews(emits, i.correlation.due(), i.incidentTag)
 	}
 	if event, head, at := p.meter.Record(); event != nil {
 		emits = append(emits, Emit{Tag: p.meter.Tag, Event: event, Time: at, Severity: informational, head: head, metrics: true})
@@ -202,6 +207,28 @@ const informational = 6
 // Summaries returns the summaries of suppressed alerts that are due: those whose window is over, or all. It may be called from
 // any goroutine; Process returns those that are due by itself.
 func (p *Pipeline) Summaries(all bool) (emits []Emit) { return p.inspector.writer.summaries(all) }
+
+// Left returns what is left at the end: the summaries of suppressed alerts, and what correlation has found. Events about incidents that no
+// record brings about are under a tag of their own where there is none for them.
+func (p *Pipeline) Left() []Emit {
+	emits := p.inspector.writer.summaries(true)
+	if c := p.inspector.correlation; c != nil {
+		emits = p.inspector.writer.appendNews(emits, c.rest(), cmp.Or(p.inspector.incidentTag, incidentTag))
+	}
+	return emits
+}
+
+// Ready returns what has become ready beside records for an output: summaries that are due, events about incidents, and digests.
+func (p *Pipeline) Ready() []Emit {
+	emits := p.inspector.writer.summaries(false)
+	if c := p.inspector.correlation; c != nil {
+		emits = p.inspector.writer.appendNews(emits, c.due(), incidentTag)
+	}
+	return emits
+}
+
+// incidentTag is the tag in an output of events about incidents that no record brings about.
+const incidentTag = "incident"
 
 // IsAlert reports whether a verdict is an alert.
 func (p *Pipeline) IsAlert(v *rules.Verdict) bool { return p.inspector.evaluator.alerts(v) }

@@ -30,11 +30,11 @@ type Config struct {
 // Properties are the settings of metrics in the order in which help lists them.
 func Properties() []setting.Property {
 	return []setting.Property{
-		{Name: "metrics_listen", Default: "off", Help: "address at which Prometheus finds the metrics of all instances, " +
-			"for instance 127.0.0.1:2021; several instances may name the same one"},
-		{Name: "metrics_tag", Help: "when set, the metrics of the instance are emitted as a record under this tag, " +
+		{Name: "metrics_listen", Default: "off", Help: "address that serves the metrics of all instances for Prometheus, " +
+			"such as 127.0.0.1:2021; several instances may share it"},
+		{Name: "metrics_tag", Help: "emits the instance's metrics as a record under this tag, " +
 			"with the first chunk after each metrics_interval"},
-		{Name: "metrics_interval", Default: "60s", Help: "time between records under metrics_tag"},
+		{Name: "metrics_interval", Default: "60s", Help: "interval of records under metrics_tag"},
 	}
 }
 
@@ -45,7 +45,7 @@ func ReadConfig(r *setting.Reader) (c Config) {
 		r.Problem("metrics_listen", fmt.Errorf("malformed address %q (want HOST:PORT or off)", c.listen))
 	}
 	if c.tag = r.Text("metrics_tag"); strings.ContainsAny(c.tag, "$ *") {
-		r.Problem("metrics_tag", fmt.Errorf("malformed tag %q (want one without $, * and blanks)", c.tag))
+		r.Problem("metrics_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.tag))
 	}
 	if c.interval = r.Interval("metrics_interval"); c.interval == 0 && c.tag != "" {
 		r.Problem("metrics_interval", fmt.Errorf("off while metrics_tag is %q (want a time such as 60s)", c.tag))

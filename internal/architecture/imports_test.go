@@ -150,7 +150,7 @@ func packages(t *testing.T) map[string]*build.Package {
 			return err
 		}
 		name = filepath.ToSlash(name)
-		if name == "build/tools" || name == "build/out" || strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata" {
+		if name == "build/tools" || name == "build/out" || name == "build/work" || strings.HasPrefix(d.Name(), ".") && name != "." || d.Name() == "testdata" {
 			return filepath.SkipDir // a module of its own, outputs and data
 		}
 		p, err := context.ImportDir(path, build.ImportComment)

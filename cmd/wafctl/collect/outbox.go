@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,7 +42,7 @@ func openOutboxes(destinations []string, c *cli.Console, limit int64, caught rec
 	var all []*outbox
 	var problems []error
 	for _, destination := range destinations {
-		d, err := delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught})
+		d, err := delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught, NoDigests: slices.ContainsFunc(destinations, delivery.OnlyDigests)})
 		if err != nil {
 			problems = append(problems, err)
 			continue
