@@ -5,8 +5,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
 )
 
-// Host is what the filters and outputs of one process share, also across its reloads: the cores that the rule engine may use, and the rule
-// set that each named filter opened last. Where a nil one is given, a filter shares nothing.
+// Host is what the filters and outputs of one process share, also across its reloads: the cores that the rule engine may use, the open
+// rule sets, and the one that each named filter opened last. Where a nil one is given, a filter shares nothing.
 type Host struct {
 	engine   *pipeline.EngineSlots
 	lastGood *ruleset.LastGood // nil keeps nothing

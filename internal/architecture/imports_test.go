@@ -26,8 +26,8 @@ var tools = []string{"cmd", "plugin", "otel", "bench", "build", "docs", "e2e", "
 
 // inFilter are the packages under filter/ with those of filter/ that they may import.
 var inFilter = map[string][]string{
-	"filter":          {"alert", "delivery", "fieldmap", "incident", "metrics", "pipeline", "record", "redact", "ruleset", "telemetry"},
-	"filter/pipeline": {"accesslog", "alert", "delivery", "fieldmap", "flood", "incident", "metrics", "record", "redact", "ruleset", "telemetry"},
+	"filter":          {"alert", "delivery", "fieldmap", "incident", "incident/digest", "metrics", "pipeline", "record", "redact", "ruleset", "telemetry"},
+	"filter/pipeline": {"accesslog", "alert", "delivery", "fieldmap", "flood", "incident", "incident/digest", "metrics", "record", "redact", "ruleset", "telemetry"},
 
 	"filter/ruleset":   {"metrics", "telemetry"},
 	"filter/telemetry": {"alert", "delivery", "metrics", "record", "redact"},
@@ -38,6 +38,8 @@ var inFilter = map[string][]string{
 	"filter/intake":    {"accesslog"},
 	"filter/redact":    {"record"},
 
+	"filter/incident/digest": {"incident"},
+
 	"filter/accesslog": {}, "filter/delivery": {}, "filter/incident": {}, "filter/metrics": {}, "filter/record": {},
 	"filter/record/recordtest": {"record"},
 }
@@ -46,7 +48,8 @@ var inFilter = map[string][]string{
 // caches rules, and what evaluates chunks, is reached through the façades.
 var outside = []string{
 	"rules", "rules/packs", "rules/presets", "rules/sensitive",
-	"filter", "filter/accesslog", "filter/alert", "filter/delivery", "filter/fieldmap", "filter/incident", "filter/intake", "filter/metrics", "filter/receive",
+	"filter", "filter/accesslog", "filter/alert", "filter/delivery", "filter/fieldmap", "filter/incident", "filter/incident/digest", "filter/intake", "filter/metrics",
+	"filter/receive",
 	"filter/record", "filter/redact",
 }
 
@@ -55,6 +58,7 @@ var exceptions = map[string]string{
 	"internal/fluentbit filter":         "it checks the configuration of a pipeline against the properties of the filter",
 	"internal/fluentbit filter/receive": "and of the input",
 	"internal/report filter/alert":      "it draws alerts",
+	"internal/report filter/incident":   "and incidents",
 	"filter rules/prefilter":            "PrefilterReport shows how the prefilter reads rules",
 	"filter/fieldmap rules/prefilter":   "it writes the identity of a record for the variables that rules read",
 }

@@ -47,13 +47,13 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Logs) *wafPro
 	}
 }
 
-// host is what the processors share: the cores of the engine, and the rules that stay in use when a reload of the collector's configuration
-// brings broken ones. It belongs to the process, since a collector makes its factories anew with each reload.
-var host = filter.NewHost()
+// shared is what the processors of the process share, also across reloads of the collector's configuration: a collector makes its factories
+// anew with each.
+var shared = filter.NewHost()
 
 // start opens the rules. After a reload of the collector's configuration, rules that have become unusable leave those of before in use.
 func (p *wafProcessor) start(context.Context, component.Host) error {
-	f, err := filter.NewNamed("processor "+p.settings.ID.String(), host, p.config, p.log)
+	f, err := filter.NewNamed("processor "+p.settings.ID.String(), shared, p.config, p.log)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // Variable is an environment variable of modsecurity-crs-docker, and what becomes of it here.
@@ -27,7 +27,7 @@ func Variables() []Variable { return slices.Concat(variables, sameName()) }
 
 // sameName are the variables whose settings have their names in lower case: those of the Core Rule Set, and most of the engine.
 func sameName() (all []Variable) {
-	for _, p := range load.Properties() {
+	for _, p := range rules.Properties() {
 		switch p.Name {
 		case "rules", "preset", "rule_packs", "exclude_rules", "directives", "cache_size", "prefilter", "gate", "rules_strict":
 		default:
