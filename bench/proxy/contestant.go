@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
@@ -100,7 +101,7 @@ func (c *contestant) begin(command *exec.Cmd) error {
 
 func (c *contestant) stop() {
 	if c.command != nil && c.command.Process != nil {
-		if c.command.Process.Signal(os.Interrupt) == nil {
+		if c.command.Process.Signal(syscall.SIGTERM) == nil {
 			_ = c.command.Wait() // nginx and the proxies of Go do not end with 0
 		}
 	}

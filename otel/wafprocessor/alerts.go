@@ -1,6 +1,8 @@
 package wafprocessor
 
 import (
+	"cmp"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
@@ -60,23 +62,32 @@ func (p *wafProcessor) write(to plog.LogRecord, e *filter.Emit, of plog.LogRecor
 	if err != nil {
 		return err
 	}
-	if p.copies && e.Origin > 0 {
-		return p.copyRecord(to, event.Body, of)
+	body := event.Body
+	if p.copies {
+		if e.Origin > 0 {
+			return p.copyRecord(to, body, of)
+		}
+		if verdict := record.Get(body, p.copyKey()); verdict != nil { // of a summary
+			if err := putVerdict(to.Attributes(), p.copyKey(), verdict); err != nil {
+				return err
+			}
+			body = record.AppendMapWith(nil, body, p.copyKey(), nil)
+		}
 	}
 	if p.format == alert.CEF {
-		if line := record.Get(event.Body, "message"); line != nil {
+		if line := record.Get(body, "message"); line != nil {
 			return setValue(to.Body(), line, 0)
 		}
 	}
-	return setValue(to.Body(), event.Body, 0)
+	return setValue(to.Body(), body, 0)
 }
+
+// copyKey is where a copied record holds its verdict.
+func (p *wafProcessor) copyKey() string { return cmp.Or(p.alertKey, recordKey) }
 
 // copyRecord writes the fields of a copied record to where they were: into the attributes or the body.
 func (p *wafProcessor) copyRecord(to plog.LogRecord, fields []byte, of plog.LogRecord) error {
-	key, isMap := p.alertKey, of.Body().Type() == pcommon.ValueTypeMap
-	if key == "" {
-		key = recordKey
-	}
+	key, isMap := p.copyKey(), of.Body().Type() == pcommon.ValueTypeMap
 	body := pcommon.Map{}
 	if isMap {
 		body = to.Body().SetEmptyMap()

@@ -15,8 +15,8 @@ import (
 
 // batch is the memory for the log records that go through the filter in one call: those in a row that came from the same file.
 type batch struct {
-	chunk   []byte // of msgpack events
-	tag     string
+	chunk   []byte  // of msgpack events
+	file    string  // from which the records were read, "" when they do not say
 	records []place // by event
 	outcome filter.Outcome
 }
@@ -49,7 +49,7 @@ func (b *batch) putBack() {
 
 func (b *batch) reset() {
 	clear(b.records)
-	b.chunk, b.tag, b.records = b.chunk[:0], "", b.records[:0]
+	b.chunk, b.file, b.records = b.chunk[:0], "", b.records[:0]
 	b.outcome.Reset()
 }
 
@@ -76,9 +76,9 @@ func (p *wafProcessor) inspect(f *filter.Filter, logs plog.Logs) {
 				continue
 			}
 			for _, r := range scope.LogRecords().All() {
-				if tag := "file." + fileOf(r); tag != b.tag {
+				if file := fileOf(r); file != b.file {
 					p.flush(f, b)
-					b.tag = tag
+					b.file = file
 				}
 				p.removeForged(r)
 				b.chunk = appendEvent(b.chunk, r, from.workload, p.alertKey, now)
@@ -109,7 +109,7 @@ func (p *wafProcessor) flush(f *filter.Filter, b *batch) {
 	}
 	defer b.reset()
 	defer p.recovered(f, b)
-	f.Process(b.chunk, b.tag, &b.outcome)
+	f.Process(b.chunk, "file."+b.file, &b.outcome) // no tag of the filter's own begins so
 	if b.outcome.Changed {
 		if err := p.putVerdicts(b); err != nil {
 			panic(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strings"
 	"sync"
 	"time"
 
@@ -41,7 +42,7 @@ type wafProcessor struct {
 }
 
 func newProcessor(set processor.Settings, last *filter.LastGood, c *Config, next consumer.Logs) *wafProcessor {
-	format := alert.Format(c.Get("emit_format"))
+	format := alert.Format(strings.ToLower(strings.TrimSpace(c.Get("emit_format"))))
 	return &wafProcessor{
 		settings: set, last: last, config: c, next: next, alertKey: c.alertKey(), format: format, copies: format == alert.Record, stop: make(chan struct{}),
 	}
@@ -97,8 +98,12 @@ func (p *wafProcessor) recovered(f *filter.Filter, b *batch) {
 	}
 }
 
-// tickEvery is how often alerts are looked for that become ready while no records come: summaries of suppressed ones.
-const tickEvery = time.Second
+const (
+	// tickEvery is how often alerts are looked for that become ready while no records come: summaries of suppressed ones.
+	tickEvery = time.Second
+	// sendTimeout is how long the next consumer may take for them. A shutdown waits for it.
+	sendTimeout = 10 * time.Second
+)
 
 func (p *wafProcessor) tick(f *filter.Filter) {
 	ticker := time.NewTicker(tickEvery)
@@ -125,8 +130,10 @@ func (p *wafProcessor) send(f *filter.Filter, emits []filter.Emit) {
 			panic(err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
+	defer cancel()
 	done := f.EmitTaken
-	if err := p.next.ConsumeLogs(context.Background(), logs); err != nil {
+	if err := p.next.ConsumeLogs(ctx, logs); err != nil {
 		p.settings.Logger.Warn("the next consumer refused summaries of alerts", zap.Error(err))
 		done = f.EmitFailed
 	}
@@ -139,7 +146,10 @@ func (p *wafProcessor) send(f *filter.Filter, emits []filter.Emit) {
 // the collector is ready to.
 func (p *wafProcessor) shutdown(ctx context.Context) error {
 	closed := make(chan error, 1)
-	go recovery.Once(p.caught, func() { closed <- p.close() })
+	go func() {
+		defer close(closed)
+		recovery.Once(p.caught, func() { closed <- p.close() })
+	}()
 	select {
 	case err := <-closed:
 		return err

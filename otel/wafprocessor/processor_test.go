@@ -260,6 +260,40 @@ func TestAnAlertIsARecordOfItsResourceAndTrace(t *testing.T) {
 	require.Equal(t, own[0].Attributes().AsRaw(), a.Attributes().AsRaw(), "nothing in it is secret")
 }
 
+func TestAlertsOfABatchBelongToTheirRecordsAndResources(t *testing.T) {
+	p, sink := started(t, properties{"emit_format": "ecs"})
+	logs := plog.NewLogs()
+	for resource := range byte(3) {
+		r := logs.ResourceLogs().AppendEmpty()
+		r.Resource().Attributes().PutInt("n", int64(resource))
+		for scope := range byte(2) {
+			all := r.ScopeLogs().AppendEmpty().LogRecords()
+			for i := range byte(5) {
+				one := all.AppendEmpty()
+				target := "/"
+				if i%2 == resource%2 {
+					target = fmt.Sprintf("/%d%d%d%s", resource, scope, i, attack)
+				}
+				request(target)(one)
+				one.SetTraceID([16]byte{resource + 1, scope + 1, i + 1})
+			}
+		}
+	}
+	require.NoError(t, p.ConsumeLogs(t.Context(), logs))
+	seen := 0
+	for resource, r := range sink.AllLogs()[0].ResourceLogs().All() {
+		require.Equal(t, 3, r.ScopeLogs().Len())
+		for _, a := range r.ScopeLogs().At(2).LogRecords().All() {
+			id := a.TraceID()
+			require.EqualValues(t, resource+1, id[0])
+			url := a.Body().Map().AsRaw()["url"].(map[string]any)
+			require.Equal(t, fmt.Sprintf("/%d%d%d/", id[0]-1, id[1]-1, id[2]-1), url["path"])
+			seen++
+		}
+	}
+	require.Equal(t, 2*(3+2+3), seen)
+}
+
 func TestACopyHasNoSecretsAndItsFieldsWhereTheyWere(t *testing.T) {
 	p, sink := started(t, nil)
 	secret := "7WvJ9pQz4LkX2mNs8TbR"
@@ -315,7 +349,7 @@ func TestFormatsOfAlerts(t *testing.T) {
 		"ecs":  func(b pcommon.Value) { require.Contains(t, b.Map().AsRaw(), "rule") },
 		"ocsf": func(b pcommon.Value) { require.Contains(t, b.Map().AsRaw(), "class_uid") },
 		"msa":  func(b pcommon.Value) { require.Equal(t, "modsecurity", b.Map().AsRaw()["alert_engine"]) },
-		"cef":  func(b pcommon.Value) { require.True(t, strings.HasPrefix(b.Str(), "CEF:0|"), b.AsString()) },
+		"CEF":  func(b pcommon.Value) { require.True(t, strings.HasPrefix(b.Str(), "CEF:0|"), b.AsString()) },
 	} {
 		p, sink := started(t, properties{"emit_format": format})
 		require.NoError(t, p.ConsumeLogs(t.Context(), single(request(attack))))
@@ -442,7 +476,8 @@ func TestRepeatsAreSummarizedWhileNoRecordsComeAndAtTheEnd(t *testing.T) {
 	_, alerts := records(sink)
 	require.Len(t, alerts, 1)
 	require.Eventually(t, func() bool { _, alerts = records(sink); return len(alerts) == 2 }, 10*time.Second, 10*time.Millisecond)
-	require.EqualValues(t, 2, summaryCount(alerts[1]))
+	require.EqualValues(t, 2, valueOf(alerts[1], "waf.count"))
+	require.NotContains(t, alerts[1].Body().Map().AsRaw(), "waf")
 
 	p, sink = started(t, properties{"flood_window": "1h"})
 	for range 5 {
@@ -451,13 +486,7 @@ func TestRepeatsAreSummarizedWhileNoRecordsComeAndAtTheEnd(t *testing.T) {
 	require.NoError(t, p.Shutdown(t.Context()))
 	_, alerts = records(sink)
 	require.Len(t, alerts, 2)
-	require.EqualValues(t, 4, summaryCount(alerts[1]))
-}
-
-// summaryCount returns how many alerts a summary in format record stands for.
-func summaryCount(r plog.LogRecord) any {
-	verdict, _ := r.Body().Map().AsRaw()["waf"].(map[string]any)
-	return verdict["count"]
+	require.EqualValues(t, 4, valueOf(alerts[1], "waf.count"))
 }
 
 func TestIncidentsAreRecords(t *testing.T) {

@@ -24,7 +24,7 @@ type effect struct {
 
 // readActions sorts the actions of all chains that do not depend on what other chains are.
 func (f *dataFlow) readActions() {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		for i := range c.links {
 			l := &c.links[i]
 			if l.Operator != nil && !f.isPure(l.Operator) {
@@ -83,10 +83,10 @@ func (f *dataFlow) readControl(c *chain, link int, ctl *corazalink.Control) {
 
 // guardRemovals has chains divert whose match removes what must not be missing, and notes what others can remove.
 func (f *dataFlow) guardRemovals() {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		c.removable, c.loses = false, false
 	}
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if c.dead || c.static && !c.matches && len(c.links) == 1 {
 			continue
 		}
@@ -227,22 +227,26 @@ func (f *dataFlow) skipEnd(place int) int {
 
 // concerned returns the chains that a removal names.
 func (f *dataFlow) concerned(ctl *corazalink.Control) (all []*chain) {
-	first, last, isRange := idRange(ctl.Value)
-	for _, c := range f.chains() {
-		var is bool
-		switch by := ctl.Name[strings.LastIndex(ctl.Name, "By"):]; by {
-		case "ById":
-			is = isRange && first <= c.id && c.id <= last
-		case "ByTag":
-			is = slices.Contains(c.tags, ctl.Value)
-		case "ByMsg":
-			is = c.links[0].Message == ctl.Value
-		}
-		if is {
+	for _, c := range f.chains {
+		if c.isNamedBy(ctl) {
 			all = append(all, c)
 		}
 	}
 	return all
+}
+
+// isNamedBy reports whether a removal names the chain.
+func (c *chain) isNamedBy(ctl *corazalink.Control) bool {
+	switch by := ctl.Name[strings.LastIndex(ctl.Name, "By"):]; by {
+	case "ById":
+		first, last, isRange := idRange(ctl.Value)
+		return isRange && first <= c.id && c.id <= last
+	case "ByTag":
+		return slices.Contains(c.tags, ctl.Value)
+	case "ByMsg":
+		return c.links[0].Message == ctl.Value
+	}
+	return false
 }
 
 func idRange(s string) (first, last int, ok bool) {

@@ -100,13 +100,13 @@ func (g *Prefilter) Learn(a Answer, rules int, values func(id int) int) {
 // never block more: all rules that read a sum must ask whether it is large, and do nothing but block or add to another sum. Everything
 // else about the transaction has to be without influence, so only static chains may read a sum.
 func (f *dataFlow) findCounting(blocks func(id int) bool) {
-	if slices.ContainsFunc(f.chains(), func(c *chain) bool {
+	if slices.ContainsFunc(f.chains, func(c *chain) bool {
 		return blocks(c.id) && (c.phase > 4 || c.static && (c.removable || f.skippable(c)))
 	}) {
 		return
 	}
 	grow := map[string]bool{} // by the names of the sums, of which most rules have the same
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if !c.alerts || c.static || blocks(c.id) || c.changes() || len(c.links) != 1 || c.links[0].Operator == nil {
 			continue
 		}
@@ -185,7 +185,7 @@ func (f *dataFlow) onlyGrow(sums map[string]bool) bool {
 	if sums == nil {
 		return false
 	}
-	return !slices.ContainsFunc(f.chains(), func(c *chain) bool {
+	return !slices.ContainsFunc(f.chains, func(c *chain) bool {
 		if c.dead || c.phase > 4 {
 			return false
 		}

@@ -19,6 +19,7 @@ import (
 // dataFlow knows which rules write which TX variables, and which of them come out the same for every transaction that is no candidate.
 type dataFlow struct {
 	entries []entry
+	chains  []*chain       // of the entries, in the order of evaluation
 	order   map[*chain]int // place in entries
 	writes  []*write
 	initial map[string]string                     // TX variables after the baseline
@@ -52,6 +53,7 @@ func newDataFlow(entries []entry, initial map[string]string, own func(operator, 
 			continue
 		}
 		f.order[e.chain] = place
+		f.chains = append(f.chains, e.chain)
 		for i := range e.chain.links {
 			f.noteCounts(&e.chain.links[i])
 			for _, a := range assignments(&e.chain.links[i]) {
@@ -90,16 +92,6 @@ func (f *dataFlow) cached(c *chain, l *corazalink.Link, t *corazalink.Target) bo
 	return t.Count || f.stale[t.Variable]
 }
 
-// chains returns all chains in the order of evaluation.
-func (f *dataFlow) chains() (all []*chain) {
-	for i := range f.entries {
-		if c := f.entries[i].chain; c != nil {
-			all = append(all, c)
-		}
-	}
-	return all
-}
-
 // analyze finds out which chains matter, which never run, and which change what others do.
 func (f *dataFlow) analyze(b *Baseline) error {
 	f.readActions()
@@ -114,7 +106,7 @@ func (f *dataFlow) analyze(b *Baseline) error {
 // classify finds the chains that are static, and those that never run. What chains write that never run leaves others static, which may skip
 // more, so this goes on until nothing changes.
 func (f *dataFlow) classify(b *Baseline) error {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		c.static, c.dead = false, false
 	}
 	for before := -1; before < f.countSettled(); {
@@ -134,7 +126,7 @@ func (f *dataFlow) classify(b *Baseline) error {
 // demote takes static chains for dynamic ones that did not match on the plain requests, if these may have skipped or removed them. It
 // reports whether there are any.
 func (f *dataFlow) demote() (found bool) {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if c.static && !c.dead && !c.matches && (c.removable || f.skippable(c)) {
 			c.dynamic, found = true, true
 		}
@@ -144,7 +136,7 @@ func (f *dataFlow) demote() (found bool) {
 
 // countSettled returns how many chains are static or never run.
 func (f *dataFlow) countSettled() (n int) {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if c.static || c.dead {
 			n++
 		}
@@ -154,7 +146,7 @@ func (f *dataFlow) countSettled() (n int) {
 
 // readBaseline notes which static chains match.
 func (f *dataFlow) readBaseline(b *Baseline) error {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		c.matches, c.differs = b.Matched[0][c.id], b.Matched[0][c.id] != b.Matched[1][c.id]
 		switch {
 		case c.alerts && (c.matches || b.Matched[1][c.id]):
@@ -171,12 +163,12 @@ func (f *dataFlow) readBaseline(b *Baseline) error {
 // starts with all that look at TX variables only and takes away until nothing changes. The baseline shows whether a chain matches as a
 // whole, so chains that do more than set variables before that are evaluated like others.
 func (f *dataFlow) findStatic() {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		c.static = !c.dead && !c.dynamic && f.readsOnlyTX(c) && !c.controlsEarly()
 	}
 	for changed := true; changed; {
 		changed = false
-		for _, c := range f.chains() {
+		for _, c := range f.chains {
 			if c.static && !f.readsStatic(c) {
 				c.static, changed = false, true
 			}
@@ -274,7 +266,7 @@ func (f *dataFlow) constant(name string, reader *chain) (value string, exists, o
 // derive returns the value that static rules give a TX variable, from their text alone. What the baseline has in the end is no proof where a
 // candidate writes the variable, too: whether the baseline is clean is still to be seen.
 func (f *dataFlow) derive(name string) (value txValue, ok bool) {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		for _, w := range c.writes {
 			switch {
 			case !w.canWrite(name) || c.dead || w.ignorable() || len(c.links) == 1 && !c.matches:
@@ -330,7 +322,7 @@ func (f *dataFlow) producers(g *target, reader *chain) (found []producer, ok boo
 // leftovers returns the links before a chain that can leave captured groups behind without making the transaction a candidate. It reports
 // false when that is not known of one. Where none captures, TX:0 to TX:9 are empty.
 func (f *dataFlow) leftovers(reader *chain) (found []producer, ok bool) {
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if c.dead || c == reader || c.phase > reader.phase || c.phase == reader.phase && f.order[c] > f.order[reader] {
 			continue
 		}
@@ -421,7 +413,7 @@ func (f *dataFlow) counted() map[int]bool {
 // writers returns the ids of the alerting rules that write variables in every transaction, without matching as a whole.
 func (f *dataFlow) writers() map[int]bool {
 	ids := map[int]bool{}
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if c.alerts && c.static && slices.ContainsFunc(c.writes, func(w *write) bool { return !w.ignorable() }) {
 			ids[c.id] = true
 		}

@@ -332,7 +332,7 @@ func (r *run) value(t *test, value string) bool {
 	return r.transformed(t)
 }
 
-// transformed tests the value that the forms hold.
+// transformed tests the value that the results are of.
 func (r *run) transformed(t *test) (found bool) {
 	if !t.multi {
 		return r.text(t, r.results.After(t.last))

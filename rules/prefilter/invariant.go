@@ -7,7 +7,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
 
-// isDeadForCandidates reports whether a chain runs in no transaction, not even in those that the engine evaluates: a firm chain skips it.
+// isDeadForCandidates reports whether a chain runs in no transaction, not even in those that the engine evaluates: an invariant chain skips it.
 func (f *dataFlow) isDeadForCandidates(c *chain) bool {
 	at := f.order[c]
 	for place := range f.entries[:at] {
@@ -19,7 +19,7 @@ func (f *dataFlow) isDeadForCandidates(c *chain) bool {
 	return false
 }
 
-// isInvariant reports whether a chain does in every transaction what it does in the plain ones: it reads nothing but what firm chains write, and
+// isInvariant reports whether a chain does in every transaction what it does in the plain ones: it reads nothing but what invariant chains write, and
 // no other chain skips it or removes anything of it.
 func (f *dataFlow) isInvariant(c *chain, seen map[*chain]bool) bool {
 	if seen[c] {
@@ -54,7 +54,7 @@ func (f *dataFlow) isTouched(c *chain) bool {
 			}
 		}
 		for _, ctl := range e.chain.removals {
-			if f.takesFrom(ctl, c) {
+			if takesFrom(ctl, c) {
 				return true
 			}
 		}
@@ -63,11 +63,8 @@ func (f *dataFlow) isTouched(c *chain) bool {
 }
 
 // takesFrom reports whether a removal removes a chain, or a variable that the chain has among its targets.
-func (f *dataFlow) takesFrom(ctl *corazalink.Control, c *chain) bool {
-	if !slices.Contains(f.concerned(ctl), c) {
-		return false
-	}
-	return !strings.HasPrefix(ctl.Name, "ruleRemoveTarget") || slices.ContainsFunc(c.links, func(l corazalink.Link) bool {
+func takesFrom(ctl *corazalink.Control, c *chain) bool {
+	return c.isNamedBy(ctl) && (!strings.HasPrefix(ctl.Name, "ruleRemoveTarget") || slices.ContainsFunc(c.links, func(l corazalink.Link) bool {
 		return slices.ContainsFunc(l.Targets, func(t corazalink.Target) bool { return t.Variable == ctl.Variable })
-	})
+	}))
 }

@@ -149,7 +149,7 @@ func (g *Prefilter) passesBaseline(b *Baseline, place func(id int) string) error
 // compile turns the chains that matter into tests and sorts them into fast patterns and those that are evaluated directly.
 func (g *Prefilter) compile(f *dataFlow, p *compiler) []fastPattern {
 	var fastPatterns []fastPattern
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		p.yield()
 		switch {
 		case c.dead:

@@ -44,7 +44,7 @@ func (g *Prefilter) findReads(f *dataFlow, holds bool) {
 	p := &compiler{state: g.state}
 	r := &g.reads
 	r.state = g.state
-	for _, c := range f.chains() {
+	for _, c := range f.chains {
 		if holds && c.dead && f.isDeadForCandidates(c) {
 			continue
 		}

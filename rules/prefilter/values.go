@@ -36,7 +36,7 @@ func (p *compiler) possible(name string, reader *chain, link int) (values []txVa
 	}
 	values = []txValue{{}}
 	for _, phase := range []int{1, 2, 3, 4, 5} {
-		for _, c := range p.dataFlow.chains() {
+		for _, c := range p.dataFlow.chains {
 			if c.phase != phase || c.phase > reader.phase || c.phase == reader.phase && p.dataFlow.order[c] >= p.dataFlow.order[reader] {
 				continue
 			}

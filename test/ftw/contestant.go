@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
@@ -51,7 +52,7 @@ func startWafctl(program, level, backend string) (*contestant, error) {
 	}
 	args := []string{
 		"proxy", "--quiet", "--listen", address, "--backend", "http://" + backend, "--engine", "detect", "--alert-on", "match", "--blocking-paranoia", level,
-		"--directives", marker, "--max-headers", "1000", "--redact", "off",
+		"--directives", marker, "--max-headers", "1000", "--redact", "off", "--shutdown-delay", "100ms",
 	}
 	for name, value := range suiteSettings {
 		args = append(args, "--"+name, value)
@@ -68,7 +69,7 @@ func startWafctl(program, level, backend string) (*contestant, error) {
 	copied := make(chan error, 1)
 	go func() { copied <- writeLines(file, alerts) }()
 	return &contestant{name: "wafctl proxy", address: address, log: file.Name(), stop: func() {
-		if command.Process.Signal(os.Interrupt) == nil {
+		if command.Process.Signal(syscall.SIGTERM) == nil {
 			err := errors.Join(<-copied, command.Wait(), os.Remove(file.Name()))
 			if err != nil {
 				fmt.Fprintln(os.Stderr, "ftw:", err)
