@@ -22,7 +22,7 @@ import (
 func (a *running) envoy() ext_authz.AuthorizationClient {
 	conn, err := grpc.NewClient("passthrough:///"+a.address, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(a.t, err)
-	a.t.Cleanup(func() { conn.Close() })
+	a.t.Cleanup(func() { require.NoError(a.t, conn.Close()) })
 	return ext_authz.NewAuthorizationClient(conn)
 }
 
