@@ -1,6 +1,6 @@
 // Command proxy measures what a WAF in the request path costs: requests a second, the time that requests take, and processor time for each,
 // through a reverse proxy without a WAF, wafctl proxy, the first proxy with Coraza's handler, and nginx with libmodsecurity. All have the
-// same rules, the same backend and the same requests, over loopback and in turn; each runs on one core, and load and backend on another.
+// same rules, the same backend and the same requests, over loopback and in turn. Each runs on one core, and load and backend on another.
 package main
 
 import (

@@ -1,4 +1,5 @@
-// Package ruleset is the Core Rule Set as benchmarks give it to other engines.
+// Package ruleset is the Core Rule Set as benchmarks give it to other engines. It writes the embedded rules with the settings of the
+// corpus to files. Engines that are compared so have the same rules.
 package ruleset
 
 import (

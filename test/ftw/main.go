@@ -1,5 +1,6 @@
 // Command ftw sends the regression suite of the Core Rule Set over the wire with the suite's own tool, go-ftw: through wafctl proxy, and
-// through the standard library's reverse proxy behind Coraza's handler. It is a module of its own, because of what go-ftw needs.
+// through the standard library's reverse proxy behind Coraza's handler. Both must pass the same tests. It is a module of its own, because
+// of what go-ftw needs.
 package main
 
 import (

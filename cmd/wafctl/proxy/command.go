@@ -1,5 +1,6 @@
 // Package proxy is the command "wafctl proxy": a reverse proxy in front of one backend that inspects requests before they go on, and
-// responses before they are sent. What reaches the backend is what was inspected.
+// responses before they are sent. What reaches the backend is what was inspected. The environment variables of modsecurity-crs-docker
+// are settings, so that it can take the place of that image.
 package proxy
 
 import (

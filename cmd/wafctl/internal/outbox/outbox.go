@@ -1,4 +1,5 @@
-// Package outbox holds alerts for destinations until these have taken them.
+// Package outbox holds alerts for destinations until these have taken them. Each destination has a box of its own, so that one that is down
+// holds up no other. Memory is bounded, and what is dropped is counted.
 package outbox
 
 import (
