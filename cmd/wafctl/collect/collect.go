@@ -146,7 +146,7 @@ func (r *collector) openOutputs(f *cli.Flags, settings *setting.Reader) (err err
 		output = "stdout"
 	}
 	if output == "stdout" && slices.Contains(destinations, "stdout") {
-		settings.Problem("output", errors.New("alerts go to stdout, too (want a file, or another --alert-to)"))
+		settings.Problem("output", errors.New("alerts also go to stdout (want a file, or another --alert-to)"))
 		return nil
 	}
 	if r.stream, err = evaluation.OpenStream(output, r.console.Out); err != nil {
@@ -349,7 +349,7 @@ func (r *collector) finish() error {
 	r.console.Note(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", r.intakes.summary(), cli.Count(c.Alerts, "alert"), cli.Grouped(c.Clean),
 		cli.Grouped(c.NotHTTP), cli.Grouped(c.Broken)))
 	if c.Suppressed > 0 {
-		r.console.Note(cli.Count(c.Suppressed, "alert") + " suppressed by flood control, told in " + cli.Count(c.Summaries, "more alert"))
+		r.console.Note(cli.Count(c.Suppressed, "alert") + " suppressed by flood control, summarized in " + cli.Count(c.Summaries, "alert"))
 	}
 	var problems []error
 	for _, o := range r.outboxes {
