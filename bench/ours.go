@@ -20,12 +20,15 @@ type ours struct {
 	before func() error // runs when the records are ready, nil when nothing is to be done
 }
 
+// host has the rules that filters of the bench share.
+var host filter.LastGood
+
 // newFilter returns a filter with the settings of the corpus's site and others. It says errors only: that the gate is off is no news.
 func newFilter(others setting.Map) (*filter.Filter, error) {
 	settings := setting.Map{"inspect_budget": "off", "rule_packs": "off"} // the rules that the others have, too
 	maps.Copy(settings, corpus.Settings)
 	maps.Copy(settings, others)
-	return filter.New(settings, func(level filter.Level, line string) {
+	return filter.NewNamed("", &host, settings, func(level filter.Level, line string) {
 		if level < filter.LevelWarn {
 			fmt.Println(line)
 		}

@@ -69,7 +69,7 @@ func TestRepeatsAreSummedUpWithoutMoreRecords(t *testing.T) {
 		require.Equal(t, "4", got[1]["count"])
 		require.Contains(t, got[1], "first_seen")
 		require.NotContains(t, got[1], "req_header", "the first alert has the payload")
-		require.Regexp(t, `alerts 6, .*alerts emitted 1, failed 0, suppressed 5, told in 1 summaries`, p.log())
+		require.Regexp(t, `alerts 6, .*alerts emitted 1, failed 0, suppressed 5, summaries 1`, p.log())
 		require.Contains(t, p.log(), "1 suppressed alerts are in no summary")
 	})
 }

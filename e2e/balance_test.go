@@ -18,7 +18,7 @@ type balance struct {
 }
 
 var balanceLine = regexp.MustCompile(`\[(filter|output):waf:([^]]+)\] records (\d+): clean (\d+), alerts (\d+), not http (\d+), ` +
-	`broken (\d+), skipped (\d+) \((\d+) of them late\); alerts emitted (\d+), failed (\d+)(?:, inspected in part \d+)?(?:, suppressed (\d+))?`)
+	`broken (\d+), skipped (\d+) \((\d+) of them late\); alerts emitted (\d+), failed (\d+)(?:, partly inspected \d+)?(?:, suppressed (\d+))?`)
 
 // balances returns all that are in the log.
 func (p *pipeline) balances() (all []balance) {

@@ -181,7 +181,7 @@ func TestNanoLosesNothingInAHotReload(t *testing.T) {
 				time.Sleep(300 * time.Millisecond)
 				p.exactly("all", numbers.end(t))
 				p.stop()
-				require.Contains(t, p.log(), "receives on from udp://127.0.0.1:"+strconv.Itoa(port))
+				require.Contains(t, p.log(), "continues receiving from udp://127.0.0.1:"+strconv.Itoa(port))
 			})
 		})
 	}

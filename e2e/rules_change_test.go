@@ -63,15 +63,15 @@ func TestRulesChangeWhileRecordsFlow(t *testing.T) {
 				send(clean(t, sent))
 			}
 		}
-		flowUntil("looking after")
+		flowUntil("checking ")
 		swap(t, dir, 2, rule(2))
 		flowUntil("rules were reloaded in")
 		send(withURL(t, "/rule2"))
 		swap(t, dir, 3, "SecRule broken")
-		flowUntil("THE RULES OF BEFORE STAY IN USE")
+		flowUntil("THE PREVIOUS RULES STAY IN USE")
 		send(withURL(t, "/rule2"))
 		swap(t, dir, 4, rule(4))
-		flowUntil("compared with those of before: 1 changed (1)")
+		flowUntil("compared with the previous rules: 1 changed (1)")
 		p.wait("the second reload", func() bool { return strings.Count(p.log(), "rules were reloaded in") == 2 })
 		send(withURL(t, "/rule4"))
 		send(withURL(t, "/rule2"))

@@ -34,7 +34,7 @@ func attackNumber(t *testing.T, n int) []byte {
 
 var numberOf = regexp.MustCompile(`[?&](?:n|page)=(\d+)`)
 
-// told returns which numbers the records of a file have, and how often. A last line that is not whole yet is left out.
+// told returns which numbers the records of a file have, and how often. A last line that is not whole yet is skipped.
 func (p *pipeline) told(file string) map[int]int {
 	p.t.Helper()
 	all := map[int]int{}

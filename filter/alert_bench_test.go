@@ -7,7 +7,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// BenchmarkAlert measures what an alert costs whose verdict is remembered: redaction and writing, without the engine.
+// BenchmarkAlert measures what an alert costs whose verdict is cached: redaction and writing, without the engine.
 func BenchmarkAlert(b *testing.B) {
 	chunk, _ := corpusOfSecrets(1)
 	for name, settings := range map[string]setting.Map{

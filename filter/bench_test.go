@@ -18,8 +18,8 @@ func chunkOf(first, records, different uint64) (chunk []byte) {
 	return chunk
 }
 
-// BenchmarkRemembered measures records whose verdict is remembered, one in a call and a hundred.
-func BenchmarkRemembered(b *testing.B) {
+// BenchmarkCached measures records whose verdict is cached, one in a call and a hundred.
+func BenchmarkCached(b *testing.B) {
 	for name, records := range map[string]uint64{"1": 1, "100": 100} {
 		b.Run(name, func(b *testing.B) {
 			f, err := New(setting.Map(corpus.Settings), func(Level, string) {})
@@ -39,7 +39,7 @@ func BenchmarkRemembered(b *testing.B) {
 	}
 }
 
-// BenchmarkUnknown measures clean records that all differ, so that the gate is asked.
+// BenchmarkUnknown measures clean records that all differ, so that the prefilter runs.
 func BenchmarkUnknown(b *testing.B) {
 	f, err := New(setting.Map(corpus.Settings), func(Level, string) {})
 	if err != nil {

@@ -22,8 +22,8 @@ type config struct {
 
 // Properties are the settings of the filter in the order in which help lists them.
 func Properties() []setting.Property {
-	reload := setting.Property{Name: "reload_interval", Default: "off", Help: "how often to look whether rule files have changed, for instance " +
-		"10s; changed rules take over while records flow, and broken ones leave those of before in use"}
+	reload := setting.Property{Name: "reload_interval", Default: "off", Help: "interval for checking rule files for changes, such as " +
+		"10s; changed rules load while records flow, and invalid ones leave the current rules in use"}
 	return slices.Concat(rules.Properties(), telemetry.Properties(), []setting.Property{reload}, pipeline.Properties())
 }
 
@@ -59,5 +59,5 @@ func Secrets(r *redact.Redactor, values *fieldmap.Values, t *rules.Transaction) 
 	return pipeline.Secrets(r, values, t)
 }
 
-// Looks describes a record that is no HTTP transaction: its keys, without their values.
-func Looks(body []byte) string { return pipeline.Looks(body) }
+// DescribeKeys describes a record that is no HTTP transaction: its keys, without their values.
+func DescribeKeys(body []byte) string { return pipeline.DescribeKeys(body) }

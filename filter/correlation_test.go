@@ -165,9 +165,9 @@ func TestAnOutputThatTriesAgainCountsRecordsOnce(t *testing.T) {
 
 func TestIncidentPropertiesThatMeanNothingPreventStartup(t *testing.T) {
 	for want, settings := range map[string]setting.Map{
-		"property incidents: on needs incident_tag":      {"incidents": "on"},
-		"property incident_state: needs incidents on":    {"incident_state": "/tmp/x"},
-		"property alert_detail: needs incidents on":      {"alert_detail": "incidents"},
+		"property incidents: on requires incident_tag":   {"incidents": "on"},
+		"property incident_state: requires incidents on": {"incident_state": "/tmp/x"},
+		"property alert_detail: requires incidents on":   {"alert_detail": "incidents"},
 		`property incident_tag: malformed tag "a.$TAG"`:  {"incidents": "on", "incident_tag": "a.$TAG"},
 		`property incident_exclude: exclusion "who=me"`:  {"incidents": "on", "incident_tag": "i", "incident_exclude": "who=me"},
 		"property incident_learning: 1s is out of range": {"incidents": "on", "incident_tag": "i", "incident_learning": "1s"},

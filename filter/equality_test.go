@@ -23,10 +23,10 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// The gate and the verdict cache must not change a verdict. These tests compare every verdict with that of plain Coraza, on
+// The prefilter and the verdict cache must not change a verdict. These tests compare every verdict with that of plain Coraza, on
 // records without an attack, on the requests of the Core Rule Set's regression suite, and on mutations of both. EQUALITY=1000000 sets
 // the number of mutations; a fifth as many clean records come besides. EQUALITY_KEEP=DIR keeps what plain Coraza said, which is
-// two thirds of the time, for the next change of the gate.
+// two thirds of the time, for the next change of the prefilter.
 
 // mutations returns which mutations are compared: of EQUALITY in all those from EQUALITY_FROM on, so that many can be compared in
 // parts.
@@ -371,7 +371,7 @@ func compareMutations(t *testing.T, fast, plain *Filter, from, to int) {
 	t.Logf("%d of %d records clean, gate and cache: %+v", clean, all, fast.rules.Set().Speed())
 }
 
-// One rule that always runs makes the gate useless.
+// One rule that always runs makes the prefilter useless.
 func TestGateUnderstandsTheCoreRuleSet(t *testing.T) {
 	for _, paranoia := range []string{"1", "2"} {
 		f := newFilter(t, setting.Map{"blocking_paranoia": paranoia})

@@ -21,7 +21,7 @@ var patient = setting.Map{"inspect_budget": "1m"}
 // else was going on: what is counted is the process.
 func allocations(t *testing.T, f *Filter, chunks [][]byte) float64 {
 	t.Helper()
-	for pipeline.EngineRunsOn() { // of tests before
+	for pipeline.HasOverdueRuns() { // of tests before
 		time.Sleep(time.Millisecond)
 	}
 	var out Outcome
@@ -48,9 +48,9 @@ func TestCleanRecordsThatTheCacheAnswersAllocateNothing(t *testing.T) {
 	require.EqualValues(t, len(chunks), f.rules.Set().Speed().Cached-before.Cached)
 }
 
-// gateAllocations bounds what a record costs of which two values are new to the gate: libinjection's check for XSS allocates for
+// prefilterAllocations bounds what a record costs of which two values are new to the prefilter: libinjection's check for XSS allocates for
 // each of its five contexts, and a few transformations of Coraza for their result. Our own code adds nothing.
-const gateAllocations = 40
+const prefilterAllocations = 40
 
 func TestCleanRecordsThatTheGateAnswersAllocateOnlyInCoraza(t *testing.T) {
 	for name, form := range map[string]bool{"GET": false, "form": true} {
@@ -64,7 +64,7 @@ func TestCleanRecordsThatTheGateAnswersAllocateOnlyInCoraza(t *testing.T) {
 				chunks[i] = browserEvent(1+i, form)
 			}
 			before := f.rules.Set().Speed()
-			require.LessOrEqual(t, allocations(t, f, chunks), float64(gateAllocations))
+			require.LessOrEqual(t, allocations(t, f, chunks), float64(prefilterAllocations))
 			require.EqualValues(t, len(chunks), f.rules.Set().Speed().Prefiltered-before.Prefiltered)
 		})
 	}

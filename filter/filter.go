@@ -88,7 +88,7 @@ func open(name string, last *LastGood, reader *setting.Reader, c config, log Log
 		return nil, errors.Join(reader.Err(), f.meter.Close(), f.rules.Release())
 	}
 	if address := f.meter.Address(); address != "" {
-		log(LevelInfo, "metrics of all instances are at http://"+address+"/metrics")
+		log(LevelInfo, "metrics of all instances: http://"+address+"/metrics")
 	}
 	f.meter.Instance.Add(metrics.Collecting(f.rules.Collect))
 	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Meter: f.meter, Panics: f.panics, Log: log})
@@ -97,12 +97,12 @@ func open(name string, last *LastGood, reader *setting.Reader, c config, log Log
 	return f, nil
 }
 
-// Close releases the rules. The Filter must not be used after it. What flood control has not told by then, it says in the log.
+// Close releases the rules. The Filter must not be used after it. What flood control has not summed up by then is logged.
 func (f *Filter) Close() error {
 	f.pipeline.Close()
 	f.rules.Stop()
 	err := f.meter.Close()
-	if !pipeline.EngineRunsOn() {
+	if !pipeline.HasOverdueRuns() {
 		return errors.Join(err, f.rules.Release())
 	}
 	go recovery.Once(f.Caught("release of rules"), func() { // engine runs go on that nothing can end
@@ -138,6 +138,9 @@ func (f *Filter) Due(emits []Emit) []Emit { return f.pipeline.Due(emits) }
 // any goroutine; Process returns those that are due by itself.
 func (f *Filter) Summaries(all bool) []Emit { return f.pipeline.Summaries(all) }
 
+// Left returns what is left at the end: the summaries of suppressed alerts, and what incident detection has found or digested.
+func (f *Filter) Left() []Emit { return f.pipeline.Left() }
+
 // EmitTaken counts an alert that the host took.
 func (f *Filter) EmitTaken(e *Emit) { f.pipeline.EmitTaken(e) }
 
@@ -170,11 +173,11 @@ func (f *Filter) Measure(more prometheus.Collector) { f.meter.Instance.Add(more)
 // Rules returns the rules that are loaded, in load order.
 func (f *Filter) Rules() []rules.Loaded { return f.rules.Set().List() }
 
-// Profile tells where the time of the rules has gone, nil unless the filter was made with NewProfiled.
+// Profile shows where the time of the rules has gone, nil unless the filter was made with NewProfiled.
 func (f *Filter) Profile() *rules.Profile { return f.rules.Set().Profile() }
 
-// Gates tells of every rule that can alert how the gate proves that it does not match.
-func (f *Filter) Gates() []prefilter.Rule { return f.rules.Set().PrefilterReport() }
+// PrefilterReport shows of every rule that can alert how the prefilter rules it out, or why it cannot.
+func (f *Filter) PrefilterReport() []prefilter.Rule { return f.rules.Set().PrefilterReport() }
 
 // Notes tell what makes inspection slow, and why.
 func (f *Filter) Notes() []string { return f.rules.Set().Notes() }
@@ -182,5 +185,5 @@ func (f *Filter) Notes() []string { return f.rules.Set().Notes() }
 // RuleSet returns what the rules call themselves, for instance OWASP_CRS/4.25.0.
 func (f *Filter) RuleSet() string { return f.rules.Set().Name() }
 
-// Warnings returns what was left out of the rules and why, each with file and line.
+// Warnings returns what was skipped of the rules and why, each with file and line.
 func (f *Filter) Warnings() []string { return f.rules.Set().Warnings() }

@@ -26,11 +26,15 @@ var (
 )
 
 // newFilter returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
+// host has the rules that filters of the tests share.
+var host LastGood
+
 func newFilter(t testing.TB, settings setting.Map) *Filter {
 	t.Helper()
 	all := setting.Map{"inspect_budget": "off"}
 	maps.Copy(all, settings)
-	f, err := New(all, func(level Level, line string) { t.Log(level, line) })
+	reader := setting.NewReader(all, Properties())
+	f, err := open("", &host, reader, readConfig(reader), func(level Level, line string) { t.Log(level, line) })
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	return f
@@ -266,9 +270,9 @@ func TestCheckFindsWhatEachRecordIs(t *testing.T) {
 	require.Equal(t, []Kind{Alert, Clean, NotHTTP, Broken},
 		[]Kind{found[0].Kind, found[1].Kind, found[2].Kind, found[3].Kind})
 	require.Equal(t, 930120, found[0].Alert.Rule.Rule.ID)
-	told := found[0].Alert.Told
+	told := found[0].Alert.Details
 	require.Equal(t, []any{2, "2024-05-30 07:16:48.917", "403", "blocked"}, []any{told.Severity, told.Begin, told.Status, string(told.Outcome)})
-	found[0].Alert.Rule, found[0].Alert.Told = nil, nil
+	found[0].Alert.Rule, found[0].Alert.Details = nil, nil
 	require.Equal(t, &Summary{
 		ClientIP: "192.168.1.105", ClientPort: "46152", ServerIP: "192.168.1.55", ServerPort: "80",
 		Method: "GET", Host: "192.168.1.55", URI: "/?t=../../etc/passwd",

@@ -64,7 +64,7 @@ func TestRepeatedAlertsAreSummedUpInEveryFormat(t *testing.T) {
 			requireSum(t, f.Counts())
 			c := f.Counts()
 			require.Equal(t, []uint64{11, 2, 9, 1}, []uint64{c.Alerts, c.Emitted, c.Suppressed, c.Summaries})
-			require.Contains(t, c.String(), "suppressed 9, told in 1 summaries")
+			require.Contains(t, c.String(), "suppressed 9, summaries 1")
 		})
 	}
 }
@@ -84,7 +84,7 @@ func TestTheLimitTellsWhatItLeavesOutInEveryFormat(t *testing.T) {
 			require.Len(t, due, 1)
 			text := string(due[0].Message().JSON)
 			requireValid(t, alert.Format(format), text)
-			require.Contains(t, text, "3 alerts left out: more than 2 in a second")
+			require.Contains(t, text, "3 alerts dropped: more than 2 per second")
 			requireSum(t, f.Counts())
 		})
 	}
@@ -112,7 +112,7 @@ func TestWhatIsInNoSummaryIsSaidAtTheEnd(t *testing.T) {
 	require.NoError(t, err)
 	process(f, append(from("192.0.2.7"), from("192.0.2.7")...), "nano")
 	require.NoError(t, f.Close())
-	require.Contains(t, log.text(), "1 suppressed alerts are in no summary, because no more records came")
+	require.Contains(t, log.text(), "1 suppressed alerts are in no summary, because no more records arrived")
 }
 
 func TestOutputDeliversSummariesWithoutMoreRecordsAndAtTheEnd(t *testing.T) {

@@ -38,7 +38,7 @@ func TestBrokenRulesLeaveANamedFilterWithItsLastGoodOnes(t *testing.T) {
 	require.NoError(t, f.Close())
 
 	_, err = NewNamed("waf.1", last, settings, discard)
-	require.ErrorContains(t, err, file, "another filter has no rules of before")
+	require.ErrorContains(t, err, file, "another filter has no previous rules")
 	_, err = NewNamed("waf.0", last, setting.Map{"rules": file, "alert_on": "never"}, discard)
 	require.ErrorContains(t, err, "alert_on")
 	require.ErrorContains(t, err, file, "all problems are told")

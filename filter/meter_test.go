@@ -28,7 +28,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// scrape reads the page of metrics of a filter. Values are by name and labels, kind and name left out: waf_records_total{clean}.
+// scrape reads the page of metrics of a filter. Values are by name and labels, kind and name skipped: waf_records_total{clean}.
 func scrape(t *testing.T, f *Filter) (values map[string]float64, families map[string]*dto.MetricFamily) {
 	t.Helper()
 	answer, err := http.Get("http://" + f.meter.Address() + "/metrics")
@@ -84,7 +84,7 @@ func TestPageOfMetricsTellsWhatHappened(t *testing.T) {
 	chunk = append(chunk, pairs("L7_PROTOCOL", "dns")...)
 	chunk = append(chunk, 0xc1)
 	var out *Outcome
-	for _, next := range [][]byte{attack, clean("/a"), chunk} { // verdicts are remembered before they are asked for again
+	for _, next := range [][]byte{attack, clean("/a"), chunk} { // verdicts are cached before they are asked for again
 		out = process(f, next, "nano")
 		for i := range out.Emits {
 			f.EmitTaken(&out.Emits[i])
@@ -211,7 +211,7 @@ func TestAllInstancesAreOnOnePage(t *testing.T) {
 func TestMetricsPropertiesAreChecked(t *testing.T) {
 	for property, c := range map[string]struct{ value, want string }{
 		"metrics_listen":   {"2021", `malformed address "2021" (want HOST:PORT or off)`},
-		"metrics_tag":      {"metrics.$TAG", `malformed tag "metrics.$TAG" (want one without $, * and blanks)`},
+		"metrics_tag":      {"metrics.$TAG", `malformed tag "metrics.$TAG" (want one without $, * and spaces)`},
 		"metrics_interval": {"off", `off while metrics_tag is "m" (want a time such as 60s)`},
 	} {
 		_, err := New(setting.Map{"rules": ownFile(t, ruleFor("a")), "metrics_tag": "m", property: c.value}, discard)

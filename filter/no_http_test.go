@@ -59,15 +59,15 @@ func TestFilterThatInspectsNothingSaysSoOnce(t *testing.T) {
 }
 
 func TestLooksNameKeysAlone(t *testing.T) {
-	require.Equal(t, "has no keys", pipeline.Looks(nil))
-	require.Equal(t, "has only the key log, with a line of no known format", pipeline.Looks(pairs("log", "x")[13:]))
-	require.Equal(t, "has only the key log", pipeline.Looks(pairs("log", "{}")[13:]))
-	require.Equal(t, "has only the key a", pipeline.Looks(pairs("a", "x")[13:]))
+	require.Equal(t, "has no keys", pipeline.DescribeKeys(nil))
+	require.Equal(t, "has only the key log, with a line in no known format", pipeline.DescribeKeys(pairs("log", "x")[13:]))
+	require.Equal(t, "has only the key log", pipeline.DescribeKeys(pairs("log", "{}")[13:]))
+	require.Equal(t, "has only the key a", pipeline.DescribeKeys(pairs("a", "x")[13:]))
 	var many []string
 	for range 50 {
 		many = append(many, strings.Repeat("k", 100), "value")
 	}
-	looks := pipeline.Looks(pairs(many...)[13:])
+	looks := pipeline.DescribeKeys(pairs(many...)[13:])
 	require.NotContains(t, looks, "value")
 	require.Less(t, len(looks), 1500)
 	require.True(t, strings.HasSuffix(looks, ", …"))

@@ -30,8 +30,8 @@ var (
 		"emit_tag", "emit_limit", "incident_tag", "inspect_budget", "keep", "metrics_tag", "metrics_interval", "mode", "async_full", "async_limit",
 	}
 	onlyOutput = []setting.Property{
-		{Name: "alert_to", Help: "where alerts go, comma separated: " + destinationForms()},
-		{Name: "trust_verdicts", Default: "off", Help: "on leaves out records that have an alert_key map already"},
+		{Name: "alert_to", Help: "destinations of alerts, comma separated: " + destinationForms()},
+		{Name: "trust_verdicts", Default: "off", Help: "on skips records that already have a map under alert_key"},
 	}
 )
 
@@ -164,7 +164,7 @@ func (o *Output) Close() error {
 		o.log(LevelInfo, fmt.Sprintf("%s: delivered %d, failed attempts %d, shortened %d", s.Destination, s.Delivered, s.Failures, s.Shortened))
 	}
 	if alerts, chunks := o.decisions.left(); alerts > 0 {
-		o.log(LevelWarn, fmt.Sprintf("%d alerts in %d chunks are not at every destination: with storage.type filesystem Fluent Bit delivers them after "+
+		o.log(LevelWarn, fmt.Sprintf("%d alerts in %d chunks have not reached every destination: with storage.type filesystem Fluent Bit delivers them after "+
 			"its next start, otherwise they are dropped", alerts, chunks))
 	}
 	return err

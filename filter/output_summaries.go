@@ -16,15 +16,16 @@ const (
 	lastSummaries = 5 * time.Second
 )
 
-// summaries delivers what flood control has summed up, also when no more records come.
+// summaries delivers what flood control has summed up, and what incident detection has found or digested, also when no more records come.
 type summaries struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 	waiting []delivery.Message
+	counted int // how many of those that wait are summaries
 	batch   int // name of those that wait, the same until all destinations have taken them
 }
 
-// start delivers summaries until end, if there is flood control.
+// start delivers summaries until end, if something becomes ready beside records.
 func (s *summaries) start(o *Output) {
 	if !o.filter.pipeline.HoldsBack() {
 		return
@@ -62,7 +63,7 @@ func (s *summaries) end(o *Output) {
 		recovery.Once(o.filter.Caught("last summaries"), func() { s.deliver(last, o, all) })
 	}
 	if n := len(s.waiting); n > 0 {
-		o.log(LevelWarn, fmt.Sprintf("%d summaries of suppressed alerts were not delivered", n))
+		o.log(LevelWarn, fmt.Sprintf("%d summaries and events about incidents were not delivered", n))
 	}
 }
 
@@ -70,19 +71,27 @@ func (s *summaries) end(o *Output) {
 func (s *summaries) deliver(ctx context.Context, o *Output, all bool) {
 	if len(s.waiting) == 0 {
 		s.batch++
-		for _, e := range o.filter.Summaries(all) {
+		ready := o.filter.pipeline.Ready
+		if all {
+			ready = o.filter.pipeline.Left
+		}
+		s.counted = 0
+		for _, e := range ready() {
 			s.waiting = append(s.waiting, e.Message())
+			if e.Summary {
+				s.counted++
+			}
 		}
 	}
 	if len(s.waiting) == 0 {
 		return
 	}
 	if n := len(s.waiting) - mostSummaries; n > 0 {
-		o.log(LevelWarn, fmt.Sprintf("%d summaries of suppressed alerts are given up", n))
+		o.log(LevelWarn, fmt.Sprintf("%d summaries and incident events are dropped", n))
 		s.waiting = s.waiting[n:]
 	}
 	if o.delivery.Deliver(ctx, fmt.Sprintf("summaries %d", s.batch), s.waiting) == nil {
-		o.filter.counts.Summaries.Add(uint64(len(s.waiting)))
+		o.filter.counts.Summaries.Add(uint64(s.counted))
 		s.waiting = nil
 	}
 }

@@ -77,7 +77,7 @@ var wrappers = []struct {
 	{"a string of JSON in one of JSON", redact.Body, func(s string) string { return `{"w":"` + quotes.Replace(`{"v":"`+quotes.Replace(s)+`"}`) + `"}` }},
 	{"an attribute", redact.ReplyBody, func(s string) string { return `<p data-x="` + html.EscapeString(s) + `">x</p>` }},
 	{"a form in a page", redact.ReplyBody, func(s string) string { return "<pre>" + html.EscapeString(s) + "</pre>" }},
-	{"a key of the record", redact.Key, func(s string) string { return "note=seen " + s }},
+	{"a record key", redact.Key, func(s string) string { return "note=seen " + s }},
 }
 
 // secretCases puts each place where it belongs, and into each wrapper.

@@ -41,7 +41,7 @@ func (d *secretDice) secret() string {
 	return string(text)
 }
 
-// odd returns a text around a new secret: blanks, quotes and what attacks are made of. A client cannot be kept from writing it.
+// odd returns a text around a new secret: spaces, quotes and what attacks are made of. A client cannot be kept from writing it.
 func (d *secretDice) odd() string {
 	s := d.secret()
 	return []string{s, "a " + s, `"` + s, s + "'; DROP TABLE users --", "../../etc/passwd?" + s, "<script>alert('" + s + "')</script>", "ä" + s + "%"}[d.IntN(7)]

@@ -210,7 +210,7 @@ func partNames(parts []accesslog.Part) string {
 }
 
 func TestGateChangesNoVerdictOfAnySource(t *testing.T) {
-	gated, plain := newFilter(t, nil), newFilter(t, setting.Map{"gate": "off", "cache_size": "0"})
+	filtered, plain := newFilter(t, nil), newFilter(t, setting.Map{"gate": "off", "cache_size": "0"})
 	var chunk []byte
 	for _, s := range accesslog.Sources() {
 		for i, a := range accesslog.Attacks() {
@@ -223,8 +223,8 @@ func TestGateChangesNoVerdictOfAnySource(t *testing.T) {
 		}
 	}
 	want := plain.Check(chunk)
-	for range 2 { // the second time with what the gate has learned and the cache has kept
-		for i, found := range gated.Check(chunk) {
+	for range 2 { // the second time with what the prefilter has learned and the cache has kept
+		for i, found := range filtered.Check(chunk) {
 			require.Equal(t, matched(want[i]), matched(found))
 			require.Equal(t, want[i].Kind, found.Kind)
 		}

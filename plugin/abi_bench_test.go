@@ -9,9 +9,9 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
-// BenchmarkRememberedCall measures what a call of cb_filter with one record costs the host's thread when the verdict is remembered,
+// BenchmarkCachedCall measures what a call of cb_filter with one record costs the host's thread when the verdict is cached,
 // the way from C to Go and back included.
-func BenchmarkRememberedCall(b *testing.B) {
+func BenchmarkCachedCall(b *testing.B) {
 	h := start(b, plain)
 	var properties []string
 	for name, value := range corpus.Settings {

@@ -130,7 +130,7 @@ func TestInputHoldsRecordsForThePipelineAfterAReload(t *testing.T) {
 	require.Equal(t, "1", i.do("input-exit", "0", "1"))
 	i.send(conn, `{"n":2}`)
 	require.Equal(t, "1", i.open("1", "nano.0", "listen_on", "udp://127.0.0.1:0"))
-	require.Contains(t, strings.Join(i.log, "\n"), "receives on from udp://127.0.0.1:")
+	require.Contains(t, strings.Join(i.log, "\n"), "continues receiving from udp://127.0.0.1:")
 	i.send(conn, `{"n":3}`)
 	require.Equal(t, []string{`{"n":1}`, `{"n":2}`, `{"n":3}`}, i.wait(3))
 
@@ -161,14 +161,14 @@ func TestInputHandsOverALittleLongerAfterAPause(t *testing.T) {
 	i.send(conn, `{"n":3}`)
 	i.stays()
 	require.Equal(t, "1", i.do("input-exit", "0", "0"))
-	require.Contains(t, strings.Join(i.log, "\n"), "1 records came too late for this pipeline and are dropped")
+	require.Contains(t, strings.Join(i.log, "\n"), "1 records arrived too late for this pipeline and are dropped")
 }
 
 func TestInputRefusesWhatItCannotDo(t *testing.T) {
 	i := loadInput(t, plain)
 	require.Equal(t, listed(receive.InputProperties()), strings.Fields(i.do("input-map")))
 	require.Equal(t, "0", i.open("0", "nano.0", "listen_on", "udp://nowhere", "allow", "everyone"))
-	for _, text := range []string{"1 [input:nano:nano.0] property listen_on: malformed place", "property allow: malformed network"} {
+	for _, text := range []string{"1 [input:nano:nano.0] property listen_on: malformed address", "property allow: malformed network"} {
 		require.Contains(t, strings.Join(i.log, "\n"), text)
 	}
 	require.Equal(t, "1", i.open("1", "nano.1", "listen_on", "udp://127.0.0.1:0"))

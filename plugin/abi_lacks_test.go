@@ -24,7 +24,7 @@ var lacking = []struct {
 	{functions: []string{"flb_filter_name", "flb_output_name", "flb_input_name", "flb_log_print", "flb_config_map_get_raw",
 		"flb_worker_get", "flb_worker_log_level", "flb_input_log_append_skip_processor_stages"}, filter: true, nano: true},
 	{functions: []string{"flb_plugin_load_router", "config"}, filter: true, nano: true,
-		message: "2 [output:waf] this host does not let a plugin bring others along"},
+		message: "2 [output:waf] this host does not let a plugin load others"},
 	{functions: []string{"flb_input_new", "flb_input_set_property", "flb_input_instance_init", "flb_storage_input_create",
 		"flb_input_get_instance", "cio_options_init", "cio_create", "in_emitter_add_record"}, nano: true, withoutEmitTo: true,
 		message: "1 [filter:waf:waf.0] property emit_tag: this host lacks the functions behind it"},

@@ -41,7 +41,7 @@ func (p filterProperties) Get(name string) string {
 	return host.FilterProperty(p.ins, name)
 }
 
-// wafFilterOpen makes an instance and returns its handle; 0 refuses the start, with the reasons in the log.
+// wafFilterOpen makes an instance and returns its handle; 0 prevents startup, with the reasons in the log.
 //
 //export wafFilterOpen
 func wafFilterOpen(ins, config unsafe.Pointer) (handle C.uintptr_t) {
@@ -170,8 +170,8 @@ func (i *instance) emit(e filter.Emit, input, config unsafe.Pointer) {
 		return
 	case host.NoInput:
 		i.noInput.Do(func() {
-			i.log(filter.LevelError, "emit_tag works in filters and in the processors of inputs, not in those of outputs; "+
-				"alerts are counted as not emitted")
+			i.log(filter.LevelError, "emit_tag works in filters and input processors, not in output processors; "+
+				"alerts count as not emitted")
 		})
 	}
 	i.filter.EmitFailed(&e)
@@ -201,7 +201,7 @@ func (i *instance) close() {
 	i.emitter.Close()
 	i.log(filter.LevelInfo, i.filter.Counts().String())
 	if n := i.panics.Load(); n > 0 {
-		i.log(filter.LevelWarn, fmt.Sprintf("%d panics at the border to Fluent Bit", n))
+		i.log(filter.LevelWarn, fmt.Sprintf("%d panics in calls from Fluent Bit", n))
 	}
 }
 

@@ -64,7 +64,7 @@ func wafInputRegister(def unsafe.Pointer) C.int {
 //export wafInputUnregister
 func wafInputUnregister(def unsafe.Pointer) { input.FLBPluginUnregister(def) }
 
-// wafInputOpen starts an input and returns its handle; 0 refuses the start, with the reasons in the log.
+// wafInputOpen starts an input and returns its handle; 0 prevents startup, with the reasons in the log.
 //
 //export wafInputOpen
 func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
@@ -122,7 +122,7 @@ func describeSettings(r *setting.Reader) string {
 // open takes over what a reload has left, or opens the places anew.
 func (s *source) open(settings receive.Settings) (err error) {
 	if s.receiver = parked.take(s.key); s.receiver != nil {
-		s.log(filter.LevelInfo, fmt.Sprintf("receives on from %s, with %d records from before the reload", placeList(s.receiver),
+		s.log(filter.LevelInfo, fmt.Sprintf("continues receiving from %s, with %d records from before the reload", placeList(s.receiver),
 			s.receiver.Queue.Waiting()))
 		return nil
 	}
@@ -192,7 +192,7 @@ func (s *source) give(toHost func(receive.Batch) bool) (taken bool) {
 	}()
 	if !toHost(b) {
 		if n, now := s.refused.may(); now {
-			s.log(filter.LevelWarn, fmt.Sprintf("the pipeline takes no records at the moment (asked %d times); they wait within queue_limit", n))
+			s.log(filter.LevelWarn, fmt.Sprintf("the pipeline does not accept records (%d attempts); they wait within queue_limit", n))
 		}
 		return false
 	}
@@ -253,14 +253,14 @@ func closeReceiver(r *receive.Receiver) {
 
 func warnOfLeft(r *receive.Receiver, log filter.Logger) {
 	if n := r.Queue.Waiting(); n > 0 {
-		log(filter.LevelWarn, fmt.Sprintf("%d records came too late for this pipeline and are dropped", n))
+		log(filter.LevelWarn, fmt.Sprintf("%d records arrived too late for this pipeline and are dropped", n))
 	}
 }
 
 func (s *source) summary() string {
 	c := s.receiver.Counts()
 	return fmt.Sprintf("datagrams %d, lines %d, records %d: handed over %d, waiting %d, dropped by the kernel %d, by the queue %d; "+
-		"invalid %d, denied %d, limited %d; connections refused %d, closed as idle %d, to make place for others %d, with unfinished lines %d",
+		"invalid %d, denied %d, limited %d; connections refused %d, closed as idle %d, to make room for others %d, with unfinished lines %d",
 		c.Datagrams, c.Lines, c.Records, s.taken, s.receiver.Queue.Waiting(), c.KernelDrops, c.QueueDrops, c.Invalid, c.Denied, c.Limited,
 		c.Refused, c.Idle, c.Displaced+c.Crowded, c.Cut)
 }
@@ -292,7 +292,7 @@ func (l *lot) giveUp(key string, log filter.Logger) {
 	if r := l.take(key); r != nil {
 		defer warnOfLeft(r, log)
 		defer closeReceiver(r)
-		log(filter.LevelWarn, "no input has taken over what was received for the one before the reload")
+		log(filter.LevelWarn, "no input has taken over the records received before the reload")
 	}
 }
 

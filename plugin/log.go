@@ -24,7 +24,7 @@ func pluginLogger(kind, plugin, name string) filter.Logger {
 	}
 }
 
-// printable puts blanks in the place of control characters, and of what is no UTF-8: a line may quote a record.
+// printable puts spaces in the place of control characters, and of what is no UTF-8: a line may quote a record.
 func printable(line string) string {
 	return strings.Map(func(r rune) rune {
 		if visible.IsControl(r) || r == utf8.RuneError {

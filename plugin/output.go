@@ -43,7 +43,7 @@ func wafOutputRegister(def unsafe.Pointer) C.int {
 //export wafOutputUnregister
 func wafOutputUnregister(def unsafe.Pointer) { output.FLBPluginUnregister(def) }
 
-// wafOutputOpen starts an output, which then owns the loop. FLB_ERROR refuses the start, with the reasons in the log.
+// wafOutputOpen starts an output, which then owns the loop. FLB_ERROR prevents startup, with the reasons in the log.
 //
 //export wafOutputOpen
 func wafOutputOpen(start unsafe.Pointer, loop unsafe.Pointer) (answer C.int) {

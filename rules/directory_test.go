@@ -125,7 +125,7 @@ var attacks = []string{
 	"/?n=__proto__[x]=1&y=process.mainModule.require('child_process')",
 }
 
-// judged returns attacks, a broken multipart body, a response that leaks, and clean transactions.
+// evaluated returns attacks, a broken multipart body, a response that leaks, and clean transactions.
 func judged(t *testing.T) (all []*model.Transaction) {
 	for _, target := range attacks {
 		attack := sample()

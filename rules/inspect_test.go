@@ -11,7 +11,7 @@ import (
 )
 
 // library is that of the tests.
-var library = NewLibrary()
+var library = new(Library)
 
 // kept are open sets of the Core Rule Set by their settings. Compiling it takes half a second, and most tests only look at it.
 var kept = map[string]*Set{}
@@ -32,7 +32,7 @@ func open(t *testing.T, settings setting.Map) *Set {
 // openFresh returns a set that no other test has used.
 func openFresh(t *testing.T, settings setting.Map) *Set {
 	t.Helper()
-	return openIn(t, NewLibrary(), settings)
+	return openIn(t, new(Library), settings)
 }
 
 func openIn(t *testing.T, l *Library, settings setting.Map) *Set {

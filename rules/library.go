@@ -3,16 +3,15 @@ package rules
 import (
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/engine"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
 // Library holds the open rule sets of a process by their content, so that instances with the same rules, and reloads that change none, share
-// one. A set leaves it with its last user: there is nothing else to close. It is safe for concurrent use.
+// one. A set leaves it with its last user: there is nothing else to close. Its zero value is ready for use, by several goroutines at once.
 type Library struct {
-	operators *engine.Operators
+	operators engine.Operators
 
 	mu   sync.Mutex
 	sets map[string]*Set
@@ -20,11 +19,6 @@ type Library struct {
 	// Held while a set is compiled: two that have the same content are compiled once, and two that differ do not need the memory of both at
 	// the same time.
 	compiling sync.Mutex
-}
-
-// NewLibrary returns a library without sets.
-func NewLibrary() *Library {
-	return &Library{operators: engine.NewOperators(), sets: map[string]*Set{}}
 }
 
 // Open reads and compiles the rules of a configuration, or shares the set that has the same content. The error joins all problems, each with
@@ -44,7 +38,7 @@ func (l *Library) open(p *load.Program, c load.Config, inUse bool) (*Set, error)
 	if s := l.share(p, key); s != nil {
 		return s, nil
 	}
-	e, err := engine.New(p, engine.Options{Strict: c.Strict, Prefilter: c.Prefilter, Profile: c.Profile, Yield: inUse, Operators: l.operators})
+	e, err := engine.New(p, engine.Options{Strict: c.Strict, Prefilter: c.Prefilter, Profile: c.Profile, Yield: inUse, Operators: &l.operators})
 	if err != nil {
 		return nil, err
 	}
@@ -53,6 +47,9 @@ func (l *Library) open(p *load.Program, c load.Config, inUse bool) (*Set, error)
 	s.startCache(c.CacheSize)
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.sets == nil {
+		l.sets = map[string]*Set{}
+	}
 	l.sets[key] = s
 	return s, nil
 }
@@ -85,18 +82,3 @@ func (l *Library) leave(s *Set) (last bool) {
 	delete(l.sets, s.key)
 	return true
 }
-
-// MakingTime returns how long the sets have spent on operators that are made with their first value, while transactions were inspected.
-func (l *Library) MakingTime() time.Duration { return l.operators.MakingTime() }
-
-// shared is the library of callers that bring none.
-var shared = NewLibrary()
-
-// Open is Open of a library that all callers share.
-func Open(c load.Config) (*Set, error) { return shared.Open(c) }
-
-// NewWatch is NewWatch of a library that all callers share.
-func NewWatch(c load.Config) *Watch { return shared.NewWatch(c) }
-
-// MakingTime is that of the library that all callers share.
-func MakingTime() time.Duration { return shared.MakingTime() }

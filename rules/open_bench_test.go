@@ -13,7 +13,7 @@ func BenchmarkOpen(b *testing.B) {
 			b.ReportAllocs()
 			start := processorTime(b)
 			for range b.N {
-				library := NewLibrary()
+				library := new(Library)
 				set, err := library.Open(ReadConfig(setting.NewReader(setting.Map{"rule_packs": packs}, Properties())))
 				if err != nil {
 					b.Fatal(err)

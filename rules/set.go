@@ -6,6 +6,7 @@ package rules
 
 import (
 	"sync"
+	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/cache"
 )
@@ -44,6 +45,10 @@ func (s *Set) Close() error {
 	}
 	return s.engines.close()
 }
+
+// MakingTime returns how long the sets of the library have spent on operators that are made with their first value, while transactions were
+// inspected.
+func (s *Set) MakingTime() time.Duration { return s.library.operators.MakingTime() }
 
 // ID returns the hash of everything that makes the rule set.
 func (s *Set) ID() string { return s.id }

@@ -121,7 +121,7 @@ func TestTheSameContentIsCompiledOnce(t *testing.T) {
 	dir := t.TempDir()
 	copyCRS(t, dir)
 	c := config(t, setting.Map{"rules": dir})
-	l, sets := NewLibrary(), make([]*Set, 4)
+	l, sets := new(Library), make([]*Set, 4)
 	var group sync.WaitGroup
 	for i := range sets {
 		group.Go(func() { sets[i], _ = l.Open(c) })
@@ -137,7 +137,7 @@ func TestTheSameContentIsCompiledOnce(t *testing.T) {
 }
 
 func TestABrokenDirectiveIsAnErrorWhileTheSameRulesAreOpen(t *testing.T) {
-	l, own := NewLibrary(), ownFile(t, oneRule)
+	l, own := new(Library), ownFile(t, oneRule)
 	good := openIn(t, l, setting.Map{"rules": own})
 	broken := setting.Map{"rules": own, "directives": "SecRuleRemoveById x-y"}
 	_, err := l.Open(config(t, broken))

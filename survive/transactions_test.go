@@ -42,7 +42,7 @@ func numbered(n int, format string) string {
 	return b.String()
 }
 
-// bomb is a response of compressed blanks, with an error message of a database at its end.
+// bomb is a response of compressed spaces, with an error message of a database at its end.
 func bomb(t testing.TB, size int) []byte {
 	t.Helper()
 	var b bytes.Buffer
@@ -136,7 +136,7 @@ func inOneChunk(t *testing.T, f *filter.Filter) {
 	require.True(t, bytes.Equal(want, out.Data))
 }
 
-// Bounds of one record in line: what the engine has not judged in time passes, marked.
+// Bounds of one record in line: what the engine has not evaluated in time passes, marked.
 func TestHostileTransactionsDoNotHoldThePipelineUp(t *testing.T) {
 	const budget, reading = 50 * time.Millisecond, 3 * time.Second // the latter for a machine that is busy with other tests
 	f := open(t, setting.Map{"inspect_budget": budget.String(), "cache_size": "0"})

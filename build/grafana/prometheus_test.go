@@ -144,7 +144,7 @@ func filled(expr string) string {
 	return strings.NewReplacer("$__rate_interval", "10s", "$__range", "60s", "$job", ".*", "$instance", ".*", "$kind", ".*", "$name", ".*").Replace(expr)
 }
 
-// values returns the series that a query gives, with their last values; those that are no numbers are left out.
+// values returns the series that a query gives, with their last values; those that are no numbers are skipped.
 func values(t *testing.T, base, expr string) map[string]float64 {
 	t.Helper()
 	var data struct {

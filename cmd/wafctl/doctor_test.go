@@ -15,7 +15,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 )
 
-// patient writes a pipeline with some faults, and a log with a false alarm, an attack and clean requests.
+// patient writes a pipeline with some faults, and a log with a false positive, an attack and clean requests.
 func patient(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -54,9 +53,6 @@ func intrusion(t *testing.T) (files []string) {
 	return []string{filepath.Join(dir, "orders.ndjson"), filepath.Join(dir, "shop.ndjson")}
 }
 
-// alertID is the id of an alert, which depends on when its record was read.
-var alertID = regexp.MustCompile(`"alert":"[0-9a-f]{32}"`)
-
 func TestIncidentsOfSeveralFilesAreFoundInTheOrderOfTime(t *testing.T) {
 	files := intrusion(t)
 	dir := filepath.Dir(files[0]) + "/"
@@ -66,7 +62,7 @@ func TestIncidentsOfSeveralFilesAreFoundInTheOrderOfTime(t *testing.T) {
 	golden(t, "incidents.txt", strings.ReplaceAll(got.out, dir, ""))
 
 	got = wafctl(nil, nil, append([]string{"incidents", "--output", "json"}, files...)...)
-	golden(t, "incidents.json", alertID.ReplaceAllString(strings.ReplaceAll(got.out, dir, ""), `"alert":"0"`))
+	golden(t, "incidents.json", strings.ReplaceAll(got.out, dir, ""))
 	var found struct {
 		ID    string   `json:"id"`
 		Kinds []string `json:"kinds"`

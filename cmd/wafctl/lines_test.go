@@ -84,7 +84,7 @@ func TestColumnsHoldUpToTheNextOnesInEveryFile(t *testing.T) {
 	require.Contains(t, got.out, "40,000 records: 20,000 alerts, 20,000 clean, 0 not HTTP")
 	got = wafctl(nil, nil, "check", first, second)
 	require.Contains(t, got.out, "40,001 records: 20,000 alerts, 20,000 clean, 1 not HTTP")
-	require.Contains(t, got.err, "wafctl: warning: "+second+": no HTTP transaction in 1 record. The first one has only the key log, with a line of no known format.")
+	require.Contains(t, got.err, "wafctl: warning: "+second+": no HTTP transaction in 1 record. The first one has only the key log, with a line in no known format.")
 	got = wafctl(strings.NewReader(iis+"2024-05-30 07:16:48 192.0.2.1 GET /../etc/passwd 200\n"), nil, "check", "--explain", "--line", "2", "-")
 	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Contains(t, got.out, "read with the field map iis")

@@ -32,7 +32,7 @@ func TestProfileAsJSON(t *testing.T) {
 	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	var p check.JSONProfile
 	require.NoError(t, json.Unmarshal([]byte(got.out), &p))
-	require.Equal(t, [4]uint64{2, 1, 0, 2}, [4]uint64{p.Records, p.Alerts, p.Gated, p.Judged})
+	require.Equal(t, [4]uint64{2, 1, 0, 2}, [4]uint64{p.Records, p.Alerts, p.Prefiltered, p.Evaluated})
 	require.Greater(t, len(p.Rules), 500)
 	var sum int64
 	for _, r := range p.Rules {

@@ -404,5 +404,5 @@ func TestRepeatsAreSummedUpWhileNothingComesAndAtTheEnd(t *testing.T) {
 		total += n
 	}
 	require.Equal(t, 8, total, r.out.String())
-	require.Regexp(t, `[67] alerts suppressed by flood control, summarized in \d more alerts?`, r.err.String())
+	require.Regexp(t, `[67] alerts suppressed by flood control, summarized in \d alerts?`, r.err.String())
 }

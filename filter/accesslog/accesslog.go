@@ -4,7 +4,7 @@
 //
 // A line gives a record whose keys the built-in field maps know; its values keep the escapes of the log, which the map undoes.
 // Reading is strict, because a part taken for another would hide what it holds: a line that does not follow its format up to the
-// status of the response gives no record at all. What stands behind that and cannot be read is left out, and the line counts as
+// status of the response gives no record at all. What stands behind that and cannot be read is skipped, and the line counts as
 // cut.
 package accesslog
 

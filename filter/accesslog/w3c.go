@@ -148,7 +148,7 @@ func splitQuoted(line string) (all []string) {
 			end++
 		}
 		if end >= len(rest) || end+1 < len(rest) && rest[end+1] != ' ' {
-			return append(all, rest) // what follows cannot be told apart
+			return append(all, rest) // what follows cannot be distinguished
 		}
 		all = append(all, strings.ReplaceAll(rest[1:end], `""`, `"`))
 		if end+1 == len(rest) {

@@ -97,7 +97,7 @@ var (
 	cefValue  = strings.NewReplacer(`\`, `\\`, "=", `\=`, "\r", `\r`, "\n", `\n`)
 )
 
-// withoutControls puts blanks in the place of characters that terminals obey or receivers take for the end of a line.
+// withoutControls puts spaces in the place of characters that terminals obey or receivers take for the end of a line.
 func withoutControls(text string) string {
 	return strings.Map(func(r rune) rune {
 		if visible.IsControl(r) {

@@ -9,7 +9,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
-// document writes nested msgpack maps. Members without a value are left out, and so are maps without members.
+// document writes nested msgpack maps. Members without a value are skipped, and so are maps without members.
 type document struct {
 	bytes []byte
 	maps  []openMap

@@ -33,7 +33,7 @@ func Formats() []string {
 func (f Format) HasPayload() bool { return f != CEF && f != Record }
 
 // Append appends the alert as a msgpack map. Of Record, which needs the record, it appends the map alone. That of CEF has the
-// line as its member "message". Without payload heads and bodies are left out, where the format has a place for them.
+// line as its member "message". Without payload heads and bodies are skipped, where the format has a place for them.
 func (a *Alert) Append(dst []byte, f Format, payload bool) []byte {
 	switch f {
 	case ECS:

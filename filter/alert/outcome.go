@@ -55,28 +55,28 @@ func outcomeOf(v *View) (Outcome, string) {
 	t := v.Transaction
 	status := t.ResponseStatus
 	if action := v.Values.Get(fieldmap.Action); isRefusal(action) {
-		return Blocked, "the log says what became of the request: " + action
+		return Blocked, "the source logged the action: " + action
 	}
 	if slices.Contains(refusals, status) {
 		return Blocked, fmt.Sprintf("the request was refused with status %d", status)
 	}
 	if status >= 400 && !slices.Contains(ordinary, status) {
 		if guard := protector(t.ResponseHeaders); guard != "" {
-			return Blocked, fmt.Sprintf("status %d from a protecting device, by its response header %s", status, guard)
+			return Blocked, fmt.Sprintf("status %d from a WAF, identified by its response header %s", status, guard)
 		}
 	}
 	leak := responseMatch(v.Verdict.Matches)
 	switch {
 	case status == 0:
-		return Attempted, "the log does not tell the status of the response"
+		return Attempted, "the log does not have the response status"
 	case status >= 200 && status < 300 && leak != nil:
 		return LikelySucceeded, fmt.Sprintf("status %d, and rule %d matched in the response", status, leak.Rule.ID)
 	case leak != nil:
-		return Attempted, fmt.Sprintf("status %d is no success, though rule %d matched in the response", status, leak.Rule.ID)
+		return Attempted, fmt.Sprintf("status %d is not a success, although rule %d matched in the response", status, leak.Rule.ID)
 	case status >= 200 && status < 300:
-		return Attempted, fmt.Sprintf("status %d, and nothing in the response shows that it succeeded", status)
+		return Attempted, fmt.Sprintf("status %d, without a sign of success in the response", status)
 	default:
-		return Attempted, fmt.Sprintf("status %d, which no protecting device is known to have sent", status)
+		return Attempted, fmt.Sprintf("status %d, which is not how a WAF blocks", status)
 	}
 }
 

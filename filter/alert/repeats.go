@@ -37,13 +37,13 @@ func summaryUID(of string, seen Repeats) string {
 	return hex.EncodeToString(h[:16])
 }
 
-// NewNotice returns an alert that tells how many were left out by a limit of so many a second. Its severity is that of the worst
+// NewNotice returns an alert that tells how many were skipped by a limit of so many a second. Its severity is that of the worst
 // of them.
 func NewNotice(seen Repeats, severity, limit int, ruleSet string) *Alert {
 	return &Alert{
 		UID: summaryUID("limit", seen), Time: seen.Last, RuleSet: ruleSet, Severity: severity, Notice: true, Repeats: &seen,
 		Reason: "flood control",
-		notice: rules.Notice(severity, fmt.Sprintf("%d alerts left out: more than %d in a second", seen.Count, limit)),
+		notice: rules.Notice(severity, fmt.Sprintf("%d alerts dropped: more than %d per second", seen.Count, limit)),
 	}
 }
 

@@ -27,6 +27,7 @@ type address struct {
 func parseList(list string, opt *Options) ([]*destination, error) {
 	var destinations []*destination
 	var problems []error
+	opt.NoDigests = opt.NoDigests || slices.ContainsFunc(strings.Split(list, ","), OnlyDigests)
 	for text := range strings.SplitSeq(list, ",") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
@@ -69,7 +70,7 @@ func parseDestination(text string, opt *Options) (*destination, []error) {
 	timeout := a.Duration("timeout", 10*time.Millisecond, 10*time.Minute)
 	sink := scheme.open(a, timeout)
 	return &destination{
-		name: nameOf(text), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters, caught: opt.Caught,
+		name: nameOf(text), takes: takesOf(text, opt.NoDigests), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters, caught: opt.Caught,
 	}, append(problems, a.Problems()...)
 }
 
@@ -80,7 +81,7 @@ func (a *address) locate(place string) error {
 		return fmt.Errorf("malformed: %w", inURL.Err) // without the URL, which may hold secrets
 	}
 	if u.User != nil || strings.Contains(place, "#") {
-		return errors.New("malformed: a user name or a # have no meaning here")
+		return errors.New("malformed: a user name or # is not supported")
 	}
 	switch a.scheme.place {
 	case onNetwork:
@@ -89,7 +90,7 @@ func (a *address) locate(place string) error {
 		return a.locateFile(u)
 	default:
 		if !strings.EqualFold(place, a.scheme.Name) {
-			return errors.New("malformed: nothing but options may follow the name")
+			return errors.New("malformed: only options may follow the name")
 		}
 		return nil
 	}
@@ -97,7 +98,7 @@ func (a *address) locate(place string) error {
 
 func (a *address) locateFile(u *url.URL) error {
 	if u.Host != "" {
-		return fmt.Errorf("malformed: a path starts with a third slash, and %q does not", u.Host)
+		return fmt.Errorf("malformed: the path must start with a third slash, unlike %q", u.Host)
 	}
 	a.path = u.Path + u.Opaque
 	if a.path == "" || strings.HasSuffix(a.path, "/") {
@@ -121,7 +122,7 @@ func (a *address) locateHost(u *url.URL) error {
 		port = a.scheme.port
 	}
 	if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-		return fmt.Errorf("malformed port %q: not from 1 to 65535", port)
+		return fmt.Errorf("port %q is not between 1 and 65535", port)
 	}
 	a.host = net.JoinHostPort(host, port)
 	return nil
@@ -146,7 +147,7 @@ func (a *address) readOptions(query string) {
 		case err != nil:
 			// It tells the malformed escape.
 		case strings.TrimSpace(value) == "":
-			err = errors.New("empty (leave it out, or give it a value)")
+			err = errors.New("empty (remove it, or set a value)")
 		case !isClean([]byte(value)):
 			err = errors.New("malformed value (want text without control characters)")
 		case options[name] != "":

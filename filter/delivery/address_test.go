@@ -21,13 +21,13 @@ func TestWrongDestinationsAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"syslog+udp://":                `destination "syslog+udp://": malformed: the host is missing (want syslog+udp://HOST[:514])`,
 		"syslog+udp:siem":              `destination "syslog+udp:siem": malformed: the host is missing (want syslog+udp://HOST[:514])`,
 		"syslog+udp://h/path":          `destination "syslog+udp://h/path": malformed: unexpected path "/path" (want syslog+udp://HOST[:514])`,
-		"syslog+udp://h:0":             `destination "syslog+udp://h:0": malformed port "0": not from 1 to 65535 (want syslog+udp://HOST[:514])`,
-		"syslog+udp://h:65536":         `destination "syslog+udp://h:65536": malformed port "65536": not from 1 to 65535 (want syslog+udp://HOST[:514])`,
+		"syslog+udp://h:0":             `destination "syslog+udp://h:0": port "0" is not between 1 and 65535 (want syslog+udp://HOST[:514])`,
+		"syslog+udp://h:65536":         `destination "syslog+udp://h:65536": port "65536" is not between 1 and 65535 (want syslog+udp://HOST[:514])`,
 		"syslog+udp://h:x":             `destination "syslog+udp://h:x": malformed: invalid port ":x" after host (want syslog+udp://HOST[:514])`,
-		"syslog+tcp://u:pw@h":          `destination "syslog+tcp://***@h": malformed: a user name or a # have no meaning here (want syslog+tcp://HOST[:514])`,
-		"syslog+tcp://h#top":           `destination "syslog+tcp://h#top": malformed: a user name or a # have no meaning here (want syslog+tcp://HOST[:514])`,
+		"syslog+tcp://u:pw@h":          `destination "syslog+tcp://***@h": malformed: a user name or # is not supported (want syslog+tcp://HOST[:514])`,
+		"syslog+tcp://h#top":           `destination "syslog+tcp://h#top": malformed: a user name or # is not supported (want syslog+tcp://HOST[:514])`,
 		"syslog+tcp://h?colors":        `destination "syslog+tcp://h": option "colors": unknown (want ` + syslogNames + ")",
-		"syslog+tcp://h?max":           `destination "syslog+tcp://h": option max: empty (leave it out, or give it a value)`,
+		"syslog+tcp://h?max":           `destination "syslog+tcp://h": option max: empty (remove it, or set a value)`,
 		"syslog+tcp://h?max=2K&max=3K": `destination "syslog+tcp://h": option max: given twice (want one value)`,
 		"syslog+tcp://h?max=%zz":       `destination "syslog+tcp://h": option max: invalid URL escape "%zz"`,
 		"syslog+tcp://h?max=much": `destination "syslog+tcp://h": option max: malformed size "much" ` +
@@ -39,9 +39,9 @@ func TestWrongDestinationsAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"syslog+tcp://h?facility=24": `destination "syslog+tcp://h": option facility: unknown value "24" (want kern, user, mail, daemon, auth, syslog, lpr, ` +
 			`news, uucp, cron, authpriv, ftp, ntp, audit, console, cron2, local0, local1, local2, local3, local4, local5, local6 or local7, or 0 to 23)`,
 		"syslog+tcp://h?app-name=a%20b": `destination "syslog+tcp://h": option app-name: malformed value "a b" ` +
-			`(want at most 48 printable ASCII characters without blanks)`,
+			`(want at most 48 printable ASCII characters without spaces)`,
 		"syslog+tcp://h?msgid=" + strings.Repeat("x", 33): `destination "syslog+tcp://h": option msgid: malformed value "` +
-			strings.Repeat("x", 33) + `" (want at most 32 printable ASCII characters without blanks)`,
+			strings.Repeat("x", 33) + `" (want at most 32 printable ASCII characters without spaces)`,
 		"syslog+tcp://h?hostname=a%0ab":       `destination "syslog+tcp://h": option hostname: malformed value (want text without control characters)`,
 		"syslog+tcp://h?timeout=5":            `destination "syslog+tcp://h": option timeout: malformed time "5" (want 10ms to 10m)`,
 		"syslog+tcp://h?timeout=1h":           `destination "syslog+tcp://h": option timeout: 1h is out of range (10ms to 10m)`,
@@ -55,13 +55,13 @@ func TestWrongDestinationsAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"gelf+udp://h?chunk=9000":             `destination "gelf+udp://h": option chunk: 9000 is out of range (512 to 8192 bytes)`,
 		"gelf+udp://h?chunk=1K&max=1M":        `destination "gelf+udp://h": option max: 1M is out of range (4096 to 129536 bytes)`,
 		"gelf+tcp://h?max=1K":                 `destination "gelf+tcp://h": option max: 1K is out of range (4096 to 16777216 bytes)`,
-		"forward://h":                         `destination "forward://h": option tag: missing (want the tag under which alerts arrive, such as waf.alert)`,
-		"forward+unix://a/b?tag=t":            `destination "forward+unix://a/b": malformed: a path starts with a third slash, and "a" does not (want forward+unix:///PATH)`,
+		"forward://h":                         `destination "forward://h": option tag: missing (want a tag for alerts, such as waf.alert)`,
+		"forward+unix://a/b?tag=t":            `destination "forward+unix://a/b": malformed: the path must start with a third slash, unlike "a" (want forward+unix:///PATH)`,
 		"file:///":                            `destination "file:///": malformed: the path is missing (want file:///PATH)`,
 		"file://":                             `destination "file://": malformed: the path is missing (want file:///PATH)`,
 		"file:///a/%0a":                       `destination "file:///a/%0a": malformed: control characters in the path (want file:///PATH)`,
-		"file:///a?mode=999":                  `destination "file:///a": option mode: malformed access rights "999" (want 0000 to 0777)`,
-		"stdout://":                           `destination "stdout://": malformed: nothing but options may follow the name (want stdout)`,
+		"file:///a?mode=999":                  `destination "file:///a": option mode: malformed permissions "999" (want 0000 to 0777)`,
+		"stdout://":                           `destination "stdout://": malformed: only options may follow the name (want stdout)`,
 		"stdout?max=3":                        `destination "stdout": option "max": unknown (want timeout)`,
 	} {
 		_, err := Open(in, Options{})

@@ -33,13 +33,17 @@ type Message struct {
 	Record []byte
 	// JSON is the alert as one line, normally a JSON object. Other text, such as CEF, is sent as text.
 	JSON []byte
+	// Digest says that the message is for an aggregator, and no alert. The destinations with the option only=digests get it, or where there
+	// are none, all but syslog and Graylog.
+	Digest bool
 }
 
 // Options are what destinations need to know of their surroundings. The zero value is ready for use.
 type Options struct {
-	Hostname string    // name of this machine; the system's when empty
-	Stdout   io.Writer // where the destination stdout writes; os.Stdout when nil
-	Remember int       // how many unfinished batches are remembered, the oldest forgotten first; 1,024 when 0
+	Hostname  string    // name of this machine; the system's when empty
+	Stdout    io.Writer // where the destination stdout writes; os.Stdout when nil
+	NoDigests bool      // another destination gets them
+	Remember  int       // how many unfinished batches are remembered, the oldest forgotten first; 1,024 when 0
 
 	// Caught gets the panics that are caught, in whose place the delivery fails; may be nil.
 	Caught recovery.Caught
@@ -108,7 +112,7 @@ func (d *Delivery) Deliver(ctx context.Context, batch string, msgs []Message) er
 				failures[i] = fmt.Errorf("deliver to %s: panic: %s", to.name, recovery.Describe(cause))
 				to.caught(cause, stack)
 			}
-			recovery.Once(failed, func() { failures[i] = to.deliver(ctx, msgs, d.progress.of(id, i)) })
+			recovery.Once(failed, func() { failures[i] = to.deliver(ctx, to.wanted(msgs), d.progress.of(id, i)) })
 		})
 	}
 	wg.Wait()

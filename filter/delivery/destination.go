@@ -3,7 +3,10 @@ package delivery
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"runtime/debug"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -34,6 +37,7 @@ const attemptFactor = 3
 type destination struct {
 	name    string // without options: these may hold keys
 	timeout time.Duration
+	takes   takes
 	turn    chan struct{} // holds a token while the sink is in use, which also guards the fields below
 	sink    sink
 
@@ -62,6 +66,42 @@ type Stats struct {
 func (d *destination) stats() Stats {
 	c := d.counters
 	return Stats{Destination: d.name, Delivered: c.delivered.Load(), Failures: c.failures.Load(), Shortened: c.shortened.Load(), Waiting: c.waiting.Load()}
+}
+
+// takes says which messages are for a destination.
+type takes uint8
+
+const (
+	takesAll takes = iota
+	takesAlerts
+	takesDigests
+)
+
+// takesOf reads what a destination takes. People who read syslog or Graylog have no use for digests.
+func takesOf(text string, noDigests bool) takes {
+	switch {
+	case OnlyDigests(text):
+		return takesDigests
+	case noDigests, strings.HasPrefix(text, "syslog"), strings.HasPrefix(text, "gelf"):
+		return takesAlerts
+	}
+	return takesAll
+}
+
+// OnlyDigests reports whether a destination gets digests, and nothing else.
+func OnlyDigests(text string) bool {
+	_, query, _ := strings.Cut(text, "?")
+	options, _ := url.ParseQuery(query) // what is malformed is reported elsewhere
+	return options.Get("only") == "digests"
+}
+
+// wanted returns the messages that are for this destination.
+func (d *destination) wanted(msgs []Message) []Message {
+	unwanted := func(m Message) bool { return d.takes != takesAll && m.Digest == (d.takes == takesAlerts) }
+	if !slices.ContainsFunc(msgs, unwanted) {
+		return msgs
+	}
+	return slices.DeleteFunc(slices.Clone(msgs), unwanted)
 }
 
 // deliver sends what done does not count yet.

@@ -24,11 +24,11 @@ func tcp(a *address) dialFunc {
 }
 
 var tlsOptions = optionGroup{of: "syslog+tls, gelf+tls, json+tls and forward+tls", options: []setting.Property{
-	{Name: "ca", Help: "file with the authorities of the receiver; unless set, the system's"},
-	{Name: "cert", Help: "file with our certificate, for receivers that ask for one"},
-	{Name: "key", Help: "file with the key of our certificate"},
-	{Name: "server-name", Help: "name in the receiver's certificate; unless set, the host"},
-	{Name: "insecure", Default: "off", Help: "on takes any certificate, an attacker's too"},
+	{Name: "ca", Help: "CA file for the receiver (default: the system's)"},
+	{Name: "cert", Help: "client certificate file, for receivers that require one"},
+	{Name: "key", Help: "key file of the client certificate"},
+	{Name: "server-name", Help: "name in the receiver's certificate (default: the host)"},
+	{Name: "insecure", Default: "off", Help: "on accepts any certificate, including an attacker's"},
 }}
 
 func overTLS(a *address) dialFunc {
@@ -82,7 +82,7 @@ func tlsConfig(a *address) *tls.Config {
 // session tickets at once, as a rule; one that sends nothing costs this time once a connection.
 const verdictTime = 500 * time.Millisecond
 
-// handshake starts TLS on conn. In TLS 1.3 a client is done before the peer has judged the client's certificate, and could
+// handshake starts TLS on conn. In TLS 1.3 a client is done before the peer has evaluated the client's certificate, and could
 // write alerts to a peer that throws them away. So when the peer has asked for a certificate, its first word is waited for.
 func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
 	asked := false

@@ -37,7 +37,7 @@ type scanner struct {
 	at   int
 }
 
-// next skips blanks and separators and returns the byte behind them.
+// next skips spaces and separators and returns the byte behind them.
 func (s *scanner) next() byte {
 	for {
 		switch c := s.text[s.at]; c {

@@ -20,10 +20,11 @@ import (
 // salt are texts; both register a global msgpack extension type.
 
 var forwardOptions = optionGroup{of: "forward", options: []setting.Property{
-	{Name: "tag", Help: "mandatory: tag under which alerts arrive; $TAG in it is the record's"},
-	{Name: "shared-key", Help: "key that both sides know; unless set, neither side proves anything"},
-	{Name: "hostname", Help: "our name for the receiver's checks; unless set, this machine"},
-	{Name: "max", Default: "1M", Help: "bytes of an alert; of a longer one the shortened JSON is sent"},
+	{Name: "tag", Help: "mandatory: tag of alerts; $TAG is the record's tag"},
+	{Name: "shared-key", Help: "shared key; without it, neither side authenticates"},
+	{Name: "hostname", Help: "our name for the receiver's checks (default: this machine)"},
+	{Name: "max", Default: "1M", Help: "maximum bytes of an alert; longer ones are sent as shortened JSON"},
+	{Name: "only", Default: "all", Values: []string{"all", "digests"}, Help: "digests sends incident digests instead of alerts"},
 }}
 
 // Fluent Bit takes chunks of up to 6 MB. Records are collected until they have chunkSize bytes, and none has more than
@@ -64,8 +65,9 @@ func newForward(a *address, timeout time.Duration, dial dialFunc) sink {
 		stream: stream{dial: dial, timeout: timeout}, tag: a.Text("tag"),
 		limit: a.Bytes("max", minRecord, maxRecord), counters: a.counters,
 	}
+	a.Word("only") // takesOf reads it
 	if k.tag == "" {
-		a.Problem("tag", errors.New("missing (want the tag under which alerts arrive, such as waf.alert)"))
+		a.Problem("tag", errors.New("missing (want a tag for alerts, such as waf.alert)"))
 	}
 	if key := a.Text("shared-key"); key != "" {
 		k.auth = &forwardAuth{sharedKey: key, hostname: a.Text("hostname")}
@@ -160,7 +162,7 @@ func (k *forwardSink) awaitAck(chunk string) error {
 		return nil
 	case []any:
 		if len(reply) > 0 && textOf(reply[0]) == "HELO" {
-			return errors.New("the receiver wants a shared key (option shared-key)")
+			return errors.New("the receiver requires a shared key (option shared-key)")
 		}
 	}
 	return errors.New("unexpected reply (want a map with ack)")

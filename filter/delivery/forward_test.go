@@ -95,7 +95,7 @@ func TestAReplyThatIsNoAcknowledgmentIsRefused(t *testing.T) {
 		"map":    {reply: []byte{0x80}, err: `unexpected chunk ""`},
 		"HELO": {
 			reply: append(msgp.AppendString([]byte{0x92}, "HELO"), 0x80),
-			err:   "the receiver wants a shared key (option shared-key)",
+			err:   "the receiver requires a shared key (option shared-key)",
 		},
 		"a text without end": {reply: []byte{0xdb, 0x7f, 0xff, 0xff, 0xff}, err: "wait for acknowledgment"},
 		"a list without end": {reply: []byte{0xdd, 0xff, 0xff, 0xff, 0xff}, err: "wait for acknowledgment"},

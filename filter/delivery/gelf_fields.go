@@ -52,7 +52,7 @@ func (g *gelfFields) addItems(v *value, path string) {
 	}
 }
 
-// addValue adds one value as GELF knows values: a text or a number. A list of these is one text; null is left out.
+// addValue adds one value as GELF knows values: a text or a number. A list of these is one text; null is skipped.
 func (g *gelfFields) addValue(v *value, name string) {
 	switch {
 	case v.kind == '{' || v.kind == '[' && !v.isPlainList():

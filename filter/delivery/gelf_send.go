@@ -21,17 +21,17 @@ const (
 	maxChunk    = 8192
 	maxGELFTCP  = 16 << 20
 	gelfUDPSize = "1420"    // a chunk that no network on the way has to split
-	gelfTCPSize = "2097152" // what Graylog takes unless told otherwise
+	gelfTCPSize = "2097152" // what Graylog takes by default
 )
 
 var gelfUDPOptions = optionGroup{of: "gelf+udp", options: []setting.Property{
-	{Name: "compress", Default: "gzip", Values: []string{"gzip", "zlib", "none"}, Help: "gzip, zlib or none, for what exceeds a datagram"},
+	{Name: "compress", Default: "gzip", Values: []string{"gzip", "zlib", "none"}, Help: "gzip, zlib or none, for messages larger than a datagram"},
 	{Name: "chunk", Default: gelfUDPSize, Help: "bytes of a datagram"},
-	{Name: "max", Help: "bytes of a document; unless set, what 128 datagrams hold"},
+	{Name: "max", Help: "maximum bytes of a document (default: 128 datagrams)"},
 }}
 
 var gelfTCPOptions = optionGroup{of: "gelf+tcp and gelf+tls", options: []setting.Property{
-	{Name: "max", Default: gelfTCPSize, Help: "bytes of a document; longer ones are shortened"},
+	{Name: "max", Default: gelfTCPSize, Help: "maximum bytes of a document; longer ones are shortened"},
 }}
 
 func openGELFUDP(a *address, timeout time.Duration) sink {

@@ -6,7 +6,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-// jsonTCPSize is how long a line may be that common receivers take unless told otherwise: 100 KiB.
+// jsonTCPSize is how long a line may be that common receivers take by default: 100 KiB.
 const (
 	minJSON     = 1024
 	jsonTCPSize = "102400"
@@ -20,7 +20,7 @@ var (
 
 func jsonBound(of, limit string) optionGroup {
 	return optionGroup{of: of, options: []setting.Property{
-		{Name: "max", Default: limit, Help: "bytes of an alert; longer ones are shortened"},
+		{Name: "max", Default: limit, Help: "maximum bytes of an alert; longer ones are shortened"},
 	}}
 }
 

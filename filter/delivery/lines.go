@@ -15,7 +15,7 @@ import (
 )
 
 var fileOptions = optionGroup{of: "file", options: []setting.Property{
-	{Name: "mode", Default: "0640", Help: "access rights of a file that is created, octal"},
+	{Name: "mode", Default: "0640", Help: "permissions of created files, octal"},
 }}
 
 // lineSink writes one line a message, and all messages of a batch at once.
@@ -47,7 +47,7 @@ func openFile(a *address, _ time.Duration) sink {
 	text := a.Text("mode")
 	mode, err := strconv.ParseUint(text, 8, 32)
 	if err != nil || mode > 0o777 {
-		a.Problem("mode", fmt.Errorf("malformed access rights %q (want 0000 to 0777)", text))
+		a.Problem("mode", fmt.Errorf("malformed permissions %q (want 0000 to 0777)", text))
 	}
 	return &lineSink{out: &fileWriter{path: filepath.Clean(a.path), mode: os.FileMode(mode)}, caught: a.opt.Caught}
 }

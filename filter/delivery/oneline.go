@@ -10,7 +10,7 @@ import (
 
 // oneLine returns text as one line of valid UTF-8 without control characters: whatever a log record holds, it can neither
 // forge a second line nor steer a terminal. In a JSON object they become escapes, so that no value changes; in other text
-// blanks. A text that is clean already is returned as it is, without surrounding blanks.
+// spaces. A text that is clean already is returned as it is, without surrounding spaces.
 func oneLine(text []byte) []byte {
 	text = bytes.TrimSpace(text)
 	if isClean(text) {
@@ -28,7 +28,7 @@ func oneLine(text []byte) []byte {
 		case inJSON && r >= 0x7f:
 			line = fmt.Appendf(line, `\u%04x`, r)
 		default:
-			// JSON has no raw control bytes inside its strings; outside of them they are blanks.
+			// JSON has no raw control bytes inside its strings; outside of them they are spaces.
 			line = append(line, ' ')
 		}
 		text = text[size:]

@@ -41,24 +41,24 @@ const (
 func Schemes() []Scheme { return slices.Clone(schemes) }
 
 var schemes = []Scheme{
-	network("syslog+udp", "514", "RFC 5424, one datagram an alert", openSyslogUDP, syslogOptions, syslogUDPBound),
+	network("syslog+udp", "514", "RFC 5424, one datagram per alert", openSyslogUDP, syslogOptions, syslogUDPBound),
 	network("syslog+tcp", "514", "RFC 5424 with octet counting", openSyslogTCP, syslogOptions, syslogTCPBound),
 	network("syslog+tls", "6514", "RFC 5424 over TLS (RFC 5425)", openSyslogTLS, syslogOptions, syslogTCPBound, tlsOptions),
 	network("gelf+udp", "12201", "Graylog, compressed and chunked when large", openGELFUDP, gelfUDPOptions),
 	network("gelf+tcp", "12201", "Graylog, framed by NUL bytes", openGELFTCP, gelfTCPOptions),
 	network("gelf+tls", "12201", "Graylog, framed by NUL bytes, over TLS", openGELFTLS, gelfTCPOptions, tlsOptions),
-	network("json+udp", "12202", "the alert as it is, one datagram each", openJSONUDP, jsonUDPOptions),
-	network("json+tcp", "12202", "the alert as it is, one line each", openJSONTCP, jsonTCPOptions),
+	network("json+udp", "12202", "the alert unchanged, one datagram each", openJSONUDP, jsonUDPOptions),
+	network("json+tcp", "12202", "the alert unchanged, one line each", openJSONTCP, jsonTCPOptions),
 	network("json+tls", "12202", "the same over TLS", openJSONTLS, jsonTCPOptions, tlsOptions),
 	network("forward", "24224", "Fluent forward protocol with acknowledgment", openForwardTCP, forwardOptions),
 	network("forward+tls", "24224", "the same over TLS", openForwardTLS, forwardOptions, tlsOptions),
 	scheme("forward+unix", inFiles, "the same over a local socket", openForwardUnix, forwardOptions),
-	scheme("file", inFiles, "one line an alert, appended; follows rotation", openFile, fileOptions),
-	scheme("stdout", nowhere, "one line an alert", openStdout),
+	scheme("file", inFiles, "one line per alert, appended; follows rotation", openFile, fileOptions),
+	scheme("stdout", nowhere, "one line per alert", openStdout),
 }
 
 var commonOptions = optionGroup{of: "all", options: []setting.Property{
-	{Name: "timeout", Default: "5s", Help: "limit for connecting, for writing and for an acknowledgment, each"},
+	{Name: "timeout", Default: "5s", Help: "time limit for connecting, writing and acknowledgment, each"},
 }}
 
 func network(name, port, help string, open func(*address, time.Duration) sink, groups ...optionGroup) Scheme {
@@ -107,7 +107,7 @@ func (s *Scheme) optionNames() []string {
 // Help explains how destinations are written, as plain text of at most 100 columns.
 func Help() string {
 	var b strings.Builder
-	b.WriteString("A destination is one of these; several are separated by commas:\n\n")
+	b.WriteString("Destinations, comma separated:\n\n")
 	for i := range schemes {
 		fmt.Fprintf(&b, "  %-28s %s\n", schemes[i].Form, schemes[i].Help)
 	}

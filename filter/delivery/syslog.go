@@ -23,14 +23,14 @@ const (
 
 var syslogOptions = optionGroup{of: "syslog", options: []setting.Property{
 	{Name: "facility", Default: "local4", Help: "facility, by name or number"},
-	{Name: "severity", Help: "fixed severity, by name or number; unless set, the alert's"},
+	{Name: "severity", Help: "fixed severity, by name or number (default: the alert's)"},
 	{Name: "app-name", Default: "fluent-bit-waf", Help: "APP-NAME"},
-	{Name: "hostname", Help: "HOSTNAME; unless set, the record's host or this machine"},
-	{Name: "procid", Help: "PROCID; unless set, none"},
+	{Name: "hostname", Help: "HOSTNAME (default: the record's host, or this machine)"},
+	{Name: "procid", Help: "PROCID (default: none)"},
 	{Name: "msgid", Default: "alert", Help: "MSGID"},
 }}
 
-// What receivers take unless told otherwise: RFC 5424 wants 2,048 bytes, and rsyslog's 8 kB are 8,096 bytes. rsyslog makes
+// What receivers take by default: RFC 5424 wants 2,048 bytes, and rsyslog's 8 kB are 8,096 bytes. rsyslog makes
 // two messages of a longer one.
 var (
 	syslogUDPBound = syslogBound("syslog+udp", "2048")
@@ -39,7 +39,7 @@ var (
 
 func syslogBound(of, limit string) optionGroup {
 	return optionGroup{of: of, options: []setting.Property{
-		{Name: "max", Default: limit, Help: "bytes of a message; longer alerts are shortened"},
+		{Name: "max", Default: limit, Help: "maximum bytes of a message; longer ones are shortened"},
 	}}
 }
 
@@ -107,7 +107,7 @@ func (f *syslogFormat) header(m *Message) string {
 	return text
 }
 
-// hostName is a record's host as RFC 5424 wants it: printable ASCII without blanks.
+// hostName is a record's host as RFC 5424 wants it: printable ASCII without spaces.
 func hostName(host, machine string) string {
 	if host == "" {
 		host = machine
@@ -127,7 +127,7 @@ func isPrintable(r rune) bool { return r > ' ' && r < 0x7f }
 func printable(a *address, name string, limit int) string {
 	text := a.Text(name)
 	if len(text) > limit || strings.ContainsFunc(text, func(r rune) bool { return !isPrintable(r) }) {
-		a.Problem(name, fmt.Errorf("malformed value %q (want at most %d printable ASCII characters without blanks)", text, limit))
+		a.Problem(name, fmt.Errorf("malformed value %q (want at most %d printable ASCII characters without spaces)", text, limit))
 	}
 	return text
 }

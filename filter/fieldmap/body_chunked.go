@@ -73,7 +73,7 @@ const (
 
 const maxSizeDigits = 8
 
-// chunkSize reads the line that starts a chunk. A line with anything but digits and blanks is none, nor is a last chunk that
+// chunkSize reads the line that starts a chunk. A line with anything but digits and spaces is none, nor is a last chunk that
 // has trailers behind it: what servers pass over there must not hide from the rules.
 func chunkSize(body string) (size int, rest string, line sizeLine) {
 	digits := 0

@@ -41,14 +41,14 @@ func Open(names string) (*Choice, error) {
 	return c, errors.Join(append(problems, c.ambiguities()...)...)
 }
 
-// ambiguities refuses maps that cannot be told apart.
+// ambiguities refuses maps that cannot be distinguished.
 func (c *Choice) ambiguities() (problems []error) {
 	for i, m := range c.maps {
 		if len(c.maps) > 1 && m.detects == 0 {
-			problems = append(problems, fmt.Errorf("field map %q has no detect keys, so it cannot stand beside other maps", m.Name))
+			problems = append(problems, fmt.Errorf("field map %q has no detect keys, so it cannot be combined with other maps", m.Name))
 		}
 		if slices.ContainsFunc(c.maps[:i], func(o *Map) bool { return o.Name == m.Name }) {
-			problems = append(problems, fmt.Errorf("two field maps are called %q", m.Name))
+			problems = append(problems, fmt.Errorf("two field maps are named %q", m.Name))
 		}
 	}
 	return problems

@@ -106,10 +106,10 @@ func TestProblemsOfAChoiceAreReportedTogether(t *testing.T) {
 		`or the path of a YAML map or key file): no such file or directory`,
 		`field map "` + dir + `" (want auto, `,
 		`): not a regular file`,
-		`field map "args" has no detect keys, so it cannot stand beside other maps`,
+		`field map "args" has no detect keys, so it cannot be combined with other maps`,
 		`bad.yml:2: missing target uri (or path, url or request_line)`,
 		`bad.key:1: unknown name "x"`,
-		`two field maps are called "nginx"`,
+		`two field maps are named "nginx"`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -3,7 +3,7 @@ package fieldmap
 import "strings"
 
 // closeXML returns how much of a cut XML text to keep and what to append, so that a lenient parser reads all that is kept.
-// Elements may stay open; an open CDATA section, attribute or tag is closed, and what cannot be is left out.
+// Elements may stay open; an open CDATA section, attribute or tag is closed, and what cannot be is skipped.
 func closeXML(body string) (keep int, tail string) {
 	for at := 0; ; {
 		open := strings.IndexByte(body[at:], '<')

@@ -81,7 +81,7 @@ func (d *definition) read(settings *yaml.Node) {
 		}
 	})
 	if fields == nil {
-		d.fail(settings, "no fields (want fields: with a line TARGET: KEY for each part that the source logs)")
+		d.fail(settings, "no fields (want fields: with a line TARGET: KEY for each logged part)")
 		return
 	}
 	if d.m.Name == "" && len(d.problems) == 0 {
@@ -96,14 +96,14 @@ func (d *definition) read(settings *yaml.Node) {
 // eachPair calls visit for the pairs of a map, and refuses what is no map and keys that come twice.
 func (d *definition) eachPair(n *yaml.Node, visit func(key, value *yaml.Node)) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(n, "a map is wanted here (NAME: VALUE lines)")
+		d.fail(n, "not a map (want NAME: VALUE lines)")
 		return
 	}
 	seen := map[string]int{}
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
 		if first, twice := seen[key.Value]; twice {
-			d.fail(key, "%q comes a second time (first in line %d)", key.Value, first)
+			d.fail(key, "%q is repeated (first in line %d)", key.Value, first)
 			continue
 		}
 		seen[key.Value] = key.Line
@@ -116,7 +116,7 @@ func (d *definition) eachPair(n *yaml.Node, visit func(key, value *yaml.Node)) {
 
 func (d *definition) text(n *yaml.Node) string {
 	if n.Kind != yaml.ScalarNode {
-		d.fail(n, "a text is wanted here")
+		d.fail(n, "not a text")
 		return ""
 	}
 	return n.Value
@@ -151,7 +151,7 @@ func (d *definition) readEscapes(n *yaml.Node) escapes {
 	return e
 }
 
-// keys reads the keys of a target: a|b, or a list. Blanks around them do not count.
+// keys reads the keys of a target: a|b, or a list. Spaces around them do not count.
 func (d *definition) keys(n *yaml.Node) []string {
 	var all []string
 	for _, alternatives := range d.texts(n) {
@@ -224,15 +224,15 @@ func (d *definition) options(key, value *yaml.Node, a *action) (keys []string) {
 				a.unescaped = d.flag(option)
 			}
 			if a.field != URI && a.field != path && a.field != query || a.reading != asField {
-				d.fail(name, "unescaped says nothing of %q (want it with uri, path or query)", key.Value)
+				d.fail(name, "unescaped does not apply to %q (want it with uri, path or query)", key.Value)
 			}
 		case "absolute":
 			if a.absolute = d.flag(option); a.reading != asRequestLine && (a.reading != asField || a.field != URI) {
-				d.fail(name, "absolute says nothing of %q (want it with request_line or uri)", key.Value)
+				d.fail(name, "absolute does not apply to %q (want it with request_line or uri)", key.Value)
 			}
 		case "upper":
 			if a.upper = d.flag(option); a.reading != asField || a.field != Method {
-				d.fail(name, "upper says nothing of %q (want it with method)", key.Value)
+				d.fail(name, "upper does not apply to %q (want it with method)", key.Value)
 			}
 		case "escapes":
 			a.escapes = d.readEscapes(option)
@@ -253,7 +253,7 @@ func (d *definition) options(key, value *yaml.Node, a *action) (keys []string) {
 // headersOption reads the options of targets that take many headers.
 func (d *definition) headersOption(key, name, option *yaml.Node, a *action) {
 	if a.reading != asHeaders && a.reading != asResponseHeaders {
-		d.fail(name, "%s says nothing of %q (want it with header.* or response_header.*)", name.Value, key.Value)
+		d.fail(name, "%s does not apply to %q (want it with header.* or response_header.*)", name.Value, key.Value)
 		return
 	}
 	switch name.Value {

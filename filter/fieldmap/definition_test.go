@@ -201,7 +201,7 @@ fields:
 		`own.yaml:5: detect wants a list of keys that a record must have`,
 		`own.yaml:7: unknown target "uri_path" (want request_line, method, uri, path`,
 		`own.yaml:8: malformed key "m*" (want * only at the end, and only for header.*`,
-		`own.yaml:9: "method" comes a second time (first in line 8)`,
+		`own.yaml:9: "method" is repeated (first in line 8)`,
 		`own.yaml:10: malformed switch "perhaps" (want true or false)`,
 		`own.yaml:11: names says nothing of "status" (want it with header.* or response_header.*)`,
 		`own.yaml:12: target "request_line" cannot be constant`,
@@ -213,7 +213,7 @@ fields:
 		`own.yaml:17: empty key in "a|"`,
 		`own.yaml:18: unescaped says nothing of "host" (want it with uri, path or query)`,
 		`own.yaml:18: absolute says nothing of "host" (want it with request_line or uri)`,
-		`own.yaml:19: a text is wanted here`,
+		`own.yaml:19: not a text`,
 	} {
 		require.ErrorContains(t, err, want)
 	}

@@ -16,7 +16,7 @@ const (
 	ClientPort
 	ServerIP
 	ServerPort
-	Forward // client address that a proxy reports
+	Forward // client address reported by a proxy
 	Method
 	URI
 	Version // HTTP version, for instance HTTP/1.1
@@ -34,10 +34,10 @@ const (
 	Source       // source's label
 	Geo          // geographic origin
 	Action       // what the source has done with the request, for instance BLOCK
-	ServerName   // name of the host asked for, where the Host header is not logged as sent
+	ServerName   // requested host, if the Host header is not logged as sent
 	date         // of the time, where that has only the time of day
 	path         // request target before the question mark, where it is logged in two parts
-	query        // request target behind the question mark
+	query        // request target after the question mark
 	fieldCount
 )
 

@@ -20,7 +20,7 @@ var privateNetworks = []netip.Prefix{
 // Proxies are the networks of proxies whose word is taken on where a request came from.
 type Proxies []netip.Prefix
 
-// ParseProxies reads networks and addresses between commas or blanks; private stands for all private networks, none for no
+// ParseProxies reads networks and addresses between commas or spaces; private stands for all private networks, none for no
 // proxy at all. The error names what is neither.
 func ParseProxies(text string) (trusted Proxies, err error) {
 	for word := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == ',' || c == ' ' }) {

@@ -159,7 +159,7 @@ func (h *head) headers(dst []rules.Header) (headers []rules.Header, cut bool) {
 const blanks = " \t"
 
 // headerLine splits a header line. It reports false for a line that servers do not agree on: one that is folded, that has no
-// name or one with blanks or control characters in it, or that has a carriage return.
+// name or one with spaces or control characters in it, or that has a carriage return.
 func headerLine(line string) (name, value string, ok bool) {
 	at := 0
 	for at < len(line) && line[at] > ' ' && line[at] != ':' && line[at] != 0x7f {
@@ -238,7 +238,7 @@ func (h *head) continues() bool {
 	return isHTTP(h.rest)
 }
 
-// hasText reports whether a text has more than blanks and control characters.
+// hasText reports whether a text has more than spaces and control characters.
 func hasText(s string) bool {
 	for i := range len(s) {
 		if s[i] > ' ' && s[i] != 0x7f {
@@ -267,9 +267,9 @@ func isNumbered(version string) bool {
 // hasVersion reports whether a request line has the version that was read from it.
 func hasVersion(version string) bool { return isHTTP(version) && version != simpleVersion }
 
-// requestLine splits "METHOD target VERSION". Blanks before the method belong to it, and the target may contain blanks, as
+// requestLine splits "METHOD target VERSION". Spaces before the method belong to it, and the target may contain spaces, as
 // scanners send them: the version is then only what starts with HTTP/. Lenient servers take tabs, vertical tabs, form feeds
-// and carriage returns for blanks (RFC 9112, section 3).
+// and carriage returns for spaces (RFC 9112, section 3).
 func requestLine(line string) (method, target, version string, ok bool) {
 	lead := len(line) - len(trimLeft(line))
 	at := lead

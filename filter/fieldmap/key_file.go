@@ -7,7 +7,7 @@ import (
 )
 
 // ParseKeyFile reads the text of a key file of ModSecurity for Anylog: a line name:key says under which key a record has a
-// value. Case of the name is ignored, blanks are trimmed, lines without a colon are skipped. Names that the file does not
+// value. Case of the name is ignored, spaces are trimmed, lines without a colon are skipped. Names that the file does not
 // mention keep Nano's keys.
 func ParseKeyFile(path, text string) (*Map, error) {
 	keys, problems := readKeys(path, text)

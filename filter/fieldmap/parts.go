@@ -133,7 +133,7 @@ func (v *Values) unknownRequest(t *rules.Transaction) (parts rules.Parts) {
 		parts |= rules.PartHostName
 	}
 	if v.requestList.whole {
-		// A list of all headers may leave out Host, which some servers keep apart.
+		// A list of all headers may skip Host, which some servers keep apart.
 		if !v.listed("Host") && !v.Has(Host) {
 			parts |= rules.PartHost
 		}

@@ -45,7 +45,7 @@ type Control struct {
 	tokens float64
 	filled time.Time // when tokens were counted last
 
-	limited    alert.Repeats // alerts that the limit has left out since the last notice
+	limited    alert.Repeats // alerts that the limit has skipped since the last notice
 	worst      int           // severity of the worst of them
 	limitedTag string
 	ruleSet    string
@@ -153,7 +153,7 @@ func (c *Control) bound() {
 	}
 }
 
-// summary returns the alert that stands for the repeats of a kind, unless the limit leaves it out.
+// summary returns the alert that stands for the repeats of a kind, unless the limit skips it.
 func (c *Control) summary(k *kind, now time.Time) (r Repeat, told bool) {
 	if !c.allowed(now) {
 		c.leaveOut(k.alert.Severity, k.seen, k.tag, k.alert.RuleSet)
@@ -177,7 +177,7 @@ func (c *Control) allowed(now time.Time) bool {
 	return true
 }
 
-// leaveOut counts alerts that the limit leaves out.
+// leaveOut counts alerts that the limit skips.
 func (c *Control) leaveOut(severity int, seen alert.Repeats, tag, ruleSet string) {
 	if c.limited.Count == 0 || severity < c.worst {
 		c.worst = severity

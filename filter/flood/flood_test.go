@@ -126,7 +126,7 @@ func TestTheLimitLeavesOutAndTellsHowMany(t *testing.T) {
 	require.Equal(t, []string{"t  15 5-19"}, told(due))
 	require.True(t, due[0].Alert.Notice)
 	require.Equal(t, 2, due[0].Alert.Severity, "that of the worst")
-	require.Equal(t, "15 alerts left out: more than 5 in a second", due[0].Alert.Rule().Message)
+	require.Equal(t, "15 alerts dropped: more than 5 per second", due[0].Alert.Rule().Message)
 	require.True(t, c.Offer(attack("x", 1, 10), "t"), "there is room again")
 	require.Empty(t, c.Due(true))
 }

@@ -191,7 +191,7 @@ func (c *Correlator) openCampaign(v *view) {
 		severity = High
 	case s.Real < max(3, 0.2*s.Alerts):
 		severity = Low
-		why += "; all of them hit what does not exist"
+		why += "; none of the routes exist"
 	case v.Attack.Refused:
 		severity = Low
 	}
@@ -312,7 +312,7 @@ func (c *Correlator) spread(v *view) {
 		severity = Medium
 	case int(s.Fanout) >= t.Proxy && c.edges.known(v.edge):
 		severity = Medium
-		why += "; it talks to many targets anyway, as a proxy does"
+		why += "; it talks to many targets, like a proxy"
 	}
 	c.found(v, Spread, severity, why, &s.Ref)
 }

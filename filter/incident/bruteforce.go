@@ -92,7 +92,7 @@ func (c *Correlator) stuff(v *view) {
 	}
 	n, _ := joins(r.Stuffers[:], &r.StufferCount, v.sourceKey)
 	if level > float32(t.StuffingBucket) && n >= min(t.StuffingSources, exact) {
-		c.found(v, BruteForce, Medium, fmt.Sprintf("credentials are refused on one route for %s that were not here before", atLeast(n, exact, "source")),
+		c.found(v, BruteForce, Medium, fmt.Sprintf("credentials are rejected on one route for %s not seen before", atLeast(n, exact, "source")),
 			v.refs(&r.Ref)...)
 	}
 }
@@ -133,7 +133,7 @@ func (c *Correlator) succeed(v *view) {
 	}
 	v.hit = a
 	a.add(Finding{Kind: BruteForce, Time: v.now, Severity: Critical,
-		Why: fmt.Sprintf("after %s the source was let in with status %d", plural(failures, "refused request"), v.Status)})
+		Why: fmt.Sprintf("after %s the source succeeded with status %d", plural(failures, "refused request"), v.Status)})
 	c.extend(v, a)
 }
 

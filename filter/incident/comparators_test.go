@@ -181,7 +181,7 @@ func compare(w *week) []*comparison {
 	return all
 }
 
-// printComparison prints how many of the attacks of each kind ours and the others find, and how often they raise a false alarm.
+// printComparison prints how many of the attacks of each kind ours and the others find, and how often they raise a false positive.
 func printComparison(t *testing.T, seed uint64, days int, scale float64, rows []row, loud, quiet float64, each time.Duration) {
 	w := newWeek(seed, days, scale)
 	others := compare(w)

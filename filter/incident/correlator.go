@@ -8,6 +8,8 @@ import (
 // Correlator makes incidents of observations. It is not safe for concurrent use: observations come one after the other, in the order of
 // their records.
 type Correlator struct {
+	Beside []byte // state of the observations' source, kept with that of the correlator
+
 	rules      *Thresholds
 	exclusions []Exclusion
 	paths      []string // that only bots ask for, in lower case
@@ -34,7 +36,7 @@ type Correlator struct {
 
 	noise     bucket // background that no incident is open for yet
 	noiseRef  ref
-	path      route
+	path      Route
 	current   view
 	observed  uint64
 	excluded  uint64
@@ -145,7 +147,7 @@ func (c *Correlator) sweep() {
 
 // look finds the rows that an observation concerns.
 func (c *Correlator) look(v *view) {
-	c.path.parse(v.Method, v.Path)
+	c.path.of(v.Observation)
 	v.sourceKey, v.targetKey = hash(v.Source), hash(v.Target)
 	v.routeKey, v.edge = with(v.targetKey, c.path.hash), with(v.sourceKey, v.targetKey)
 	v.source = c.findSource(v)

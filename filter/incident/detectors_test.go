@@ -450,13 +450,13 @@ func TestIDsOfRoutesAreReplaced(t *testing.T) {
 		"/k/AKIA7Q2ZK4M1P9X8W3B5": "GET /k/{id}", "/how-to-install-windows-11-on-old-computers": "GET /how-to-install-windows-11-on-old-computers",
 		"//a//": "GET //a//", "/s/defaced": "GET /s/defaced",
 	} {
-		var r route
-		r.parse("GET", target)
+		var r Route
+		r.Parse("GET", target)
 		require.Equal(t, want, r.String(), target)
 	}
-	var a, b route
-	a.parse("GET", "/users/17/orders")
-	b.parse("GET", "/users/18/orders")
+	var a, b Route
+	a.Parse("GET", "/users/17/orders")
+	b.Parse("GET", "/users/18/orders")
 	require.Equal(t, a.hash, b.hash)
 	require.NotEqual(t, a.ids, b.ids)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// judged is an incident, and which attacks its records are of.
+// evaluated is an incident, and which attacks its records are of.
 type judged struct {
 	*Incident
 	plants map[int]int

@@ -128,7 +128,7 @@ func (c *Correlator) extend(v *view, a *active) {
 	a.Last, a.Hostile, a.Changed = max(a.Last, v.now), max(a.Hostile, min(v.now, c.clock.Now+leap)), true
 }
 
-func (r *route) isIn(list []Count) bool {
+func (r *Route) isIn(list []Count) bool {
 	for i := range list {
 		if list[i].Name == string(r.text[:min(r.size, longestText)]) {
 			return true
@@ -144,7 +144,7 @@ func (a *active) takeAttack(v *view) {
 		a.Blocked++
 	case v.Attack.Likely:
 		a.Succeeded++
-		a.raise(Critical, "an attack on "+clip(v.Target)+" likely succeeded: the response gives something away")
+		a.raise(Critical, "an attack on "+clip(v.Target)+" likely succeeded: the response indicates success")
 	default:
 		a.Attempted++
 	}

@@ -6,6 +6,9 @@ import (
 	"github.com/cespare/xxhash/v2"
 )
 
+// HashText hashes a text as the correlator does.
+func HashText(text string) uint64 { return hash(text) }
+
 // hash is the same in every process: incidents must not depend on where their records are read.
 func hash(text string) uint64 { return nonzero(xxhash.Sum64String(text)) }
 

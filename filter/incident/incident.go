@@ -135,6 +135,8 @@ type Hop struct {
 	To   string `json:"to"`
 	Time int64  `json:"time"`
 	What string `json:"what,omitempty"`
+
+	Succeeded bool `json:"likely_succeeded,omitempty"` // an attack on the target of the hop, by its response
 }
 
 // Finding is what one detector found, and why that is more than usual.

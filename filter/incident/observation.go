@@ -18,6 +18,11 @@ type Observation struct {
 	Shape      uint64 // hash of what tells clients apart besides the user agent, such as the order of headers; 0 when it is not known
 	Trace      uint64 // hash of the trace id, 0 when there is none
 	Attack     *Attack
+
+	// Route and IDs take precedence over Method and Path: an observation from a digest has the route as incidents show it, and a hash of
+	// the ids.
+	Route string
+	IDs   uint64
 }
 
 // Attack is what detection rules found in a request. What they find in responses counts as Items.

@@ -34,6 +34,9 @@ type held struct {
 	sample Sample
 }
 
+// last returns the hop to the target.
+func (in *infection) last() *Hop { return &in.Hops[len(in.Hops)-1] }
+
 func (in *infections) of(key uint64, now, window int64) *infection {
 	for i := range in.all {
 		if in.all[i].Key == key && now-in.all[i].At <= window {
@@ -52,8 +55,12 @@ func (in *infections) put(n infection, now, window int64) {
 		case old.Key == n.Key && now-old.At <= window:
 			if len(old.Hops) > len(n.Hops) || old.Strong && !n.Strong {
 				old.At, old.Strong = n.At, old.Strong || n.Strong
+				if n.last().Succeeded && len(old.Hops) == len(n.Hops) {
+					old.last().Succeeded = true
+				}
 				return
 			}
+			n.last().Succeeded = n.last().Succeeded || old.last().Succeeded
 			*old = n
 			return
 		case oldest < 0 || old.At < in.all[oldest].At:
@@ -100,6 +107,7 @@ func (c *Correlator) pivotWindow() int64 { return c.rules.Pivot.Window.Milliseco
 func (c *Correlator) hop(v *view) Hop {
 	h := Hop{From: strings.Clone(clip(v.Source)), To: strings.Clone(clip(v.Target)), Time: v.now, What: "first connection"}
 	if v.Attack != nil && len(v.Attack.Rules) > 0 {
+		h.Succeeded = v.Attack.Likely
 		r := v.Attack.Rules[len(v.Attack.Rules)-1]
 		h.What = fmt.Sprintf("%s (rule %d)", clip(categoryName(r.Category)), r.ID)
 	}
@@ -148,7 +156,7 @@ func (c *Correlator) wait(v *view) {
 
 func hold(v *view) *held {
 	h := &held{at: v.now, o: *v.Observation, attack: *v.Attack}
-	for _, text := range []*string{&h.o.Source, &h.o.Target, &h.o.TargetHost, &h.o.Method, &h.o.Path, &h.o.Agent} {
+	for _, text := range []*string{&h.o.Source, &h.o.Target, &h.o.TargetHost, &h.o.Method, &h.o.Path, &h.o.Agent, &h.o.Route} {
 		*text = strings.Clone(*text)
 	}
 	h.attack.Rules = slices.Clone(h.attack.Rules)
@@ -183,7 +191,7 @@ func (c *Correlator) release(h *held) {
 	}
 	saved := c.path
 	defer func() { c.path = saved }()
-	c.path.parse(v.Method, v.Path)
+	c.path.of(v.Observation)
 	v.routeKey, v.edge = with(v.targetKey, c.path.hash), with(v.sourceKey, v.targetKey)
 	v.route = c.routes.get(v.routeKey, v.sec)
 	v.weight = c.weigh(v)

@@ -39,7 +39,7 @@ func (c *Correlator) miss(v *view) {
 	}
 	switch {
 	case fast > float32(t.Bucket) && share >= t.Ratio, int(s.Distinct) >= t.Widely && share >= t.Ratio, slow > float32(t.SlowBucket) && share >= t.SlowRatio:
-		why := fmt.Sprintf("%s that do not exist, %.0f %% of what the source asked for", plural(int(s.Distinct), "route"), 100*share)
+		why := fmt.Sprintf("%s that do not exist, %.0f %% of the source's requests", plural(int(s.Distinct), "route"), 100*share)
 		refs := []*ref{&s.Ref}
 		if row := c.toolOf(v); row != nil && v.showsTool() {
 			refs = append(refs, &row.Ref)
@@ -91,7 +91,7 @@ func (c *Correlator) probingByTool(v *view) {
 		row.MisserCount = 0
 	}
 	if level >= float32(t.SharedBucket) && n >= min(t.SharedSources, exact) {
-		c.found(v, Probing, Low, fmt.Sprintf("about %.0f routes that do not exist, asked for with the same tool from %s", level,
+		c.found(v, Probing, Low, fmt.Sprintf("about %.0f routes that do not exist, requested with the same tool from %s", level,
 			atLeast(n, exact, "source")), v.refs(&row.Ref)...)
 	}
 }
@@ -140,6 +140,6 @@ func (c *Correlator) noiseOf(v *view) {
 		return
 	}
 	if c.noise.pour(1, v.sec, c.rules.Gap/noisy) >= noisy {
-		c.found(v, Background, Info, "outside sources look for weaknesses that are not here", &c.noiseRef)
+		c.found(v, Background, Info, "outside sources look for weaknesses that do not exist here", &c.noiseRef)
 	}
 }

@@ -5,20 +5,37 @@ import "strings"
 // longestRoute bounds a route in bytes; what follows is the same route.
 const longestRoute = 160
 
-// route is a method and a path with its ids replaced. Its text is valid until the next parse.
-type route struct {
+// Route is a method and a path with its ids replaced. Its text is valid until the next Parse.
+type Route struct {
 	text [longestRoute + 16]byte
 	size int
 	hash uint64
 	ids  uint64 // hash of the ids, 0 when there are none
 }
 
-func (r *route) String() string { return string(r.text[:r.size]) }
+// String returns the route as incidents show it, such as GET /users/{id}/orders.
+func (r *Route) String() string { return string(r.text[:r.size]) }
 
-func (r *route) put(text string) { r.size += copy(r.text[r.size:longestRoute], text) }
+// Text is String without a copy.
+func (r *Route) Text() []byte { return r.text[:r.size] }
 
-// parse reads a request.
-func (r *route) parse(method, target string) {
+// IDs returns a hash of the ids, 0 when there are none.
+func (r *Route) IDs() uint64 { return r.ids }
+
+func (r *Route) put(text string) { r.size += copy(r.text[r.size:longestRoute], text) }
+
+// of takes the route of an observation.
+func (r *Route) of(o *Observation) {
+	if o.Route == "" {
+		r.Parse(o.Method, o.Path)
+		return
+	}
+	r.size = copy(r.text[:], o.Route)
+	r.hash, r.ids = hashBytes(r.text[:r.size]), o.IDs
+}
+
+// Parse reads a request.
+func (r *Route) Parse(method, target string) {
 	r.size, r.ids = 0, 0
 	r.put(method)
 	r.put(" ")
@@ -59,7 +76,7 @@ func split(target string) (path, query string) {
 }
 
 // segment writes one segment of a path, with an id in it replaced.
-func (r *route) segment(s string) {
+func (r *Route) segment(s string) {
 	word, extension := s, ""
 	if at := strings.LastIndexByte(s, '.'); at > 0 && len(s)-at <= 6 && isLetters(s[at+1:]) && classes(s).at == 0 {
 		word, extension = s[:at], s[at:]
@@ -83,7 +100,7 @@ func (r *route) segment(s string) {
 var idNames = []string{"id", "uuid", "user", "account", "order", "invoice", "customer", "number", "email"}
 
 // query writes the names of arguments that hold ids.
-func (r *route) query(query string) {
+func (r *Route) query(query string) {
 	separator := "?"
 	for range 16 {
 		argument, rest, more := strings.Cut(query, "&")

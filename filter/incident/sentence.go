@@ -29,7 +29,7 @@ func (i *Incident) sentence() string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if i.Has(Background) && len(i.Kinds) == 1 {
-		return fmt.Sprintf("%s on the Internet looked for well-known weaknesses and found nothing (%s in %s).",
+		return fmt.Sprintf("%s on the internet looked for well-known weaknesses and found none (%s in %s).",
 			plural(i.SourceSeen, "source"), plural(i.Records, "request"), span(i.Last-i.First))
 	}
 	who, whom := named(i.Sources, i.SourceSeen, "source"), named(i.Targets, i.TargetSeen, "target")
@@ -52,13 +52,17 @@ func (i *Incident) sentence() string {
 		say("%s fetched %d different ids from %s on %s", who, i.IDs, firstName(i.Routes, "one route"), whom)
 	}
 	if i.Has(Disclosure) {
-		say("%s received unusually much data from %s: %s", who, whom, amount(i.Bytes, i.Items))
+		say("%s received an unusual amount of data from %s: %s", who, whom, amount(i.Bytes, i.Items))
 	}
 	text := strings.Join(parts, ", ")
 	text += " over " + span(i.Last-i.First)
-	switch {
+	switch on := i.succeededOn(); {
 	case i.Succeeded > 0:
 		text += "; " + plural(i.Succeeded, "attack") + " likely succeeded"
+	case on != "":
+		text += "; an attack on " + on + " likely succeeded"
+	case i.Has(Pivot):
+		text += "; no response on the way shows that an attack succeeded"
 	case i.Attacks > 0 && i.Blocked == i.Attacks:
 		text += "; everything was blocked"
 	case i.Attacks > 0:
@@ -68,6 +72,16 @@ func (i *Incident) sentence() string {
 		text = strings.ToUpper(text[:1]) + text[1:]
 	}
 	return text + "."
+}
+
+// succeededOn returns the first target on the path of an attacker whose response shows success, "" when none does.
+func (i *Incident) succeededOn() string {
+	for _, h := range i.Hops {
+		if h.Succeeded {
+			return h.To
+		}
+	}
+	return ""
 }
 
 // means names the kinds of attacks.

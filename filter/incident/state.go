@@ -51,6 +51,7 @@ type rest struct {
 	Stolen    uint64
 	Lost      uint64
 	HeldCount uint64
+	Beside    []byte
 }
 
 // heldState is a held attack with names that JSON keeps.
@@ -108,6 +109,7 @@ func (c *Correlator) rest() *rest {
 		Noise: c.noise, NoiseRef: c.noiseRef, Hand: c.sketches.hand, Turned: [2]uint32{c.edges.turned, c.forwards.turned},
 		Observed: c.observed, Excluded: c.excluded, Echoed: c.echoed, Untracked: c.untracked, Opened: c.book.Opened, Updated: c.book.Updated,
 		Closed: c.book.Closed, Evicted: c.book.Evicted, Stolen: c.sketches.Stolen, Lost: c.infected.Lost, HeldCount: c.infected.Held,
+		Beside: c.Beside,
 	}
 	evicted, rejected := c.counters()
 	for i := range evicted {
@@ -153,7 +155,7 @@ func (c *Correlator) read(in io.Reader) error {
 		return fmt.Errorf("incident state: %w", err)
 	}
 	if len(r.Slots) > mostActive || len(r.Infected) > mostInfected || len(r.Held) > mostHeld || len(r.Echoes) != mostEchoes {
-		return errors.New("incident state: more than there is room for")
+		return errors.New("incident state: too large")
 	}
 	c.restore(&r)
 	return nil
@@ -168,6 +170,7 @@ func (c *Correlator) restore(r *rest) {
 	c.observed, c.excluded, c.echoed, c.untracked = r.Observed, r.Excluded, r.Echoed, r.Untracked
 	c.book.Opened, c.book.Updated, c.book.Closed, c.book.Evicted = r.Opened, r.Updated, r.Closed, r.Evicted
 	c.sketches.Stolen, c.infected.Lost, c.infected.Held = r.Stolen, r.Lost, r.HeldCount
+	c.Beside = r.Beside
 	evicted, rejected := c.counters()
 	for i := range evicted {
 		*evicted[i], *rejected[i] = r.Evictions[i], r.Rejected[i]
@@ -268,7 +271,7 @@ func Load(path string, options Options) (c *Correlator, problem error) {
 	if err := os.Rename(path, path+".bad"); err != nil {
 		problem = errors.Join(problem, err)
 	} else {
-		problem = fmt.Errorf("%w; it is now %s.bad, and detection learns anew", problem, path)
+		problem = fmt.Errorf("%w; renamed to %s.bad, and detection starts over", problem, path)
 	}
 	return New(options), problem
 }

@@ -23,6 +23,8 @@ type Thresholds struct {
 	Learning    time.Duration
 	Established time.Duration
 	Salt        string
+	DigestEvery time.Duration `yaml:"digest_every"`
+	DigestWait  time.Duration `yaml:"digest_wait"`
 	Campaign    struct {
 		Window         time.Duration
 		Records        int

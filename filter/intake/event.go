@@ -17,7 +17,7 @@ type Sent struct {
 	At   time.Time
 }
 
-// AppendEvents decodes the JSON objects of a text, one behind the other with or without blanks, commas not allowed, and
+// AppendEvents decodes the JSON objects of a text, one behind the other with or without spaces, commas not allowed, and
 // appends an event [[time, {}], object] for each. At the first byte that is not JSON it stops with a *SyntaxError; the
 // objects before it count.
 func (d *Decoder) AppendEvents(dst, text []byte, received time.Time) (out []byte, records int, err error) {

@@ -76,7 +76,7 @@ func (d *Decoder) AppendObject(dst, text []byte, levels int) ([]byte, error) {
 		return dst, err
 	}
 	if d.blanks(); d.at < len(text) {
-		return dst, d.want("nothing behind the object")
+		return dst, d.want("nothing after the object")
 	}
 	return out, nil
 }
@@ -329,7 +329,7 @@ func (d *Decoder) escape() error {
 	case c == 'x':
 		n, ok := d.hex(d.at+1, 2)
 		if !ok {
-			return d.want("two hexadecimal digits behind \\x")
+			return d.want("two hexadecimal digits after \\x")
 		}
 		d.unquote = append(d.unquote, byte(n))
 		d.at += 3
@@ -342,7 +342,7 @@ func (d *Decoder) escape() error {
 func (d *Decoder) unicodeEscape() error {
 	n, ok := d.hex(d.at+1, 4)
 	if !ok {
-		return d.want("four hexadecimal digits behind \\u")
+		return d.want("four hexadecimal digits after \\u")
 	}
 	d.at += 5
 	r := rune(n)

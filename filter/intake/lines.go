@@ -16,7 +16,7 @@ type Lines struct {
 	buffer   []byte
 	start    int  // of the line in the buffer that comes next
 	line     int  // number of that line, from 1
-	skipping bool // the rest of that line is left out
+	skipping bool // the rest of that line is skipped
 	filled   bool // the last read gave all that it was asked for
 	extra    bool // the buffer is larger than it has to be
 	err      error
@@ -38,7 +38,7 @@ var ErrNoMemory = errors.New("no memory for the next line")
 type Block struct {
 	Text    []byte // valid until the next call of Next
 	Line    int    // number of the first line, from 1
-	TooLong bool   // the line has more bytes than allowed and is left out; Text is empty
+	TooLong bool   // the line has more bytes than allowed and is skipped; Text is empty
 }
 
 const (
@@ -49,7 +49,7 @@ const (
 	SharedRead = 64 << 10
 )
 
-// NewLines returns the lines of a reader; those of more than limit bytes, which is at least 256 KiB, are left out.
+// NewLines returns the lines of a reader; those of more than limit bytes, which is at least 256 KiB, are skipped.
 func NewLines(from io.Reader, limit int) *Lines {
 	return &Lines{from: from, max: max(limit, readSize), line: 1}
 }

@@ -20,7 +20,7 @@ type Shape struct {
 	KeepInvalid bool           // what is no JSON becomes a record of its own, with the keys _raw and _error
 }
 
-// member looks at a pair of the topmost object, whose key and value are in dst from where they are told, and changes what the
+// member looks at a pair of the topmost object, whose key and value are in dst from the offsets given, and changes what the
 // shape of records asks for.
 func (d *Decoder) member(dst []byte, key, value int) []byte {
 	if d.Shape.TimeKey == "" && len(d.Shape.Base64Keys) == 0 {

@@ -29,7 +29,7 @@ var members = struct {
 	process *prometheus.Registry // made with the first instance: nothing may be started before the host has forked
 }{}
 
-// Join adds an instance to the pages of the process. Instances are told apart by kind, for instance filter, and name; a name
+// Join adds an instance to the pages of the process. Instances are distinguished by kind, for instance filter, and name; a name
 // that is taken gets a number. It leaves with Leave. Panics of its collectors, which run on goroutines of client_golang, go to caught.
 func Join(kind, name, version string, caught recovery.Caught) *Instance {
 	members.mu.Lock()

@@ -14,8 +14,8 @@ import (
 // mostSpare is how many empty blocks are kept.
 const mostSpare = 8
 
-// longestPut is how long a chunk waits for room. The host may be waiting for it with all else, so that no wait can be without an end.
-const longestPut = 10 * time.Second
+// maxPutWait is how long a chunk waits for room. The host may be waiting for it with all else, so that no wait can be without an end.
+const maxPutWait = 10 * time.Second
 
 // async inspects chunks beside the pipeline: copies wait in a queue of bounded size, and alerts wait for a call that takes them
 // to the host. Records that keep the engine busy wait in a queue of their own, by sender.
@@ -25,7 +25,7 @@ type async struct {
 	panics    *telemetry.Panics
 	limit     int64 // bytes of the chunks that wait, and of the alerts
 	skips     bool  // chunks for which there is no room, instead of waiting
-	idle      chan struct{}
+	stopped   chan struct{}
 
 	mu      sync.Mutex
 	changed sync.Cond // of what follows
@@ -36,20 +36,20 @@ type async struct {
 	waiting int64   // bytes of emits
 	waiters []*byte // calls that wait for room, the longest first
 	slow    slowQueue
-	over    bool
+	closed  bool
 
-	lately senders // is only for the goroutine that inspects
+	recent recentSenders // only for the goroutine that inspects
 
 	slowWorkers sync.WaitGroup
 }
 
 func startAsync(i *inspector, c *asyncConfig) *async {
-	q := &async{inspector: i, log: i.counts.log, panics: i.evaluator.panics, limit: c.limit, skips: c.skips, idle: make(chan struct{})}
+	q := &async{inspector: i, log: i.counts.log, panics: i.evaluator.panics, limit: c.limit, skips: c.skips, stopped: make(chan struct{})}
 	q.changed.L = &q.mu
-	q.startSlow()
+	q.startSlowWorkers()
 	go func() {
-		defer close(q.idle)
-		recovery.Loop(nil, q.panics.Caught("inspection in the background"), q.run)
+		defer close(q.stopped)
+		recovery.Loop(nil, q.panics.Caught("asynchronous inspection"), q.run)
 	}()
 	return q
 }
@@ -61,12 +61,12 @@ func (q *async) put(chunk []byte, tag string, emits *[]Emit) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if !q.skips {
-		q.queueUp(len(chunk), emits)
+		q.waitForRoom(len(chunk), emits)
 	}
 	if q.isFull(len(chunk)) {
 		return false
 	}
-	if q.over {
+	if q.closed {
 		return false
 	}
 	q.bytes += int64(len(chunk))
@@ -78,16 +78,16 @@ func (q *async) put(chunk []byte, tag string, emits *[]Emit) bool {
 	return true
 }
 
-// queueUp waits until a chunk has room, behind the chunks that have waited longer: small ones would take all room from a large one. It takes
+// waitForRoom waits until a chunk has room, behind the chunks that have waited longer: small ones would take all room from a large one. It takes
 // alerts meanwhile.
-func (q *async) queueUp(size int, emits *[]Emit) {
+func (q *async) waitForRoom(size int, emits *[]Emit) {
 	if len(q.waiters) == 0 && !q.isFull(size) {
 		return
 	}
 	me := new(byte)
 	q.waiters = append(q.waiters, me)
-	until := time.Now().Add(longestPut)
-	for (q.waiters[0] != me || q.isFull(size)) && !q.over {
+	until := time.Now().Add(maxPutWait)
+	for (q.waiters[0] != me || q.isFull(size)) && !q.closed {
 		if q.takeInto(emits); !q.await(until) {
 			break
 		}
@@ -142,10 +142,10 @@ func (q *async) run() {
 func (q *async) next() (k *block, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.over && (len(q.queue) == 0 || q.waiting > q.limit) {
+	for !q.closed && (len(q.queue) == 0 || q.waiting > q.limit) {
 		q.changed.Wait()
 	}
-	if q.over {
+	if q.closed {
 		return nil, false
 	}
 	k = q.queue[0]
@@ -175,7 +175,7 @@ func (q *async) addEmits(emits []Emit) {
 	q.changed.Broadcast()
 }
 
-// inspect returns the alerts for chunks, but for those of records that keep the engine busy, which it queues. After a panic that is not one of a
+// inspect returns the alerts for chunks, except of records that keep the engine busy, which it queues. After a panic that is not one of a
 // single record, those that have no verdict yet count as broken, and alerts that were not collected as failed.
 func (q *async) inspect(k *block) (emits []Emit) {
 	i := q.inspector
@@ -198,7 +198,7 @@ func (q *async) inspect(k *block) (emits []Emit) {
 	incidents := i.correlate(b, "", i.incidentTag, i.afterwards)
 	i.count(b)
 	out.counted = true
-	q.lately.note(b.items, time.Now())
+	q.recent.note(b.items, time.Now())
 	items := b.items
 	for _, p := range k.parts {
 		n := itemsOf(items, p.items)
@@ -217,7 +217,7 @@ func (q *async) recovered(of string, then func()) {
 		return
 	}
 	q.panics.Add(func() string {
-		return fmt.Sprintf("panic while inspecting %s in the background: %v\n%s", of, cause, debug.Stack())
+		return fmt.Sprintf("panic during background inspection of %s: %v\n%s", of, cause, debug.Stack())
 	})
 	then()
 }
@@ -241,20 +241,20 @@ func (q *async) takeInto(emits *[]Emit) {
 	q.changed.Broadcast()
 }
 
-// end stops after the chunks that are being inspected. What has not been inspected, and alerts that nobody took, are counted.
-func (q *async) end() {
+// close stops after the chunks that are being inspected. What has not been inspected, and alerts that nobody took, are counted.
+func (q *async) close() {
 	q.mu.Lock()
-	q.over = true
+	q.closed = true
 	q.changed.Broadcast()
 	q.mu.Unlock()
-	<-q.idle
-	q.endSlow()
+	<-q.stopped
+	q.closeSlow()
 	i := q.inspector
 	for _, k := range q.queue {
 		k.chunks(func(_ *part, chunk []byte) { i.countAll(chunk, Late) })
 	}
 	if n := uint64(len(q.take(nil))); n > 0 {
 		i.writer.counts.Failed.Add(n)
-		q.log(telemetry.LevelWarn, fmt.Sprintf("%d alerts were found after the pipeline had ended, and could not be emitted", n))
+		q.log(telemetry.LevelWarn, fmt.Sprintf("%d alerts were found after the pipeline ended and could not be emitted", n))
 	}
 }

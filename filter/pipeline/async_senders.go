@@ -12,14 +12,14 @@ import (
 // lock guards it.
 type slowQueue struct {
 	bySender map[sender]*slowSender
-	bytes    int64 // of all events in it, those that are being judged included
+	bytes    int64 // of all events in it, those under evaluation included
 }
 
 // slowSender is what one sender has in the queue.
 type slowSender struct {
 	jobs  []*slowJob // in the order in which they came
 	bytes int64
-	busy  int // jobs that are being judged
+	busy  int // jobs under evaluation
 }
 
 // slowJob is one record that waits.
@@ -34,18 +34,18 @@ const perJob = 1 << 10
 
 func (j *slowJob) size() int64 { return int64(len(j.item.event.Raw)) + perJob }
 
-// patience is how long a block waits for room in the slow queue while others wait behind it.
-const patience = time.Second
+// slowQueueWait is how long a block waits for room in the slow queue while others wait behind it.
+const slowQueueWait = time.Second
 
-// startSlow has slow records judged, on all cores but one: that is left for the pipeline and for records that take little.
-func (q *async) startSlow() {
+// startSlowWorkers has slow records evaluated, on all cores but one: that is left for the pipeline and for records that take little.
+func (q *async) startSlowWorkers() {
 	q.slow.bySender = map[sender]*slowSender{}
 	workers := max(1, runtime.GOMAXPROCS(0)-1)
 	q.slowWorkers.Add(workers)
 	for range workers {
 		go func() {
 			defer q.slowWorkers.Done()
-			recovery.Loop(nil, q.panics.Caught("inspection in the background"), q.runSlow)
+			recovery.Loop(nil, q.panics.Caught("asynchronous inspection"), q.runSlow)
 		}()
 	}
 }
@@ -74,16 +74,16 @@ func (q *async) deferItems(b *batch, items []item, tag string) {
 func (q *async) putSlow(j *slowJob, begin time.Time) (late []*slowJob) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.skips && !q.over && !q.hasRoom(j) && q.slow.isOf(j.sender) && !q.lately.hasOthers(j.sender, begin) {
-		until := begin.Add(longestPut)
+	for !q.skips && !q.closed && !q.hasRoom(j) && q.slow.isOf(j.sender) && !q.recent.hasOthers(j.sender, begin) {
+		until := begin.Add(maxPutWait)
 		if len(q.queue) > 0 {
-			until = begin.Add(patience)
+			until = begin.Add(slowQueueWait)
 		}
 		if !q.await(until) {
 			break
 		}
 	}
-	if q.over {
+	if q.closed {
 		return []*slowJob{j}
 	}
 	q.slow.add(j)
@@ -108,16 +108,16 @@ func (s *slowQueue) isOf(from sender) bool {
 	return len(s.bySender) == 0 || len(s.bySender) == 1 && s.bySender[from] != nil
 }
 
-// senders are the last two senders of HTTP records, and when they had one.
-type senders [2]struct {
+// recentSenders are the last two senders of HTTP records, and when they had one.
+type recentSenders [2]struct {
 	sender sender
 	at     time.Time
 }
 
-// lateness is how long a sender that has had records is one of those for which others must not hold inspection up.
-const lateness = time.Minute
+// recentWindow is how long after its last record others must not hold a sender up.
+const recentWindow = time.Minute
 
-func (s *senders) note(items []item, now time.Time) {
+func (s *recentSenders) note(items []item, now time.Time) {
 	for i := range items {
 		switch it := &items[i]; {
 		case it.kind == NotHTTP || it.kind == Broken || it.kind == Skipped:
@@ -130,9 +130,9 @@ func (s *senders) note(items []item, now time.Time) {
 }
 
 // hasOthers reports whether another sender than one has had records lately.
-func (s *senders) hasOthers(than sender, now time.Time) bool {
+func (s *recentSenders) hasOthers(than sender, now time.Time) bool {
 	for i := range s {
-		if s[i].sender != than && now.Sub(s[i].at) < lateness {
+		if s[i].sender != than && now.Sub(s[i].at) < recentWindow {
 			return true
 		}
 	}
@@ -181,7 +181,7 @@ func (s *slowQueue) remove(j *slowJob) {
 	}
 }
 
-// next takes the first job of the sender that has the fewest being judged, and of those the one that has used least of the engine.
+// next takes the first job of the sender that has the fewest under evaluation, and of these the one that has used least of the engine.
 func (s *slowQueue) next() *slowJob {
 	now := time.Now()
 	var best *slowSender
@@ -190,7 +190,7 @@ func (s *slowQueue) next() *slowJob {
 		if len(of.jobs) == 0 {
 			continue
 		}
-		used, _ := runs.shares.of(from, 0, now)
+		used, _ := slots.usage.lookup(from, 0, now)
 		if best == nil || of.busy < best.busy || of.busy == best.busy && used < least {
 			best, least = of, used
 		}
@@ -205,14 +205,14 @@ func (s *slowQueue) next() *slowJob {
 	return j
 }
 
-// runSlow judges slow records until the filter ends.
+// runSlow evaluates slow records until the filter ends.
 func (q *async) runSlow() {
 	for {
 		j := q.nextSlow()
 		if j == nil {
 			return
 		}
-		emits := q.judgeSlow(j)
+		emits := q.evaluateSlow(j)
 		q.mu.Lock()
 		q.slow.bySender[j.sender].busy--
 		q.slow.remove(j)
@@ -225,7 +225,7 @@ func (q *async) runSlow() {
 func (q *async) nextSlow() *slowJob {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for !q.over {
+	for !q.closed {
 		if q.waiting <= q.limit {
 			if j := q.slow.next(); j != nil {
 				return j
@@ -236,8 +236,8 @@ func (q *async) nextSlow() *slowJob {
 	return nil
 }
 
-// judgeSlow returns the alert of a slow record, if it is one.
-func (q *async) judgeSlow(j *slowJob) []Emit {
+// evaluateSlow returns the alert of a slow record, if it is one.
+func (q *async) evaluateSlow(j *slowJob) []Emit {
 	defer j.rules.Done()
 	i := q.inspector
 	var out Outcome
@@ -250,7 +250,7 @@ func (q *async) judgeSlow(j *slowJob) []Emit {
 	}
 	done := false
 	for !done {
-		runs.timed(j.sender, j.bytes, func() { done = i.evaluator.judgeAlone(&j.job, j.rules.Set, i.inLine) })
+		slots.measure(j.sender, j.bytes, j.rules.Set, func() { done = i.evaluator.evaluateCopy(&j.job, j.rules.Set, i.inLine) })
 	}
 	b := i.batches.one(&j.item, j.rules)
 	incidents := i.correlate(b, "", i.incidentTag, i.afterwards)
@@ -259,15 +259,15 @@ func (q *async) judgeSlow(j *slowJob) []Emit {
 	return append(out.Emits, incidents...)
 }
 
-// drop counts a job that is not judged.
+// drop counts a job that is not evaluated.
 func (q *async) drop(j *slowJob) {
 	defer j.rules.Done()
 	j.item.kind = Late
 	q.inspector.counts.countKinds(&batch{items: []item{j.item}})
 }
 
-// endSlow waits for what is being judged, and counts the rest.
-func (q *async) endSlow() {
+// closeSlow waits for what is under evaluation, and counts the rest.
+func (q *async) closeSlow() {
 	q.slowWorkers.Wait()
 	for _, of := range q.slow.bySender {
 		for _, j := range of.jobs {

@@ -83,14 +83,14 @@ func TestTheOnlySenderWaitsForRoom(t *testing.T) {
 
 	q.putSlow(slowJobOf(2, 10), time.Now())
 	require.Len(t, q.putSlow(slowJobOf(1, 3900), time.Now()), 1, "with others there, nobody waits for one")
-	q.over = true
+	q.closed = true
 	require.Len(t, q.putSlow(slowJobOf(1, 2000), time.Now()), 1)
 }
 
 // A client that alone keeps the engine busy loses what is beyond the queue, rather than holding up another whose records are quick ones.
 func TestAFloodThatMayWaitHoldsNoOtherClientUp(t *testing.T) {
 	const records = 40
-	f := newFilter(t, with(inBackground, "async_limit", "64K", "async_full", "wait", "cache_size", "0"))
+	f := newFilter(t, with(asynchronous, "async_limit", "64K", "async_full", "wait", "cache_size", "0"))
 	var out Outcome
 	taken := 0
 	for i := range records {
@@ -108,7 +108,7 @@ func TestAFloodThatMayWaitHoldsNoOtherClientUp(t *testing.T) {
 }
 
 func TestSendersOfTheLastMinuteAreKnown(t *testing.T) {
-	var s senders
+	var s recentSenders
 	now := time.Unix(1e9, 0)
 	of := func(from sender, kind Kind) []item { return []item{{sender: from, kind: kind}} }
 	require.False(t, s.hasOthers(0, now) || s.hasOthers(1, now))
@@ -136,7 +136,7 @@ func TestSendersTakeTurns(t *testing.T) {
 	require.EqualValues(t, 100+perJob, max(first.size(), second.size()), "the records of one sender stay in order")
 
 	// Who has used more of the engine waits.
-	runs.shares.charge(13, 100, time.Second, time.Now())
+	slots.usage.charge(13, 100, time.Second, time.Now())
 	q = newSlowQueue(1<<20, true)
 	q.putSlow(slowJobOf(13, 1), time.Now())
 	q.putSlow(slowJobOf(14, 1), time.Now())
@@ -145,7 +145,7 @@ func TestSendersTakeTurns(t *testing.T) {
 
 // A flood of records that keep the engine busy does not hold up what another client sends, and loses what is beyond its share.
 func TestAFloodInTheBackgroundDelaysOnlyItself(t *testing.T) {
-	f := newFilter(t, with(inBackground, "async_limit", "64K", "cache_size", "0"))
+	f := newFilter(t, with(asynchronous, "async_limit", "64K", "cache_size", "0"))
 	var out Outcome
 	victims, taken := 0, 0
 	take := func(emits []Emit) { taken += len(emits) }
@@ -170,7 +170,7 @@ func TestAFloodInTheBackgroundDelaysOnlyItself(t *testing.T) {
 
 // The end of the filter waits until nobody uses its rules, so that one that the panic leaves behind would hold it up.
 func TestAPanicOnASlowRecordIsCounted(t *testing.T) {
-	f := newFilter(t, inBackground)
+	f := newFilter(t, asynchronous)
 	b := f.inspector.batches.get(largeAttack(1, 1), "nano")
 	defer f.inspector.batches.put(b)
 	b.defers = true
@@ -181,7 +181,7 @@ func TestAPanicOnASlowRecordIsCounted(t *testing.T) {
 	j := q.slow.next()
 	good := f.inspector.inLine
 	f.inspector.inLine = nil
-	require.Empty(t, q.judgeSlow(j))
+	require.Empty(t, q.evaluateSlow(j))
 	f.inspector.inLine = good
 	require.EqualValues(t, 1, f.Counts().Panics)
 	require.EqualValues(t, 1, f.Counts().Broken)

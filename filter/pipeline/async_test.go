@@ -13,7 +13,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-var inBackground = setting.Map{"mode": "async", "emit_tag": "alert.$TAG", "alert_key": "off"}
+var asynchronous = setting.Map{"mode": "async", "emit_tag": "alert.$TAG", "alert_key": "off"}
 
 func with(settings setting.Map, more ...string) setting.Map {
 	all := setting.Map{}
@@ -38,7 +38,7 @@ func due(t *testing.T, f *testFilter, n int) (emits []Emit) {
 
 func TestBackgroundFindsTheSameAlerts(t *testing.T) {
 	const chunks = 20
-	beside, inline := newFilter(t, inBackground), newFilter(t, setting.Map{"emit_tag": "alert.$TAG", "alert_key": "off"})
+	beside, inline := newFilter(t, asynchronous), newFilter(t, setting.Map{"emit_tag": "alert.$TAG", "alert_key": "off"})
 	var want, got []Emit
 	for i := range chunks {
 		chunk := append(append(browserEvent(i, false), slowEvent(i%3)...), browserEvent(i, true)...)
@@ -123,7 +123,7 @@ func TestChunksThatAreInspectedTogetherStayApart(t *testing.T) {
 		"a": append(slowEvent(1), clean("/")...), "b": append(slowEvent(2), cut[:len(cut)/2]...), "c": nil,
 		"d": {0xc1}, "e": append(clean("/e"), slowEvent(3)...),
 	}
-	together, alone := newFilter(t, inBackground), newFilter(t, setting.Map{"emit_tag": "alert.$TAG", "alert_key": "off", "inspect_budget": "off"})
+	together, alone := newFilter(t, asynchronous), newFilter(t, setting.Map{"emit_tag": "alert.$TAG", "alert_key": "off", "inspect_budget": "off"})
 	var k block
 	var want []Emit
 	for _, tag := range slices.Sorted(maps.Keys(chunks)) {
@@ -142,7 +142,7 @@ func TestFullQueueWaitsOrSkips(t *testing.T) {
 	const chunks = 10
 	for policy, lost := range map[string]bool{"wait": false, "skip": true} {
 		t.Run(policy, func(t *testing.T) {
-			f := newFilter(t, with(inBackground, "async_limit", "1K", "async_full", policy))
+			f := newFilter(t, with(asynchronous, "async_limit", "1K", "async_full", policy))
 			for i := range chunks {
 				var out Outcome
 				f.Process(slowEvent(i), "nano", &out)
@@ -183,7 +183,7 @@ func TestAlertsThatWaitAreBounded(t *testing.T) {
 // The thread that waits for room may be the only one that takes alerts, and there is no room before they are taken.
 func TestAChunkThatWaitsTakesTheAlerts(t *testing.T) {
 	const chunks = 40
-	f := newFilter(t, with(inBackground, "async_limit", "1K"))
+	f := newFilter(t, with(asynchronous, "async_limit", "1K"))
 	var out Outcome
 	emitted := 0
 	for i := range chunks {
@@ -198,7 +198,7 @@ func TestAChunkThatWaitsTakesTheAlerts(t *testing.T) {
 
 func TestEndCountsWhatWasNotInspectedOrTaken(t *testing.T) {
 	const chunks = 6
-	f, err := open(with(inBackground), func(telemetry.Level, string) {})
+	f, err := open(with(asynchronous), func(telemetry.Level, string) {})
 	require.NoError(t, err)
 	emitted := 0
 	for i := range chunks {
@@ -214,7 +214,7 @@ func TestEndCountsWhatWasNotInspectedOrTaken(t *testing.T) {
 }
 
 func TestChunkWithAPanicIsCountedAsBroken(t *testing.T) {
-	f := newFilter(t, inBackground)
+	f := newFilter(t, asynchronous)
 	q := queueOf(f)
 	f.inspector.evaluateInto = func(*item, *scratch) { panic("not that of a record") }
 	var k block
@@ -232,10 +232,10 @@ func TestAsyncRefusesWhatComesTooLate(t *testing.T) {
 		settings setting.Map
 		problem  string
 	}{
-		{setting.Map{"mode": "async"}, "async needs emit_tag"},
+		{setting.Map{"mode": "async"}, "async requires emit_tag"},
 		{setting.Map{"mode": "async", "emit_tag": "alert"}, "want alert_key off"},
-		{with(inBackground, "keep", "alerts"), "want keep all"},
-		{with(inBackground, "async_full", "drop"), "async_full"},
+		{with(asynchronous, "keep", "alerts"), "want keep all"},
+		{with(asynchronous, "async_full", "drop"), "async_full"},
 	} {
 		_, err := open(c.settings, func(telemetry.Level, string) {})
 		require.ErrorContains(t, err, c.problem)

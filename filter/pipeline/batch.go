@@ -25,8 +25,8 @@ const (
 	Skipped             // not to be evaluated
 	Late                // an HTTP transaction that was not inspected, for lack of time or of room in the queue
 
-	waiting   // to be judged by the engine
-	unwritten // an alert of a sender that is behind
+	waiting   // to be evaluated by the engine
+	unwritten // an alert of a sender over its budget
 	deferred  // is in the slow queue
 	several   // an event whose records are the items behind it; it is in no counter itself
 )
@@ -61,19 +61,19 @@ type item struct {
 
 // pending is what is known of a transaction that waits for the engine.
 type pending struct {
-	key    rules.Key
-	rules  rules.Case
-	bytes  int  // of what rules look at
-	behind bool // its sender is
+	key        rules.Key
+	rules      rules.Case
+	bytes      int  // of what rules look at
+	overBudget bool // its sender is
 }
 
 // batch holds the events of one chunk, or of some, while they are evaluated.
 type batch struct {
-	items  []item
-	broken []byte // bytes at the end of the last chunk that are no event
-	unread uint64 // chunks that end so
-	rules  *ruleset.InUse
-	pace   *pace // of the filter
+	items    []item
+	broken   []byte // bytes at the end of the last chunk that are no event
+	unread   uint64 // chunks that end so
+	rules    *ruleset.InUse
+	lastTime *batchTime // of the filter
 
 	columns *columnsByTag // of the filter
 
@@ -87,11 +87,11 @@ type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
 	identity    []byte // of the transaction, for the verdict cache
-	spending    spending
+	budget      chunkBudget
 	defers      bool // of the batch
 	rules       *rules.Set
 	turn        uint          // counts records, for sampling
-	busy        time.Duration // of work on the batch whose outcome was not remembered
+	busy        time.Duration // of work on the batch whose verdict was not cached
 }
 
 // size returns the bytes of memory that a scratch holds on to.
@@ -129,10 +129,10 @@ func (b *batch) add(chunk []byte, tag string) (events int) {
 
 // batches hands out the batches of one filter.
 type batches struct {
-	pool    sync.Pool // of *batch
-	rules   *ruleset.Current
-	columns *columnsByTag
-	pace    pace
+	pool     sync.Pool // of *batch
+	rules    *ruleset.Current
+	columns  *columnsByTag
+	lastTime batchTime
 }
 
 // get returns a batch with the events of a chunk, which is to be given back with put.
@@ -142,7 +142,7 @@ func (p *batches) get(chunk []byte, tag string) *batch {
 		b = &batch{}
 	}
 	b.split(chunk, tag)
-	b.rules, b.pace, b.columns = p.rules.Use(), &p.pace, p.columns
+	b.rules, b.lastTime, b.columns = p.rules.Use(), &p.lastTime, p.columns
 	return b
 }
 
@@ -157,7 +157,7 @@ func (p *batches) put(b *batch) {
 
 // one returns a batch of an item that has been evaluated with rules that are in use for it.
 func (p *batches) one(it *item, in *ruleset.InUse) *batch {
-	return &batch{items: []item{*it}, rules: in, pace: &p.pace, columns: p.columns}
+	return &batch{items: []item{*it}, rules: in, lastTime: &p.lastTime, columns: p.columns}
 }
 
 func (s *scratch) putBack() {
@@ -167,10 +167,10 @@ func (s *scratch) putBack() {
 	}
 }
 
-// sampling says of how many remembered verdicts one is timed: reading the clock twice costs a tenth of what they take.
+// sampling says of how many cached verdicts one is timed: reading the clock twice costs a tenth of what they take.
 const sampling = 64
 
-// sampled reports whether the next remembered verdict is to be timed.
+// sampled reports whether the next cached verdict is to be timed.
 func (s *scratch) sampled() bool {
 	s.turn++
 	return s.turn%sampling == 0

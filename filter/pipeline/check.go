@@ -18,6 +18,7 @@ type Finding struct {
 	Message string         // of the last rule that matched, without secrets
 
 	Observation *incident.Observation // of HTTP transactions, when the filter was made for incidents
+	Digest      []byte                // that the record holds, likewise
 
 	// Of a record that holds several ones, these. The rest of the finding is that of the worst of them.
 	Parts []Finding
@@ -34,7 +35,7 @@ type Summary struct {
 	Method     string
 	Host       string // that the client asked for, without port
 	URI        string
-	Told       *alert.Alert // all that may be told of it
+	Details    *alert.Alert
 }
 
 // Check evaluates a chunk and returns one finding for each of its events in order, and a Broken one for bytes at the end that
@@ -43,15 +44,15 @@ func (p *Pipeline) Check(chunk []byte) []Finding {
 	i := &p.inspector
 	b := i.batches.get(chunk, "")
 	defer i.batches.put(b)
-	d := &demand{
-		matches: true,
-		write: func(it *item, v *alert.View) {
+	h := &verdictHandler{
+		allMatches: true,
+		onAlert: func(it *item, v *alert.View) {
 			it.summary = p.inspector.writer.summarize(v)
 			it.message = it.summary.Rule.Message
 		},
-		note: func(it *item, v *alert.View) { it.message = strings.Clone(i.writer.secrets(v).Text(v.Rule().Message)) },
+		onCleanMatch: func(it *item, v *alert.View) { it.message = strings.Clone(i.writer.secrets(v).Text(v.Rule().Message)) },
 	}
-	b.each(func(it *item, s *scratch) { i.evaluator.evaluate(it, s, d) })
+	b.each(func(it *item, s *scratch) { i.evaluator.evaluate(it, s, h) })
 	i.counts.count(b)
 	found := make([]Finding, 0, len(b.items)+1)
 	for rest := b.items; len(rest) > 0; {
@@ -88,17 +89,17 @@ func (it *item) finding() Finding {
 }
 
 func (w *alertWriter) summarize(v *alert.View) *Summary {
-	told := alert.New(v, w.secrets(v))
+	details := alert.New(v, w.secrets(v))
 	return &Summary{
-		Rule:       told.Rule(),
+		Rule:       details.Rule(),
 		ClientIP:   strings.Clone(v.Transaction.ClientIP),
 		ClientPort: strings.Clone(v.Values.Get(fieldmap.ClientPort)),
 		ServerIP:   strings.Clone(v.Transaction.ServerIP),
 		ServerPort: strings.Clone(v.Values.Get(fieldmap.ServerPort)),
-		Method:     told.Method,
-		Host:       told.ServerName,
-		URI:        told.URI,
-		Told:       told,
+		Method:     details.Method,
+		Host:       details.ServerName,
+		URI:        details.URI,
+		Details:    details,
 	}
 }
 
@@ -111,6 +112,12 @@ func (p *Pipeline) observeAll(items []item, found []Finding) {
 		n := eventSize(rest)
 		if n == 1 {
 			found[0].Observation = p.observer.observation(&rest[0], s)
+			if rest[0].kind == NotHTTP {
+				found[0].Digest = digestOf(rest[0].event.Body)
+			}
+			if found[0].Digest != nil {
+				found[0].Kind = Skipped
+			}
 		}
 		for i := 1; i < n; i++ {
 			found[0].Parts[i-1].Observation = p.observer.observation(&rest[i], s)

@@ -29,7 +29,7 @@ func closes(t *testing.T, f *testFilter) {
 func TestCloseEndsAReloadThatWaits(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "own.conf")
 	writeFile(t, file, ruleFor("large"))
-	f, err := open(with(inBackground, "rules", file, "reload_interval", "100ms", "async_limit", "256K"), func(telemetry.Level, string) {})
+	f, err := open(with(asynchronous, "rules", file, "reload_interval", "100ms", "async_limit", "256K"), func(telemetry.Level, string) {})
 	require.NoError(t, err)
 	old := f.rules.Set()
 	var chunk []byte
@@ -53,7 +53,7 @@ func TestCloseEndsAReloadThatWaits(t *testing.T) {
 func TestALogThatPanicsLosesNoRecord(t *testing.T) {
 	const records = 10
 	var n atomic.Int32
-	f, err := open(with(inBackground, "async_limit", "64K", "async_full", "skip"), func(_ telemetry.Level, line string) {
+	f, err := open(with(asynchronous, "async_limit", "64K", "async_full", "skip"), func(_ telemetry.Level, line string) {
 		if strings.Contains(line, "pass without inspection") && n.Add(1) == 1 {
 			panic("log")
 		}
@@ -75,17 +75,17 @@ func TestTheEndOfOneRunIsNotThatOfTheNext(t *testing.T) {
 	f := newFilter(t, nil)
 	l := f.rules.Use()
 	defer l.Done()
-	r := &round{evaluator: f.inspector.evaluator, rules: l, running: map[*job]*place{}, ended: make(chan struct{})}
+	q := &engineQueue{evaluator: f.inspector.evaluator, rules: l, running: map[*job]*slot{}, ended: make(chan struct{})}
 	j := &job{}
-	first, second := runs.get(runs.quick, nil), runs.get(runs.slow, nil)
-	require.True(t, r.begin(j, first))
-	require.True(t, r.begin(j, second))
-	r.end(j, first)
-	before := runs.late()
-	r.giveUp()
-	require.Equal(t, before+1, runs.late())
-	r.end(j, second)
-	require.Equal(t, before, runs.late())
+	first, second := slots.acquire(slots.quick, nil), slots.acquire(slots.slow, nil)
+	require.True(t, q.start(j, first))
+	require.True(t, q.start(j, second))
+	q.finish(j, first)
+	before := slots.overdueRuns()
+	q.expire()
+	require.Equal(t, before+1, slots.overdueRuns())
+	q.finish(j, second)
+	require.Equal(t, before, slots.overdueRuns())
 }
 
 // Small chunks that come all the time do not take the room from a large one.
@@ -113,7 +113,7 @@ func TestALargeChunkGetsItsTurn(t *testing.T) {
 }
 
 func TestAChunkThatComesAfterTheEndPasses(t *testing.T) {
-	f, err := open(inBackground, func(telemetry.Level, string) {})
+	f, err := open(asynchronous, func(telemetry.Level, string) {})
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
 	var out Outcome

@@ -12,9 +12,9 @@ import (
 
 func TestAColdEngineHasMoreTime(t *testing.T) {
 	f := newFilter(t, setting.Map{"inspect_budget": ""})
-	require.Equal(t, coldBudget, f.deadline.next())
+	require.Equal(t, coldBudget, f.timeBudget.next())
 	f.meter.Ways[rules.Evaluated].Add(coldRuns)
-	require.Equal(t, 50*time.Millisecond, f.deadline.next())
-	require.Equal(t, 2*time.Millisecond, newFilter(t, setting.Map{"inspect_budget": "2ms"}).deadline.next(), "the operator has set it")
-	require.Zero(t, newFilter(t, setting.Map{"inspect_budget": "off"}).deadline.next())
+	require.Equal(t, 50*time.Millisecond, f.timeBudget.next())
+	require.Equal(t, 2*time.Millisecond, newFilter(t, setting.Map{"inspect_budget": "2ms"}).timeBudget.next(), "the operator has set it")
+	require.Zero(t, newFilter(t, setting.Map{"inspect_budget": "off"}).timeBudget.next())
 }

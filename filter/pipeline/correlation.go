@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
@@ -22,7 +23,10 @@ type correlation struct {
 	panics   *telemetry.Panics
 
 	mu         sync.Mutex
-	correlator *incident.Correlator
+	correlator *incident.Correlator   // nil where digests are sent to one elsewhere
+	merger     *digest.Merger         // of the digests that come, with the correlator
+	digests    *digests               // nil where incidents are found
+	refused    uint64                 // digests that could not be merged
 	chunks     map[string]*correlated // that an output may get again
 	order      []string               // of these, the oldest first
 
@@ -32,8 +36,14 @@ type correlation struct {
 
 // correlated is what came of a chunk.
 type correlated struct {
-	ids    []string // of the incidents that its items belong to
-	events []*incident.Incident
+	ids  []string // of the incidents that its items belong to
+	news news
+}
+
+// news are what correlation has found: events about incidents, or digests.
+type news struct {
+	events  []*incident.Incident
+	digests [][]byte
 }
 
 const (
@@ -44,14 +54,21 @@ const (
 // startCorrelation begins where the state file stops, if there is one.
 func startCorrelation(config *incidentConfig, o *observer, log telemetry.Logger, caught *telemetry.Panics) *correlation {
 	c := &correlation{observer: o, state: config.state, log: log, panics: caught, chunks: map[string]*correlated{}, stop: make(chan struct{})}
+	every, wait := config.options.Thresholds.DigestEvery, config.options.Thresholds.DigestWait
+	if config.digestTag != "" {
+		c.digests = startDigests(digest.NewWriter(config.salt, every), c.state, log)
+		return c
+	}
 	if c.state == "" {
 		c.correlator = incident.New(config.options)
+		c.merger = digest.NewMerger(c.correlator, config.salt, wait)
 		return c
 	}
 	var problem error
 	if c.correlator, problem = incident.Load(c.state, config.options); problem != nil {
 		log(telemetry.LevelWarn, problem.Error())
 	}
+	c.merger = digest.NewMerger(c.correlator, config.salt, wait)
 	c.saving.Go(func() { recovery.Loop(c.stop, caught.Caught("saving incidents"), c.saveNowAndThen) })
 	return c
 }
@@ -73,20 +90,27 @@ func (c *correlation) save() {
 	if c.state == "" {
 		return
 	}
-	c.mu.Lock()
-	state, err := c.correlator.MarshalBinary()
-	c.mu.Unlock()
+	state, err := c.marshal()
 	if err == nil {
 		err = incident.Save(c.state, state)
 	}
 	if err != nil {
-		c.log(telemetry.LevelWarn, fmt.Sprintf("incidents are not kept for the next start: %v", err))
+		c.log(telemetry.LevelWarn, fmt.Sprintf("incident state could not be saved: %v", err))
 	}
+}
+
+func (c *correlation) marshal() ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.merger.Keep(); err != nil {
+		return nil, err
+	}
+	return c.correlator.MarshalBinary()
 }
 
 // counts returns what was counted so far, nothing when no incidents are found.
 func (c *correlation) counts() incident.Counts {
-	if c == nil {
+	if c == nil || c.correlator == nil {
 		return incident.Counts{}
 	}
 	c.mu.Lock()
@@ -99,6 +123,10 @@ func (c *correlation) end() {
 	if c == nil {
 		return
 	}
+	if c.digests != nil {
+		c.digests.end()
+		return
+	}
 	close(c.stop)
 	c.saving.Wait()
 	c.save()
@@ -108,50 +136,56 @@ func (c *correlation) end() {
 		line += fmt.Sprintf(", %d findings excluded", n.Excluded)
 	}
 	if made := n.EvictedIncidents + n.EvictedSources + n.EvictedActors + n.EvictedRoutes + n.EvictedTools + n.EvictedSketches + n.EvictedTargets; made > 0 {
-		line += fmt.Sprintf("; made room %d times (incidents %d, sources %d, actors %d, routes %d, tools %d, sets of ids %d, attacked targets %d)", made,
+		line += fmt.Sprintf("; dropped state %d times (incidents %d, sources %d, actors %d, routes %d, tools %d, sets of ids %d, attacked targets %d)", made,
 			n.EvictedIncidents, n.EvictedSources, n.EvictedActors, n.EvictedRoutes, n.EvictedTools, n.EvictedSketches, n.EvictedTargets)
 	}
 	if n.Untracked > 0 {
 		line += fmt.Sprintf("; no room for %d observations", n.Untracked)
 	}
 	if n.Late+n.Ahead > 0 {
-		line += fmt.Sprintf("; %d records were more than a minute late, %d more than an hour ahead", n.Late, n.Ahead)
+		line += fmt.Sprintf("; %d records more than a minute late, %d more than an hour ahead", n.Late, n.Ahead)
 	}
 	c.log(telemetry.LevelInfo, line)
 }
 
-// correlate gives the items of a batch the incidents that they belong to, and returns the events about these. A chunk with a name that
-// was seen before gives what it gave then.
-func (c *correlation) correlate(b *batch, name string) []*incident.Incident {
+// correlate gives the items of a batch the incidents that they belong to, and returns the events about these, or the digests that are
+// due. A chunk with a name that was seen before gives what it gave then.
+func (c *correlation) correlate(b *batch, name string) news {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known := c.chunks[name]; name != "" && known != nil && len(known.ids) == len(b.items) {
 		for i := range b.items {
 			b.items[i].incident = known.ids[i]
 		}
-		return known.events
+		return known.news
 	}
-	events := c.observe(b)
+	found := c.observe(b)
 	if name != "" {
-		c.remember(name, b, events)
+		c.remember(name, b, found)
 	}
-	return events
+	return found
 }
 
-func (c *correlation) observe(b *batch) (events []*incident.Incident) {
+func (c *correlation) observe(b *batch) (found news) {
 	s := b.scratch()
 	defer s.putBack()
 	for i := range b.items {
-		events = append(events, c.observeOne(&b.items[i], s)...)
+		found.events = append(found.events, c.observeOne(&b.items[i], s)...)
 	}
-	return events
+	found.digests = c.digests.due(time.Now())
+	return found
 }
 
 // observeOne returns the events that an item causes. A panic costs only what this one contributes.
 func (c *correlation) observeOne(it *item, s *scratch) (events []*incident.Incident) {
 	recovery.Once(c.panics.Caught("correlation"), func() {
 		var o incident.Observation
-		if !c.observer.observe(it, s, &o) {
+		switch {
+		case !c.observer.observe(it, s, &o):
+			events = c.merge(it)
+			return
+		case c.digests != nil:
+			c.digests.add(&o)
 			return
 		}
 		result := c.correlator.Observe(&o)
@@ -160,8 +194,8 @@ func (c *correlation) observeOne(it *item, s *scratch) (events []*incident.Incid
 	return events
 }
 
-func (c *correlation) remember(name string, b *batch, events []*incident.Incident) {
-	made := &correlated{ids: make([]string, len(b.items)), events: events}
+func (c *correlation) remember(name string, b *batch, found news) {
+	made := &correlated{ids: make([]string, len(b.items)), news: found}
 	for i := range b.items {
 		made.ids[i] = b.items[i].incident
 	}
@@ -195,6 +229,7 @@ func (c *correlation) forget(name string) {
 func (c *correlation) collect(to chan<- prometheus.Metric) {
 	n := c.counts()
 	metrics.Incidents.SendAll(to, map[string]uint64{"opened": n.Opened, "updated": n.Updated, "closed": n.Closed})
+	metrics.Digests.SendAll(to, c.digestCounts())
 	metrics.OpenOnes.Send(to, float64(n.Open))
 	metrics.IncidentRoom.SendAll(to, map[string]uint64{
 		"incidents": n.EvictedIncidents, "sources": n.EvictedSources, "actors": n.EvictedActors, "routes": n.EvictedRoutes,

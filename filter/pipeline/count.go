@@ -74,7 +74,7 @@ func (c *recordCounts) countKinds(b *batch) {
 	kinds[Broken] += b.unread
 	if late := kinds[Late]; late > 0 {
 		kinds[Skipped] += late
-		c.tellLate(late)
+		c.logLate(late)
 	}
 	n := c.counts
 	for i, counter := range [...]*atomic.Uint64{NotHTTP: &n.NotHTTP, Clean: &n.Clean, Alert: &n.Alerts, Broken: &n.Broken, Skipped: &n.Skipped} {
@@ -84,8 +84,8 @@ func (c *recordCounts) countKinds(b *batch) {
 	}
 }
 
-// tellLate counts records that were not inspected, and says so in the log once.
-func (c *recordCounts) tellLate(n uint64) {
+// logLate counts records that were not inspected, and logs it once.
+func (c *recordCounts) logLate(n uint64) {
 	if c.counts.Late.Add(n) > n {
 		return
 	}

@@ -27,5 +27,7 @@ func (p *Pipeline) Forget(name string) { p.inspector.correlation.forget(name) }
 // Offer reports whether flood control lets an alert out now.
 func (p *Pipeline) Offer(e *Emit) bool { return p.inspector.writer.offer(e) }
 
-// HoldsBack reports whether there is flood control, so that summaries become due.
-func (p *Pipeline) HoldsBack() bool { return p.inspector.writer.flood != nil }
+// HoldsBack reports whether something becomes ready beside records: summaries of flood control, incidents, or digests.
+func (p *Pipeline) HoldsBack() bool {
+	return p.inspector.writer.flood != nil || p.inspector.correlation != nil
+}

@@ -26,7 +26,8 @@ type Emit struct {
 	Summary  bool      // it stands for alerts that flood control has suppressed
 	Origin   int       // the event of the chunk that it is an alert about, counted from 1; 0 when it is about no single one
 	metrics  bool      // it is no alert
-	Incident bool      // it is an event about an incident
+	Incident bool      // it is an event about an incident, or a digest
+	digest   []byte    // that it holds, for an aggregator; nil in all others
 
 	head  int          // offset of the body in Event
 	line  string       // the alert as text, for formats that are no JSON
@@ -36,7 +37,7 @@ type Emit struct {
 // Message returns the alert for a destination. It shares the memory of Event.
 func (e *Emit) Message() delivery.Message {
 	body := e.Event[e.head:]
-	m := delivery.Message{Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: body}
+	m := delivery.Message{Time: e.Time, Severity: e.Severity, Host: e.Host, Tag: e.Tag, Record: body, Digest: e.digest != nil}
 	if m.JSON = []byte(e.line); e.line == "" {
 		m.JSON = alert.JSON(body)
 	}
@@ -49,7 +50,8 @@ type emitConfig struct {
 	format         alert.Format
 	limit          int64 // bytes in the host's emitter
 	includePayload bool
-	incidentsOnly  bool // alerts do not go out by themselves
+	incidentsOnly  bool   // alerts do not go out by themselves
+	digestTag      string // of digests
 }
 
 // alertWriter writes alerts: into records, and as records of their own.
@@ -134,7 +136,7 @@ func (w *alertWriter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
 	return record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), a.AppendMap(nil))
 }
 
-// describe tells what destinations need to know besides the alert.
+// describe adds what destinations need to know besides the alert.
 func (w *alertWriter) describe(e *Emit, a *alert.Alert) *Emit {
 	e.Time, e.Severity, e.Host = a.Time, a.Severity, a.Sensor
 	if w.format == alert.CEF {
@@ -207,11 +209,11 @@ func (w *alertWriter) emitIncident(i *incident.Incident, tag string) Emit {
 	return e
 }
 
-// leaveAlert stands for writing an alert that is written when its incident is known.
-func leaveAlert(*item, *alert.View) {}
+// deferAlert stands for writing an alert that is written when its incident is known.
+func deferAlert(*item, *alert.View) {}
 
-// loseEmits counts alerts that a panic keeps from the host.
-func (w *alertWriter) loseEmits(out *Outcome) {
+// countLostEmits counts alerts that a panic keeps from the host.
+func (w *alertWriter) countLostEmits(out *Outcome) {
 	for i := range out.Emits {
 		if e := &out.Emits[i]; !e.Summary && !e.metrics && !e.Incident {
 			w.counts.Failed.Add(1)
@@ -232,21 +234,25 @@ func (p *Pipeline) EmitTaken(e *Emit) {
 	}
 }
 
-// EmitFailed counts an alert that the host did not take, and says so in the log once. The alerts that a summary stands for are
+// EmitFailed counts an alert that the host did not take, and logs the first. The alerts that a summary stands for are
 // counted already.
 func (p *Pipeline) EmitFailed(e *Emit) {
 	if e.metrics {
-		return // the next one tells the same
+		return // the next one shows the same
+	}
+	if e.digest != nil {
+		p.inspector.correlation.again(e.digest)
+		return
 	}
 	if e.Incident {
-		p.log(telemetry.LevelWarn, "an event about an incident was not taken by the pipeline")
+		p.log(telemetry.LevelWarn, "an incident event was not accepted by the pipeline")
 		return
 	}
 	if e.Summary {
-		p.log(telemetry.LevelWarn, "a summary was not taken by the pipeline; what it stands for is counted as suppressed")
+		p.log(telemetry.LevelWarn, "a summary was not accepted by the pipeline; its alerts count as suppressed")
 		return
 	}
 	if p.inspector.writer.counts.Failed.Add(1) == 1 {
-		p.log(telemetry.LevelWarn, "an alert was not taken by the pipeline; its record continues (more are counted, not logged)")
+		p.log(telemetry.LevelWarn, "an alert was not accepted by the pipeline; its record continues (more are counted, not logged)")
 	}
 }

@@ -10,130 +10,129 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// engineRuns bounds how many transactions the engine judges at a time for calls with a deadline, in the whole process. A run that takes
-// longer than its call goes on, since nothing can end it, and must keep neither its share of the machine nor its place from others: runs of
-// which it is known that they take long have places of their own, half as many as there are cores, and a run that turns out to take long
-// gives its place up.
-type engineRuns struct {
-	shares shares
-	quick  chan struct{}
-	slow   chan struct{}
+// engineSlots bounds how many transactions the engine evaluates at a time for calls with a deadline, in the whole process. A run that takes
+// longer than its call goes on, since nothing can end it, and must not keep cores or slots from others: runs that are known to be slow have
+// slots of their own, half as many as there are cores, and a run that turns out to be slow gives its slot up.
+type engineSlots struct {
+	usage senderUsage
+	quick chan struct{}
+	slow  chan struct{}
 
-	mu      sync.Mutex
-	overdue int // runs that go on after their call, in whichever place
-	without int // those of them that have given their place up
-	held    int // those of them that are in quick places
+	mu       sync.Mutex
+	overdue  int // runs that go on after their call, with or without a slot
+	released int // overdue runs that have given their slot up
+	held     int // overdue runs in quick slots
 }
 
-var runs = newEngineRuns(runtime.GOMAXPROCS(0))
+var slots = newEngineSlots(runtime.GOMAXPROCS(0))
 
-func newEngineRuns(cores int) *engineRuns {
-	return &engineRuns{quick: make(chan struct{}, cores), slow: make(chan struct{}, max(1, cores/2))}
+func newEngineSlots(cores int) *engineSlots {
+	return &engineSlots{quick: make(chan struct{}, cores), slow: make(chan struct{}, max(1, cores/2))}
 }
 
-// takesLong reports whether a record is to wait behind others: a large one, or one of a sender whose records take long. With strict it also
-// waits when its sender has had its share.
-func (r *engineRuns) takesLong(bytes int, from sender, strict bool) bool {
+// mustQueue reports whether a record waits behind others: a large one, or one of a sender whose records take long. With strict it also
+// waits when its sender has used its fair share.
+func (e *engineSlots) mustQueue(bytes int, from sender, strict bool) bool {
 	if bytes > largeTransaction {
 		return true
 	}
-	used, run := r.shares.of(from, bytes, time.Now())
+	used, run := e.usage.lookup(from, bytes, time.Now())
 	return run > slowRun || strict && used > fairShare
 }
 
-// place is what a run holds of the machine.
-type place struct {
-	runs *engineRuns
-	of   chan struct{} // nil when it has given its place up
+// slot is the right of one run to use the engine.
+type slot struct {
+	slots *engineSlots
+	pool  chan struct{} // nil when the run has given its slot up
 
 	overdue bool
 	held    bool
 }
 
-// get waits for a place until a channel is closed. It returns nil when there was none until then.
-func (r *engineRuns) get(of, ended chan struct{}) *place {
+// acquire waits for a slot until a channel is closed. It returns nil when there was none until then.
+func (e *engineSlots) acquire(pool, ended chan struct{}) *slot {
 	select {
-	case of <- struct{}{}:
-		return &place{runs: r, of: of}
+	case pool <- struct{}{}:
+		return &slot{slots: e, pool: pool}
 	case <-ended:
 		return nil
 	}
 }
 
-// try is get without waiting.
-func (r *engineRuns) try(of chan struct{}) *place {
+// tryAcquire is acquire without waiting.
+func (e *engineSlots) tryAcquire(pool chan struct{}) *slot {
 	select {
-	case of <- struct{}{}:
-		return &place{runs: r, of: of}
+	case pool <- struct{}{}:
+		return &slot{slots: e, pool: pool}
 	default:
 		return nil
 	}
 }
 
-// outlive notes that a run goes on after its call. A quick one gives its place up, unless too many have: each takes from the cores that are
-// left.
-func (p *place) outlive() {
-	r := p.runs
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	p.overdue = true
-	r.overdue++
+// markOverdue notes that a run goes on after its call. A quick run gives its slot up, unless too many have: each uses one of the cores that
+// are left.
+func (s *slot) markOverdue() {
+	e := s.slots
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	s.overdue = true
+	e.overdue++
 	switch {
-	case p.of != r.quick:
-	case r.without < 2*cap(r.quick):
-		<-p.of
-		p.of = nil
-		r.without++
+	case s.pool != e.quick:
+	case e.released < 2*cap(e.quick):
+		<-s.pool
+		s.pool = nil
+		e.released++
 	default:
-		p.held = true
-		r.held++
+		s.held = true
+		e.held++
 	}
 }
 
-// leave ends a run.
-func (p *place) leave() {
-	r := p.runs
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if p.overdue {
-		r.overdue--
+// release ends a run.
+func (s *slot) release() {
+	e := s.slots
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if s.overdue {
+		e.overdue--
 	}
-	if p.held {
-		r.held--
+	if s.held {
+		e.held--
 	}
-	if p.of != nil {
-		<-p.of
+	if s.pool != nil {
+		<-s.pool
 	} else {
-		r.without--
+		e.released--
 	}
 }
 
-// isStuck reports whether runs that go on after their calls have all quick places.
-func (r *engineRuns) isStuck() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.held == cap(r.quick)
+// areExhausted reports whether overdue runs have all quick slots.
+func (e *engineSlots) areExhausted() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.held == cap(e.quick)
 }
 
-// late returns how many runs go on after their calls.
-func (r *engineRuns) late() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.overdue
+// overdueRuns returns how many runs go on after their calls.
+func (e *engineSlots) overdueRuns() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.overdue
 }
 
-// EngineRunsOn reports whether runs go on after their calls. They use rules, and nothing can end them.
-func EngineRunsOn() bool { return runs.late() > 0 }
+// HasOverdueRuns reports whether runs of the engine go on after their calls. They use rules, and nothing can end them.
+func HasOverdueRuns() bool { return slots.overdueRuns() > 0 }
 
-// timed runs a function on a thread of its own and charges a sender with the time that it takes of the processor: on a busy machine the
-// clock goes on while others run.
-func (r *engineRuns) timed(from sender, bytes int, run func()) {
+// measure runs a function on a thread of its own and charges a sender with the processor time that it takes: on a busy machine the clock
+// goes on while others run.
+func (e *engineSlots) measure(from sender, bytes int, set *rules.Set, run func()) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	begin, made := threadTime(), rules.MakingTime()
+	begin, made := threadTime(), set.MakingTime()
 	defer func() {
-		took := threadTime() - begin - (rules.MakingTime() - made) // what rules need for their first values is nobody's fault
-		r.shares.charge(from, bytes, max(0, took), time.Now())
+		took := threadTime() - begin - (set.MakingTime() - made) // what rules need for their first values is nobody's fault
+		e.usage.charge(from, bytes, max(0, took), time.Now())
 	}()
 	run()
 }

@@ -9,36 +9,36 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-func TestSharesFade(t *testing.T) {
-	var s shares
+func TestUsageDecays(t *testing.T) {
+	var s senderUsage
 	now := time.Unix(1e9, 0)
 	for range 20 {
 		s.charge(7, 4096, time.Second, now)
 	}
 	s.charge(7, 0, time.Millisecond, now)
-	used, run := s.of(7, 10240, now)
+	used, run := s.lookup(7, 10240, now)
 	require.Equal(t, 20*time.Second+time.Millisecond, used)
 	require.InDelta(t, 1.65, run.Seconds(), 0.02, "three quarters of a second for five kilobytes begun")
-	used, run = s.of(7, 10240, now.Add(10*time.Second))
+	used, run = s.lookup(7, 10240, now.Add(10*time.Second))
 	require.Less(t, used, 20*time.Millisecond)
 	require.Greater(t, run, 1400*time.Millisecond)
-	_, run = s.of(7, 10240, now.Add(time.Hour))
+	_, run = s.lookup(7, 10240, now.Add(time.Hour))
 	require.Zero(t, run)
-	used, run = s.of(8, 10240, now)
+	used, run = s.lookup(8, 10240, now)
 	require.Zero(t, used+run)
 }
 
 // An attacker with any number of addresses does not push out the one that takes the most, nor is another address taken for it.
 func TestManySendersDoNotPushOutTheOneThatTakesMost(t *testing.T) {
-	var s shares
+	var s senderUsage
 	now := time.Unix(1e9, 0)
 	s.charge(1, 100, time.Second, now)
 	for i := range 100000 {
 		s.charge(sender(2+i), 100, time.Microsecond, now)
 	}
-	used, _ := s.of(1, 100, now)
+	used, _ := s.lookup(1, 100, now)
 	require.Equal(t, time.Second, used)
-	used, _ = s.of(1+shareSets, 100, now)
+	used, _ = s.lookup(1+usageSets, 100, now)
 	require.LessOrEqual(t, used, time.Microsecond)
 }
 
@@ -51,43 +51,43 @@ func TestSendersAreAddressesOrElseTags(t *testing.T) {
 }
 
 func TestARunThatOutlivesItsCallGivesItsPlaceUp(t *testing.T) {
-	r := newEngineRuns(2)
-	var all []*place
+	e := newEngineSlots(2)
+	var all []*slot
 	for range 6 {
-		p := r.try(r.quick)
+		p := e.tryAcquire(e.quick)
 		require.NotNil(t, p)
-		p.outlive()
+		p.markOverdue()
 		all = append(all, p)
-		require.LessOrEqual(t, r.late(), 6)
+		require.LessOrEqual(t, e.overdueRuns(), 6)
 	}
-	require.True(t, r.isStuck(), "four have given theirs up, two have theirs")
-	require.Nil(t, r.try(r.quick))
+	require.True(t, e.areExhausted(), "four have given theirs up, two have theirs")
+	require.Nil(t, e.tryAcquire(e.quick))
 	for i, p := range all {
-		p.leave()
-		require.Equal(t, 5-i, r.late())
+		p.release()
+		require.Equal(t, 5-i, e.overdueRuns())
 	}
-	require.False(t, r.isStuck())
+	require.False(t, e.areExhausted())
 	for range 2 {
-		require.NotNil(t, r.try(r.quick))
+		require.NotNil(t, e.tryAcquire(e.quick))
 	}
-	slow := r.try(r.slow)
-	slow.outlive()
-	require.Nil(t, r.try(r.slow), "a slow one keeps its place")
-	slow.leave()
-	require.NotNil(t, r.try(r.slow))
+	slow := e.tryAcquire(e.slow)
+	slow.markOverdue()
+	require.Nil(t, e.tryAcquire(e.slow), "a slow one keeps its slot")
+	slow.release()
+	require.NotNil(t, e.tryAcquire(e.slow))
 }
 
-// While runs of others have all slow places, small records are judged as ever, and large ones of a sender that has had its share are late at
+// While runs of others have all slow slots, small records are evaluated as ever, and large ones of a sender that has used its fair share are late at
 // once.
 func TestSmallRecordsDoNotWaitForLargeOnes(t *testing.T) {
-	for range cap(runs.slow) {
-		p := runs.get(runs.slow, nil)
-		defer p.leave()
+	for range cap(slots.slow) {
+		p := slots.acquire(slots.slow, nil)
+		defer p.release()
 	}
 	f := newFilter(t, setting.Map{"inspect_budget": "1m"})
 	flooder := senderOf("198.51.100.9", 0)
 	for range 10 {
-		runs.shares.charge(flooder, 1<<20, 10*time.Second, time.Now())
+		slots.usage.charge(flooder, 1<<20, 10*time.Second, time.Now())
 	}
 	chunk := append(largeAttack(9, 1), attackEvent(1)...)
 	begin := time.Now()

@@ -20,22 +20,22 @@ type evaluator struct {
 	alertKey string       // key of the map added to a matching record, "" adds nothing
 	trusted  string       // records with this key have a verdict already; "" when none is believed
 	naming   alert.Naming // of alerts
-	strict   bool         // a sender that has had its share of the engine waits behind others
+	strict   bool         // a sender that has used its fair share of the engine waits behind others
 	meter    *telemetry.Meter
 	panics   *telemetry.Panics
 }
 
-// demand says how much a verdict has to tell, and what becomes of an alert.
-type demand struct {
-	matches bool // all rules that match, even when the transaction is not blocked
-	// write is called with an alert while its views are valid.
-	write func(*item, *alert.View)
-	// note, unless nil, is called with what does not alert and matched rules, likewise.
-	note func(*item, *alert.View)
+// verdictHandler is what happens with verdicts, and how complete they are.
+type verdictHandler struct {
+	allMatches bool // all rules that match, even when the transaction is not blocked
+	// onAlert is called with an alert while its views are valid.
+	onAlert func(*item, *alert.View)
+	// onCleanMatch, unless nil, is called with what does not alert and matched rules, likewise.
+	onCleanMatch func(*item, *alert.View)
 }
 
 // evaluate finds out what an event is. A panic anywhere in it lets the record pass as it came.
-func (e *evaluator) evaluate(it *item, s *scratch, d *demand) {
+func (e *evaluator) evaluate(it *item, s *scratch, h *verdictHandler) {
 	defer e.recovered(it)
 	if it.event.Time.Group || e.trusted != "" && record.Has(it.event.Body, e.trusted) {
 		it.kind = Skipped
@@ -48,7 +48,7 @@ func (e *evaluator) evaluate(it *item, s *scratch, d *demand) {
 	}
 	switch {
 	case read == fieldmap.Several && !it.inner:
-		e.evaluateRequests(it, s, d)
+		e.evaluateRequests(it, s, h)
 		return
 	case read < 0:
 		it.kind = NotHTTP
@@ -58,21 +58,21 @@ func (e *evaluator) evaluate(it *item, s *scratch, d *demand) {
 		it.kind = NotHTTP
 		return
 	}
-	verdict, key := e.recallTimed(s, d)
+	verdict, key := e.lookupTimed(s, h)
 	clean := verdict != nil && !e.alerts(verdict)
 	if !clean || s.defers {
 		it.sender = senderOf(s.values.ClientAddress(), it.input)
 	}
 	if clean {
-		e.pass(it, s, d, verdict)
+		e.pass(it, s, h, verdict)
 		return
 	}
-	start, made := time.Now(), rules.MakingTime()
-	e.examine(it, s, d, verdict, key)
+	start, made := time.Now(), s.rules.MakingTime()
+	e.examine(it, s, h, verdict, key)
 	took := time.Since(start)
 	s.busy += took
-	if !it.pending.behind {
-		s.spending.add(it.sender, took-(rules.MakingTime()-made)) // what rules need for their first values is nobody's fault
+	if !it.pending.overBudget {
+		s.budget.add(it.sender, took-(s.rules.MakingTime()-made)) // what rules need for their first values is nobody's fault
 	}
 }
 
@@ -86,38 +86,38 @@ func (e *evaluator) read(it *item, values *fieldmap.Values) int {
 }
 
 // examine does what is left to do for a record that is not known to be clean.
-func (e *evaluator) examine(it *item, s *scratch, d *demand, verdict *rules.Verdict, key rules.Key) {
+func (e *evaluator) examine(it *item, s *scratch, h *verdictHandler, verdict *rules.Verdict, key rules.Key) {
 	if !s.values.Transaction(&s.transaction) {
 		it.kind, it.partial = NotHTTP, s.transaction.Partial
 		return
 	}
 	switch {
 	case verdict == nil:
-		if verdict = e.inspect(it, s, d, key); verdict == nil {
+		if verdict = e.inspect(it, s, h, key); verdict == nil {
 			return
 		}
-	case s.spending.isBehind(it.sender):
-		it.kind, it.verdict, it.pending.behind = unwritten, verdict, true
+	case s.budget.isSenderOver(it.sender):
+		it.kind, it.verdict, it.pending.overBudget = unwritten, verdict, true
 		return
 	}
-	e.decide(it, s, d, verdict)
+	e.decide(it, s, h, verdict)
 }
 
 // writeKnown writes the alert of an item whose verdict is known.
-func (e *evaluator) writeKnown(it *item, s *scratch, d *demand) {
+func (e *evaluator) writeKnown(it *item, s *scratch, h *verdictHandler) {
 	defer e.recovered(it)
 	start, verdict := time.Now(), it.verdict
 	it.verdict = nil
 	e.read(it, &s.values)
-	e.examine(it, s, d, verdict, rules.Key{})
+	e.examine(it, s, h, verdict, rules.Key{})
 	s.busy += time.Since(start)
 }
 
 // pass lets a record go on as clean.
-func (e *evaluator) pass(it *item, s *scratch, d *demand, verdict *rules.Verdict) {
+func (e *evaluator) pass(it *item, s *scratch, h *verdictHandler, verdict *rules.Verdict) {
 	it.kind, it.verdict, it.partial = Clean, verdict, verdict.Partial
-	if d.note != nil && len(verdict.Matches) > 0 && s.values.Transaction(&s.transaction) {
-		d.note(it, e.view(it, s, verdict))
+	if h.onCleanMatch != nil && len(verdict.Matches) > 0 && s.values.Transaction(&s.transaction) {
+		h.onCleanMatch(it, e.view(it, s, verdict))
 	}
 }
 
@@ -129,15 +129,15 @@ func (e *evaluator) view(it *item, s *scratch, verdict *rules.Verdict) *alert.Vi
 }
 
 // decide takes a verdict on the transaction, and has an alert written.
-func (e *evaluator) decide(it *item, s *scratch, d *demand, verdict *rules.Verdict) {
+func (e *evaluator) decide(it *item, s *scratch, h *verdictHandler, verdict *rules.Verdict) {
 	if !e.alerts(verdict) {
-		e.pass(it, s, d, verdict)
+		e.pass(it, s, h, verdict)
 		return
 	}
 	it.kind, it.verdict, it.partial = Alert, verdict, verdict.Partial
 	view := e.view(it, s, verdict)
 	it.outcome, _ = view.Outcome()
-	d.write(it, view)
+	h.onAlert(it, view)
 }
 
 // recovered, deferred, makes an item whose evaluation panics one that passes without a verdict.
@@ -152,63 +152,63 @@ func (e *evaluator) recovered(it *item) {
 	})
 }
 
-// recallTimed is recall with the clock, for some of the records.
-func (e *evaluator) recallTimed(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
+// lookupTimed is lookup with the clock, for some of the records.
+func (e *evaluator) lookupTimed(s *scratch, h *verdictHandler) (*rules.Verdict, rules.Key) {
 	if !s.sampled() {
-		return e.recall(s, d)
+		return e.lookup(s, h)
 	}
 	start := time.Now()
-	verdict, key := e.recall(s, d)
+	verdict, key := e.lookup(s, h)
 	if verdict != nil {
 		e.meter.Time(rules.Cached, start)
 	}
 	return verdict, key
 }
 
-// recall returns the verdict that is remembered for the values, nil when there is none, and the key with which to remember one.
-func (e *evaluator) recall(s *scratch, d *demand) (*rules.Verdict, rules.Key) {
+// lookup returns the cached verdict for the values, nil when there is none, and the key for caching one.
+func (e *evaluator) lookup(s *scratch, h *verdictHandler) (*rules.Verdict, rules.Key) {
 	reads := s.rules.Reads()
 	if reads == nil {
 		return nil, rules.Key{}
 	}
 	s.identity = s.values.AppendIdentity(s.identity[:0], reads)
-	return s.rules.Recall(s.identity, s.values.ClientAddress(), d.matches)
+	return s.rules.Recall(s.identity, s.values.ClientAddress(), h.allMatches)
 }
 
-// inspect finds the verdict on the transaction, and remembers it. It returns nil and says in the item why there is none: the
+// inspect finds the verdict on the transaction, and caches it. It returns nil and says in the item why there is none: the
 // engine failed, the budget is spent, or there is one and the transaction has to wait for the engine, or for the prefilter behind others.
-func (e *evaluator) inspect(it *item, s *scratch, d *demand, key rules.Key) *rules.Verdict {
-	unhurried := !s.spending.isBounded()
-	if s.spending.isOver() {
+func (e *evaluator) inspect(it *item, s *scratch, h *verdictHandler, key rules.Key) *rules.Verdict {
+	unlimited := !s.budget.isLimited()
+	if s.budget.isSpent() {
 		it.kind = Late
 		return nil
 	}
-	p := pending{key: key, rules: s.rules.Case(&s.transaction, d.matches), bytes: size(&s.transaction)}
-	p.behind = s.spending.isBehind(it.sender) && !runs.isStuck() // nobody would get to it
-	if unhurried {
+	p := pending{key: key, rules: s.rules.Case(&s.transaction, h.allMatches), bytes: size(&s.transaction)}
+	p.overBudget = s.budget.isSenderOver(it.sender) && !slots.areExhausted() // nobody would get to it
+	if unlimited {
 		if err := s.rules.Compile(&p.rules); err != nil {
 			return e.failed(it, err)
 		}
 	}
-	if !p.behind && p.rules.Compiled() && (p.bytes <= largeTransaction || unhurried && !(s.defers && p.bytes > hugeTransaction)) {
-		if verdict := e.gate(it, s, &p); verdict != nil {
+	if !p.overBudget && p.rules.Compiled() && (p.bytes <= largeTransaction || unlimited && !(s.defers && p.bytes > hugeTransaction)) {
+		if verdict := e.prefilter(it, s, &p); verdict != nil {
 			return verdict
 		}
 	}
-	if unhurried && !s.defers {
-		return e.judge(it, s, &p)
+	if unlimited && !s.defers {
+		return e.runRules(it, s, &p)
 	}
-	if unhurried && !runs.takesLong(p.bytes, it.sender, e.strict) {
+	if unlimited && !slots.mustQueue(p.bytes, it.sender, e.strict) {
 		var verdict *rules.Verdict
-		runs.timed(it.sender, p.bytes, func() { verdict = e.judge(it, s, &p) })
+		slots.measure(it.sender, p.bytes, s.rules, func() { verdict = e.runRules(it, s, &p) })
 		return verdict
 	}
 	it.kind, it.pending = waiting, p
 	return nil
 }
 
-// gate returns the verdict that the prefilter is certain of, nil when the engine has to judge.
-func (e *evaluator) gate(it *item, s *scratch, p *pending) *rules.Verdict {
+// prefilter returns the verdict that the prefilter is certain of, nil when the engine has to find it.
+func (e *evaluator) prefilter(it *item, s *scratch, p *pending) *rules.Verdict {
 	start := time.Now()
 	verdict := s.rules.Prefilter(&p.rules, &s.transaction)
 	if verdict == nil {
@@ -216,12 +216,12 @@ func (e *evaluator) gate(it *item, s *scratch, p *pending) *rules.Verdict {
 	}
 	it.way = rules.Prefiltered
 	e.meter.Time(rules.Prefiltered, start)
-	s.remember(p.key, verdict)
+	s.cache(p.key, verdict)
 	return verdict
 }
 
-// judge has the engine find the verdict on the transaction, and remembers it. It returns nil when the engine fails.
-func (e *evaluator) judge(it *item, s *scratch, p *pending) *rules.Verdict {
+// runRules has the engine find the verdict on the transaction, and caches it. It returns nil when the engine fails.
+func (e *evaluator) runRules(it *item, s *scratch, p *pending) *rules.Verdict {
 	start := time.Now()
 	verdict, err := s.rules.Evaluate(&p.rules, &s.transaction)
 	if err != nil {
@@ -230,20 +230,20 @@ func (e *evaluator) judge(it *item, s *scratch, p *pending) *rules.Verdict {
 	it.way = p.rules.Way()
 	e.meter.Time(it.way, start)
 	e.meter.Candidates.Add(uint64(p.rules.Ran()))
-	s.remember(p.key, verdict)
+	s.cache(p.key, verdict)
 	return verdict
 }
 
-// failed makes an item that the engine could not judge one that passes as it came.
+// failed makes an item that the engine could not evaluate one that passes as it came.
 func (e *evaluator) failed(it *item, err error) *rules.Verdict {
 	it.kind = Broken
 	e.panics.Add(func() string { return fmt.Sprintf("a record could not be inspected and passes unchanged: %v", err) })
 	return nil
 }
 
-// judgeAlone evaluates an item whose event is its own, and reports whether it is done. Of a large transaction it first asks the prefilter
+// evaluateCopy evaluates an item whose event is its own, and reports whether it is done. Of a large transaction it first asks the prefilter
 // alone, which takes far less time than the engine.
-func (e *evaluator) judgeAlone(j *job, set *rules.Set, d *demand) (done bool) {
+func (e *evaluator) evaluateCopy(j *job, set *rules.Set, h *verdictHandler) (done bool) {
 	it := &j.item
 	defer func() { done = done || it.kind != waiting }()
 	defer e.recovered(it)
@@ -258,20 +258,20 @@ func (e *evaluator) judgeAlone(j *job, set *rules.Set, d *demand) (done bool) {
 	s.values.Transaction(&s.transaction)
 	p := &it.pending
 	if !p.rules.Asked() && j.bytes > largeTransaction {
-		verdict := e.gate(it, s, p)
+		verdict := e.prefilter(it, s, p)
 		if verdict == nil {
 			return false
 		}
-		e.decide(it, s, d, verdict)
+		e.decide(it, s, h, verdict)
 		return true
 	}
-	if verdict := e.judge(it, s, p); verdict != nil {
-		e.decide(it, s, d, verdict)
+	if verdict := e.runRules(it, s, p); verdict != nil {
+		e.decide(it, s, h, verdict)
 	}
 	return true
 }
 
-func (s *scratch) remember(key rules.Key, v *rules.Verdict) {
+func (s *scratch) cache(key rules.Key, v *rules.Verdict) {
 	if s.rules.Reads() != nil {
 		s.rules.Remember(key, s.values.ClientAddress(), v)
 	}

@@ -19,8 +19,8 @@ var (
 // forged is a record of fields, behind a verdict that its sender has put there.
 func forged(fields []string) []byte { return pairs(append([]string{"waf", "forged"}, fields...)...) }
 
-func failing() *demand {
-	return &demand{write: func(*item, *alert.View) { panic("on purpose") }}
+func failing() *verdictHandler {
+	return &verdictHandler{onAlert: func(*item, *alert.View) { panic("on purpose") }}
 }
 
 func TestVerdictsOfTheSenderDoNotGoOnWhenInspectionFails(t *testing.T) {
@@ -38,7 +38,7 @@ func TestVerdictsOfTheSenderDoNotGoOnWhenInspectionFails(t *testing.T) {
 	require.Equal(t, append(append([]byte{}, e.Head...), record.AppendMapWith(nil, e.Body, "waf", notInspected)...), out.Data)
 }
 
-// The engine judges copies of records that wait for it.
+// The engine evaluates copies of records that wait for it.
 func TestVerdictsOfTheSenderDoNotGoOnFromTheQueue(t *testing.T) {
 	f := newFilter(t, setting.Map{"inspect_budget": "1m", "gate": "off", "cache_size": "0"})
 	out := process(f, forged(cleanFields), "nano")

@@ -14,12 +14,12 @@ import (
 // IncidentProperties are the settings that say what makes an incident, whether records come live or from files.
 func IncidentProperties() []setting.Property {
 	return []setting.Property{
-		{Name: "incident_rules", Help: "YAML file with thresholds of incident detection that take the place of the built-in ones"},
-		{Name: "incident_exclude", Help: "findings that open no incident, one after each semicolon: source=, target=, route= and kind=, for instance " +
+		{Name: "incident_rules", Help: "YAML file with thresholds that override the defaults of incident detection"},
+		{Name: "incident_exclude", Help: "findings to exclude, separated by semicolons: source=, target=, route= and kind=, such as " +
 			"\"source=192.0.2.7 kind=campaign; target=ops/*\""},
-		{Name: "incident_learning", Default: "24h", Help: "how long, by the times of records, detectors learn what is usual before those that need it " +
-			"report anything; off reports at once"},
-		{Name: "identities", Help: "YAML file that maps networks, addresses and hosts to names of services, so that a service is recognized as target and as client"},
+		{Name: "incident_learning", Default: "24h", Help: "how long, in record time, detectors learn a baseline before those that need it " +
+			"report; off reports at once"},
+		{Name: "identities", Help: "YAML file that maps networks, addresses and hosts to service names, so that a service is recognized as target and client"},
 	}
 }
 
@@ -33,6 +33,7 @@ type incidentConfig struct {
 
 	correlates bool
 	tag        string // of events about incidents
+	digestTag  string // of digests, "" where incidents are found here
 	state      string // file, "" for none
 	only       bool   // alerts do not go out by themselves
 }
@@ -40,10 +41,12 @@ type incidentConfig struct {
 // correlating are the settings of incidents for records that come live.
 func correlating() []setting.Property {
 	return append([]setting.Property{
-		{Name: "incidents", Default: "off", Help: "on finds incidents across records: who attacks whom, since when, and whether it worked"},
-		{Name: "incident_tag", Help: "tag under which events about incidents are emitted: opened, updated and closed ones"},
-		{Name: "incident_state", Help: "file that keeps what incident detection knows across restarts; it is made when it is not there"},
-		{Name: "alert_detail", Default: "all", Values: []string{"all", "incidents"}, Help: "incidents sends events about incidents only; records keep their maps"},
+		{Name: "incidents", Default: "off", Help: "on finds incidents across records: who attacks whom, since when, and whether it succeeded"},
+		{Name: "incident_tag", Help: "tag of incident events: opened, updated and closed"},
+		{Name: "incident_digest_tag", Help: "tag of digests, which are emitted instead of incidents; an aggregator, a filter or output waf with incidents on, " +
+			"finds incidents across nodes in them"},
+		{Name: "incident_state", Help: "file that keeps the state of incident detection across restarts; created if missing"},
+		{Name: "alert_detail", Default: "all", Values: []string{"all", "incidents"}, Help: "incidents emits incident events only; records keep their maps"},
 	}, IncidentProperties()...)
 }
 
@@ -80,9 +83,17 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 	if c.tag = r.Text("incident_tag"); strings.ContainsAny(c.tag, "$ *") {
 		r.Problem("incident_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.tag))
 	}
-	for name, given := range map[string]bool{"incident_state": c.state != "", "alert_detail": c.only, "incident_tag": c.tag != ""} {
+	if c.digestTag = r.Text("incident_digest_tag"); strings.ContainsAny(c.digestTag, "$ *") {
+		r.Problem("incident_digest_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.digestTag))
+	}
+	if c.digestTag != "" && c.tag != "" {
+		r.Problem("incident_digest_tag", errors.New("digests take the place of incidents, which an aggregator emits (want no incident_tag)"))
+	}
+	for name, given := range map[string]bool{
+		"incident_state": c.state != "", "alert_detail": c.only, "incident_tag": c.tag != "", "incident_digest_tag": c.digestTag != "",
+	} {
 		if given && !c.correlates {
-			r.Problem(name, errors.New("needs incidents on"))
+			r.Problem(name, errors.New("requires incidents on"))
 		}
 	}
 	return c

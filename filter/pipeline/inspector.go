@@ -11,29 +11,34 @@ type inspector struct {
 	correlation *correlation // nil unless incidents are found
 	incidentTag string       // of events about incidents
 
-	inLine       *demand               // for alerts that go into the record
-	afterwards   *demand               // for the same, where alerts name their incidents
-	delivered    *demand               // for alerts that go to destinations
+	inLine       *verdictHandler       // for alerts that go into the record
+	afterwards   *verdictHandler       // for the same, where alerts name their incidents
+	delivered    *verdictHandler       // for alerts that go to destinations
 	evaluateInto func(*item, *scratch) // with inLine; a closure for each chunk would cost an allocation
 }
 
 // prepare finds out when alerts are written: where they name incidents, once these are known.
 func (i *inspector) prepare(allMatches bool) {
-	i.afterwards = &demand{matches: allMatches, write: i.writer.writeAlert}
-	i.delivered = &demand{matches: allMatches, write: i.writer.writeEmit}
-	if i.inLine = i.afterwards; i.correlation != nil {
-		i.inLine = &demand{matches: allMatches, write: leaveAlert}
+	i.afterwards = &verdictHandler{allMatches: allMatches, onAlert: i.writer.writeAlert}
+	i.delivered = &verdictHandler{allMatches: allMatches, onAlert: i.writer.writeEmit}
+	if i.inLine = i.afterwards; i.namesIncidents() {
+		i.inLine = &verdictHandler{allMatches: allMatches, onAlert: deferAlert}
 	}
 	i.evaluateInto = func(it *item, s *scratch) { i.evaluator.evaluate(it, s, i.inLine) }
 }
 
+// namesIncidents reports whether alerts are written when their incidents are known. Those of nodes that send digests name none.
+func (i *inspector) namesIncidents() bool {
+	return i.correlation != nil && i.correlation.digests == nil
+}
+
 // evaluateToDeliver is evaluateInto for alerts that go to destinations.
 func (i *inspector) evaluateToDeliver(it *item, s *scratch) {
-	d := i.delivered
-	if i.correlation != nil {
-		d = i.inLine // the alert is written afterwards
+	h := i.delivered
+	if i.namesIncidents() {
+		h = i.inLine // the alert is written afterwards
 	}
-	i.evaluator.evaluate(it, s, d)
+	i.evaluator.evaluate(it, s, h)
 }
 
 // count counts the records of a batch, and warns when none has been HTTP so far.
@@ -65,13 +70,13 @@ func (i *inspector) abandon(chunk []byte, out *Outcome) {
 	i.countAll(chunk, Broken)
 }
 
-// writeUnwritten writes the alerts of senders that are behind.
+// writeUnwritten writes the alerts of senders over their budget.
 func (i *inspector) writeUnwritten(b *batch) {
 	if b.first(unwritten) < 0 {
 		return
 	}
 	b.budget = 0
-	b.spread(func(it *item, s *scratch) {
+	b.parallel(func(it *item, s *scratch) {
 		if it.kind == unwritten {
 			i.evaluator.writeKnown(it, s, i.inLine)
 		}
@@ -80,17 +85,18 @@ func (i *inspector) writeUnwritten(b *batch) {
 
 // correlate finds the incidents of an evaluated batch, then has its alerts written, which name them, and returns the events. Without
 // incidents alerts are written already.
-func (i *inspector) correlate(b *batch, name, tag string, d *demand) (emits []Emit) {
+func (i *inspector) correlate(b *batch, name, tag string, h *verdictHandler) (emits []Emit) {
 	if i.correlation == nil {
 		return nil
 	}
-	for _, event := range i.correlation.correlate(b, name) {
-		emits = append(emits, i.writer.emitIncident(event, tag))
+	emits = i.writer.appendNews(emits, i.correlation.correlate(b, name), tag)
+	if !i.namesIncidents() {
+		return emits
 	}
 	b.budget = 0
-	b.spread(func(it *item, s *scratch) {
+	b.parallel(func(it *item, s *scratch) {
 		if it.kind == Alert {
-			i.evaluator.writeKnown(it, s, d)
+			i.evaluator.writeKnown(it, s, h)
 		}
 	})
 	return emits

@@ -15,7 +15,7 @@ type noHTTP struct {
 	counts   *telemetry.Counters
 	log      telemetry.Logger
 	redactor *redact.Redactor
-	over     atomic.Bool // one was, or it has been told
+	over     atomic.Bool // one was, or the warning is logged
 	first    atomic.Pointer[string]
 }
 
@@ -31,8 +31,8 @@ func (n *noHTTP) watch(b *batch) {
 		switch it := &b.items[i]; it.kind {
 		case NotHTTP:
 			if n.first.Load() == nil {
-				looks := Looks(it.event.Body)
-				n.first.Store(&looks)
+				keys := DescribeKeys(it.event.Body)
+				n.first.Store(&keys)
 			}
 		case Skipped, several:
 		default:
@@ -41,12 +41,12 @@ func (n *noHTTP) watch(b *batch) {
 		}
 	}
 	if n.counts.NotHTTP.Load() >= recordsWithoutHTTP {
-		n.tell()
+		n.warn()
 	}
 }
 
-// tell warns, once, when records have come and none of them was inspected.
-func (n *noHTTP) tell() {
+// warn warns, once, when records have come and none of them was inspected.
+func (n *noHTTP) warn() {
 	first := n.first.Load()
 	if first == nil || !n.over.CompareAndSwap(false, true) {
 		return
@@ -55,15 +55,15 @@ func (n *noHTTP) tell() {
 		`"wafctl map FILE" shows how records are read`, n.counts.NotHTTP.Load(), *first)))
 }
 
-// maxLookKeys is how many keys of a record a message names.
-const maxLookKeys = 20
+// maxDescribedKeys is how many keys of a record a message names.
+const maxDescribedKeys = 20
 
-// Looks says what a record looks like that is no HTTP transaction: its keys, without their values.
-func Looks(body []byte) string {
+// DescribeKeys describes a record that is no HTTP transaction: its keys, without their values.
+func DescribeKeys(body []byte) string {
 	var keys []string
 	line := false
 	for pairs, _ := record.ReadMap(body); pairs.Next(); {
-		if len(keys) == maxLookKeys {
+		if len(keys) == maxDescribedKeys {
 			keys = append(keys, "…")
 			break
 		}
@@ -77,7 +77,7 @@ func Looks(body []byte) string {
 	case len(keys) == 0:
 		return "has no keys"
 	case len(keys) == 1 && line:
-		return "has only the key log, with a line of no known format"
+		return "has only the key log, with a line in no known format"
 	case len(keys) == 1:
 		return "has only the key " + keys[0]
 	}

@@ -185,7 +185,7 @@ func traceOf(t *rules.Transaction, e *contextFields) string {
 	return e.trace
 }
 
-// observeAttack tells apart what rules found in the request and in the response.
+// observeAttack distinguishes what rules found in the request and in the response.
 func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	var a *incident.Attack
 	for i := range it.verdict.Matches {
@@ -210,11 +210,16 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 		return
 	}
 	view := b.evaluator.view(it, s, it.verdict)
+	if b.timesInRecords {
+		event := it.event
+		event.Raw = event.Body // the id of an alert must not depend on when its record was read
+		view.Event = &event
+	}
 	outcome, _ := view.Outcome()
 	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
 	a.Show = func() incident.Sample {
-		told := alert.New(view, b.writer.secrets(view))
-		return incident.Sample{Alert: told.UID, Method: told.Method, URI: told.URI, Message: told.Rule().Message, Outcome: string(told.Outcome)}
+		shown := alert.New(view, b.writer.secrets(view))
+		return incident.Sample{Alert: shown.UID, Method: shown.Method, URI: shown.URI, Message: shown.Rule().Message, Outcome: string(shown.Outcome)}
 	}
 	o.Attack = a
 }

@@ -14,15 +14,15 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/setting"
 )
 
-func TestPanicOfAHelperIsOneOfItsCall(t *testing.T) {
-	b := spreadBatch(t, 3)
-	c := &crew{batch: b, work: func(*item, *scratch) { panic("work") }}
-	c.help()
-	require.PanicsWithValue(t, "work", c.close, "the call has to know, and lets the chunk pass")
+func TestAPanicOfAWorkerIsOneOfItsCall(t *testing.T) {
+	b := numberedBatch(t, 3)
+	p := &workerPool{batch: b, work: func(*item, *scratch) { panic("work") }}
+	p.worker()
+	require.PanicsWithValue(t, "work", p.wait, "the call has to know, and lets the chunk pass")
 
 	twoThreads(t)
-	b = spreadBatch(t, 40)
-	b.pace.set(crewTime)
+	b = numberedBatch(t, 40)
+	b.lastTime.set(parallelTime)
 	require.Panics(t, func() { b.each(func(*item, *scratch) { panic("work") }) })
 }
 
@@ -41,7 +41,7 @@ func TestPanicOfFloodControlLosesNothingFromTheSums(t *testing.T) {
 		require.Empty(t, out.Emits)
 	})
 	t.Run("async", func(t *testing.T) {
-		f := newFilter(t, inBackground)
+		f := newFilter(t, asynchronous)
 		q := queueOf(f)
 		f.inspector.writer.flood = &flood.Control{}
 		defer func() { f.inspector.writer.flood = nil }()
@@ -71,7 +71,7 @@ func TestPanicsShowNoSecret(t *testing.T) {
 		log = append(log, line)
 	})
 	require.NoError(t, err)
-	f.inspector.inLine = &demand{write: func(*item, *alert.View) { panic("value: password=hunter2 of Cookie: sid=x") }}
+	f.inspector.inLine = &verdictHandler{onAlert: func(*item, *alert.View) { panic("value: password=hunter2 of Cookie: sid=x") }}
 	process(f, attackEvent(1), "nano")
 	require.EqualValues(t, 1, f.Counts().Broken)
 	require.NoError(t, f.Close())

@@ -5,6 +5,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 
@@ -19,7 +20,7 @@ import (
 // Pipeline takes chunks of records to their verdicts and alerts. Its methods may be called from several threads at once.
 type Pipeline struct {
 	inspector    inspector
-	deadline     deadline
+	timeBudget   timeBudget
 	continuation continuation
 	observer     *observer
 	observes     bool // Check makes observations of records
@@ -53,7 +54,7 @@ func New(c *Config, parts Parts) *Pipeline {
 			counts: &recordCounts{counts: parts.Counts, meter: parts.Meter, log: parts.Log, late: whyLate(c)},
 			noHTTP: &noHTTP{counts: parts.Counts, log: parts.Log, redactor: c.Redactor},
 		},
-		deadline:     deadline{budget: c.budget, isDefault: c.defaultBudget, evaluator: e},
+		timeBudget:   timeBudget{budget: c.budget, isDefault: c.defaultBudget, evaluator: e},
 		continuation: continuation{alertKey: c.alertKey, alertsOnly: c.alertsOnly},
 		observes:     c.incidents.observe, rules: parts.Rules, asyncConfig: c.async, meter: parts.Meter, log: parts.Log,
 	}
@@ -69,7 +70,7 @@ func New(c *Config, parts Parts) *Pipeline {
 // whyLate explains why records pass without inspection.
 func whyLate(c *Config) string {
 	if c.async.on {
-		return fmt.Sprintf("more than async_limit (%d bytes) wait for it, or the pipeline has ended", c.async.limit)
+		return fmt.Sprintf("more than async_limit (%d bytes) wait for inspection, or the pipeline has ended", c.async.limit)
 	}
 	if c.budget == 0 {
 		return "it would take longer than they may wait" // see Judge
@@ -87,13 +88,13 @@ func (p *Pipeline) Start() {
 // Close ends what goes on beside calls. What flood control has not summed up by then is logged.
 func (p *Pipeline) Close() {
 	if n := p.inspector.writer.flood.Waiting(); n > 0 {
-		p.log(telemetry.LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records came", n))
+		p.log(telemetry.LevelWarn, fmt.Sprintf("%d suppressed alerts are in no summary, because no more records arrived", n))
 	}
 	if p.async != nil {
-		p.async.end() // before the reloads: one that is under way waits until nobody has the old rules
+		p.async.close() // before the reloads: one that is under way waits until nobody has the old rules
 	}
 	p.inspector.correlation.end()
-	p.inspector.noHTTP.tell()
+	p.inspector.noHTTP.warn()
 }
 
 // Outcome is what became of a chunk. Its memory belongs to the Outcome and is reused by the next Process with it.
@@ -134,7 +135,7 @@ func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) {
 	defer func() {
 		if !whole {
 			i.counts.countLost(b, out)
-			i.writer.loseEmits(out)
+			i.writer.countLostEmits(out)
 		}
 	}()
 	p.evaluateBatch(b)
@@ -152,10 +153,10 @@ func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) {
 
 // evaluateBatch evaluates all events within the budget.
 func (p *Pipeline) evaluateBatch(b *batch) {
-	b.budget = p.deadline.next()
+	b.budget = p.timeBudget.next()
 	b.each(p.inspector.evaluateInto)
 	if b.budget > 0 {
-		p.deadline.judgeWaiting(b, p.inspector.inLine)
+		p.timeBudget.evaluateWaiting(b, p.inspector.inLine)
 		p.inspector.writeUnwritten(b)
 	}
 }
@@ -167,20 +168,21 @@ func (p *Pipeline) Abandon(chunk []byte, out *Outcome) { p.inspector.abandon(chu
 // IsEmitTag reports whether records under a tag are taken for alerts or metrics of this filter, and not evaluated.
 func (p *Pipeline) IsEmitTag(tag string) bool {
 	i := &p.inspector
-	return i.writer.tag.isOwn(tag) || p.meter.Tag != "" && tag == p.meter.Tag || i.incidentTag != "" && tag == i.incidentTag
+	return i.writer.tag.isOwn(tag) || p.meter.Tag != "" && tag == p.meter.Tag || i.incidentTag != "" && tag == i.incidentTag ||
+		i.writer.digestTag != "" && tag == i.writer.digestTag
 }
 
 // Emitter shows what the host needs to know for emitting: whether something is emitted at all, and the memory limit in
 // Fluent Bit's notation.
 func (p *Pipeline) Emitter() (limit string, wanted bool) {
 	w := p.inspector.writer
-	return strconv.FormatInt(w.limit, 10), w.tag != nil || p.meter.Tag != "" || p.inspector.incidentTag != ""
+	return strconv.FormatInt(w.limit, 10), w.tag != nil || p.meter.Tag != "" || p.inspector.incidentTag != "" || w.digestTag != ""
 }
 
 // Ticks reports whether records become ready beside Process, so that the host has to ask for them with Due.
 func (p *Pipeline) Ticks() bool {
 	w := p.inspector.writer
-	return w.tag != nil && (p.async != nil || w.flood != nil) || p.meter.Tag != ""
+	return w.tag != nil && (p.async != nil || w.flood != nil) || p.meter.Tag != "" || p.inspector.correlation != nil
 }
 
 // Due appends what has become ready since the last call or Process: alerts that were found beside the pipeline, summaries of
@@ -191,6 +193,9 @@ func (p *Pipeline) Due(emits []Emit) []Emit {
 	}
 	if w := p.inspector.writer; w.tag != nil {
 		emits = append(emits, w.summaries(false)...)
+	}
+	if i := &p.inspector; i.correlation != nil {
+		emits = i.writer.appendNews(emits, i.correlation.due(), i.incidentTag)
 	}
 	if event, head, at := p.meter.Record(); event != nil {
 		emits = append(emits, Emit{Tag: p.meter.Tag, Event: event, Time: at, Severity: informational, head: head, metrics: true})
@@ -204,6 +209,28 @@ const informational = 6
 // Summaries returns the summaries of suppressed alerts that are due: those whose window is over, or all. It may be called from
 // any goroutine; Process returns those that are due by itself.
 func (p *Pipeline) Summaries(all bool) (emits []Emit) { return p.inspector.writer.summaries(all) }
+
+// Left returns what is left at the end: the summaries of suppressed alerts, and what correlation has found. Events about incidents that no
+// record brings about are under a tag of their own where there is none for them.
+func (p *Pipeline) Left() []Emit {
+	emits := p.inspector.writer.summaries(true)
+	if c := p.inspector.correlation; c != nil {
+		emits = p.inspector.writer.appendNews(emits, c.rest(), cmp.Or(p.inspector.incidentTag, incidentTag))
+	}
+	return emits
+}
+
+// Ready returns what has become ready beside records for an output: summaries that are due, events about incidents, and digests.
+func (p *Pipeline) Ready() []Emit {
+	emits := p.inspector.writer.summaries(false)
+	if c := p.inspector.correlation; c != nil {
+		emits = p.inspector.writer.appendNews(emits, c.due(), incidentTag)
+	}
+	return emits
+}
+
+// incidentTag is the tag in an output of events about incidents that no record brings about.
+const incidentTag = "incident"
 
 // IsAlert reports whether a verdict is an alert.
 func (p *Pipeline) IsAlert(v *rules.Verdict) bool { return p.inspector.evaluator.alerts(v) }

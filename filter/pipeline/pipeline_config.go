@@ -42,37 +42,37 @@ type asyncConfig struct {
 // Properties are the settings of the pipeline in the order in which help lists them.
 func Properties() []setting.Property {
 	return append([]setting.Property{
-		{Name: "field_map", Default: "auto", Help: "which keys hold what of a transaction: auto (by the keys of each " +
+		{Name: "field_map", Default: "auto", Help: "how keys map to transactions: auto (by the keys of each " +
 			"record), a built-in map such as nano, nginx or envoy, the path of a YAML map or key file, or several, comma separated"},
-		{Name: "trusted_proxies", Default: "private", Help: "proxies whose X-Forwarded-For and Forwarded are believed: " +
-			"private, none, networks and addresses, comma separated; the client is the first address from the right that is none of them"},
+		{Name: "trusted_proxies", Default: "private", Help: "proxies whose X-Forwarded-For and Forwarded are trusted, comma separated: " +
+			"private, none, networks and addresses; the client is the first untrusted address from the right"},
 		{Name: "alert_on", Default: "score", Values: []string{"score", "match"},
-			Help: "score alerts when the anomaly threshold is reached, match on any detection rule"},
-		{Name: "alert_key", Default: "waf", Help: "key of the map added to a matching record; off adds nothing"},
+			Help: "score alerts when the anomaly score reaches its threshold, match on any detection rule"},
+		{Name: "alert_key", Default: "waf", Help: "key of the map added to matching records; off adds none"},
 		{Name: "alert_name", Default: string(alert.ByFormat), Values: alert.Namings(),
-			Help: "the rule that names an alert: worst is the most severe one, of the category with the highest score; last is the one " +
-				"that matched last; auto is last in the format msa, and worst elsewhere"},
-		{Name: "emit_tag", Help: "when set, an alert is emitted under this tag; $TAG and $TAG[n] expand; " +
-			"the original continues"},
+			Help: "the rule that names an alert: worst is the most severe one in the category with the highest score; last is the one " +
+				"that matched last; auto is last in the format msa, otherwise worst"},
+		{Name: "emit_tag", Help: "emits alerts under this tag; $TAG and $TAG[n] expand; " +
+			"the record continues"},
 		{Name: "emit_format", Default: string(alert.MSA), Values: alert.Formats(),
-			Help: "msa emits the flat alert, record a copy of the record with its alert map, the others an alert of their standard"},
+			Help: "msa emits the flat alert, record a copy of the record with its map, others an alert of their standard"},
 		{Name: "emit_limit", Default: "10M", Help: "memory limit of the emitter"},
-		{Name: "include_payload", Default: "on", Help: "heads and bodies in alerts, where the format has a place for them"},
-		{Name: "inspect_budget", Default: "50ms", Help: "time for inspecting one chunk, 1ms to 1m, or off; records that " +
-			"are not inspected in time pass on, and are counted"},
-		{Name: "mode", Default: "inline", Values: []string{"inline", "async"}, Help: "async lets records pass at once and " +
-			"inspects copies beside the pipeline; it needs emit_tag, and alert_key off"},
-		{Name: "async_limit", Default: "16M", Help: "memory limit of the records that wait for inspection in mode async"},
-		{Name: "async_full", Default: "wait", Values: []string{"wait", "skip"}, Help: "what records do in mode async when " +
-			"there is no room: wait holds the pipeline up, skip lets them pass without inspection, and counts them"},
+		{Name: "include_payload", Default: "on", Help: "includes headers and bodies in alerts, if the format has fields for them"},
+		{Name: "inspect_budget", Default: "50ms", Help: "time limit for inspecting a chunk, 1ms to 1m, or off; records that " +
+			"are late pass uninspected and are counted"},
+		{Name: "mode", Default: "inline", Values: []string{"inline", "async"}, Help: "async passes records at once and " +
+			"inspects copies in the background; it requires emit_tag, and alert_key off"},
+		{Name: "async_limit", Default: "16M", Help: "memory limit for records waiting in mode async"},
+		{Name: "async_full", Default: "wait", Values: []string{"wait", "skip"}, Help: "what happens in mode async when " +
+			"async_limit is reached: wait blocks the pipeline, skip passes records uninspected and counts them"},
 		{Name: "keep", Default: "all", Values: []string{"all", "alerts"},
-			Help: "alerts drops clean HTTP records; records that are not HTTP stay"},
-		{Name: "redact", Default: "on", Help: "takes credentials, cookies, passwords, tokens and card numbers out of alerts"},
-		{Name: "redact_names", Help: "further headers, arguments and fields whose values are taken out, comma separated"},
-		{Name: "redact_pattern", Help: "regular expression (RE2) that finds what else is taken out: its first group, if it has one"},
-		{Name: "flood_window", Default: "off", Help: "time such as 60s in which repeats of an alert, from the same source to the " +
-			"same destination with the same rules, are summed up in one; off gives every alert"},
-		{Name: "alert_limit", Default: "off", Help: "alerts that go out in a second; what is beyond is counted, and told; off sets no limit"},
+			Help: "alerts drops clean HTTP records; records that are not HTTP are kept"},
+		{Name: "redact", Default: "on", Help: "redacts credentials, cookies, passwords, tokens and card numbers in alerts"},
+		{Name: "redact_names", Help: "additional headers, arguments and fields to redact, comma separated"},
+		{Name: "redact_pattern", Help: "regular expression (RE2) for additional secrets: its first group, otherwise the whole match"},
+		{Name: "flood_window", Default: "off", Help: "time such as 60s in which repeated alerts, from the same source to the " +
+			"same destination with the same rules, are summarized in one; off emits every alert"},
+		{Name: "alert_limit", Default: "off", Help: "maximum alerts per second; excess alerts are counted and reported; off for no limit"},
 	}, correlating()...)
 }
 
@@ -98,7 +98,7 @@ func ReadConfig(r *setting.Reader) Config {
 	c.Redactor = ReadRedactor(r)
 	c.flood = readFlood(r)
 	c.incidents = readIncidents(r)
-	c.emits.incidentsOnly = c.incidents.only
+	c.emits.incidentsOnly, c.emits.digestTag = c.incidents.only, c.incidents.digestTag
 	if text := r.Text("emit_tag"); text != "" {
 		template, err := parseTag(text)
 		if err != nil {
@@ -165,8 +165,8 @@ func (c *Config) ForFiles() incident.Options {
 
 // RequireIncidentTag refuses incidents whose events would have no tag.
 func (c *Config) RequireIncidentTag(r *setting.Reader) {
-	if c.incidents.correlates && c.incidents.tag == "" {
-		r.Problem("incidents", errors.New("on needs incident_tag"))
+	if c.incidents.correlates && c.incidents.tag == "" && c.incidents.digestTag == "" {
+		r.Problem("incidents", errors.New("on requires incident_tag or incident_digest_tag"))
 	}
 }
 
@@ -174,10 +174,10 @@ func (c *Config) RequireIncidentTag(r *setting.Reader) {
 func (c *Config) checkAsync(r *setting.Reader) {
 	switch {
 	case c.emits.tag == nil:
-		r.Problem("mode", errors.New("async needs emit_tag"))
+		r.Problem("mode", errors.New("async requires emit_tag"))
 	case c.alertKey != "":
-		r.Problem("mode", errors.New("async cannot add fields to records that have passed already (want alert_key off)"))
+		r.Problem("mode", errors.New("async cannot annotate records, which have already passed (want alert_key off)"))
 	case c.alertsOnly:
-		r.Problem("mode", errors.New("async cannot drop records that have passed already (want keep all)"))
+		r.Problem("mode", errors.New("async cannot drop records, which have already passed (want keep all)"))
 	}
 }

@@ -10,7 +10,7 @@ import (
 // evaluated, counted and emitted by itself. What continues is the event, with the verdict on the worst of its records.
 
 // evaluateRequests evaluates the records that the values hold, which become parts of the item.
-func (e *evaluator) evaluateRequests(it *item, s *scratch, d *demand) {
+func (e *evaluator) evaluateRequests(it *item, s *scratch, h *verdictHandler) {
 	bodies, all := s.values.Requests()
 	parts := make([]item, 0, len(bodies)+1)
 	for _, body := range bodies {
@@ -19,7 +19,7 @@ func (e *evaluator) evaluateRequests(it *item, s *scratch, d *demand) {
 		parts = append(parts, part)
 	}
 	for i := range parts {
-		e.evaluate(&parts[i], s, d)
+		e.evaluate(&parts[i], s, h)
 	}
 	if !all {
 		parts = append(parts, item{kind: Broken, inner: true})
@@ -70,7 +70,7 @@ func itemsOf(items []item, events int) (n int) {
 	return n
 }
 
-// worst returns the item that an event with several records is judged by: an alert before what was not inspected before what is clean.
+// worst returns the item that stands for an event with several records: an alert before what was not inspected before what is clean.
 func worst(parts []item) *item {
 	rank := func(it *item) int {
 		switch it.kind {

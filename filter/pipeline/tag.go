@@ -54,7 +54,7 @@ func parseTag(text string) (*tagTemplate, error) {
 		rest = rest[len(found[0]):]
 	}
 	if strings.Trim(pattern, "^.*") == "" {
-		return nil, fmt.Errorf("tag %q has no text of its own, so alerts could not be told from records", text)
+		return nil, fmt.Errorf("tag %q has no fixed text, so alerts would have the tag of records", text)
 	}
 	t.own = regexp.MustCompile(pattern + "$")
 	return t, nil

@@ -9,128 +9,128 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
-// A batch keeps to the thread of its call until that was busy for soloTime with items whose outcome was not remembered, or has looked at
-// soloItems: to wake another thread takes about as long. It has help from the start when the batch before it took crewTime.
+// A batch keeps to the thread of its call until that was busy for sequentialTime with items whose verdict was not cached, or has worked on
+// sequentialItems: to wake another thread takes about as long. It uses the pool from the start when the batch before it took parallelTime.
 const (
-	soloTime  = 50 * time.Microsecond
-	soloItems = 100
-	crewTime  = 6 * soloTime
+	sequentialTime  = 50 * time.Microsecond
+	sequentialItems = 100
+	parallelTime    = 6 * sequentialTime
 )
 
-// pace is how long the last batch of a filter was worked on, by all threads together, without what was remembered.
-type pace struct{ busy atomic.Int64 }
+// batchTime is how long the last batch of a filter was worked on, by all threads together, without cached verdicts.
+type batchTime struct{ busy atomic.Int64 }
 
-func (p *pace) set(busy time.Duration) { p.busy.Store(int64(busy)) }
+func (t *batchTime) set(busy time.Duration) { t.busy.Store(int64(busy)) }
 
-func (p *pace) slow() bool { return time.Duration(p.busy.Load()) >= crewTime }
+func (t *batchTime) isLong() bool { return time.Duration(t.busy.Load()) >= parallelTime }
 
-// crew works on the items of one batch: the thread of the call, and helpers when there is much to do.
-type crew struct {
+// workerPool works on the items of one batch: the thread of the call, and workers when there is much to do.
+type workerPool struct {
 	batch *batch
 	work  func(*item, *scratch)
 	next  atomic.Int64 // the first item that nobody has taken
-	busy  atomic.Int64 // as in pace
+	busy  atomic.Int64 // as in batchTime
 
-	failure atomic.Pointer[failure] // of a helper
+	failure atomic.Pointer[failure] // of a worker
 
 	mu     sync.Mutex
-	closed bool // a helper that comes now is not needed
-	inside sync.WaitGroup
+	closed bool // a worker that starts now is not needed
+	active sync.WaitGroup
 }
 
-// failure is what a helper has panicked with.
+// failure is what a worker has panicked with.
 type failure struct{ cause any }
 
 // each calls work for all items, on all cores when that takes a while, and settles them. The order in which they are worked on is open.
 func (b *batch) each(work func(*item, *scratch)) {
-	b.spread(work)
+	b.parallel(work)
 	b.settle(work)
 }
 
-func (b *batch) spread(work func(*item, *scratch)) {
+func (b *batch) parallel(work func(*item, *scratch)) {
 	s := b.scratch()
 	defer b.release(s)
 	done := 0
-	if !b.pace.slow() {
-		done = b.solo(work, s)
+	if !b.lastTime.isLong() {
+		done = b.sequential(work, s)
 	}
 	if done == len(b.items) {
-		b.pace.set(s.busy)
+		b.lastTime.set(s.busy)
 		return
 	}
-	c := &crew{batch: b, work: work}
-	c.next.Store(int64(done))
-	c.call(min(runtime.GOMAXPROCS(0), len(b.items)-done) - 1)
-	defer c.close()
-	c.run(s)
+	p := &workerPool{batch: b, work: work}
+	p.next.Store(int64(done))
+	p.startWorkers(min(runtime.GOMAXPROCS(0), len(b.items)-done) - 1)
+	defer p.wait()
+	p.run(s)
 }
 
-// call has others help.
-func (c *crew) call(helpers int) {
-	if helpers < 1 {
+// startWorkers starts workers besides the thread of the call.
+func (p *workerPool) startWorkers(n int) {
+	if n < 1 {
 		return
 	}
-	for range helpers {
-		go c.help()
+	for range n {
+		go p.worker()
 	}
 	// Go leaves the newest goroutine to the thread that made it, and others take it only after some 60 µs.
 	go func() {}()
 }
 
-// solo works on items one after the other until they are done or others are to help, and returns how many are done.
-func (b *batch) solo(work func(*item, *scratch), s *scratch) int {
+// sequential works on items one after the other until they are done or workers are to be started, and returns how many are done.
+func (b *batch) sequential(work func(*item, *scratch), s *scratch) int {
 	alone := runtime.GOMAXPROCS(0) < 2
 	for i := range b.items {
 		work(&b.items[i], s)
-		if !alone && (s.busy > soloTime || i+1 == soloItems) {
+		if !alone && (s.busy > sequentialTime || i+1 == sequentialItems) {
 			return i + 1
 		}
 	}
 	return len(b.items)
 }
 
-func (c *crew) run(s *scratch) {
+func (p *workerPool) run(s *scratch) {
 	for {
-		i := int(c.next.Add(1)) - 1
-		if i >= len(c.batch.items) {
-			c.busy.Add(int64(s.busy))
+		i := int(p.next.Add(1)) - 1
+		if i >= len(p.batch.items) {
+			p.busy.Add(int64(s.busy))
 			return
 		}
-		c.work(&c.batch.items[i], s)
+		p.work(&p.batch.items[i], s)
 	}
 }
 
-// help works until all items are taken. It leaves the batch alone when the call has returned before it got to run. A panic is one of the
+// worker works until all items are taken. It leaves the batch alone when the call has returned before it got to run. A panic is one of the
 // call, which has to know, and recovers.
-func (c *crew) help() {
-	if !c.enter() {
+func (p *workerPool) worker() {
+	if !p.join() {
 		return
 	}
-	defer c.inside.Done()
-	recovery.Once(func(cause any, _ []byte) { c.failure.Store(&failure{cause}) }, func() {
-		s := c.batch.scratch()
-		defer c.batch.release(s)
-		c.run(s)
+	defer p.active.Done()
+	recovery.Once(func(cause any, _ []byte) { p.failure.Store(&failure{cause}) }, func() {
+		s := p.batch.scratch()
+		defer p.batch.release(s)
+		p.run(s)
 	})
 }
 
-func (c *crew) enter() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.closed {
-		c.inside.Add(1)
+func (p *workerPool) join() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.active.Add(1)
 	}
-	return !c.closed
+	return !p.closed
 }
 
-// close waits for the helpers that are inside, keeps others out, notes the pace, and panics where a helper did.
-func (c *crew) close() {
-	c.mu.Lock()
-	c.closed = true
-	c.mu.Unlock()
-	c.inside.Wait()
-	c.batch.pace.set(time.Duration(c.busy.Load()))
-	if f := c.failure.Load(); f != nil {
+// wait waits for the workers that have joined, keeps others out, notes the time, and panics where a worker did.
+func (p *workerPool) wait() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.active.Wait()
+	p.batch.lastTime.set(time.Duration(p.busy.Load()))
+	if f := p.failure.Load(); f != nil {
 		panic(f.cause)
 	}
 }
@@ -139,18 +139,18 @@ func (c *crew) close() {
 func (b *batch) scratch() *scratch {
 	s := scratches.Get().(*scratch)
 	s.rules, s.defers, s.busy = b.rules.Set, b.defers, 0
-	s.spending.start(b.budget)
+	s.budget.start(b.budget)
 	return s
 }
 
 // release notes what a goroutine has spent of the budget, and puts its scratch back.
 func (b *batch) release(s *scratch) {
-	for spent := int64(s.spending.total); ; {
+	for spent := int64(s.budget.total); ; {
 		longest := b.longest.Load()
 		if spent <= longest || b.longest.CompareAndSwap(longest, spent) {
 			break
 		}
 	}
-	s.spending.charge(&runs.shares)
+	s.budget.charge(&slots.usage)
 	s.putBack()
 }

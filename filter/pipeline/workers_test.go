@@ -11,11 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// spreadBatch returns a batch of n items, each of which knows its place.
-func spreadBatch(t *testing.T, n int) *batch {
+// numberedBatch returns a batch of n items, each of which knows its place.
+func numberedBatch(t *testing.T, n int) *batch {
 	in := newFilter(t, nil).rules.Use()
 	t.Cleanup(in.Done)
-	b := &batch{items: make([]item, n), rules: in, pace: &pace{}}
+	b := &batch{items: make([]item, n), rules: in, lastTime: &batchTime{}}
 	for i := range b.items {
 		b.items[i].source = i
 	}
@@ -36,7 +36,7 @@ func meeting(t *testing.T, alone int32, calls *atomic.Int32) func(*item, *scratc
 	return func(it *item, s *scratch) {
 		it.body = []byte{byte(it.source)}
 		if calls.Add(1) <= alone {
-			s.busy = 2 * soloTime
+			s.busy = 2 * sequentialTime
 			return
 		}
 		if inside.Add(1) == 2 {
@@ -61,74 +61,74 @@ func requireDone(t *testing.T, b *batch) {
 
 func TestSlowItemsAreSharedByThreads(t *testing.T) {
 	twoThreads(t)
-	b := spreadBatch(t, 9)
+	b := numberedBatch(t, 9)
 	var calls atomic.Int32
 	b.each(meeting(t, 1, &calls))
 	require.EqualValues(t, 9, calls.Load())
 	requireDone(t, b)
 }
 
-func TestBatchBehindASlowOneHasHelpFromTheStart(t *testing.T) {
+func TestABatchAfterASlowOneIsSharedFromTheStart(t *testing.T) {
 	twoThreads(t)
-	b := spreadBatch(t, 9)
-	b.pace.set(crewTime)
+	b := numberedBatch(t, 9)
+	b.lastTime.set(parallelTime)
 	var calls atomic.Int32
 	b.each(meeting(t, 0, &calls))
 	require.EqualValues(t, 9, calls.Load())
 	requireDone(t, b)
-	require.False(t, b.pace.slow(), "nothing was busy")
+	require.False(t, b.lastTime.isLong(), "nothing was busy")
 }
 
-func TestPaceIsThatOfAllThreads(t *testing.T) {
+func TestBatchTimeCountsAllThreads(t *testing.T) {
 	twoThreads(t)
 	for name, items := range map[string]int{"one item": 1, "several": 8} {
 		t.Run(name, func(t *testing.T) {
-			b := spreadBatch(t, items)
-			share := crewTime / time.Duration(items)
+			b := numberedBatch(t, items)
+			share := parallelTime / time.Duration(items)
 			b.each(func(_ *item, s *scratch) { s.busy += share })
-			require.True(t, b.pace.slow())
+			require.True(t, b.lastTime.isLong())
 			b.each(func(_ *item, s *scratch) { s.busy += share / 2 })
-			require.False(t, b.pace.slow())
+			require.False(t, b.lastTime.isLong())
 		})
 	}
 }
 
 func TestThreadThatComesTooLateLeavesTheBatchAlone(t *testing.T) {
-	b := spreadBatch(t, 3)
+	b := numberedBatch(t, 3)
 	calls := 0
-	c := &crew{batch: b, work: func(*item, *scratch) { calls++ }}
+	p := &workerPool{batch: b, work: func(*item, *scratch) { calls++ }}
 	s := b.scratch()
 	defer s.putBack()
-	c.run(s)
-	c.close()
-	c.next.Store(0) // as if the batch had been used again
-	c.help()
+	p.run(s)
+	p.wait()
+	p.next.Store(0) // as if the batch had been used again
+	p.worker()
 	require.Equal(t, 3, calls)
 }
 
 func TestManyItemsAreSharedByThreads(t *testing.T) {
-	b := spreadBatch(t, soloItems+2)
+	b := numberedBatch(t, sequentialItems+2)
 	twoThreads(t)
 	s := b.scratch()
 	defer s.putBack()
 	calls := 0
-	require.Equal(t, soloItems, b.solo(func(*item, *scratch) { calls++ }, s))
-	require.Equal(t, soloItems, calls)
+	require.Equal(t, sequentialItems, b.sequential(func(*item, *scratch) { calls++ }, s))
+	require.Equal(t, sequentialItems, calls)
 }
 
 // To wake a thread costs as much as many records that are known.
-func TestRememberedRecordsStayOnTheThreadOfTheCall(t *testing.T) {
+func TestCachedRecordsStayOnTheThreadOfTheCall(t *testing.T) {
 	twoThreads(t)
 	f := newFilter(t, nil)
-	b := f.inspector.batches.get(bytes.Repeat(clean("/shop?q=lamp"), soloItems-1), "")
+	b := f.inspector.batches.get(bytes.Repeat(clean("/shop?q=lamp"), sequentialItems-1), "")
 	defer f.inspector.batches.put(b)
 	b.items = b.items[:1]
 	f.evaluateBatch(b) // the first one is inspected
 	require.Equal(t, Clean, b.items[0].kind)
-	b.items = b.items[:soloItems-1]
+	b.items = b.items[:sequentialItems-1]
 	s := b.scratch()
 	defer s.putBack()
-	require.Len(t, b.items, b.solo(f.inspector.evaluateInto, s))
+	require.Len(t, b.items, b.sequential(f.inspector.evaluateInto, s))
 	require.Zero(t, s.busy)
-	require.Equal(t, soloItems-1, int(f.rules.Set().Speed().Cached))
+	require.Equal(t, sequentialItems-1, int(f.rules.Set().Speed().Cached))
 }

@@ -106,8 +106,8 @@ type refusal string
 
 const (
 	refusedSource refusal = "its address has source_connections open"
-	refusedFull   refusal = "max_connections are open, none of which is to make place"
-	refusedEnd    refusal = "the end has come"
+	refusedFull   refusal = "max_connections are open, and none can be closed"
+	refusedEnd    refusal = "shutting down"
 )
 
 // admit takes a connection in, or tells why it does not.
@@ -277,7 +277,7 @@ func (c *connection) outcome(err error) string {
 	defer g.mu.Unlock()
 	switch {
 	case c.ended:
-		return "it makes place for others"
+		return "to make room for others"
 	case errors.Is(err, os.ErrDeadlineExceeded) && !g.over:
 		g.counters.idle.Add(1)
 		return fmt.Sprintf("no complete line for %s (idle_timeout)", g.idle)

@@ -16,7 +16,7 @@ import (
 // It may be used by several goroutines.
 type dropCounter struct{ last atomic.Uint32 }
 
-// advance takes what the kernel tells and returns how many datagrams were dropped since. What is told late counts for nothing.
+// advance takes the kernel's count and returns how many datagrams were dropped since. A count that comes late is ignored.
 func (c *dropCounter) advance(now uint32) (more uint64) {
 	for {
 		last := c.last.Load()

@@ -460,7 +460,7 @@ func TestSettingsAreReadWithAllTheirProblems(t *testing.T) {
 	}
 	for _, text := range []string{"", "udp://", "udp://nowhere", "http://127.0.0.1:80", "udp://127.0.0.1:1/x", "udp://a@127.0.0.1:1", "127.0.0.1:1"} {
 		_, err := ReadPlace(text)
-		require.ErrorContains(t, err, "malformed place", text)
+		require.ErrorContains(t, err, "malformed address", text)
 	}
 }
 

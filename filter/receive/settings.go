@@ -20,7 +20,7 @@ type Settings struct {
 	ReceiveBuffer int64 // bytes, of each socket
 	QueueLimit    int64 // bytes of records that may wait
 	Batch         int   // bytes of the batches in which they are taken; 0 is DefaultBatch
-	DropOldest    bool  // makes room for new records; otherwise these are left out
+	DropOldest    bool  // makes room for new records; otherwise these are skipped
 	Base64        bool  // datagrams may be base64 as a whole
 	MaxMessage    int   // bytes of a decompressed message or a line
 	Shape         intake.Shape
@@ -53,7 +53,7 @@ const maxAutomaticSockets = 4
 // InputProperties are those of the input nano.
 func InputProperties() []setting.Property {
 	return append([]setting.Property{{Name: "listen_on", Default: "udp://127.0.0.1:15155",
-		Help: "where records arrive: udp://HOST:PORT and tcp://HOST:PORT, several with commas"}}, Properties()...)
+		Help: "listen addresses, comma separated: udp://HOST:PORT, tcp://HOST:PORT"}}, Properties()...)
 }
 
 // ReadInput reads InputProperties.
@@ -72,32 +72,32 @@ func ReadInput(r *setting.Reader) Settings {
 // Properties are the settings of an intake, but for the places where it listens, which each program calls by a name of its own.
 func Properties() []setting.Property {
 	return []setting.Property{
-		{Name: "sockets", Default: "auto", Help: "sockets on each UDP port, between which the kernel shares senders out; auto has one for each " +
+		{Name: "sockets", Default: "auto", Help: "sockets per UDP port, among which the kernel distributes senders; auto is one per " +
 			"core, at most 4"},
-		{Name: "receive_buffer", Default: "8M", Help: "what the kernel keeps for each UDP socket while it is not read; more than " +
-			"net.core.rmem_max takes the capability NET_ADMIN"},
-		{Name: "queue_limit", Default: "64M", Help: "memory for records that wait for the pipeline; with a tcp:// place, a quarter is for unfinished lines"},
+		{Name: "receive_buffer", Default: "8M", Help: "kernel receive buffer per UDP socket; more than " +
+			"net.core.rmem_max requires the capability NET_ADMIN"},
+		{Name: "queue_limit", Default: "64M", Help: "memory for records waiting for the pipeline; with a tcp:// address, a quarter is for unfinished lines"},
 		{Name: "when_full", Default: "drop_newest", Values: []string{"drop_newest", "drop_oldest"},
-			Help: "which datagrams go, and are counted, when queue_limit is reached; TCP senders wait instead"},
+			Help: "which datagrams are dropped and counted when queue_limit is reached; TCP senders wait"},
 		{Name: "invalid", Default: "keep", Values: []string{"keep", "drop"},
-			Help: "keep makes a record with _raw and _error of what is not JSON; it is counted either way"},
-		{Name: "max_message", Default: "4M", Help: "largest line of a TCP connection, and largest decompressed message"},
-		{Name: "base64", Default: "off", Help: "on reads datagrams that are base64 as a whole as well"},
-		{Name: "base64_keys", Help: "top-level keys whose texts are base64 and are decoded, comma separated"},
-		{Name: "source_address_key", Help: "key that is added to each record with the address of its sender"},
-		{Name: "time_key", Help: "key whose value becomes the time of the record: YYYY-MM-DD hh:mm:ss.mmm as in Nano's BEGIN_TIME, RFC 3339, " +
-			"30/May/2024:12:00:01 +0000, or seconds or milliseconds since 1970; unless set, the time of receipt"},
-		{Name: "time_zone", Default: "UTC", Help: "zone of times that name none: UTC, Local, +08:00 or a name such as Asia/Shanghai"},
-		{Name: "allow", Help: "networks and addresses that may send, comma separated; unless set, all may"},
-		{Name: "source_rate", Default: "0", Help: "datagrams and lines a second that one address may send; 0 is no limit"},
-		{Name: "max_connections", Default: "256", Help: "open TCP connections; for one more, the longest silent one of the address with the most " +
+			Help: "keep turns messages that are not JSON into records with _raw and _error; they are counted either way"},
+		{Name: "max_message", Default: "4M", Help: "maximum length of a TCP line and of a decompressed message"},
+		{Name: "base64", Default: "off", Help: "on also reads datagrams that are entirely base64"},
+		{Name: "base64_keys", Help: "top-level keys with base64 values to decode, comma separated"},
+		{Name: "source_address_key", Help: "adds the sender's address to each record under this key"},
+		{Name: "time_key", Help: "key with the time of the record: YYYY-MM-DD hh:mm:ss.mmm as in Nano's BEGIN_TIME, RFC 3339, " +
+			"30/May/2024:12:00:01 +0000, or seconds or milliseconds since 1970 (default: the time of receipt)"},
+		{Name: "time_zone", Default: "UTC", Help: "zone of times without one: UTC, Local, +08:00 or a name such as Asia/Shanghai"},
+		{Name: "allow", Help: "networks and addresses that may send, comma separated (default: all)"},
+		{Name: "source_rate", Default: "0", Help: "maximum datagrams and lines per second from one address; 0 for no limit"},
+		{Name: "max_connections", Default: "256", Help: "maximum TCP connections; for another one, the longest silent one of the address with the most " +
 			"connections is closed"},
-		{Name: "source_connections", Default: "64", Help: "open TCP connections of one address; more are refused"},
+		{Name: "source_connections", Default: "64", Help: "maximum TCP connections per address; more are refused"},
 		{Name: "idle_timeout", Default: "1h", Help: "time such as 10m after which a TCP connection without a complete line is closed; off for never"},
 	}
 }
 
-// ReadSettings reads all but the places. What is wrong is told by the reader.
+// ReadSettings reads all but the places. Problems stay in the reader.
 func ReadSettings(r *setting.Reader) Settings {
 	s := Settings{
 		ReceiveBuffer: r.Size("receive_buffer"),
@@ -142,7 +142,7 @@ func ReadSettings(r *setting.Reader) Settings {
 func ReadPlace(text string) (Place, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "udp" && u.Scheme != "tcp" || u.Port() == "" || strings.Trim(u.Path, "/")+u.RawQuery+u.Fragment != "" || u.User != nil {
-		return Place{}, fmt.Errorf("malformed place %q (want %s)", text, Forms)
+		return Place{}, fmt.Errorf("malformed address %q (want %s)", text, Forms)
 	}
 	return Place{u.Scheme, u.Host}, nil
 }
@@ -164,7 +164,7 @@ func readNetwork(text string) (netip.Prefix, error) {
 	}
 	address, err := netip.ParseAddr(text)
 	if err != nil {
-		return netip.Prefix{}, fmt.Errorf("malformed network %q (want an address, or one with /BITS behind it)", text)
+		return netip.Prefix{}, fmt.Errorf("malformed network %q (want an address, optionally with /BITS)", text)
 	}
 	return netip.PrefixFrom(address, address.BitLen()), nil
 }
@@ -176,7 +176,7 @@ func readZone(text string) (*time.Location, error) {
 	}
 	zone, err := time.LoadLocation(text)
 	if err != nil {
-		return nil, fmt.Errorf("%w (want UTC, Local, +08:00 or a name that this machine knows)", err)
+		return nil, fmt.Errorf("%w (want UTC, Local, +08:00 or a time zone of this machine)", err)
 	}
 	return zone, nil
 }

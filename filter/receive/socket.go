@@ -80,7 +80,7 @@ func openSockets(place Place, n int, buffer int64, warn func(string)) ([]*socket
 	case err != nil:
 		warn(fmt.Sprintf("receive buffer of %s: %v", place, err))
 	case given < buffer:
-		warn(fmt.Sprintf("receive buffer of %s: the kernel gives %d bytes instead of %d; set net.core.rmem_max=%d with sysctl", place,
+		warn(fmt.Sprintf("receive buffer of %s: the kernel grants %d bytes instead of %d; set net.core.rmem_max=%d with sysctl", place,
 			given, buffer, buffer))
 	}
 	return all, nil

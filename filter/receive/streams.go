@@ -65,7 +65,7 @@ func (r *Receiver) greet(listener net.Listener, conn net.Conn) {
 		return
 	}
 	if !spareDescriptors(conn) {
-		r.refuse(listener, "the process has few descriptors left (ulimit -n)")
+		r.refuse(listener, "the process has few free descriptors (ulimit -n)")
 		return
 	}
 	c, reason := r.connections.admit(conn, from, r.settings.MaxMessage)
@@ -142,7 +142,7 @@ func (r *Receiver) tellEnd(err error, from netip.Addr) {
 func (r *Receiver) countTooLong() {
 	r.counters.lines.Add(1)
 	r.counters.tooLong.Add(1)
-	r.tell.once(fmt.Sprintf("a line of more than %d bytes is left out", r.settings.MaxMessage))
+	r.tell.once(fmt.Sprintf("a line of more than %d bytes is dropped", r.settings.MaxMessage))
 }
 
 // Stream reads lines, which end with a newline or NUL, until the stream ends. While the queue is full it waits. From is whom the

@@ -12,7 +12,7 @@ import (
 const (
 	// watchEvery is how often the kernel's counters are read.
 	watchEvery = time.Second
-	// tellEvery is how often losses are told, in watchEvery.
+	// tellEvery is how often losses are logged, in watchEvery.
 	tellEvery = 10
 )
 
@@ -36,7 +36,7 @@ func (r *Receiver) tick(told *Counts) {
 		case now := <-ticker.C:
 			r.chunks.Expire(now)
 			r.readKernelDrops()
-			// The first losses are told at once, the others every so often.
+			// The first losses are logged at once, the others every so often.
 			if n%tellEvery == 0 || *told == (Counts{}) {
 				*told = r.tellLosses(*told)
 			}
@@ -60,10 +60,10 @@ func (r *Receiver) readKernelDrops() {
 }
 
 func (r *Receiver) tellUncounted(reason error) {
-	r.tell.once(fmt.Sprintf("datagrams that the kernel drops cannot be counted in full: %v", reason))
+	r.tell.once(fmt.Sprintf("datagrams dropped by the kernel cannot be counted completely: %v", reason))
 }
 
-// tellLosses tells what was lost since counts were told, and returns the counts that are told now. Without losses these stay.
+// tellLosses logs what was lost since counts were logged, and returns the counts that are logged now. Without losses these stay.
 func (r *Receiver) tellLosses(told Counts) Counts {
 	now := r.Counts()
 	var parts []string
@@ -74,14 +74,14 @@ func (r *Receiver) tellLosses(told Counts) Counts {
 		{now.KernelDrops, told.KernelDrops, "datagrams dropped by the kernel (a larger receive_buffer helps against bursts)"},
 		{now.QueueDrops, told.QueueDrops, "records dropped because the pipeline is slower than the senders (queue_limit)"},
 		{now.Invalid, told.Invalid, "messages not JSON"},
-		{now.Denied, told.Denied, "datagrams and connections of senders that allow does not have"},
+		{now.Denied, told.Denied, "datagrams and connections from senders outside allow"},
 		{now.Limited, told.Limited, "messages above source_rate"},
 		{now.ChunksGone, told.ChunksGone, "GELF chunks of messages that stayed incomplete"},
 		{now.ChunksRefused, told.ChunksRefused, "GELF chunks refused"},
 		{now.TooLong, told.TooLong, "lines longer than max_message"},
 		{now.Refused, told.Refused, "connections refused (max_connections, source_connections, ulimit -n)"},
 		{now.Idle, told.Idle, "connections closed after idle_timeout"},
-		{now.Displaced, told.Displaced, "connections closed to make place for others (max_connections)"},
+		{now.Displaced, told.Displaced, "connections closed to make room for others (max_connections)"},
 		{now.Crowded, told.Crowded, "connections closed because unfinished lines took a quarter of queue_limit"},
 		{now.Cut, told.Cut, "unfinished lines of closed connections"},
 	} {
@@ -92,7 +92,7 @@ func (r *Receiver) tellLosses(told Counts) Counts {
 	if len(parts) == 0 {
 		return told
 	}
-	r.tell.warn("lost or left out since the last such line: " + strings.Join(parts, ", "))
+	r.tell.warn("lost or dropped since the last such line: " + strings.Join(parts, ", "))
 	return now
 }
 
@@ -115,7 +115,7 @@ func (t *teller) once(line string) {
 		return
 	}
 	if t.held > 0 {
-		line += fmt.Sprintf(" (and %d more like this before)", t.held)
+		line += fmt.Sprintf(" (and %d more since the last such line)", t.held)
 	}
 	t.last, t.held = time.Now(), 0
 	t.warn(line)

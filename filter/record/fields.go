@@ -150,7 +150,7 @@ func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 // IsNil reports whether a value is nil.
 func IsNil(b []byte) bool { return len(b) == 1 && b[0] == 0xc0 }
 
-// AppendMapWith appends a map with a pair set in it: all pairs with the key are left out, and the new one comes last. A nil
+// AppendMapWith appends a map with a pair set in it: all pairs with the key are skipped, and the new one comes last. A nil
 // value only removes.
 func AppendMapWith(dst, body []byte, key string, value []byte) []byte {
 	kept := uint32(0)

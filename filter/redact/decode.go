@@ -22,10 +22,10 @@ type decoder struct {
 // decoders are the ways that are known. Each part of a text goes through them again, so that they may be mixed.
 var decoders = []decoder{
 	{"percent escapes", hasPercent, between(percentBreaks), unescape(percentEscape)},
-	{"escapes of JSON and JavaScript", contains('\\'), betweenQuotes, unescape(slashEscape)},
-	{"references of HTML and XML", contains('&'), between(referenceBreaks), unescape(reference)},
+	{"JSON and JavaScript escapes", contains('\\'), betweenQuotes, unescape(slashEscape)},
+	{"HTML and XML references", contains('&'), between(referenceBreaks), unescape(reference)},
 	{"base64, base64url and hexadecimal digits", isLong, runs, decodeRun},
-	{"chunks of HTTP/1.1", isChunked, whole, withoutChunks},
+	{"HTTP/1.1 chunks", isChunked, whole, withoutChunks},
 	{"UTF-16 and zero bytes", contains(0), whole, unescape(zero)},
 }
 

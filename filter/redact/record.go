@@ -10,7 +10,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
 
-// maxDepth bounds how deep a record is read; what lies deeper is left out.
+// maxDepth bounds how deep a record is read; what lies deeper is skipped.
 const maxDepth = 64
 
 // AppendValue appends a msgpack value without secrets: texts are cleaned, and what stands under the name of a secret is taken

@@ -51,7 +51,7 @@ func (r *Redactor) pass() *Pass {
 	return &Pass{r: r}
 }
 
-// Pass takes the secrets of one transaction out of texts about it. It learns them where they are told as secrets, so that it
+// Pass takes the secrets of one transaction out of texts about it. It learns them where something marks them as secrets, so that it
 // finds them again where nothing tells it: in a body that repeats them, or in what a rule has made of them. A nil Pass takes
 // nothing out. It is not safe for concurrent use.
 type Pass struct {

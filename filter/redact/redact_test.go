@@ -52,7 +52,7 @@ func TestSecretsAreFoundByWhatStandsAroundThem(t *testing.T) {
 		"JSON Web Token":        {"/reset/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc/x", "/reset/[redacted]/x"},
 		"token of a service":    {"key ghp_0123456789abcdefghijABCDEFGHIJ012345.", "key [redacted]"},
 		"private key":           {"a -----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----", "a [redacted]-----END RSA PRIVATE KEY-----"},
-		"credentials of a URL":  {"see https://bob:hunter2@host/x@y", "see https://bob:[redacted]@host/x@y"},
+		"URL credentials":       {"see https://bob:hunter2@host/x@y", "see https://bob:[redacted]@host/x@y"},
 		"card":                  {"no. 4111111111111111.", "no. [redacted]."},
 		"card in groups":        {"5500 0000 0000 0004 and 3782-822463-10005", "[redacted] and [redacted]"},
 		"card in a URL":         {"/?card=4111%201111+1111-1111&x=%204111111111111111", "/?card=[redacted]&x=%20[redacted]"},

@@ -173,7 +173,7 @@ var schemes = []string{
 
 const longestScheme = 32
 
-// schemeLength returns the length of a scheme with the blanks behind it, 0 when the value has none that is known.
+// schemeLength returns the length of a scheme with the spaces behind it, 0 when the value has none that is known.
 func schemeLength(value string) int {
 	at := strings.IndexAny(value[:min(len(value), longestScheme+1)], " \t\r\n")
 	if at < 0 || !slices.Contains(schemes, strings.ToLower(value[:at])) {

@@ -6,7 +6,7 @@ import (
 	"unsafe"
 )
 
-// view is a text with the secrets that are told by what stands around them, and what is left of its parts when their escapes
+// view is a text with the secrets that are recognized by what stands around them, and what is left of its parts when their escapes
 // are undone. It is a tree: a value of an argument may be an escaped URL, with JSON in an argument of that.
 type view struct {
 	text  string
@@ -28,7 +28,7 @@ const (
 )
 
 // scan finds the secrets in a text by what stands around them: lines of heads, arguments, fields of JSON, XML and multipart
-// bodies, also behind escapes. What cannot be told apart counts as secret.
+// bodies, also behind escapes. What cannot be distinguished counts as secret.
 func (r *Redactor) scan(text string) *view {
 	budget := len(text)*mostDecoded + leastBudget
 	v := &view{text: text}

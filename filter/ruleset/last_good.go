@@ -7,14 +7,24 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// LastGood holds the rule set that each named filter of a host opened last. A host that reloads ends the old filter before
-// it starts the new one: without this, rules that are broken by then would leave no filter, and no pipeline. Its zero value is ready for
-// use, and a nil one keeps nothing.
+// LastGood holds the rules of a host: the library in which its filters open and share them, and the rule set that each named filter opened
+// last. A host that reloads ends the old filter before it starts the new one: without the latter, rules that are broken by then would leave no
+// filter, and no pipeline. Its zero value is ready for use; a filter without one shares no rules, and falls back on none.
 //
 // It holds no set that would otherwise be closed, except for names that a reload has removed.
 type LastGood struct {
+	library rules.Library
+
 	mu   sync.Mutex
 	sets map[string]*rules.Set
+}
+
+// watch returns a watch of a configuration, which opens its rules.
+func (k *LastGood) watch(c rules.Config) *rules.Watch {
+	if k == nil {
+		return new(rules.Library).NewWatch(c)
+	}
+	return k.library.NewWatch(c)
 }
 
 // keep remembers the rules of a named filter, and lets go of those remembered before.

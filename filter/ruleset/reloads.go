@@ -13,7 +13,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// reloads looks after changed rule files, and tells how that went.
+// reloads looks after changed rule files, and reports how that went.
 type reloads struct {
 	watch    *rules.Watch
 	interval time.Duration
@@ -52,19 +52,19 @@ const maxSettle = 30 * time.Second
 
 // Start logs what the rules are, and starts to look after changed rule files, when there are any. Stop ends that.
 func (c *Current) Start(interval time.Duration) {
-	c.tell(c.Set())
+	c.logRules(c.Set())
 	if interval == 0 {
 		return
 	}
 	r := &c.reloads
 	if r.watch.Files() == 0 {
-		c.log(telemetry.LevelWarn, "reload_interval: no rule is from a file, so none can change")
+		c.log(telemetry.LevelWarn, "reload_interval: no rule is from a file")
 		return
 	}
 	r.interval = interval
 	r.settle = min(time.Second, r.interval)
 	r.stop, r.ended = make(chan struct{}), make(chan struct{})
-	c.log(telemetry.LevelInfo, fmt.Sprintf("looking after %d rule files and directories every %s", r.watch.Files(), r.interval))
+	c.log(telemetry.LevelInfo, fmt.Sprintf("checking %d rule files and directories every %s", r.watch.Files(), r.interval))
 	go c.runReloads()
 }
 
@@ -132,12 +132,12 @@ func (c *Current) Reload() {
 	case errors.Is(err, errUnchanged):
 		c.reloads.unchanged.Add(1)
 		c.reloads.broken.Store(false)
-		c.log(telemetry.LevelInfo, "rule files were written, and say the same as before")
+		c.log(telemetry.LevelInfo, "rule files were written without changes")
 	case err != nil:
 		c.reloads.failed.Add(1)
 		c.reloads.broken.Store(true)
 		c.log(telemetry.LevelError, fmt.Sprintf("reload of rules: %v", err))
-		c.log(telemetry.LevelError, "the changed rules cannot be used: THE RULES OF BEFORE STAY IN USE")
+		c.log(telemetry.LevelError, "the changed rules cannot be used: THE PREVIOUS RULES STAY IN USE")
 	default:
 		c.reloads.done.Add(1)
 		c.reloads.broken.Store(false)
@@ -176,15 +176,15 @@ func (c *Current) tryReload() (err error) {
 	c.rules.Store(newInUse(set))
 	unused = nil
 	defer c.retire(before, set)
-	c.tell(set)
-	c.log(telemetry.LevelInfo, "compared with those of before: "+difference.String())
+	c.logRules(set)
+	c.log(telemetry.LevelInfo, "compared with the previous rules: "+difference.String())
 	return nil
 }
 
 // retire closes rules that others have taken the place of.
 func (c *Current) retire(before *InUse, set *rules.Set) {
 	if err := errors.Join(c.last.keep(c.name, set), before.release()); err != nil {
-		c.log(telemetry.LevelWarn, fmt.Sprintf("closing the rules of before: %v", err))
+		c.log(telemetry.LevelWarn, fmt.Sprintf("closing the previous rules: %v", err))
 	}
 	runtime.GC() // compiling has used more than the rules do
 }

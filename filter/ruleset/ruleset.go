@@ -59,7 +59,7 @@ type opened struct {
 // Open opens the rules of a configuration for a filter with a name, "" for one that has none. Where they are broken and a filter of
 // the same name has had good ones before, these stand in.
 func Open(name string, last *LastGood, c rules.Config) (*opened, error) {
-	o := &opened{name: name, last: last, watch: rules.NewWatch(c)}
+	o := &opened{name: name, last: last, watch: last.watch(c)}
 	var err error
 	if o.set, err = o.watch.Open(); err == nil {
 		return o, nil
@@ -78,10 +78,10 @@ func (o *opened) Close() error { return o.set.Close() }
 func (o *opened) Use(log telemetry.Logger, caught *telemetry.Panics) *Current {
 	if o.Err != nil {
 		log(telemetry.LevelError, fmt.Sprintf("property rules: %v", o.Err))
-		log(telemetry.LevelError, "the new rules cannot be used: THE RULES OF BEFORE THE RELOAD STAY IN USE")
+		log(telemetry.LevelError, "the new rules cannot be used: THE RULES FROM BEFORE THE RELOAD STAY IN USE")
 	}
 	if err := o.last.keep(o.name, o.set); err != nil {
-		log(telemetry.LevelWarn, fmt.Sprintf("closing the rules of before: %v", err))
+		log(telemetry.LevelWarn, fmt.Sprintf("closing the previous rules: %v", err))
 	}
 	c := &Current{name: o.name, last: o.last, log: log, panics: caught}
 	c.rules.Store(newInUse(o.set))
@@ -120,8 +120,8 @@ func (c *Current) Set() *rules.Set { return c.rules.Load().Set }
 // Release gives up the current rules, after stop.
 func (c *Current) Release() error { return c.rules.Load().release() }
 
-// tell says in the log what the current rules are.
-func (c *Current) tell(set *rules.Set) {
+// logRules logs what the current rules are.
+func (c *Current) logRules(set *rules.Set) {
 	for _, warning := range set.Warnings() {
 		c.log(telemetry.LevelWarn, warning)
 	}

@@ -24,7 +24,7 @@ type Counts struct {
 	Failed  uint64 // alerts that the host did not take
 	Panics  uint64 // panics caught
 
-	Suppressed uint64 // alerts that flood control has summed up or left out
+	Suppressed uint64 // alerts that flood control has summed up or skipped
 	Summaries  uint64 // summaries and notices about these that the host took; they are in no other counter
 
 	Sources []SourceCount // records by the field map that was used; those that were not read are in none
@@ -83,10 +83,10 @@ func (c Counts) String() string {
 	text := fmt.Sprintf("records %d: clean %d, alerts %d, not http %d, broken %d, skipped %d (%d of them late); alerts emitted %d, failed %d",
 		c.Records, c.Clean, c.Alerts, c.NotHTTP, c.Broken, c.Skipped, c.Late, c.Emitted, c.Failed)
 	if c.Partial > 0 {
-		text += fmt.Sprintf(", inspected in part %d", c.Partial)
+		text += fmt.Sprintf(", partly inspected %d", c.Partial)
 	}
 	if c.Suppressed > 0 {
-		text += fmt.Sprintf(", suppressed %d, told in %d summaries", c.Suppressed, c.Summaries)
+		text += fmt.Sprintf(", suppressed %d, summaries %d", c.Suppressed, c.Summaries)
 	}
 	return text + sourcesText(c.Sources)
 }

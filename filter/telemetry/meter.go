@@ -30,11 +30,11 @@ type Config struct {
 // Properties are the settings of metrics in the order in which help lists them.
 func Properties() []setting.Property {
 	return []setting.Property{
-		{Name: "metrics_listen", Default: "off", Help: "address at which Prometheus finds the metrics of all instances, " +
-			"for instance 127.0.0.1:2021; several instances may name the same one"},
-		{Name: "metrics_tag", Help: "when set, the metrics of the instance are emitted as a record under this tag, " +
+		{Name: "metrics_listen", Default: "off", Help: "address that serves the metrics of all instances for Prometheus, " +
+			"such as 127.0.0.1:2021; several instances may share it"},
+		{Name: "metrics_tag", Help: "emits the instance's metrics as a record under this tag, " +
 			"with the first chunk after each metrics_interval"},
-		{Name: "metrics_interval", Default: "60s", Help: "time between records under metrics_tag"},
+		{Name: "metrics_interval", Default: "60s", Help: "interval of records under metrics_tag"},
 	}
 }
 
@@ -45,7 +45,7 @@ func ReadConfig(r *setting.Reader) (c Config) {
 		r.Problem("metrics_listen", fmt.Errorf("malformed address %q (want HOST:PORT or off)", c.listen))
 	}
 	if c.tag = r.Text("metrics_tag"); strings.ContainsAny(c.tag, "$ *") {
-		r.Problem("metrics_tag", fmt.Errorf("malformed tag %q (want one without $, * and blanks)", c.tag))
+		r.Problem("metrics_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.tag))
 	}
 	if c.interval = r.Interval("metrics_interval"); c.interval == 0 && c.tag != "" {
 		r.Problem("metrics_interval", fmt.Errorf("off while metrics_tag is %q (want a time such as 60s)", c.tag))
@@ -76,7 +76,7 @@ type Meter struct {
 // wayNames are the values of the label path.
 var wayNames = [...]string{rules.Cached: "cache", rules.Prefiltered: "gate", rules.Evaluated: "full"}
 
-// Bounds of the histograms. A remembered verdict takes about a microsecond, the gate tens, the engine up to milliseconds.
+// Bounds of the histograms. A cached verdict takes about a microsecond, the prefilter tens, the engine up to milliseconds.
 var (
 	timeBounds = []float64{
 		1e-6, 2.5e-6, 5e-6, 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3, 2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3, 100e-3, 1,

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
 )
 
 // Head is what the page says besides the alerts.
@@ -23,6 +24,8 @@ type Head struct {
 	Settings []string // that differ from the defaults: name, blank, value
 	Made     time.Time
 	MadeBy   string // the program and its version
+
+	Incidents []*incident.Incident
 }
 
 // Blind is a file of which nothing was inspected, because no record is an HTTP transaction.
@@ -73,6 +76,7 @@ type page struct {
 	MoreFiles          int
 	Tiles              []tile
 	Timeline           timelineChart
+	Chains             incidentChart
 	Attackers          attackerList
 	Shares             []shareChart
 	Rules              []bar
@@ -92,7 +96,7 @@ type tile struct{ Label, Value, Note, Kind string }
 func (d *Digest) Write(to io.Writer, head Head) error {
 	p := page{
 		Head: head.fit(), Policy: policy(), Style: template.CSS(pageCSS), //nolint:gosec // the style is the program's own
-		Alerts: d.alerts, Timeline: d.timelineChart(), Attackers: d.attackers.list(), Shares: d.shareCharts(), Matrix: d.matrix(),
+		Alerts: d.alerts, Timeline: d.timelineChart(), Chains: newIncidentChart(head.Incidents), Attackers: d.attackers.list(), Shares: d.shareCharts(), Matrix: d.matrix(),
 		Samples: d.samples.pick(shownAlerts, d.alertsOf), Untimed: d.timeline.undone,
 		TooManyNames: d.sources.full() || d.destinations.full(), MaxNames: maxNames, MaxPairs: maxPairs,
 		MoreFiles: max(0, len(head.Files)-shownFiles),

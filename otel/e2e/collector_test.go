@@ -29,7 +29,7 @@ const (
 	collector = "../../build/work/otelcol/otelcol-waf"
 	wafctl    = "../../build/out/wafctl"
 	scope     = "github.com/fluent-bit-waf/fluent-bit-waf/otel/wafprocessor"
-	patience  = time.Minute
+	patience  = 2 * time.Minute
 )
 
 // backend takes records over OTLP.
@@ -43,7 +43,7 @@ type backend struct {
 func newBackend(t *testing.T) *backend {
 	b := &backend{}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := gzip.NewReader(r.Body) // which exporters use unless told otherwise
+		body, err := gzip.NewReader(r.Body) // which exporters use by default
 		if err == nil {
 			err = b.take(body)
 		}

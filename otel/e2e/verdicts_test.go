@@ -191,7 +191,7 @@ func TestBrokenRulesAfterAReloadLeaveThoseOfBefore(t *testing.T) {
 	require.NoError(t, os.WriteFile(rules, []byte("SecRule\n"), 0o600))
 	require.NoError(t, p.Process.Signal(syscall.SIGHUP))
 	p.await(t, "Everything is ready", 2)
-	require.Contains(t, p.log.String(), "THE RULES OF BEFORE THE RELOAD STAY IN USE")
+	require.Contains(t, p.log.String(), "THE RULES FROM BEFORE THE RELOAD STAY IN USE")
 	send()
 	_, alerts = b.received(t, 2)
 	require.Len(t, alerts, 2)

@@ -57,7 +57,7 @@ func TestProblemsOfAConfiguration(t *testing.T) {
 		"fluentbit": {"property emit_tag does not exist here: alerts are log records of the same pipeline: see alert_records"},
 		"values":    {"property rules: malformed value map[crs:true] (want a text, a number, a switch or a list of these)"},
 		"range":     {`property anomaly_inbound: malformed number "many"`, `property flood_window: malformed time "1y"`},
-		"incidents": {"property alert_detail: needs incidents on"},
+		"incidents": {"property alert_detail: requires incidents on"},
 	} {
 		_, c := loaded(t, name)
 		err := confmap.Validate(c)

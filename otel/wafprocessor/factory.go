@@ -8,24 +8,18 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.opentelemetry.io/collector/processor/processorhelper"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/otel/wafprocessor/internal/metadata"
 )
 
-// NewFactory returns the factory of the processor. It keeps the last good rules of each processor, which stay in use when a reload of
-// the collector's configuration brings broken ones.
+// NewFactory returns the factory of the processor.
 func NewFactory() processor.Factory {
-	last := new(filter.LastGood)
-	return processor.NewFactory(metadata.Type, createDefaultConfig, processor.WithLogs(
-		func(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-			return createLogs(ctx, last, set, cfg, next)
-		}, metadata.LogsStability))
+	return processor.NewFactory(metadata.Type, createDefaultConfig, processor.WithLogs(createLogs, metadata.LogsStability))
 }
 
 func createDefaultConfig() component.Config { return &Config{AlertRecords: true} }
 
-func createLogs(ctx context.Context, last *filter.LastGood, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
-	p := newProcessor(set, last, cfg.(*Config), next)
+func createLogs(ctx context.Context, set processor.Settings, cfg component.Config, next consumer.Logs) (processor.Logs, error) {
+	p := newProcessor(set, cfg.(*Config), next)
 	return processorhelper.NewLogs(ctx, set, cfg, next, p.processLogs,
 		processorhelper.WithCapabilities(consumer.Capabilities{MutatesData: true}),
 		processorhelper.WithStart(p.start), processorhelper.WithShutdown(p.shutdown))

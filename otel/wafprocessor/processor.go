@@ -24,7 +24,6 @@ import (
 // wafProcessor inspects batches of log records. The collector may call it from several goroutines at once.
 type wafProcessor struct {
 	settings  processor.Settings
-	last      *filter.LastGood
 	config    *Config
 	next      consumer.Logs
 	telemetry *metadata.TelemetryBuilder // nil before the start
@@ -41,16 +40,20 @@ type wafProcessor struct {
 	waiting sync.WaitGroup
 }
 
-func newProcessor(set processor.Settings, last *filter.LastGood, c *Config, next consumer.Logs) *wafProcessor {
+func newProcessor(set processor.Settings, c *Config, next consumer.Logs) *wafProcessor {
 	format := alert.Format(strings.ToLower(strings.TrimSpace(c.Get("emit_format"))))
 	return &wafProcessor{
-		settings: set, last: last, config: c, next: next, alertKey: c.alertKey(), format: format, copies: format == alert.Record, stop: make(chan struct{}),
+		settings: set, config: c, next: next, alertKey: c.alertKey(), format: format, copies: format == alert.Record, stop: make(chan struct{}),
 	}
 }
 
+// lastGood are the rules that stay in use when a reload of the collector's configuration brings broken ones. They belong to the process:
+// a collector makes its factories anew with each reload.
+var lastGood filter.LastGood
+
 // start opens the rules. After a reload of the collector's configuration, rules that have become unusable leave those of before in use.
 func (p *wafProcessor) start(context.Context, component.Host) error {
-	f, err := filter.NewNamed("processor "+p.settings.ID.String(), p.last, p.config, p.log)
+	f, err := filter.NewNamed("processor "+p.settings.ID.String(), &lastGood, p.config, p.log)
 	if err != nil {
 		return err
 	}

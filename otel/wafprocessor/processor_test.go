@@ -46,14 +46,11 @@ func started(t testing.TB, p properties) (processor.Logs, *consumertest.LogsSink
 	return startedWith(t, c)
 }
 
-// factory makes the processors of tests, as a collector makes all of its own with one.
-var factory = NewFactory()
-
 func startedWith(t testing.TB, c *Config) (processor.Logs, *consumertest.LogsSink) {
 	t.Helper()
 	require.NoError(t, c.Validate())
 	sink := &consumertest.LogsSink{}
-	logs, err := factory.CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), c, sink)
+	logs, err := NewFactory().CreateLogs(t.Context(), processortest.NewNopSettings(metadata.Type), c, sink)
 	require.NoError(t, err)
 	require.NoError(t, logs.Start(t.Context(), componenttest.NewNopHost()))
 	t.Cleanup(func() { require.NoError(t, logs.Shutdown(context.Background())) })
@@ -196,11 +193,11 @@ func TestVerdictsEqualThoseOfTheFilterForEverySourceAndLayout(t *testing.T) {
 					require.Empty(t, alerts, name)
 				} else {
 					var ids []any
-					for i := range finding.Alert.Told.Matches {
-						ids = append(ids, fmt.Sprint(finding.Alert.Told.Matches[i].Rule.ID))
+					for i := range finding.Alert.Details.Matches {
+						ids = append(ids, fmt.Sprint(finding.Alert.Details.Matches[i].Rule.ID))
 					}
 					require.Equal(t, ids, valueOf(own[0], "waf.rule_ids"), name)
-					require.EqualValues(t, finding.Alert.Told.Score, valueOf(own[0], "waf.score"), name)
+					require.EqualValues(t, finding.Alert.Details.Score, valueOf(own[0], "waf.score"), name)
 					require.NotEmpty(t, alerts, name)
 					alerting++
 				}
@@ -570,7 +567,7 @@ func TestBatchesComeFromManyGoroutinesUntilTheShutdown(t *testing.T) {
 
 func TestShutdownDoesNotWaitForever(t *testing.T) {
 	c := createDefaultConfig().(*Config)
-	p := newProcessor(processortest.NewNopSettings(metadata.Type), nil, c, consumertest.NewNop())
+	p := newProcessor(processortest.NewNopSettings(metadata.Type), c, consumertest.NewNop())
 	require.NoError(t, p.start(t.Context(), componenttest.NewNopHost()))
 	p.running.RLock() // a batch that is being inspected
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)

@@ -50,7 +50,7 @@ static void look_for_rival(void)
     if (dladdr((void *) &waf_host, &self) == 0 || dl_iterate_phdr(is_rival, self.dli_fbase) == 0) {
         return;
     }
-    snprintf(line, sizeof(line), "[output:waf] %s is loaded already: this copy, %s, only takes memory; list one of them", rival,
+    snprintf(line, sizeof(line), "[output:waf] %s is already loaded: this copy, %s, only uses memory; list one of them", rival,
              self.dli_fname);
     waf_log(WAF_LOG_WARN, line);
 }

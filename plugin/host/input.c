@@ -10,7 +10,7 @@
 
 /*
  * The input nano. The host calls most functions of a Go-proxy input without telling for which instance. It gives each instance a
- * thread, unless it is told not to, and calls everything for the instance there: so the thread tells which one it is.
+ * thread, unless threaded is off, and calls everything for the instance there: so the thread identifies it.
  *
  * The host asks such an input for records once a second. A timer of the thread's own event loop asks far more often, and hands
  * records over with the function that plugins in C use, which says whether they were taken.
@@ -94,7 +94,7 @@ static void *start_timer(struct waf_input *input)
     if (!waf_has_timers() || waf_host.sched_ctx_get() == NULL
         || waf_host.sched_timer_cb_create(waf_host.sched_ctx_get(), WAF_TIMER_REPEATING, HAND_OVER_MILLISECONDS, tick, input,
                                           &timer) != 0) {
-        waf_log(WAF_LOG_WARN, "[input:nano] this host has no timer for us, as Fluent Bit 3.2 to 5.1 have: records are handed over once a second");
+        waf_log(WAF_LOG_WARN, "[input:nano] this host lacks the timer of Fluent Bit 3.2 to 5.1: records are handed over once per second");
         return NULL;
     }
     return timer;
@@ -113,7 +113,7 @@ static int init(void *start)
         return FLB_ERROR;
     }
     if (ours != NULL) {
-        waf_log(WAF_LOG_ERROR, "[input:nano] with \"threaded off\" there can be one input nano; one listen_on takes several places");
+        waf_log(WAF_LOG_ERROR, "[input:nano] with \"threaded off\" there can be only one input nano; listen_on accepts several addresses");
         return FLB_ERROR;
     }
     input = calloc(1, sizeof(*input));

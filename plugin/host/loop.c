@@ -29,7 +29,7 @@ struct waf_loop *waf_loop_open(void)
     if (waf_host.coro_get == NULL || waf_host.coro_set == NULL || waf_host.co_active == NULL || waf_host.co_switch == NULL
         || !waf_has_timers()) {
         waf_log(WAF_LOG_WARN, "[output:waf] this host lacks functions for waiting in its event loop, which Fluent Bit 2.2 to 5.1 have: the "
-                              "pipeline stands still while alerts are delivered");
+                              "pipeline blocks while alerts are delivered");
         return NULL;
     }
     loop = calloc(1, sizeof(*loop));

@@ -62,12 +62,12 @@ static void register_siblings(void)
     void *config = config_at_start();
 
     if (reloading) {
-        waf_log(WAF_LOG_INFO, "[output:waf] hot reload: the filter waf and the input nano come along only where the configuration "
+        waf_log(WAF_LOG_INFO, "[output:waf] hot reload: the filter waf and the input nano are loaded only if the configuration "
                               "lists flb-filter_waf.so and in_nano.so beside out_waf.so");
     }
     else if (waf_host.plugin_load_router == NULL || waf_host.config == NULL) {
-        waf_log(WAF_LOG_WARN, "[output:waf] this host does not let a plugin bring others along, as Fluent Bit 2.2 to 5.1 do: the filter waf and "
-                              "the input nano are there only where flb-filter_waf.so and in_nano.so are listed, too");
+        waf_log(WAF_LOG_WARN, "[output:waf] this host does not let a plugin load others, as Fluent Bit 2.2 to 5.1 do: the filter waf and "
+                              "the input nano are available only if flb-filter_waf.so and in_nano.so are listed as well");
     }
     if (config != NULL) {
         register_sibling("flb-filter_waf.so", "filter waf", config);

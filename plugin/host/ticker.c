@@ -17,11 +17,11 @@ void *waf_ticker_start(uintptr_t handle)
     void *timer = NULL;
 
     if (!waf_has_timers()) {
-        waf_log(WAF_LOG_WARN, "[filter:waf] this host lacks timers, which Fluent Bit 2.2 to 5.1 have: what becomes ready between records "
-                              "leaves with the next ones");
+        waf_log(WAF_LOG_WARN, "[filter:waf] this host lacks timers, which Fluent Bit 2.2 to 5.1 have: alerts that are ready between records "
+                              "are emitted with the next ones");
         return NULL;
     }
-    /* The loop of an input's own thread has ended when instances are told to: a timer in it could not be stopped. */
+    /* The loop of an input's own thread has ended before its instances do: a timer in it could not be stopped. */
     if (waf_on_input_thread() || waf_host.sched_ctx_get() == NULL) {
         return NULL;
     }

@@ -62,7 +62,7 @@ static int find(void)
     memcpy(&of, &symbol, sizeof(symbol));
     api = symbol == NULL ? NULL : of(WAF_INPUT_API);
     if (api == NULL) {
-        refuse(path, "it is of another version");
+        refuse(path, "it has another version");
         return -1;
     }
     return 0;

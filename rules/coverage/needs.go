@@ -158,7 +158,7 @@ func PartOfHeader(name string) model.Parts {
 
 // needTable names the needs that no rule text shows, by CRS rule id.
 var needTable = map[int]reason{
-	920350: {model.PartHost, "judges how the Host header was written, not which host answered"},
+	920350: {model.PartHost, "depends on how the Host header was written, not which host answered"},
 }
 
 // NeedsOf derives what the detection rules of a program need. alerting returns what is known of a rule, nil when it cannot alert.
@@ -243,7 +243,7 @@ func looksAt(r *seclang.Rule) (parts model.Parts) {
 	return parts
 }
 
-// Idle reports whether a rule has nothing to look at when parts are absent.
+// Idle reports whether a rule has nothing to inspect when parts are absent.
 func (n *Need) Idle(absent model.Parts) bool {
 	return slices.ContainsFunc(n.looks, func(looks model.Parts) bool { return looks != 0 && looks&^absent == 0 })
 }

@@ -63,7 +63,7 @@ func (p *compiler) assemble() (coraza.WAF, error) {
 // Try compiles a program without the rules that cannot be used, which the program notes. It returns a function that returns what is known
 // of a rule.
 func Try(program *load.Program) (rule func(id int) *model.RuleInfo, err error) {
-	p := &compiler{Program: program, operators: NewOperators()}
+	p := &compiler{Program: program, operators: new(Operators)}
 	probes := p.probe()
 	defer probes.close()
 	waf, err := p.assemble()

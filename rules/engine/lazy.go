@@ -62,7 +62,7 @@ type lazyOperator struct {
 type madeOperator struct{ plugintypes.Operator }
 
 // Operators makes the lazy operators of engines and shares what is the same among them. It is safe for concurrent use. It keeps no operator
-// that no engine uses, so there is nothing to close.
+// that no engine uses, so there is nothing to close. Its zero value is ready for use.
 type Operators struct {
 	mu     sync.Mutex
 	shared map[string]weak.Pointer[madeOperator]
@@ -72,11 +72,6 @@ type Operators struct {
 	since atomic.Int64 // when the one that is being made was begun, in Unix nanoseconds; 0 when none is
 	// By compiling what the prefilters of the engines have for expressions, in nanoseconds.
 	ofPrefilters atomic.Int64
-}
-
-// NewOperators returns Operators that have made none.
-func NewOperators() *Operators {
-	return &Operators{shared: map[string]weak.Pointer[madeOperator]{}}
 }
 
 // MakingTime returns how long making operators, and what prefilters have for them, has taken so far. Each is made with its first value, so
@@ -117,6 +112,9 @@ func (ops *Operators) make(l *lazyOperator) *madeOperator {
 			panic(fmt.Errorf("operator @%s %s: %w", l.name, l.options.Arguments, err))
 		}
 		m = &madeOperator{o}
+		if ops.shared == nil {
+			ops.shared = map[string]weak.Pointer[madeOperator]{}
+		}
 		ops.shared[key] = weak.Make(m)
 		runtime.AddCleanup(m, ops.forget, key)
 	}

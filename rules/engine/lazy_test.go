@@ -45,7 +45,7 @@ func (ops *Operators) usersOf(m *madeOperator) (n int) {
 
 func TestOperatorsAreMadeWithTheirFirstValueAndShared(t *testing.T) {
 	const expression = "lazy[0-9]+value"
-	ops := NewOperators()
+	ops := new(Operators)
 	compile := func(id string) *Engine {
 		return compiledWith(t, ops, load.Config{Directives: "SecRule ARGS \"@rx " + expression + "\" \"id:" + id + ",phase:2,deny\""})
 	}
@@ -72,7 +72,7 @@ func TestOperatorsAreMadeWithTheirFirstValueAndShared(t *testing.T) {
 }
 
 func TestLoadedRulesKeepNoOperatorThatNoTrafficNeeds(t *testing.T) {
-	ops := NewOperators()
+	ops := new(Operators)
 	compiledWith(t, ops, config(t, nil))
 	require.Eventually(t, func() bool { runtime.GC(); return ops.count() == 0 }, 10*time.Second, time.Millisecond)
 }
@@ -87,7 +87,7 @@ func TestWordListsAreToldApartByTheirText(t *testing.T) {
 		} {
 			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 		}
-		v, err := compiledWith(t, NewOperators(), load.Config{Sources: []string{dir + "/main.conf"}}).inspect(attack)
+		v, err := compiledWith(t, new(Operators), load.Config{Sources: []string{dir + "/main.conf"}}).inspect(attack)
 		require.NoError(t, err)
 		require.Equal(t, blocked, v.Blocked, words)
 	}

@@ -175,7 +175,7 @@ SecRule TX:known "@eq 1" "id:920350,phase:1,deny,severity:'CRITICAL',t:none,setv
 SecRule TX:known "@eq 2" "t:none"
 SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,chain"
 SecRule &TX:x "@eq 0" "t:none"`)
-	e, err := New(p, Options{Strict: true, Prefilter: true, Operators: NewOperators()})
+	e, err := New(p, Options{Strict: true, Prefilter: true, Operators: new(Operators)})
 	require.NoError(t, err)
 	defer e.Close() //nolint:errcheck // reported by the tests of close
 	less, err := e.Without([]int{920350})

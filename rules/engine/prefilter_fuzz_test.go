@@ -19,7 +19,7 @@ import (
 
 // engineOf compiles rules behind the base configuration.
 func engineOf(texts ...string) (*Engine, error) {
-	return New(programOf(texts...), Options{Strict: true, Prefilter: true, Operators: NewOperators()})
+	return New(programOf(texts...), Options{Strict: true, Prefilter: true, Operators: new(Operators)})
 }
 
 func programOf(texts ...string) *load.Program {

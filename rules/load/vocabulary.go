@@ -15,8 +15,8 @@ type Vocabulary struct {
 
 // pointless are operators that say nothing of a log record: a rule with one is omitted with a warning.
 var pointless = map[string]string{
-	"rbl":       "no look-ups are made in the network",
-	"gsblookup": "no look-ups are made in the network",
+	"rbl":       "no network lookups",
+	"gsblookup": "no network lookups",
 	"geolookup": "there is no geographic database",
 }
 

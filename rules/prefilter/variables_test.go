@@ -214,7 +214,7 @@ func (d *duo) difference(in *model.Transaction, v *variables.Values, state plugi
 		}
 	}
 	for name, source := range variables.RawBodies {
-		// Of a body that was not logged Coraza has no value, and the view an empty one: a rule can match that, and the engine then judges.
+		// Of a body that was not logged Coraza has no value, and the view an empty one: a rule can match that, and the engine then evaluates.
 		want, got := strings.Join(state.Variables().TX().Get(name), "\x00"), v.Single[source.Variable]
 		if want != got {
 			return fmt.Sprintf("TX:%s: Coraza has %.2000q, the view %.2000q", name, want, got)
@@ -293,7 +293,7 @@ func TestTheVariablesAreCorazasInRandomTransactions(t *testing.T) {
 		in := newMaker(uint64(seed), d.limits()).transaction()
 		v, ok := d.read(in)
 		if !ok {
-			continue // the engine judges, which is always right
+			continue // the engine evaluates, which is always right
 		}
 		tx := runPhases(t, d.waf, in)
 		state := stateOf(t, tx)

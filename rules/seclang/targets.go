@@ -3,7 +3,7 @@ package seclang
 import "strings"
 
 // SplitTargets cuts a list of targets at its bars and commas, which ModSecurity takes for the same thing: what follows XML: or JSON: is a path
-// and may have commas in parentheses and brackets, and an expression ends with its slash. Blanks around a target go.
+// and may have commas in parentheses and brackets, and an expression ends with its slash. Spaces around a target go.
 func SplitTargets(list string) (targets []string) {
 	for {
 		end := targetEnd(list)

@@ -56,7 +56,7 @@ func (c *class) run(text string, from, least int) (start, end int) {
 const FewestDigits = 7
 
 // DigitsInARow returns how many digits of a text follow each other at most, when nothing counts that stands between the digits of
-// numbers: blanks and any of -.+()/. Where that are fewer than FewestDigits it returns 0.
+// numbers: spaces and any of -.+()/. Where that are fewer than FewestDigits it returns 0.
 func DigitsInARow(text string) (most int) {
 	for start, end := phonePart.run(text, 0, FewestDigits); start >= 0; start, end = phonePart.run(text, end, FewestDigits) {
 		row := 0

@@ -118,7 +118,7 @@ func american(s string) bool {
 	return ok && area != 0 && area != 666 && area < 900 && group != 0 && serial != 0 && !placeholder
 }
 
-// french: sex, birth month, place, sequence, and a key modulo 97; blanks may separate the parts, Corsica has letters.
+// french: sex, birth month, place, sequence, and a key modulo 97; spaces may separate the parts, Corsica has letters.
 func french(s string) bool {
 	var d number
 	for i := range len(s) {
@@ -214,7 +214,7 @@ func brazilian(s string) bool {
 	return ok && int(d.digit[9]) == first && int(d.digit[10]) == second
 }
 
-// indian: Aadhaar, 12 digits with a check digit of Verhoeff; blanks may separate groups of four.
+// indian: Aadhaar, 12 digits with a check digit of Verhoeff; spaces may separate groups of four.
 func indian(s string) bool {
 	if len(s) != 12 && (len(s) != 14 || s[4] != ' ' || s[9] != ' ') {
 		return false

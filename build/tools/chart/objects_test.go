@@ -382,6 +382,19 @@ destinations: {gelf: [{host: graylog.example, options: {max: 1048576}}]}
 	}
 }
 
+// An aggregator is a gateway with one pod; other pods send it digests, and alerts to their destinations.
+func TestIncidentsAreFoundByPodsOrByAnAggregator(t *testing.T) {
+	text := pipeline(t, decode(t, mustTemplate(t)))
+	assert.NotContains(t, text, "incidents")
+	text = pipeline(t, decode(t, mustTemplate(t, "--set", "mode=gateway,gateway.replicas=1,incidents.enabled=true")))
+	assert.Contains(t, text, "incidents: \"on\"\n")
+	assert.NotContains(t, text, "digest")
+	objects := decode(t, mustTemplate(t, "--set", "incidents.aggregator=aggregator.waf:24224"))
+	assert.Contains(t, pipeline(t, objects), "alert_to: stdout,forward://aggregator.waf:24224?tag=digest&only=digests\n")
+	assert.Contains(t, pipeline(t, objects), "incident_digest_tag: digest\n    incidents: \"on\"\n")
+	assert.Contains(t, ports(one[*network.NetworkPolicy](t, objects).Spec.Egress), "24224/TCP")
+}
+
 func TestLogsOfTheOwnPodsAreNotRead(t *testing.T) {
 	text := pipeline(t, decode(t, mustTemplate(t, "--set", "mode=logs,logs.exclude=/var/log/containers/x-*.log")))
 	assert.Contains(t, text, "exclude_path: /var/log/containers/fluent-bit-waf-*_fluent-bit-waf_*.log,/var/log/containers/x-*.log\n")

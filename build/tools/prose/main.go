@@ -1,5 +1,5 @@
 // Command prose checks the English of what the project writes, in Markdown, YAML, configuration files and Go: spelling, and phrases that
-// a reader stumbles over, each with what to write instead. The argument is the root of the repository.
+// a reader stumbles over. Each finding has its file and line, and what to write instead. The argument is the root of the repository.
 package main
 
 import (

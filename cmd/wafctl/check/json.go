@@ -63,8 +63,8 @@ func (j *jsonLines) record(file string, r *evaluation.Checked) error {
 		line.Message = cli.Mend(r.Message)
 	}
 	if r.Err == nil && r.Kind == filter.Alert {
-		line.Severity = rules.SeverityName(r.Alert.Told.Severity)
-		if at, known := logtime.Parse(r.Alert.Told.Begin, nil); known {
+		line.Severity = rules.SeverityName(r.Alert.Details.Severity)
+		if at, known := logtime.Parse(r.Alert.Details.Begin, nil); known {
 			line.Time = at.Format(time.RFC3339Nano)
 		}
 	}

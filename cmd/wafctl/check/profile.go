@@ -151,16 +151,16 @@ func percent(part, whole time.Duration) string {
 
 // JSONProfile is what check --profile --output json says; times are in nanoseconds.
 type JSONProfile struct {
-	Records    uint64         `json:"records"`
-	Alerts     uint64         `json:"alerts"`
-	NotHTTP    uint64         `json:"not_http"`
-	Took       int64          `json:"took_ns"`
-	Remembered uint64         `json:"remembered"`
-	Gated      uint64         `json:"gated"`
-	Judged     uint64         `json:"judged"`
-	Gate       int64          `json:"gate_ns"`
-	Engine     int64          `json:"engine_ns"`
-	Rules      []jsonRuleTime `json:"rules"`
+	Records     uint64         `json:"records"`
+	Alerts      uint64         `json:"alerts"`
+	NotHTTP     uint64         `json:"not_http"`
+	Took        int64          `json:"took_ns"`
+	Cached      uint64         `json:"remembered"`
+	Prefiltered uint64         `json:"gated"`
+	Evaluated   uint64         `json:"judged"`
+	Gate        int64          `json:"gate_ns"`
+	Engine      int64          `json:"engine_ns"`
+	Rules       []jsonRuleTime `json:"rules"`
 }
 
 type jsonRuleTime struct {
@@ -178,7 +178,7 @@ func (p *profiling) json(to *bufio.Writer, took time.Duration) error {
 	counts, profile := p.filter.Counts(), p.filter.Profile()
 	j := JSONProfile{
 		Records: counts.Records, Alerts: counts.Alerts, NotHTTP: counts.NotHTTP, Took: took.Nanoseconds(),
-		Remembered: profile.Cached, Gated: profile.Prefiltered, Judged: profile.Evaluated,
+		Cached: profile.Cached, Prefiltered: profile.Prefiltered, Evaluated: profile.Evaluated,
 		Gate: profile.Prefilter.Nanoseconds(), Engine: profile.Engine.Nanoseconds(), Rules: []jsonRuleTime{},
 	}
 	for i := range profile.Rules {

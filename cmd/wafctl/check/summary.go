@@ -48,7 +48,7 @@ func newSummary(c *cli.Console, preset bool) *summary {
 func (s *summary) Add(r *evaluation.Checked) {
 	match, client := r.Alert.Rule, cmp.Or(r.Alert.ClientIP, "?")
 	s.sources.Add(client)
-	for _, category := range r.Alert.Told.Categories() {
+	for _, category := range r.Alert.Details.Categories() {
 		s.categories[category]++
 	}
 	c := s.rules[match.Rule.ID]

@@ -89,7 +89,7 @@ func (t *table) alert(file string, r *evaluation.Checked) {
 	if t.withFile {
 		where.Text = file + ":" + where.Text
 	}
-	at, severity := cli.Cell{Text: t.time(r.Alert)}, cli.SeverityCell(rules.SeverityName(r.Alert.Told.Severity))
+	at, severity := cli.Cell{Text: t.time(r.Alert)}, cli.SeverityCell(rules.SeverityName(r.Alert.Details.Severity))
 	score, rule, message := cli.Cell{Text: strconv.Itoa(r.Verdict.Score())}, cli.Cell{Text: strconv.Itoa(match.Rule.ID)}, cli.Cell{Text: match.Message}
 	if t.more == nil {
 		t.line.Row(where, at, severity, score, rule, cli.Cell{Text: route(r.Alert, !t.line.Narrow)}, message, cli.Cell{Text: request})
@@ -101,7 +101,7 @@ func (t *table) alert(file string, r *evaluation.Checked) {
 
 // time returns when a transaction was, as its record says it and in the zone of the record; "-" when it does not.
 func (t *table) time(a *filter.Summary) string {
-	at, known := logtime.Parse(a.Told.Begin, nil)
+	at, known := logtime.Parse(a.Details.Begin, nil)
 	switch {
 	case !known:
 		return "-"

@@ -29,10 +29,10 @@ import (
 
 var runFlags = []setting.Property{
 	{Name: "listen", Default: "udp://127.0.0.1:15155",
-		Help: "where records arrive: udp://HOST:PORT, tcp://HOST:PORT, and - for the standard input; several with commas"},
-	{Name: "alert_to", Default: "stdout", Help: "where alerts go, several with commas; off delivers none"},
-	{Name: "output", Help: "where all records go with what was found in them: stdout or -, or a file to append to; unless set, nowhere"},
-	{Name: "tag", Default: "wafctl", Help: "tag of the records, for $TAG in --emit-tag"},
+		Help: "listen addresses, comma separated: udp://HOST:PORT, tcp://HOST:PORT, or - for standard input"},
+	{Name: "alert_to", Default: "stdout", Help: "destinations of alerts, comma separated; off delivers none"},
+	{Name: "output", Help: "write all records with their verdicts to stdout (or -), or append them to a file"},
+	{Name: "tag", Default: "wafctl", Help: "tag of records, for $TAG in --emit-tag"},
 }
 
 // defaultEmitTag makes the filter write alerts when no tag for them is set.
@@ -108,20 +108,20 @@ func (r *collector) openFilter(f *cli.Flags) (err error) {
 	if strings.TrimSpace(f.Values["emit_tag"]) == "" {
 		f.Values["emit_tag"] = defaultEmitTag
 	}
-	if strings.EqualFold(strings.TrimSpace(f.Values["incidents"]), "on") && f.Values["incident_tag"] == "" {
+	if strings.EqualFold(strings.TrimSpace(f.Values["incidents"]), "on") && f.Values["incident_tag"] == "" && f.Values["incident_digest_tag"] == "" {
 		f.Values["incident_tag"] = defaultIncidentTag
 	}
 	if f.Values["inspect_budget"] == "" {
 		f.Values["inspect_budget"] = "off" // there is no pipeline that it would hold up
 	}
 	if f.Values["mode"] == "async" {
-		return errors.New("--mode async: is for Fluent Bit; nothing waits for inspection here")
+		return errors.New("--mode async: not supported outside Fluent Bit")
 	}
 	if r.filter, err = filter.New(f, r.console.Log(true)); err != nil {
 		return err
 	}
 	if r.filter.IsEmitTag(r.tag) {
-		return fmt.Errorf("--tag %s: --emit-tag gives alerts the same tag, so records could not be told from alerts", r.tag)
+		return fmt.Errorf("--tag %s: --emit-tag gives alerts the same tag as records", r.tag)
 	}
 	return nil
 }
@@ -139,7 +139,7 @@ func (r *collector) openOutputs(f *cli.Flags, settings *setting.Reader) (err err
 		output = "stdout"
 	}
 	if output == "stdout" && slices.Contains(destinations, "stdout") {
-		settings.Problem("output", errors.New("alerts go to stdout, too (want a file, or another --alert-to)"))
+		settings.Problem("output", errors.New("alerts also go to stdout (want a file, or another --alert-to)"))
 		return nil
 	}
 	if r.stream, err = evaluation.OpenStream(output, r.console.Out); err != nil {
@@ -191,7 +191,7 @@ func (r *collector) Run(ctx context.Context) error {
 	summarizing.Go(func() {
 		caught := r.filter.Caught("summaries")
 		recovery.Loop(ending, caught, func() { r.summarize(ending) })
-		recovery.Once(caught, func() { r.send(r.filter.Summaries(true)) })
+		recovery.Once(caught, func() { r.send(r.filter.Left()) })
 	})
 	processed := make(chan error)
 	go func() {
@@ -300,7 +300,7 @@ func (r *collector) finish() error {
 	r.console.Note(fmt.Sprintf("%s: %s, %s clean, %s not HTTP, %s broken", r.intakes.summary(), cli.Count(c.Alerts, "alert"), cli.Grouped(c.Clean),
 		cli.Grouped(c.NotHTTP), cli.Grouped(c.Broken)))
 	if c.Suppressed > 0 {
-		r.console.Note(cli.Count(c.Suppressed, "alert") + " suppressed by flood control, told in " + cli.Count(c.Summaries, "more alert"))
+		r.console.Note(cli.Count(c.Suppressed, "alert") + " suppressed by flood control, summarized in " + cli.Count(c.Summaries, "alert"))
 	}
 	var problems []error
 	for _, o := range r.outboxes {

@@ -48,14 +48,14 @@ The exit code is 0 if there is no incident, or only background noise, 1 if there
   wafctl incidents --explain c461a95a2eee71e4 records.ndjson`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			output := setting.NewReader(&f, incidentFlags).Word("output")
-			w, correlator, err := filter.NewObserving(&f, c.Log(false))
+			w, merger, err := filter.NewObserving(&f, c.Log(false))
 			if w != nil {
 				defer w.Close()
 			}
 			if err := f.Usage(cmd, args, err, cli.WantFiles(names)); err != nil {
 				return err
 			}
-			r := incidentReport{console: c, to: cli.LineWriter(c), collection: newCollection(correlator), names: names}
+			r := incidentReport{console: c, to: cli.LineWriter(c), collection: newCollection(merger), names: names}
 			if err := r.read(cmd.Context(), w); err != nil {
 				return err
 			}
@@ -105,10 +105,7 @@ func (r *incidentReport) read(ctx context.Context, w *filter.Filter) error {
 	all := evaluation.Inputs{Console: r.console, Names: r.names}
 	if len(r.names) == 1 {
 		err := all.Each(ctx, &evaluation.Evaluation{Filter: w}, func(file string, found *evaluation.Checked) error {
-			if found.Observation != nil {
-				r.collection.Add(file, found.Line, found.Observation)
-			}
-			return nil
+			return r.collection.take(file, finding(found))
 		})
 		return errors.Join(err, all.Inspected())
 	}
@@ -118,12 +115,12 @@ func (r *incidentReport) read(ctx context.Context, w *filter.Filter) error {
 	for i := range each {
 		each[i].Console = r.console
 	}
-	problems := r.collection.Merge(ctx, r.names, func(ctx context.Context, file int, add func(int, *incident.Observation) error) error {
+	problems := r.collection.Merge(ctx, r.names, func(ctx context.Context, file int, add func(observed) error) error {
 		return each[file].One(ctx, &evaluation.Evaluation{Filter: w, Calm: true}, r.names[file], func(_ string, found *evaluation.Checked) error {
-			if found.Observation == nil {
+			if found.Observation == nil && found.Digest == nil {
 				return nil
 			}
-			return add(found.Line, found.Observation)
+			return add(finding(found))
 		})
 	})
 	for i := range each {
@@ -134,6 +131,9 @@ func (r *incidentReport) read(ctx context.Context, w *filter.Filter) error {
 	}
 	return errors.Join(append(problems, all.Inspected())...)
 }
+
+// finding returns what a record contributes.
+func finding(r *evaluation.Checked) observed { return observed{r.Line, r.Digest, r.Observation} }
 
 // incidentSeverities are the names under which severities have their colors.
 var incidentSeverities = map[incident.Severity]string{

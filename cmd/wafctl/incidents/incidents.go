@@ -5,11 +5,13 @@ package incidents
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
 )
 
 // mostRecords bounds how many records of an incident are kept.
@@ -37,19 +39,34 @@ type Found struct {
 // Collection makes incidents of the records of files.
 type Collection struct {
 	correlator *incident.Correlator
+	merger     *digest.Merger
 	all        map[string]*Found
 	records    map[string][]Record
 }
 
-// newCollection returns a collection of what the correlator finds.
-func newCollection(c *incident.Correlator) *Collection {
-	return &Collection{correlator: c, all: map[string]*Found{}, records: map[string][]Record{}}
+// newCollection returns a collection of what the merger and its correlator find.
+func newCollection(m *digest.Merger) *Collection {
+	return &Collection{correlator: m.Correlator(), merger: m, all: map[string]*Found{}, records: map[string][]Record{}}
 }
 
-// Add takes the observation of a record.
-func (c *Collection) Add(file string, line int, o *incident.Observation) {
+// take takes what a record contributes.
+func (c *Collection) take(file string, o observed) error {
+	if o.digest != nil {
+		events, err := c.merger.Merge(o.digest, time.Now())
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", file, o.line, err)
+		}
+		c.note(events)
+	}
+	if o.Observation != nil {
+		c.add(file, o.line, o.Observation)
+	}
+	return nil
+}
+
+func (c *Collection) add(file string, line int, o *incident.Observation) {
 	result := c.correlator.Observe(o)
-	c.take(result.Events)
+	c.note(result.Events)
 	if known := c.records[result.Incident]; result.Incident != "" && len(known) < mostRecords {
 		c.records[result.Incident] = append(known, recordOf(file, line, o))
 	}
@@ -68,7 +85,7 @@ func recordOf(file string, line int, o *incident.Observation) Record {
 	return r
 }
 
-func (c *Collection) take(events []*incident.Incident) {
+func (c *Collection) note(events []*incident.Incident) {
 	for _, e := range events {
 		if c.all[e.ID] == nil {
 			c.all[e.ID] = &Found{}
@@ -79,7 +96,8 @@ func (c *Collection) take(events []*incident.Incident) {
 
 // End returns all incidents: the most severe first, and of these the one that began first. Background comes last.
 func (c *Collection) End() []*Found {
-	c.take(c.correlator.Flush())
+	c.note(c.merger.Flush())
+	c.note(c.correlator.Flush())
 	var all []*Found
 	for id, f := range c.all {
 		f.Records = c.records[id]

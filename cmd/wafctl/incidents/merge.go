@@ -2,6 +2,7 @@ package incidents
 
 import (
 	"context"
+	"errors"
 	"sync"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
@@ -12,14 +13,23 @@ import (
 // waiting is how many observations of a file are read ahead.
 const waiting = 1024
 
-// observed is an observation and where its record stands.
+// observed is what a record contributes, an observation or a digest of some, and where it stands.
 type observed struct {
-	line int
+	line   int
+	digest []byte
 	*incident.Observation
 }
 
-// Read reads the file with a number and gives each observation to add, in the order of its records.
-type Read func(ctx context.Context, file int, add func(line int, o *incident.Observation) error) error
+// before reports whether this is to be taken before another one. Digests wait in their windows for each other, and come first.
+func (o *observed) before(other *observed) bool {
+	if o.Observation == nil || other.Observation == nil {
+		return o.Observation == nil && other.Observation != nil
+	}
+	return o.Time < other.Time
+}
+
+// Read reads the file with a number and gives what its records contribute to add, in their order.
+type Read func(ctx context.Context, file int, add func(observed) error) error
 
 // Merge reads files at the same time and adds their observations in the order of time, as if they were one file. It returns what the
 // readers return, in the order of the files.
@@ -33,9 +43,9 @@ func (c *Collection) Merge(ctx context.Context, files []string, read Read) []err
 			defer close(streams[i])
 			problems[i] = evaluation.ErrPanic
 			recovery.Once(nil, func() {
-				problems[i] = read(ctx, i, func(line int, o *incident.Observation) error {
+				problems[i] = read(ctx, i, func(o observed) error {
 					select {
-					case streams[i] <- observed{line, o}:
+					case streams[i] <- o:
 						return nil
 					case <-ctx.Done():
 						return ctx.Err()
@@ -44,13 +54,13 @@ func (c *Collection) Merge(ctx context.Context, files []string, read Read) []err
 			})
 		})
 	}
-	c.merge(files, streams)
+	problem := c.merge(files, streams)
 	readers.Wait()
-	return problems
+	return append(problems, problem)
 }
 
 // merge always takes the earliest of the observations at the heads of the streams, until all are at their end.
-func (c *Collection) merge(files []string, streams []chan observed) {
+func (c *Collection) merge(files []string, streams []chan observed) (problem error) {
 	heads := make([]*observed, len(streams))
 	next := func(i int) {
 		heads[i] = nil
@@ -64,14 +74,14 @@ func (c *Collection) merge(files []string, streams []chan observed) {
 	for {
 		earliest := -1
 		for i, head := range heads {
-			if head != nil && (earliest < 0 || head.Time < heads[earliest].Time) {
+			if head != nil && (earliest < 0 || head.before(heads[earliest])) {
 				earliest = i
 			}
 		}
 		if earliest < 0 {
-			return
+			return problem
 		}
-		c.Add(files[earliest], heads[earliest].line, heads[earliest].Observation)
+		problem = errors.Join(problem, c.take(files[earliest], *heads[earliest]))
 		next(earliest)
 	}
 }

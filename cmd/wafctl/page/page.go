@@ -33,11 +33,11 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [flags] FILE…|-",
 		Short: "Write an HTML report about alerts",
-		Long: `Evaluate records as check does, and write an HTML report: alerts over time, each attacker with its requests and how far it
-got, outcomes, severities, matched rules, who attacked whom, and sample alerts. The page is one file without scripts: it
-needs no network and can be mailed or archived. Credentials, cookies, tokens and other secrets are redacted unless --redact
-is off. Files may be compressed with gzip or zstd; - is standard input. Neither memory nor the page grow with the size of
-files.
+		Long: `Evaluate records as check does, and write an HTML report: alerts over time, incidents with a graph of who attacked whom, each
+attacker with its requests and how far it got, outcomes, severities, matched rules, and sample alerts. The page is one file
+without scripts: it needs no network and can be mailed or archived. Credentials, cookies, tokens and other secrets are
+redacted unless --redact is off. Files may be compressed with gzip or zstd; - is standard input. The page does not grow
+with the size of files, and for a single file neither does memory.
 
 The exit code is 0 if the page is written, and 2 on errors: if a line of a JSON file is not JSON, or if there are records
 but none is an HTTP transaction. If a file cannot be read, no page is written and an existing one is kept.`,
@@ -46,20 +46,23 @@ but none is an HTTP transaction. If a file cannot be read, no page is written an
   wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
   zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			w, err := f.Open(c)
+			w, merger, err := filter.NewObserving(&f, c.Log(false))
 			if w != nil {
 				defer w.Close()
 			}
 			if err := f.Usage(cmd, args, err, cli.WantFiles(names)); err != nil {
 				return err
 			}
-			r := reporting{console: c, filter: w, digest: report.NewDigest()}
+			r := reporting{console: c, filter: w, digest: report.NewDigest(), incidents: newIncidents(merger, len(names) > 1)}
 			in := evaluation.Inputs{Console: c, Names: names}
 			err = in.Each(cmd.Context(), &evaluation.Evaluation{Filter: w}, r.Add)
 			if in.Unread > 0 {
 				return err // a page of the rest would take the place of a whole one
 			}
-			return errors.Join(r.Write(output, r.head(&in, &f)), err, in.Inspected())
+			head := r.head(&in, &f)
+			var problem error
+			head.Incidents, problem = r.incidents.end()
+			return errors.Join(r.Write(output, head), err, problem, in.Inspected())
 		},
 	}
 	cli.Strict(cmd)
@@ -70,6 +73,9 @@ but none is an HTTP transaction. If a file cannot be read, no page is written an
 	for _, name := range cli.Redacting {
 		cmd.Flags().Lookup(cli.FlagName(name)[2:]).Hidden = false
 	}
+	for _, p := range filter.IncidentProperties() {
+		cmd.Flags().Lookup(cli.FlagName(p.Name)[2:]).Hidden = false
+	}
 	return cmd
 }
 
@@ -79,29 +85,33 @@ type reporting struct {
 	filter  *filter.Filter
 	digest  *report.Digest
 
+	incidents *incidents
 	succeeded int // alerts whose attack likely succeeded
 }
 
 func (r *reporting) Add(file string, found *evaluation.Checked) error {
+	if err := r.incidents.add(&found.Finding); err != nil {
+		return err
+	}
 	if found.Err != nil || found.Kind != filter.Alert {
 		return nil
 	}
-	told := found.Alert.Told
-	named := told.Rule()
+	details := found.Alert.Details
+	named := details.Rule()
 	a := report.Alert{
-		Source: told.ClientIP, Destination: cmp.Or(told.ServerIP, told.ServerName), Method: told.Method, Host: told.ServerName, URI: told.URI,
-		UserAgent: told.UserAgent, Outcome: told.Outcome, Reason: told.Reason, Severity: told.Severity, Score: told.Score,
+		Source: details.ClientIP, Destination: cmp.Or(details.ServerIP, details.ServerName), Method: details.Method, Host: details.ServerName, URI: details.URI,
+		UserAgent: details.UserAgent, Outcome: details.Outcome, Reason: details.Reason, Severity: details.Severity, Score: details.Score,
 		Matched: matched(named), Place: fmt.Sprintf("%s:%d", file, found.Line), Rule: reportRule(named),
 	}
-	if len(told.Forwarded) > 0 {
-		a.Forwarded = told.Forward
+	if len(details.Forwarded) > 0 {
+		a.Forwarded = details.Forward
 	}
-	a.Time, _ = logtime.Parse(told.Begin, nil) // the page says how many have none
-	a.Status, _ = strconv.Atoi(told.Status)    // 0 is not known
-	for i := range told.Matches {
-		a.Rules = append(a.Rules, reportRule(&told.Matches[i]))
+	a.Time, _ = logtime.Parse(details.Begin, nil) // the page says how many have none
+	a.Status, _ = strconv.Atoi(details.Status)    // 0 is not known
+	for i := range details.Matches {
+		a.Rules = append(a.Rules, reportRule(&details.Matches[i]))
 	}
-	if told.Outcome == alert.LikelySucceeded {
+	if details.Outcome == alert.LikelySucceeded {
 		r.succeeded++
 	}
 	r.digest.Add(&a)

@@ -14,7 +14,7 @@ func listPrefilter(c *cli.Console, w *filter.Filter) error {
 	g := cli.NewGrid(c, to, cli.Column{Title: "RULE", Width: cli.RuleWidth}, cli.Column{Title: "PREFILTER", Width: 48, Least: 24}, cli.Column{Title: "FILE:LINE"})
 	g.Title()
 	always := 0
-	all := w.Gates()
+	all := w.PrefilterReport()
 	for _, rule := range all {
 		text := rule.How
 		if rule.Open {

@@ -59,7 +59,7 @@ func (s *Stream) Add(f *filter.Finding) {
 	switch f.Kind {
 	case filter.Alert:
 		s.records["alert"]++
-		s.alert(f.Alert.Told)
+		s.alert(f.Alert.Details)
 	case filter.NotHTTP:
 		s.records[notHTTP]++
 	case filter.Clean:

@@ -15,7 +15,7 @@ import (
 
 func found(client, uri string, outcome alert.Outcome, matches ...rules.Match) *filter.Finding {
 	told := &alert.Alert{ClientIP: client, ServerName: "shop.example", URI: uri, Outcome: outcome, Severity: 2, Matches: matches}
-	return &filter.Finding{Kind: filter.Alert, Alert: &filter.Summary{Told: told}}
+	return &filter.Finding{Kind: filter.Alert, Alert: &filter.Summary{Details: told}}
 }
 
 func match(id int, message, category string) rules.Match {

@@ -135,7 +135,7 @@ func (t *tuned) warnOfAttacks(c *cli.Console, to *bufio.Writer) {
 		fmt.Fprintf(to, "  and %s more\n", cli.Grouped(more))
 	}
 	fmt.Fprintf(to, "\nExclusions marked with ! affect rules that matched there, and would let such attacks pass. Remove what is not clean from\n"+
-		"the file, and run tune again.\n\n")
+		"the the file, and run tune again.\n\n")
 }
 
 // suspectWidth keeps a request within a line.

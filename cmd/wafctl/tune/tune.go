@@ -21,7 +21,7 @@ import (
 
 var tuneFlags = []setting.Property{
 	{Name: "output", Default: "table", Values: []string{"table", "seclang", "property", "json"},
-		Help: "table explains the exclusions, seclang prints them for a rule file, property as a value of exclude_rules, json one object per " +
+		Help: "table explains the exclusions, seclang prints them for a rule file, property as a value of exclude_rules, json one object per per " +
 			"exclusion"},
 }
 

@@ -56,7 +56,7 @@ func TestJSONBodiesAreReadAsCorazaReadsThem(t *testing.T) {
 		ok := v.json(body, &l)
 		want, wantCut, wantOK := corazaReads(t, "JSON", body, "application/json", &l)
 		if !ok {
-			continue // the engine judges, which is always right
+			continue // the engine evaluates, which is always right
 		}
 		read++
 		require.True(t, wantOK, "%q", body)

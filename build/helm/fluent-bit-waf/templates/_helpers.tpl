@@ -88,8 +88,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $all = append $all (include "waf.destination" (dict "kind" $kind "to" .)) -}}
 {{- end -}}
 {{- end -}}
-{{- $all = concat $all .Values.destinations.others -}}
-{{- join "," (default (list "stdout") $all) -}}
+{{- $all = default (list "stdout") (concat $all .Values.destinations.others) -}}
+{{- with .Values.incidents.aggregator -}}
+{{- $all = append $all (printf "forward://%s?tag=digest&only=digests" .) -}}
+{{- end -}}
+{{- join "," $all -}}
+{{- end -}}
+
+{{- /* Properties that find incidents, or send digests to where they are found. One pod finds those of a gateway. */ -}}
+{{- define "waf.incidents" -}}
+{{- $properties := dict -}}
+{{- if .Values.incidents.aggregator -}}
+{{- $properties = dict "incidents" "on" "incident_digest_tag" "digest" -}}
+{{- else if .Values.incidents.enabled -}}
+{{- if and (eq .Values.mode "gateway") (or .Values.gateway.autoscaling.enabled (gt (int .Values.gateway.replicas) 1)) -}}
+{{- fail "incidents.enabled: in mode gateway, one pod finds the incidents of all records (set gateway.replicas to 1, without autoscaling)" -}}
+{{- end -}}
+{{- $properties = dict "incidents" "on" -}}
+{{- end -}}
+{{- toYaml $properties -}}
 {{- end -}}
 
 {{- /* Properties as text: Helm reads the words on and off as booleans, and numbers as floating point. */ -}}

@@ -12,7 +12,7 @@
 {{- end -}}
 {{- $waf := mergeOverwrite (dict "name" "waf" "match" $match "alert_to" (include "waf.alertTo" .) "retry_limit" "no_limits") $properties -}}
 {{- if include "waf.hasMetrics" . }}{{ $_ := set $waf "metrics_listen" (printf "0.0.0.0:%d" (int .Values.metrics.port)) }}{{ end -}}
-{{- $waf = mergeOverwrite $waf (include "waf.texts" .Values.outputProperties | fromYaml) -}}
+{{- $waf = mergeOverwrite $waf (include "waf.incidents" . | fromYaml) (include "waf.texts" .Values.outputProperties | fromYaml) -}}
 {{- $service := dict "flush" 1 "grace" (int .Values.grace) "log_level" .Values.logLevel "http_server" "on" "http_listen" "0.0.0.0"
   "http_port" (int .Values.http.port) "health_check" "on" -}}
 {{- $inputs := (include "waf.inputs" . | fromYaml).inputs -}}

@@ -40,7 +40,7 @@ var Writing = []string{
 	"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "inspect_budget", "keep", "mode", "async_full", "async_limit",
 	"reload_interval", "redact", "redact_names", "redact_pattern", "flood_window", "alert_limit",
 	"metrics_listen", "metrics_tag", "metrics_interval",
-	"incidents", "incident_tag", "incident_state", "alert_detail", "incident_rules", "incident_exclude", "incident_learning", "identities",
+	"incidents", "incident_tag", "incident_digest_tag", "incident_state", "alert_detail", "incident_rules", "incident_exclude", "incident_learning", "identities",
 }
 
 // AddJudging makes flags of the filter's properties for a command that writes no records. A property whose name the command

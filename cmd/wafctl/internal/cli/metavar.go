@@ -40,7 +40,7 @@ var metavars = byName(map[string]string{
 	"PLACE,...":       "listen",
 	"DESTINATION,...": "alert_to",
 	"FILE":            "output incident_state incident_rules identities tls_cert tls_key backend_ca",
-	"TAG":             "tag emit_tag metrics_tag incident_tag",
+	"TAG":             "tag emit_tag metrics_tag incident_tag incident_digest_tag",
 	"KEY":             "alert_key source_address_key time_key",
 	"ZONE":            "time_zone",
 	"SOURCE,...":      "rules",

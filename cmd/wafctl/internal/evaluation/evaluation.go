@@ -211,7 +211,7 @@ func (b *block) judge(e *Evaluation, chunk []byte) {
 		case r.Kind == filter.Alert && e.Keep:
 			r.Event = event.Raw
 		case r.Kind == filter.NotHTTP && strange:
-			r.looks, strange = filter.Looks(event.Body), false
+			r.looks, strange = filter.DescribeKeys(event.Body), false
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -42,7 +43,7 @@ func Open(destinations []string, c *cli.Console, limit int64, caught recovery.Ca
 	var all []*Outbox
 	var problems []error
 	for _, destination := range destinations {
-		d, err := delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught})
+		d, err := delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught, NoDigests: slices.ContainsFunc(destinations, delivery.OnlyDigests)})
 		if err != nil {
 			problems = append(problems, err)
 			continue

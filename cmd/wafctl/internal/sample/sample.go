@@ -151,7 +151,7 @@ func (s *Sample) record(choice *fieldmap.Choice, values *fieldmap.Values, meta, 
 	var t rules.Transaction
 	if i < 0 || !values.Transaction(&t) {
 		if s.Looks == "" {
-			s.Looks = filter.Looks(body)
+			s.Looks = filter.DescribeKeys(body)
 		}
 		return
 	}

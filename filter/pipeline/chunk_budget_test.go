@@ -53,10 +53,10 @@ func TestAFloodOfSmallRecordsDelaysOnlyItself(t *testing.T) {
 }
 
 // Whoever sends how much in whatever order, nobody's time is overstated, and it is understated by no more than is said.
-func TestSpendingIsAlmostExact(t *testing.T) {
+func TestTimesOfSendersAreAlmostExact(t *testing.T) {
 	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 2))
-		var s spending
+		var s chunkBudget
 		s.start(time.Second)
 		exact, total := map[sender]time.Duration{}, time.Duration(0)
 		for range 2000 {
@@ -67,62 +67,62 @@ func TestSpendingIsAlmostExact(t *testing.T) {
 			total += took
 		}
 		noted := map[sender]time.Duration{}
-		for _, of := range s.most {
+		for _, of := range s.senders {
 			require.Positive(t, of.took)
 			noted[of.sender] = of.took
 		}
-		require.Len(t, noted, len(s.most), "each sender once")
+		require.Len(t, noted, len(s.senders), "each sender once")
 		require.Equal(t, total, s.total)
 		for from, took := range exact {
 			require.LessOrEqual(t, noted[from], took, "seed %d", seed)
-			require.GreaterOrEqual(t, noted[from], took-total/time.Duration(len(s.room)+1), "seed %d", seed)
+			require.GreaterOrEqual(t, noted[from], took-total/time.Duration(len(s.buffer)+1), "seed %d", seed)
 		}
 	}
 }
 
-func TestASenderMayHaveItsPartOfWhatIsLeft(t *testing.T) {
+func TestASenderMayUseItsFractionOfWhatIsLeft(t *testing.T) {
 	const budget = 90 * time.Millisecond
-	var s spending
+	var s chunkBudget
 	s.start(budget)
 	senders := sender(0)
 	for left := budget; left > budget/4; senders++ {
-		for s.add(senders, 1); !s.isBehind(senders); s.add(senders, time.Microsecond) {
-			require.False(t, s.isBehind(senders+1), "one that has had nothing")
+		for s.add(senders, 1); !s.isSenderOver(senders); s.add(senders, time.Microsecond) {
+			require.False(t, s.isSenderOver(senders+1), "one that has had nothing")
 		}
 		require.Less(t, s.total, budget)
-		require.InDelta(t, (budget - s.total).Seconds(), left.Seconds()*partOfRest/(partOfRest+1), 1e-4, "one sender takes one part")
+		require.InDelta(t, (budget - s.total).Seconds(), left.Seconds()*senderFraction/(senderFraction+1), 1e-4, "one sender takes one part")
 		left = budget - s.total
 	}
 	require.EqualValues(t, 12, senders, "have had theirs, and a quarter is left")
-	require.False(t, s.isOver())
+	require.False(t, s.isSpent())
 	s.add(senders, budget)
-	require.True(t, s.isOver())
+	require.True(t, s.isSpent())
 
-	var charged shares
+	var charged senderUsage
 	s.charge(&charged)
-	used, run := charged.of(0, 1024, time.Now())
+	used, run := charged.lookup(0, 1024, time.Now())
 	require.InDelta(t, 10e-3, used.Seconds(), 2e-3)
 	require.Zero(t, run, "how long it takes the engine is not known from this")
-	used, _ = charged.of(senders, 1024, time.Now())
-	require.Zero(t, used, "it was not found to be behind")
+	used, _ = charged.lookup(senders, 1024, time.Now())
+	require.Zero(t, used, "it was not found to be over its budget")
 
 	s.start(0)
 	s.add(1, time.Hour)
-	require.False(t, s.isBehind(1) || s.isOver(), "there is no bound")
+	require.False(t, s.isSenderOver(1) || s.isSpent(), "there is no bound")
 }
 
-// In a round those that are behind come last, and others take turns: however many one sends, it does not have all the turns before others.
-func TestSendersTakeTurnsInARound(t *testing.T) {
-	runs.shares.use(21, 3*leastRun+leastRun*9/10, time.Now())
-	r := &round{}
+// In a queue senders over their budget come last, and others take turns: however many one sends, it does not have all the turns before others.
+func TestSendersTakeTurnsInAQueue(t *testing.T) {
+	slots.usage.addTime(21, 3*leastRun+leastRun*9/10, time.Now())
+	q := &engineQueue{}
 	for _, from := range []sender{20, 20, 20, 20, 21, 22, 20} {
-		r.jobs = append(r.jobs, job{sender: from})
+		q.jobs = append(q.jobs, job{sender: from})
 	}
-	r.jobs[5].item.pending.behind = true
-	r.jobs = append(r.jobs, job{sender: 23})
-	r.sort()
+	q.jobs[5].item.pending.overBudget = true
+	q.jobs = append(q.jobs, job{sender: 23})
+	q.sort()
 	var order []sender
-	for _, j := range r.quick {
+	for _, j := range q.quick {
 		order = append(order, j.sender)
 	}
 	require.Equal(t, []sender{20, 23, 20, 20, 20, 21, 20, 22}, order)

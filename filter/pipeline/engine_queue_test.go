@@ -21,9 +21,9 @@ func TestRecordsThatAreNotInspectedInTimePassAndAreCounted(t *testing.T) {
 	c := f.Counts()
 	require.Equal(t, telemetry.Counts{Records: 1, Skipped: 1, Late: 1, Sources: c.Sources}, c)
 
-	// An engine that has begun goes on, and what it finds is remembered.
+	// An engine that has begun goes on, and what it finds is cached.
 	for f.Counts().Alerts == 0 {
-		for runs.late() > 0 {
+		for slots.overdueRuns() > 0 {
 			time.Sleep(time.Millisecond)
 		}
 		f.Process(slow, "nano", &out)
@@ -74,7 +74,7 @@ func TestFloodOfSlowRecordsLetsOthersPass(t *testing.T) {
 	alone := time.Since(begin)
 
 	var out Outcome
-	for f.Counts().Clean == 0 { // remembered from now on
+	for f.Counts().Clean == 0 { // cached from now on
 		f.Process(browserEvent(1, false), "nano", &out)
 	}
 	before := f.Counts()
