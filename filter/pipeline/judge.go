@@ -44,19 +44,19 @@ func (p *Pipeline) Judge(ctx context.Context, event []byte, limit time.Duration)
 		return Judgement{Kind: Broken}
 	}
 	b.budget = unhurried
-	d := &verdictHandler{allMatches: i.evaluator.onMatch, onAlert: deferAlert}
-	b.parallel(func(it *item, s *scratch) { i.evaluator.evaluate(it, s, d) })
+	h := &verdictHandler{allMatches: i.evaluator.onMatch, onAlert: deferAlert}
+	b.parallel(func(it *item, s *scratch) { i.evaluator.evaluate(it, s, h) })
 	it := &b.items[0]
 	if it.kind == waiting {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		*it = i.evaluator.judgeUntil(ctx, it, b.rules, d)
+		*it = i.evaluator.judgeUntil(ctx, it, b.rules, h)
 	}
 	return Judgement{Kind: it.kind, Verdict: it.verdict, Partial: it.partial, source: it.source, way: it.way}
 }
 
 // judgeUntil has the engine judge a waiting item on a goroutine of its own, with a copy of its event, until a context ends.
-func (e *evaluator) judgeUntil(ctx context.Context, it *item, in *ruleset.InUse, d *verdictHandler) item {
+func (e *evaluator) judgeUntil(ctx context.Context, it *item, in *ruleset.InUse, h *verdictHandler) item {
 	late := item{event: it.event, kind: Late, source: it.source}
 	places := judging
 	if it.pending.bytes > largeTransaction {
@@ -76,7 +76,7 @@ func (e *evaluator) judgeUntil(ctx context.Context, it *item, in *ruleset.InUse,
 			in.Done()
 			done <- j.item
 		}()
-		e.judgeFully(j, in.Set, d)
+		e.judgeFully(j, in.Set, h)
 	})
 	select {
 	case judged := <-done:
@@ -87,10 +87,10 @@ func (e *evaluator) judgeUntil(ctx context.Context, it *item, in *ruleset.InUse,
 }
 
 // judgeFully evaluates a waiting item. One at which that panics is broken.
-func (e *evaluator) judgeFully(j *job, set *rules.Set, d *verdictHandler) {
+func (e *evaluator) judgeFully(j *job, set *rules.Set, h *verdictHandler) {
 	defer e.recovered(&j.item)
 	j.err = set.Compile(&j.item.pending.rules)
-	for !e.evaluateCopy(j, set, d) { // the first answer about a large transaction is that the prefilter cannot tell
+	for !e.evaluateCopy(j, set, h) { // the first answer about a large transaction is that the prefilter cannot tell
 	}
 }
 
@@ -115,12 +115,11 @@ func (p *Pipeline) Settle(j *Judgement, event []byte, tag string, out *Outcome) 
 		i.writer.writeAlert(it, v)
 		id = it.alertID
 	}}
-	switch {
-	case len(event) == 0 || b.rules == nil:
-	case i.correlation != nil:
+	if len(event) > 0 && b.rules != nil {
 		out.Emits = append(out.Emits, i.correlate(b, "", i.incidentTag, write)...)
-	case it.kind == Alert:
-		b.parallel(func(it *item, s *scratch) { i.evaluator.writeKnown(it, s, write) })
+		if it.kind == Alert && !i.namesIncidents() { // it is not written yet
+			b.parallel(func(it *item, s *scratch) { i.evaluator.writeKnown(it, s, write) })
+		}
 	}
 	i.counts.count(b)
 	if i.writer.tag != nil {

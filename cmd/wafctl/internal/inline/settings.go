@@ -141,7 +141,7 @@ func (f filterSettings) Get(name string) string {
 	if name == "reload_interval" && !f.namesFiles() {
 		return ""
 	}
-	if name == "incident_tag" && strings.EqualFold(strings.TrimSpace(f.user.Get("incidents")), "on") {
+	if name == "incident_tag" && f.user.Get("incident_digest_tag") == "" && strings.EqualFold(strings.TrimSpace(f.user.Get("incidents")), "on") {
 		return "incident"
 	}
 	return defaults[name]
