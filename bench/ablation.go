@@ -33,7 +33,7 @@ func ablate(runs int, only *regexp.Regexp) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(dir) //nolint:errcheck // a temporary directory
 	heading := []string{"processor time without"}
 	for i := range ablationSets {
 		heading = append(heading, ablationSets[i].name)

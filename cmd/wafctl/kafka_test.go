@@ -242,9 +242,12 @@ func evaluated(t *testing.T, members ...*member) int {
 		text, err := os.ReadFile(m.records)
 		require.NoError(t, err)
 		for line := range strings.Lines(string(text)) {
-			var r struct{ SRC_IP, URL string }
+			var r struct {
+				Source string `json:"SRC_IP"`
+				URL    string `json:"URL"`
+			}
 			if json.Unmarshal([]byte(line), &r) == nil { // a member that was killed leaves part of a line
-				all[r.SRC_IP+r.URL] = true
+				all[r.Source+r.URL] = true
 			}
 		}
 	}

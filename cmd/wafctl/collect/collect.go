@@ -298,9 +298,8 @@ func (r *collector) put(emits []filter.Emit, patient bool) (delivered func() boo
 	if len(emits) > 0 {
 		alerts := messages(emits)
 		for i, o := range r.outboxes {
-			whole := false
-			marks[i], whole = o.Put(alerts, patient)
-			complete = complete && whole
+			mark, whole := o.Put(alerts, patient)
+			marks[i], complete = mark, complete && whole
 		}
 	}
 	for i := range emits {
