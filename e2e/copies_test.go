@@ -37,7 +37,7 @@ func TestTwoCopiesOfThePluginDoTheWorkOnceAndSaySo(t *testing.T) {
 		require.Contains(t, p.records("all", 1)[0], "waf")
 		p.records("alerts", 1)
 		p.stop()
-		require.Equal(t, 1, strings.Count(p.log(), plugin()+" is loaded already: this copy, "+second+"/out_waf.so, only takes memory"), p.log())
+		require.Equal(t, 1, strings.Count(p.log(), plugin()+" is already loaded: this copy, "+second+"/out_waf.so, only uses memory"), p.log())
 		require.NotContains(t, p.log(), "nano.1")
 		require.Contains(t, p.log(), "datagrams 1,")
 	})

@@ -205,7 +205,7 @@ func TestProcessorOfAnOutputMarksButCannotEmit(t *testing.T) {
 `))
 		sendUDP(t, port, sample(t))
 		require.Contains(t, p.records("all", 1)[0], "waf")
-		p.waitLog("not in those of outputs")
+		p.waitLog("not in output processors")
 		p.stop()
 	})
 }

@@ -308,7 +308,7 @@ func TestNanoAccountsForWhatAPausedPipelineDoesNotTake(t *testing.T) {
 					datagrams = append(datagrams, fmt.Appendf(nil, `{"n":%d,"padding":"%s"}`, n, padding))
 				}
 				sendUDP(t, port, datagrams...)
-				p.waitLog("lost or left out")
+				p.waitLog("lost or dropped")
 				require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 				require.NoError(t, p.end())
 				datagrams2, records, handedOver, waiting, kernel, queue := p.accounts()

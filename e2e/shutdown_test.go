@@ -53,7 +53,7 @@ func TestTerminatedPipelineAccountsForEveryRecordThatIsPending(t *testing.T) {
 		require.Len(t, delivered, handedOver)
 		require.Len(t, p.told("alerts"), alertsAmong(delivered), "every record that was delivered has its alert")
 		require.Contains(t, p.log(), fmt.Sprintf("json+tcp://127.0.0.1:%d: delivered 0,", down))
-		left := regexp.MustCompile(`(\d+) alerts in \d+ chunks are not at every destination`).FindStringSubmatch(p.log())
+		left := regexp.MustCompile(`(\d+) alerts in \d+ chunks have not reached every destination`).FindStringSubmatch(p.log())
 		require.NotNil(t, left, p.log())
 		require.Equal(t, strconv.Itoa(alertsAmong(delivered)), left[1], "what the destination that is down has not got is told")
 		t.Logf("%d records sent: %d delivered, %d dropped by the kernel, %d by the queue, %d came too late; alerts %d, of which one destination lacks %s",

@@ -178,7 +178,7 @@ func TestAnOutputDeliversDigestsAndMergesThem(t *testing.T) {
 func TestDigestsTakeThePlaceOfIncidents(t *testing.T) {
 	for want, settings := range map[string]setting.Map{
 		"property incident_digest_tag: digests take the place": {"incidents": "on", "incident_tag": "i", "incident_digest_tag": "d"},
-		"property incident_digest_tag: needs incidents on":     {"incident_digest_tag": "d"},
+		"property incident_digest_tag: requires incidents on":  {"incident_digest_tag": "d"},
 		`property incident_digest_tag: malformed tag "a b"`:    {"incidents": "on", "incident_digest_tag": "a b"},
 	} {
 		_, err := NewNamed("", nil, settings, quiet)

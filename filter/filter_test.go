@@ -256,7 +256,7 @@ func TestAllProblemsOfAConfigurationAreReported(t *testing.T) {
 		`property blocking_paranoia: 5 is out of range (1 to 4)`,
 		`property exclude_rules: malformed rule "x"`,
 		`property field_map: field map "missing.key" (want auto, nano, gelf, `,
-		`property emit_tag: tag "$TAG" has no text of its own`,
+		`property emit_tag: tag "$TAG" has no fixed text`,
 		`property include_payload: malformed switch "maybe" (want on or off)`,
 	} {
 		require.ErrorContains(t, err, want)

@@ -89,6 +89,7 @@ func (s *summaries) deliver(ctx context.Context, o *Output, all bool) {
 	if n := len(s.waiting) - mostSummaries; n > 0 {
 		o.log(LevelWarn, fmt.Sprintf("%d summaries and incident events are dropped", n))
 		s.waiting = s.waiting[n:]
+		s.counted = min(s.counted, len(s.waiting))
 	}
 	if o.delivery.Deliver(ctx, fmt.Sprintf("summaries %d", s.batch), s.waiting) == nil {
 		o.filter.counts.Summaries.Add(uint64(s.counted))

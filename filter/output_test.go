@@ -113,14 +113,14 @@ func TestOutputTellsAtItsEndWhatIsNotDelivered(t *testing.T) {
 	}
 	require.NoError(t, o.Flush(context.Background(), clean("/index.html"), "nano"))
 	require.NoError(t, o.Close())
-	require.Contains(t, strings.Join(log, "\n"), "3 alerts in 2 chunks are not at every destination")
+	require.Contains(t, strings.Join(log, "\n"), "3 alerts in 2 chunks have not reached every destination")
 
 	log = nil
 	o, err = NewOutput("", nil, setting.Map{"alert_to": "stdout"}, func(_ Level, line string) { log = append(log, line) }, io.Discard)
 	require.NoError(t, err)
 	require.NoError(t, o.Flush(context.Background(), two, "nano"))
 	require.NoError(t, o.Close())
-	require.NotContains(t, strings.Join(log, "\n"), "not at every destination")
+	require.NotContains(t, strings.Join(log, "\n"), "not reached every destination")
 }
 
 func TestOutputBelievesVerdictsOnlyWhenToldTo(t *testing.T) {

@@ -28,7 +28,7 @@ func TestPanicOfSummariesLetsLaterOnesCome(t *testing.T) {
 	o.summaries.stop()
 	o.summaries.running.Wait()
 	o.log = func(Level, string) { panic("log") }
-	o.summaries.waiting = make([]delivery.Message, mostSummaries+1)
+	o.summaries.waiting, o.summaries.counted = make([]delivery.Message, mostSummaries+1), 1
 	o.summaries.start(o)
 	eventually(t, "it panics", func() bool { return o.filter.Counts().Panics > 0 })
 	o.summaries.stop()

@@ -173,6 +173,6 @@ func TestInputRefusesWhatItCannotDo(t *testing.T) {
 	}
 	require.Equal(t, "1", i.open("1", "nano.1", "listen_on", "udp://127.0.0.1:0"))
 	require.Equal(t, "0", i.open("2", "nano.2", "listen_on", "udp://127.0.0.1:0"))
-	require.Contains(t, strings.Join(i.log, "\n"), `with "threaded off" there can be one input nano`)
+	require.Contains(t, strings.Join(i.log, "\n"), `with "threaded off" there can be only one input nano`)
 	require.Equal(t, "1", i.do("input-exit", "1", "0"))
 }

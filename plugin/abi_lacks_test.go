@@ -165,7 +165,7 @@ func TestHostsWithoutTimersAreServedWithOneMessageEach(t *testing.T) {
 			s.delivers()
 			require.True(t, s.receives())
 			require.Len(t, s.problems(), 3)
-			for i, message := range []string{"2 [filter:waf] this host lacks timers", "2 [output:waf] this host lacks functions for waiting", "2 [input:nano] this host has no timer"} {
+			for i, message := range []string{"2 [filter:waf] this host lacks timers", "2 [output:waf] this host lacks functions for waiting", "2 [input:nano] this host lacks the timer"} {
 				require.True(t, strings.HasPrefix(s.problems()[i], message), s.problems())
 			}
 		})

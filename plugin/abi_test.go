@@ -182,7 +182,7 @@ func TestEmitTagSendsAlertsThroughAnEmitter(t *testing.T) {
 		answer, _ = h.filter(0, "nano.east", attack, "output")
 		require.Equal(t, "1", answer)
 		require.Empty(t, h.emit, "an output is no source of records")
-		require.Contains(t, strings.Join(h.log, "\n"), "not in those of outputs")
+		require.Contains(t, strings.Join(h.log, "\n"), "not in output processors")
 
 		answer, _ = h.filter(0, "alert.east", want.Emits[0].Event, "input")
 		require.Equal(t, "2", answer)

@@ -175,7 +175,7 @@ func TestAllProblemsOfACommandLineAreTold(t *testing.T) {
 func TestCommandLinesThatAreRefused(t *testing.T) {
 	for line, want := range map[string]string{
 		"chek":              "unknown command \"chek\" (did you mean check?)",
-		"frobnicate":        "unknown command \"frobnicate\" (want check, ",
+		"frobnicate":        "unknown command \"frobnicate\" (want auth, check, ",
 		"check":             "no file (want one or more, or - for standard input)",
 		"frob --output x":   "unknown command \"frob\" (want ",
 		"--verbose":         "--verbose: unknown flag",

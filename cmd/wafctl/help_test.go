@@ -106,7 +106,7 @@ func TestHelpShowsWhatKindOfValueAFlagTakes(t *testing.T) {
 
 func TestProblemsSpellSettingsAsFlags(t *testing.T) {
 	got := wafctl(nil, nil, "check", "--mode", "async", "-")
-	require.Contains(t, got.err, "--mode: async needs --emit-tag\n")
+	require.Contains(t, got.err, "--mode: async requires --emit-tag\n")
 }
 
 func TestQuietCommandsPrintProblemsOnly(t *testing.T) {

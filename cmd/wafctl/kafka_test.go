@@ -385,7 +385,7 @@ func TestADestinationThatIsDownStopsReadingAndGrowsTheLag(t *testing.T) {
 		"--listen", "kafka://" + c.brokers + "/records", "--alert-to", "kafka://" + siem.brokers + "/alerts", "--output", file, "--emit-limit", "64K",
 		"--metrics-listen", "127.0.0.1:0",
 	}, quickRules...)...)
-	page := r.wait(&r.err, `metrics of all instances are at (\S+)`)[1]
+	page := r.wait(&r.err, `metrics of all instances: (\S+)`)[1]
 	require.Eventually(t, func() bool { return lag(t, page) == sent }, patience, 100*time.Millisecond)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)

@@ -321,7 +321,7 @@ func TestFaultsOfARunAreTold(t *testing.T) {
 		`--alert-to: destination "syslog://x": unknown scheme "syslog" (want`,
 		`--alert-to: destination "smtp://y": unknown scheme "smtp" (want`,
 		`--output: open `,
-		`--emit-tag: tag "$TAG" has no text of its own`,
+		`--emit-tag: tag "$TAG" has no fixed text`,
 		`--emit-limit: malformed size "much"`,
 	} {
 		require.Contains(t, got.err, want)
@@ -357,7 +357,7 @@ func TestMetricsOfARun(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "alerts")
 	r := start(t, stdin, "--listen", "-", "--alert-to", "file://"+file, "--metrics-listen", "127.0.0.1:0",
 		"--metrics-tag", "metrics", "--metrics-interval", "100ms")
-	page := r.wait(&r.err, `metrics of all instances are at (\S+)`)[1]
+	page := r.wait(&r.err, `metrics of all instances: (\S+)`)[1]
 	_, err := io.WriteString(feed, nanoSample(t)+"\n")
 	require.NoError(t, err)
 	want := regexp.MustCompile(regexp.QuoteMeta(`waf_delivered_total{destination="file://`+file+`",kind="wafctl",name="run`) + `(#2)?"} [1-9]`)

@@ -74,7 +74,7 @@ func TestAllProblemsAreReportedAtOnce(t *testing.T) {
 	require.Error(t, err)
 	lines := strings.Split(err.Error(), "\n")
 	require.Len(t, lines, 5)
-	for i, part := range []string{"malformed port", "option max", "option severity", "option tag", "unknown scheme"} {
+	for i, part := range []string{"is not between 1 and 65535", "option max", "option severity", "option tag", "unknown scheme"} {
 		assert.Contains(t, lines[i], part)
 	}
 }

@@ -81,7 +81,7 @@ func TestFluentBitReadsWhatWeForward(t *testing.T) {
 			"plain":       {},
 			"shared key":  {theirs: "    shared_key s3+cret\n    self_hostname receiver", ours: "&shared-key=s3+cret"},
 			"wrong key":   {theirs: "    shared_key s3+cret\n    self_hostname receiver", ours: "&shared-key=other", err: "shared key"},
-			"missing key": {theirs: "    shared_key s3+cret\n    self_hostname receiver", err: "wants a shared key"},
+			"missing key": {theirs: "    shared_key s3+cret\n    self_hostname receiver", err: "requires a shared key"},
 		} {
 			t.Run(filepath.Base(filepath.Dir(filepath.Dir(program)))+" "+name, func(t *testing.T) {
 				address, file := startFluentBit(t, program, c.theirs)

@@ -167,7 +167,7 @@ func TestAStateFileIsWholeOrSetAside(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(path, bad, 0o600))
 		c, problem := Load(path, Options{})
-		require.ErrorContains(t, problem, "it is now "+path+".bad", name)
+		require.ErrorContains(t, problem, "renamed to "+path+".bad", name)
 		require.Zero(t, c.Counts().Observed, name)
 		kept, err := os.ReadFile(path + ".bad")
 		require.NoError(t, err)

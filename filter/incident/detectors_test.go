@@ -398,7 +398,7 @@ func TestMuchMoreThanOthersGetIsADisclosure(t *testing.T) {
 			}
 			i := s.only(Disclosure)
 			require.NotZero(t, i.Bytes+i.Items)
-			require.Contains(t, i.Summary, "received unusually much data")
+			require.Contains(t, i.Summary, "received an unusual amount of data")
 		})
 	}
 }

@@ -338,7 +338,7 @@ func TestConnectionsLeaveDescriptors(t *testing.T) {
 		require.NoError(t, err, "files can still be opened")
 		defer file.Close()
 	}
-	require.Contains(t, in.log(), "few descriptors left (ulimit -n)")
+	require.Contains(t, in.log(), "few free descriptors (ulimit -n)")
 }
 
 // Whatever others do, every complete record of a client that behaves arrives, in order.

@@ -142,7 +142,7 @@ func TestPanicOfTheLogLetsTheWatchGoOn(t *testing.T) {
 	require.NoError(t, err)
 	var told atomic.Int32
 	r, err := Open(settings, func(line string) {
-		if strings.Contains(line, "lost or left out") && told.Add(1) == 1 {
+		if strings.Contains(line, "lost or dropped") && told.Add(1) == 1 {
 			panic("log")
 		}
 	})

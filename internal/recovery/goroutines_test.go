@@ -16,7 +16,7 @@ import (
 // reviewed are goroutines that do not recover by themselves, by file and what they start, with the reason.
 var reviewed = map[string]string{
 	"filter/pipeline/workers.go func":                   "it does nothing",
-	"filter/pipeline/workers.go c.help":                 "it enters the batch, and recovers from all it does there before it leaves",
+	"filter/pipeline/workers.go p.worker":               "it enters the batch, and recovers from all it does there before it leaves",
 	"filter/pipeline/async.go func":                     "it wakes those who wait",
 	"filter/delivery/delivery.go cancel":                "a function of package context",
 	"filter/delivery/stream.go func":                    "it sets a deadline",
