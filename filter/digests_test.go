@@ -109,7 +109,7 @@ func TestDigestsOutliveRestarts(t *testing.T) {
 	first, err := New(node, quiet)
 	require.NoError(t, err)
 	var digests [][]byte
-	for _, chunk := range chunks[:3] {
+	for _, chunk := range chunks[:2] { // the time of the second attack is still to be decided on
 		for _, e := range process(first, chunk, "nano").Emits { // half a minute may just be over
 			digests = append(digests, e.Event)
 		}
