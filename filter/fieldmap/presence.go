@@ -8,7 +8,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// presentHeaders are the headers without a field whose absence rules judge.
+// presentHeaders are the headers without a field whose absence rules detect.
 var presentHeaders = [...]struct {
 	name string
 	part rules.Parts
@@ -93,7 +93,7 @@ func (v *Values) forgetEmpty() {
 }
 
 // isSetAside takes what is no header, or one whose value the source keeps to itself, out of a list of headers: pseudo headers, of
-// which the authority is the host, and headers whose absence rules would judge.
+// which the authority is the host, and headers whose absence rules would detect.
 func (v *Values) isSetAside(r reading, name, text string) bool {
 	if isPseudo(name) {
 		if r == asHeader || r == asHeaders {

@@ -18,6 +18,11 @@ type EngineSlots struct {
 	quick chan struct{}
 	slow  chan struct{}
 
+	// Runs for requests that wait for their verdict, large ones apart: these take long, and must not keep others from theirs. A run that
+	// outlives its call keeps its slot, so that requests that take forever use up slots and not the machine.
+	requests      chan struct{}
+	largeRequests chan struct{}
+
 	mu       sync.Mutex
 	overdue  int // runs that go on after their call, with or without a slot
 	released int // overdue runs that have given their slot up
@@ -28,7 +33,10 @@ type EngineSlots struct {
 func NewEngineSlots() *EngineSlots { return newEngineSlots(runtime.GOMAXPROCS(0)) }
 
 func newEngineSlots(cores int) *EngineSlots {
-	return &EngineSlots{quick: make(chan struct{}, cores), slow: make(chan struct{}, max(1, cores/2))}
+	return &EngineSlots{
+		quick: make(chan struct{}, cores), slow: make(chan struct{}, max(1, cores/2)),
+		requests: make(chan struct{}, 4*cores), largeRequests: make(chan struct{}, cores),
+	}
 }
 
 // mustQueue reports whether a record waits behind others: a large one, or one of a sender whose records take long. With strict it also

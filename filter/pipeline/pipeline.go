@@ -74,7 +74,7 @@ func whyLate(c *Config) string {
 		return fmt.Sprintf("more than async_limit (%d bytes) wait for inspection, or the pipeline has ended", c.async.limit)
 	}
 	if c.budget == 0 {
-		return "it would take longer than they may wait" // see Judge
+		return "it would take longer than they may wait" // see Evaluate
 	}
 	return fmt.Sprintf("it would take longer than inspect_budget (%v) for one chunk", c.budget)
 }

@@ -95,7 +95,7 @@ there are records but none is an HTTP transaction, so that nothing was inspected
 	cmd.Flags().BoolVar(&profile, "profile", false, "show the time of each rule instead of alerts")
 	cmd.Flags().BoolVar(&all, "all", false, "with --profile, list all rules")
 	c.CodeOnly(cmd)
-	f.AddJudging(cmd.Flags())
+	f.AddEvaluating(cmd.Flags())
 	return cmd
 }
 

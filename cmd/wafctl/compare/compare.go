@@ -79,7 +79,7 @@ The exit code is 0 if nothing differs, 1 if something does, and 2 on errors.`,
 	cmd.Flags().StringArrayVar(&with, "with", nil, "set a property for the second evaluation: `PROPERTY=VALUE`")
 	f.Add(cmd.Flags(), compareFlags)
 	c.CodeOnly(cmd)
-	f.AddJudging(cmd.Flags())
+	f.AddEvaluating(cmd.Flags())
 	return cmd
 }
 

@@ -293,8 +293,8 @@ func (d *Doctor) alarms(ctx context.Context, s *subject) {
 	d.find("alarms", Warn, d.exclude(s, found), "%s", text)
 }
 
-// judging are the properties, besides those of rules, on which verdicts depend.
-var judging = []string{"field_map", "trusted_proxies", "alert_on"}
+// deciding are the properties, besides those of rules, on which verdicts depend.
+var deciding = []string{"field_map", "trusted_proxies", "alert_on"}
 
 // plainWord is a word that a shell takes as it is.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9_./:,=+@%-]+$`)
@@ -305,7 +305,7 @@ func (s *subject) command(name string) string {
 	for _, p := range s.section.Properties {
 		key := strings.ToLower(p.Key)
 		ofRules := slices.ContainsFunc(rules.Properties(), func(r setting.Property) bool { return r.Name == key })
-		if ofRules || slices.Contains(judging, key) {
+		if ofRules || slices.Contains(deciding, key) {
 			words = append(words, "--"+strings.ReplaceAll(key, "_", "-"), quoted(p.Value))
 		}
 	}

@@ -87,7 +87,7 @@ The exit code is 0 if there is no incident, or only background noise, 1 if there
 	f.Add(cmd.Flags(), incidentFlags)
 	f.Add(cmd.Flags(), evaluation.WindowFlags)
 	cmd.Flags().StringVar(&explain, "explain", "", "explain the incident with this `ID`, with its records")
-	f.AddJudging(cmd.Flags())
+	f.AddEvaluating(cmd.Flags())
 	for _, p := range filter.IncidentProperties() {
 		cmd.Flags().Lookup(cli.FlagName(p.Name)[2:]).Hidden = false
 	}

@@ -70,7 +70,7 @@ but none is an HTTP transaction. If a file cannot be read, no page is written an
 	cmd.Flags().SortFlags = false
 	cmd.Flags().StringVarP(&output, "output", "o", "report.html", "write the page to `FILE`; - is standard output")
 	c.QuietFlag(cmd, "print nothing but problems")
-	f.AddJudging(cmd.Flags())
+	f.AddEvaluating(cmd.Flags())
 	for _, name := range cli.Redacting {
 		cmd.Flags().Lookup(cli.FlagName(name)[2:]).Hidden = false
 	}

@@ -104,7 +104,7 @@ whatever the value of --rules-strict.`,
 	cmd.Flags().BoolVar(&all, "all", false, "also list setup and scoring rules; with --field-map, rules with nothing to inspect")
 	f.Add(cmd.Flags(), rulesFlags)
 	c.CodeOnly(cmd)
-	f.AddJudging(cmd.Flags())
+	f.AddEvaluating(cmd.Flags())
 	return cmd
 }
 

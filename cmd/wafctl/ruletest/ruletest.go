@@ -67,7 +67,7 @@ The exit code is 0 if all tests pass, 1 if one fails, and 2 on errors.`,
 	cmd.Flags().StringVar(&junit, "junit", "", "write the results as JUnit XML to `FILE`, for CI")
 	cmd.Flags().BoolVarP(&verbose, "verbose", "v", false, "also list passed and skipped tests")
 	c.CodeOnly(cmd)
-	f.AddJudging(cmd.Flags())
+	f.AddEvaluating(cmd.Flags())
 	cmd.Flags().Lookup("field-map").Hidden = true
 	return cmd
 }
@@ -196,7 +196,7 @@ func runTest(f *filter.Filter, t *ftw.Test) (testResult, error) {
 		if err != nil {
 			return r, err
 		}
-		for _, failure := range judge(s, x) {
+		for _, failure := range compare(s, x) {
 			if len(t.Stages) > 1 {
 				failure = fmt.Sprintf("stage %d: %s", i+1, failure)
 			}
@@ -207,8 +207,8 @@ func runTest(f *filter.Filter, t *ftw.Test) (testResult, error) {
 	return r, nil
 }
 
-// judge compares what a stage expects with the rules that matched.
-func judge(s *ftw.Stage, x *filter.Explanation) (failures []string) {
+// compare returns what a stage expects and the rules that matched do not fulfill.
+func compare(s *ftw.Stage, x *filter.Explanation) (failures []string) {
 	if x.Rules == nil {
 		return []string{"the request cannot be logged as an HTTP transaction: its method or target is empty"}
 	}

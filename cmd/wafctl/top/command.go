@@ -73,7 +73,7 @@ been read to its end.`,
 	cli.Strict(cmd)
 	f.Add(cmd.Flags(), topFlags)
 	cmd.Flags().BoolVar(&once, "once", false, "print one snapshot and exit")
-	f.AddJudging(cmd.Flags())
+	f.AddEvaluating(cmd.Flags())
 	return cmd
 }
 

@@ -59,7 +59,7 @@ The exit code is 0 if nothing alerts, 1 if exclusions are proposed, and 2 on err
 	}
 	cli.Strict(cmd)
 	f.Add(cmd.Flags(), tuneFlags)
-	f.AddJudging(cmd.Flags())
+	f.AddEvaluating(cmd.Flags())
 	return cmd
 }
 
@@ -176,7 +176,7 @@ func (t *tuning) remaining(exclusions []exclusion) (events [][]byte, err error) 
 	return events, nil
 }
 
-// worthAPrefilter is from how many alerts it takes longer to judge them without a prefilter than to make one.
+// worthAPrefilter is from how many alerts it takes longer to evaluate them without a prefilter than to make one.
 const worthAPrefilter = 100
 
 // Open returns the filter with exclusions.

@@ -35,7 +35,7 @@ func (f *Flags) Add(to *pflag.FlagSet, table []setting.Property) {
 }
 
 // Writing are the properties that say how alerts are written, and what a program that runs on and on does besides. Commands that
-// only judge take them, so that the same flags serve everywhere, and do not show them.
+// only evaluate take them, so that the same flags serve everywhere, and do not show them.
 var Writing = []string{
 	"alert_key", "emit_tag", "emit_format", "emit_limit", "include_payload", "inspect_budget", "keep", "mode", "async_full", "async_limit",
 	"reload_interval", "redact", "redact_names", "redact_pattern", "flood_window", "alert_limit",
@@ -43,9 +43,9 @@ var Writing = []string{
 	"incidents", "incident_tag", "incident_digest_tag", "incident_state", "alert_detail", "incident_rules", "incident_exclude", "incident_learning", "identities",
 }
 
-// AddJudging makes flags of the filter's properties for a command that writes no records. A property whose name the command
+// AddEvaluating makes flags of the filter's properties for a command that writes no records. A property whose name the command
 // uses for a flag of its own is omitted.
-func (f *Flags) AddJudging(to *pflag.FlagSet) {
+func (f *Flags) AddEvaluating(to *pflag.FlagSet) {
 	f.Add(to, slices.DeleteFunc(filter.Properties(), func(p setting.Property) bool { return to.Lookup(FlagName(p.Name)[2:]) != nil }))
 	for _, name := range Writing {
 		to.Lookup(FlagName(name)[2:]).Hidden = true

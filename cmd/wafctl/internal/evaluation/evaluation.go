@@ -193,7 +193,7 @@ func (b *block) check(e *Evaluation, d *intake.Decoder) {
 	if e.Window.IsBounded() {
 		chunk = b.cut(e, chunk)
 	}
-	b.judge(e, chunk)
+	b.evaluate(e, chunk)
 	b.Text = nil
 	b.unfold()
 }
@@ -222,8 +222,8 @@ func (b *block) unfold() {
 	b.found = all
 }
 
-// judge gives each record of the block what the filters find in its event.
-func (b *block) judge(e *Evaluation, chunk []byte) {
+// evaluate gives each record of the block what the filters find in its event.
+func (b *block) evaluate(e *Evaluation, chunk []byte) {
 	findings := e.Filter.Check(chunk)
 	var others []filter.Finding
 	if e.Other != nil {

@@ -104,10 +104,10 @@ func (e *Engine) warmUp(ctx context.Context) {
 	local := netip.AddrPortFrom(netip.IPv6Loopback(), 80)
 	r := &Request{Head: []byte("GET /?warm=up HTTP/1.1\r\nHost: localhost\r\n\r\n"), Client: local, Server: local}
 	reply := &Response{Status: http.StatusOK, Head: []byte("HTTP/1.1 200\r\nContent-Type: text/html\r\n\r\n"), Body: []byte("ok")}
-	e.filter.Judge(ctx, appendEvent(nil, r, &ending{}), warmUpTime)
-	e.filter.Judge(ctx, appendEvent(nil, r, &ending{status: reply.Status, response: reply}), warmUpTime)
+	e.filter.Evaluate(ctx, appendEvent(nil, r, &ending{}), warmUpTime)
+	e.filter.Evaluate(ctx, appendEvent(nil, r, &ending{status: reply.Status, response: reply}), warmUpTime)
 	attack := &Request{Head: []byte("GET /?warm=up'+or+1=1--+union+select+1 HTTP/1.1\r\nHost: localhost\r\n\r\n"), Client: local, Server: local}
-	e.filter.Judge(ctx, appendEvent(nil, attack, &ending{}), warmUpTime)
+	e.filter.Evaluate(ctx, appendEvent(nil, attack, &ending{}), warmUpTime)
 }
 
 // Close ends the engine once no more transactions are evaluated. It waits until alerts are delivered, or their destinations are given

@@ -120,7 +120,7 @@ func TestAlertsBelowTheThresholdBlockNothing(t *testing.T) {
 	require.Len(t, end(), 1)
 }
 
-func TestTheResponseIsJudgedWithItsRequest(t *testing.T) {
+func TestTheResponseIsEvaluatedWithItsRequest(t *testing.T) {
 	e, end := engine(t, setting.Map{})
 	tx := e.Begin(t.Context(), request("/"))
 	require.False(t, tx.Block)
@@ -151,7 +151,7 @@ func TestABodyThatNobodyHasSeenIsNotCalledClean(t *testing.T) {
 }
 
 // The decoded body of a chunked request may look like frames itself: the backend gets it as it is, and so must the rules.
-func TestABodyThatLooksLikeFramesIsJudgedAsItIs(t *testing.T) {
+func TestABodyThatLooksLikeFramesIsInspectedAsItIs(t *testing.T) {
 	e, _ := engine(t, setting.Map{})
 	header := http.Header{"Accept": {"*/*"}, "User-Agent": {"curl"}, "Content-Type": {"application/x-www-form-urlencoded"}, "Transfer-Encoding": {"chunked"}}
 	r := &Request{

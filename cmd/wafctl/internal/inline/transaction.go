@@ -42,11 +42,11 @@ const (
 type Transaction struct {
 	Decision
 
-	engine    *Engine
-	request   *Request
-	judgement filter.Judgement
-	ending    ending
-	settled   bool
+	engine     *Engine
+	request    *Request
+	evaluation filter.Evaluation
+	ending     ending
+	settled    bool
 }
 
 // Evaluate decides about a request of which no response will be seen, and delivers its alert.
@@ -68,7 +68,7 @@ func (e *Engine) Begin(ctx context.Context, r *Request) *Transaction {
 	if r.Time.IsZero() {
 		r.Time = time.Now()
 	}
-	t.judge(ctx)
+	t.evaluate(ctx)
 	t.Inspected = t.seen(nil)
 	t.decide()
 	return t
@@ -80,13 +80,13 @@ func (t *Transaction) Respond(ctx context.Context, r *Response) {
 	if t.settled {
 		return
 	}
-	before := t.judgement
+	before := t.evaluation
 	t.ending.status, t.ending.response = r.Status, r
-	t.judge(ctx)
+	t.evaluate(ctx)
 	switch {
-	case t.judgement.Kind != filter.Alert && before.Kind == filter.Alert:
-		t.judgement = before // found in the request, which has passed
-	case t.judgement.Kind == filter.Clean || t.judgement.Kind == filter.Alert:
+	case t.evaluation.Kind != filter.Alert && before.Kind == filter.Alert:
+		t.evaluation = before // found in the request, which has passed
+	case t.evaluation.Kind == filter.Clean || t.evaluation.Kind == filter.Alert:
 		t.Inspected = t.seen(r)
 	}
 	t.decide()
@@ -119,15 +119,15 @@ func (t *Transaction) record(use func(event []byte)) {
 	}
 }
 
-func (t *Transaction) judge(ctx context.Context) {
-	t.record(func(event []byte) { t.judgement = t.engine.filter.Judge(ctx, event, t.engine.Timeout) })
+func (t *Transaction) evaluate(ctx context.Context) {
+	t.record(func(event []byte) { t.evaluation = t.engine.filter.Evaluate(ctx, event, t.engine.Timeout) })
 	if t.request.Cut {
-		cutBody(&t.judgement)
+		cutBody(&t.evaluation)
 	}
 }
 
 // cutBody notes that the body goes on behind what was inspected: in a record that could be the doing of a log. Verdicts are shared.
-func cutBody(j *filter.Judgement) {
+func cutBody(j *filter.Evaluation) {
 	j.Partial |= rules.PartialBody
 	if j.Verdict != nil {
 		v := *j.Verdict
@@ -138,7 +138,7 @@ func cutBody(j *filter.Judgement) {
 
 // seen returns the parts that rules have seen.
 func (t *Transaction) seen(r *Response) []string {
-	if t.judgement.Kind != filter.Clean && t.judgement.Kind != filter.Alert {
+	if t.evaluation.Kind != filter.Clean && t.evaluation.Kind != filter.Alert {
 		return nil
 	}
 	switch {
@@ -159,9 +159,9 @@ var (
 	everything              = []string{"uri", "headers", "body", "response"}
 )
 
-// decide draws the consequence of the judgement. Rules that alert without reaching a threshold, as alert_on match has them, block nothing.
+// decide draws the consequence of the evaluation. Rules that alert without reaching a threshold, as alert_on match has them, block nothing.
 func (t *Transaction) decide() {
-	e, j := t.engine, &t.judgement
+	e, j := t.engine, &t.evaluation
 	t.Partial = j.Partial.Names()
 	switch j.Kind {
 	case filter.Late:
@@ -193,11 +193,11 @@ func (t *Transaction) settle() {
 	e := t.engine
 	e.counts.of(t)
 	var out filter.Outcome
-	if t.judgement.Kind != filter.Alert && !e.filter.Correlates() {
-		e.filter.Settle(&t.judgement, nil, e.Tag, &out)
+	if t.evaluation.Kind != filter.Alert && !e.filter.Correlates() {
+		e.filter.Settle(&t.evaluation, nil, e.Tag, &out)
 	} else {
 		t.record(func(event []byte) {
-			id := e.filter.Settle(&t.judgement, event, e.Tag, &out)
+			id := e.filter.Settle(&t.evaluation, event, e.Tag, &out)
 			if t.Block {
 				t.Alert = id
 			}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
@@ -11,9 +10,9 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// Judgement is what the rules say of a transaction that still takes place. A caller in the request path acts on it, and settles it
+// Evaluation is what the rules say of a transaction that still takes place. A caller in the request path acts on it, and settles it
 // once it is known how the transaction ended.
-type Judgement struct {
+type Evaluation struct {
 	Kind    Kind           // Late when time ran out, Broken when the engine failed
 	Verdict *rules.Verdict // of what was inspected, nil otherwise
 	Partial rules.Partial  // parts of which rules did not see everything
@@ -22,26 +21,18 @@ type Judgement struct {
 	way    rules.Way
 }
 
-// judging and judgingLarge bound how many engine runs Judge has under way, large transactions apart: they take long, and must not keep
-// others from their verdict. A run cannot be interrupted: one that outlives its call keeps its place, so that requests that take forever
-// use up places and not the machine.
-var (
-	judging      = make(chan struct{}, 4*runtime.GOMAXPROCS(0))
-	judgingLarge = make(chan struct{}, runtime.GOMAXPROCS(0))
-)
-
 // unhurried is a budget that no record spends: with it, evaluate leaves what needs the engine, or a long time, to its caller.
 const unhurried = time.Hour
 
-// Judge finds the verdict on one transaction, a msgpack event, without counting it or emitting an alert. Where the prefilter cannot rule
-// an attack out, the engine has a time limit, and until the context ends; the judgement is Late after that. Most clean requests take
+// Evaluate finds the verdict on one transaction, a msgpack event, without counting it or emitting an alert. Where the prefilter cannot rule
+// an attack out, the engine has a time limit, and until the context ends; the evaluation is Late after that. Most clean requests take
 // microseconds, on the caller's goroutine. The event is borrowed for the call.
-func (p *Pipeline) Judge(ctx context.Context, event []byte, limit time.Duration) Judgement {
+func (p *Pipeline) Evaluate(ctx context.Context, event []byte, limit time.Duration) Evaluation {
 	i := &p.inspector
 	b := i.batches.get(event, "")
 	defer i.batches.put(b)
 	if len(b.items) != 1 || b.rules == nil {
-		return Judgement{Kind: Broken}
+		return Evaluation{Kind: Broken}
 	}
 	b.budget = unhurried
 	h := &verdictHandler{allMatches: i.evaluator.onMatch, onAlert: deferAlert}
@@ -50,20 +41,20 @@ func (p *Pipeline) Judge(ctx context.Context, event []byte, limit time.Duration)
 	if it.kind == waiting {
 		ctx, cancel := context.WithTimeout(ctx, limit)
 		defer cancel()
-		*it = i.evaluator.judgeUntil(ctx, it, b.rules, h)
+		*it = i.evaluator.evaluateUntil(ctx, it, b.rules, h)
 	}
-	return Judgement{Kind: it.kind, Verdict: it.verdict, Partial: it.partial, source: it.source, way: it.way}
+	return Evaluation{Kind: it.kind, Verdict: it.verdict, Partial: it.partial, source: it.source, way: it.way}
 }
 
-// judgeUntil has the engine judge a waiting item on a goroutine of its own, with a copy of its event, until a context ends.
-func (e *evaluator) judgeUntil(ctx context.Context, it *item, in *ruleset.InUse, h *verdictHandler) item {
+// evaluateUntil has the engine evaluate a waiting item on a goroutine of its own, with a copy of its event, until a context ends.
+func (e *evaluator) evaluateUntil(ctx context.Context, it *item, in *ruleset.InUse, h *verdictHandler) item {
 	late := item{event: it.event, kind: Late, source: it.source}
-	places := judging
+	slots := e.slots.requests
 	if it.pending.bytes > largeTransaction {
-		places = judgingLarge
+		slots = e.slots.largeRequests
 	}
 	select {
-	case places <- struct{}{}:
+	case slots <- struct{}{}:
 	case <-ctx.Done():
 		return late
 	}
@@ -72,22 +63,22 @@ func (e *evaluator) judgeUntil(ctx context.Context, it *item, in *ruleset.InUse,
 	done := make(chan item, 1)
 	go recovery.Once(e.panics.Caught("inspection"), func() {
 		defer func() {
-			<-places
+			<-slots
 			in.Done()
 			done <- j.item
 		}()
-		e.judgeFully(j, in.Set, h)
+		e.evaluateFully(j, in.Set, h)
 	})
 	select {
-	case judged := <-done:
-		return judged
+	case evaluated := <-done:
+		return evaluated
 	case <-ctx.Done():
 		return late
 	}
 }
 
-// judgeFully evaluates a waiting item. One at which that panics is broken.
-func (e *evaluator) judgeFully(j *job, set *rules.Set, h *verdictHandler) {
+// evaluateFully evaluates a waiting item. One at which that panics is broken.
+func (e *evaluator) evaluateFully(j *job, set *rules.Set, h *verdictHandler) {
 	defer e.recovered(&j.item)
 	j.err = set.Compile(&j.item.pending.rules)
 	for !e.evaluateCopy(j, set, h) { // the first answer about a large transaction is that the prefilter cannot tell
@@ -97,10 +88,10 @@ func (e *evaluator) judgeFully(j *job, set *rules.Set, h *verdictHandler) {
 // Correlates reports whether Settle needs the event of every transaction, not only of those with an alert.
 func (p *Pipeline) Correlates() bool { return p.inspector.correlation != nil }
 
-// Settle counts a judged transaction, and writes its alert into the outcome. The event is the transaction as it ended; it may be nil
+// Settle counts an evaluated transaction, and writes its alert into the outcome. The event is the transaction as it ended; it may be nil
 // for one without an alert unless the pipeline correlates. The id is that of the alert, "" when there is none. Nothing of the event is
 // needed after the call.
-func (p *Pipeline) Settle(j *Judgement, event []byte, tag string, out *Outcome) (id string) {
+func (p *Pipeline) Settle(j *Evaluation, event []byte, tag string, out *Outcome) (id string) {
 	i := &p.inspector
 	out.Reset()
 	out.counted = true
