@@ -60,7 +60,7 @@ func (p *plan) run() (err error) {
 		return err
 	}
 	fmt.Printf("%s, %d cores, broker included; %d records, %d partitions\n\n", runtime.GOARCH, runtime.NumCPU(), p.records, p.partitions)
-	fmt.Println("| from | to | members | records a second | µs of a core a record: members | broker |")
+	fmt.Println("| from | to | members | records per second | µs of a core a record: members | broker |")
 	fmt.Println("|---|---|---|---|---|---|")
 	if err := p.lines(); err != nil {
 		return err

@@ -41,7 +41,7 @@ func (m *Messages) Add(data []byte, sent time.Time, topic string, partition int3
 	in.counters.bytes.Add(uint64(len(data)))
 	if len(data) > in.settings.MaxMessage {
 		in.counters.tooLong.Add(1)
-		in.tell.once(fmt.Sprintf("a message of more than %d bytes is left out", in.settings.MaxMessage))
+		in.tell.once(fmt.Sprintf("a message of more than %d bytes is skipped", in.settings.MaxMessage))
 		return
 	}
 	in.message(data, netip.Addr{}, sent)

@@ -15,7 +15,7 @@ import (
 const (
 	// pollPause is how long a topic is left alone after an error.
 	pollPause = time.Second
-	// pollWarning is how often errors of a topic are told.
+	// pollWarning is how often errors of a topic are logged.
 	pollWarning = 10 * time.Second
 )
 

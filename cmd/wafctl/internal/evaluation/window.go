@@ -107,7 +107,7 @@ func Begin(f *filter.Filter, name string) (begin time.Time, known bool) {
 	d := intake.Decoder{Plain: intake.PlainOf(block.Text)}
 	var chunk []byte
 	for _, text := range block.All() {
-		chunk, _, _ = d.AppendEvents(chunk, text, in.Modified) // what is wrong with a line is told when it is checked
+		chunk, _, _ = d.AppendEvents(chunk, text, in.Modified) // what is wrong with a line is reported when it is checked
 	}
 	for _, p := range f.Periods(chunk) {
 		if !p.First.IsZero() && (!known || p.First.Before(begin)) {

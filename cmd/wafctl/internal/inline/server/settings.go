@@ -28,7 +28,7 @@ func BodyProperties() []setting.Property {
 		{Name: "body_over_limit", Default: reject, Values: []string{reject, Partial},
 			Help: "what happens to bodies longer than modsec_req_body_limit: reject answers 413, partial inspects the start and lets the request pass"},
 		{Name: "body_memory", Default: "64M", Help: "memory for request bodies while they are inspected; what is beyond goes to files in temp_dir"},
-		{Name: "temp_dir", Help: "directory for long request bodies; that of the system unless set"},
+		{Name: "temp_dir", Help: "directory for long request bodies (default: the system's)"},
 	}
 }
 
