@@ -157,7 +157,7 @@ sanitize: build ## C under sanitizers, valgrind and Go's checks of pointers, and
 	$(GO) -C otel test -race -tags $(TAGS) -count=1 -timeout 0 ./...
 
 e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
-	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 40m -v ./e2e
+	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 60m -v ./e2e
 
 collector: ## an OpenTelemetry Collector with the processor waf, from otel/builder-config.yaml: build/work/otelcol/otelcol-waf
 	@mkdir -p build/work

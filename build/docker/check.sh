@@ -33,7 +33,7 @@ sed -n 's/^COPY \([^-][^ ]*\) [^ ]*$/\1/p' $file | while read -r path; do
 done
 
 "$stage/usr/bin/wafctl" version | grep -q '^wafctl 0.0.0-check$' || fail "wafctl does not know its version"
-"$stage/usr/bin/wafctl" proxy --environment on --listen off 2>&1 | grep -q -- '--listen: off' || fail "wafctl does not start as a proxy"
+"$stage/usr/bin/wafctl" proxy --environment on --listen nowhere 2>&1 | grep -q -- '--listen: ' || fail "wafctl does not start as a proxy"
 want=$(sed -n 's/^go //p' go.mod)
 has=$(sed -n 's/^ARG GO_VERSION=//p' $file)
 [ "$(printf '%s\n%s\n' "$want" "$has" | sort -V | head -1)" = "$want" ] || fail "go.mod wants Go $want, the image builds with $has"
