@@ -19,7 +19,7 @@ func BenchmarkAlert(b *testing.B) {
 		"summed up":         {"emit_tag": "alert", "alert_key": "off", "flood_window": "1h"},
 	} {
 		b.Run(name, func(b *testing.B) {
-			f, err := New(settings, func(Level, string) {})
+			f, err := New(testHost, settings, func(Level, string) {})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -22,7 +22,7 @@ func chunkOf(first, records, different uint64) (chunk []byte) {
 func BenchmarkCached(b *testing.B) {
 	for name, records := range map[string]uint64{"1": 1, "100": 100} {
 		b.Run(name, func(b *testing.B) {
-			f, err := New(setting.Map(corpus.Settings), func(Level, string) {})
+			f, err := New(testHost, setting.Map(corpus.Settings), func(Level, string) {})
 			if err != nil {
 				b.Fatal(err)
 			}
@@ -41,7 +41,7 @@ func BenchmarkCached(b *testing.B) {
 
 // BenchmarkUnknown measures clean records that all differ, so that the prefilter runs.
 func BenchmarkUnknown(b *testing.B) {
-	f, err := New(setting.Map(corpus.Settings), func(Level, string) {})
+	f, err := New(testHost, setting.Map(corpus.Settings), func(Level, string) {})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func BenchmarkAsync(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			settings := setting.Map(maps.Clone(corpus.Settings))
 			maps.Copy(settings, setting.Map{"mode": "async", "emit_tag": "alert.$TAG", "alert_key": "off"})
-			f, err := New(settings, func(Level, string) {})
+			f, err := New(testHost, settings, func(Level, string) {})
 			if err != nil {
 				b.Fatal(err)
 			}

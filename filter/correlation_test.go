@@ -113,11 +113,11 @@ func TestIncidentsDoNotDependOnHowRecordsCome(t *testing.T) {
 	require.Equal(t, once, together)
 
 	kept := setting.Map{"incidents": "on", "incident_tag": "incident", "emit_tag": "alert", "incident_state": filepath.Join(t.TempDir(), "state")}
-	first, err := New(kept, quiet)
+	first, err := New(testHost, kept, quiet)
 	require.NoError(t, err)
 	parts, _ := correlatedIn(t, first, chunks[:3])
 	require.NoError(t, first.Close())
-	second, err := New(kept, quiet)
+	second, err := New(testHost, kept, quiet)
 	require.NoError(t, err)
 	more, _ := correlatedIn(t, second, chunks[3:])
 	require.NoError(t, second.Close())

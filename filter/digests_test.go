@@ -82,7 +82,7 @@ func TestAnAggregatorFindsTheIncidentsOfAllNodes(t *testing.T) {
 func TestADigestThatIsNotOursIsRefused(t *testing.T) {
 	digests := digestsOf(t, 1, attackers(t, 8))
 	var problems []string
-	f, err := New(setting.Map{"incidents": "on", "incident_tag": "incident", "incident_rules": file(t, "salt: another\n")}, func(level Level, line string) {
+	f, err := New(testHost, setting.Map{"incidents": "on", "incident_tag": "incident", "incident_rules": file(t, "salt: another\n")}, func(level Level, line string) {
 		if level == LevelWarn {
 			problems = append(problems, line)
 		}
@@ -106,7 +106,7 @@ func file(t testing.TB, text string) string {
 func TestDigestsOutliveRestarts(t *testing.T) {
 	dir, chunks := t.TempDir(), attackers(t, 12)
 	node := setting.Map{"incidents": "on", "incident_digest_tag": "digest", "incident_state": filepath.Join(dir, "node")}
-	first, err := New(node, quiet)
+	first, err := New(testHost, node, quiet)
 	require.NoError(t, err)
 	var digests [][]byte
 	for _, chunk := range chunks[:2] { // the time of the second attack is still to be decided on
@@ -134,7 +134,7 @@ func TestDigestsOutliveRestarts(t *testing.T) {
 	require.NotEmpty(t, want)
 
 	aggregator := setting.Map{"incidents": "on", "incident_tag": "incident", "incident_state": filepath.Join(dir, "aggregator")}
-	one, err := New(aggregator, quiet)
+	one, err := New(testHost, aggregator, quiet)
 	require.NoError(t, err)
 	got := found(one, digests[:last])
 	require.Less(t, len(got), len(want), "it waits for those of other nodes")

@@ -35,10 +35,10 @@ type Filter struct {
 	log      Logger
 }
 
-// New returns a filter, or all problems of its configuration as one error.
-func New(get setting.Getter, log Logger) (*Filter, error) {
+// New returns a filter, or all problems of its configuration as one error. It shares rules of the same content with other filters of the host.
+func New(host *Host, get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
-	return open("", nil, reader, readConfig(reader), log)
+	return open("", host, reader, readConfig(reader), log)
 }
 
 // NewNamed is New for a host that may end a filter and start it again with another configuration. Where the rules are broken
@@ -53,11 +53,11 @@ func NewNamed(name string, host *Host, get setting.Getter, log Logger) (*Filter,
 }
 
 // NewProfiled is New for a filter that keeps where its time goes, for Profile. That costs some time itself.
-func NewProfiled(get setting.Getter, log Logger) (*Filter, error) {
+func NewProfiled(host *Host, get setting.Getter, log Logger) (*Filter, error) {
 	reader := setting.NewReader(get, Properties())
 	c := readConfig(reader)
 	c.profile = true
-	return open("", nil, reader, c, log)
+	return open("", host, reader, c, log)
 }
 
 // open makes a filter of what was read so far, unless that or the rest has problems.

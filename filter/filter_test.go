@@ -33,8 +33,7 @@ func newFilter(t testing.TB, settings setting.Map) *Filter {
 	t.Helper()
 	all := setting.Map{"inspect_budget": "off"}
 	maps.Copy(all, settings)
-	reader := setting.NewReader(all, Properties())
-	f, err := open("", testHost, reader, readConfig(reader), func(level Level, line string) { t.Log(level, line) })
+	f, err := New(testHost, all, func(level Level, line string) { t.Log(level, line) })
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	return f
@@ -243,7 +242,7 @@ func TestConcurrentChunksGetTheSameVerdicts(t *testing.T) {
 }
 
 func TestAllProblemsOfAConfigurationAreReported(t *testing.T) {
-	_, err := New(setting.Map{
+	_, err := New(testHost, setting.Map{
 		"rules": "missing.conf", "alert_on": "everything", "emit_limit": "ten", "keep": "none", "blocking_paranoia": "5",
 		"exclude_rules": "942100,x", "field_map": "missing.key", "emit_tag": "$TAG", "include_payload": "maybe",
 	}, nil)

@@ -101,14 +101,14 @@ func TestWithoutFloodControlEveryAlertGoesOut(t *testing.T) {
 }
 
 func TestFloodControlRefusesWhatItCannotDo(t *testing.T) {
-	_, err := New(setting.Map{"flood_window": "50ms", "alert_limit": "-1"}, discard)
+	_, err := New(testHost, setting.Map{"flood_window": "50ms", "alert_limit": "-1"}, discard)
 	require.ErrorContains(t, err, `property flood_window: 50ms is out of range (1s to 24h, or off)`)
 	require.ErrorContains(t, err, `property alert_limit: -1 is out of range (0 to 1000000)`)
 }
 
 func TestWhatIsInNoSummaryIsSaidAtTheEnd(t *testing.T) {
 	var log logLines
-	f, err := New(setting.Map{"emit_tag": "alert", "flood_window": "1h", "inspect_budget": "off"}, log.add)
+	f, err := New(testHost, setting.Map{"emit_tag": "alert", "flood_window": "1h", "inspect_budget": "off"}, log.add)
 	require.NoError(t, err)
 	process(f, append(from("192.0.2.7"), from("192.0.2.7")...), "nano")
 	require.NoError(t, f.Close())

@@ -215,7 +215,7 @@ func TestMetricsPropertiesAreChecked(t *testing.T) {
 		"metrics_tag":      {"metrics.$TAG", `malformed tag "metrics.$TAG" (want one without $, * and spaces)`},
 		"metrics_interval": {"off", `off while metrics_tag is "m" (want a time such as 60s)`},
 	} {
-		_, err := New(setting.Map{"rules": ownFile(t, ruleFor("a")), "metrics_tag": "m", property: c.value}, discard)
+		_, err := New(testHost, setting.Map{"rules": ownFile(t, ruleFor("a")), "metrics_tag": "m", property: c.value}, discard)
 		require.ErrorContains(t, err, "property "+property+": "+c.want)
 	}
 }

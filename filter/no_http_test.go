@@ -15,7 +15,7 @@ import (
 func warned(t *testing.T, chunks ...[]byte) (while, all []string) {
 	t.Helper()
 	var mu sync.Mutex
-	f, err := New(setting.Map{}, func(level Level, text string) {
+	f, err := New(testHost, setting.Map{}, func(level Level, text string) {
 		mu.Lock()
 		defer mu.Unlock()
 		if level == LevelWarn && strings.Contains(text, "nothing is inspected") {

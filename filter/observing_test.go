@@ -16,7 +16,7 @@ import (
 // observed returns what a record of nginx in JSON contributes, with fields that replace those of an ordinary one.
 func observed(t testing.TB, settings setting.Map, fields map[string]any) *incident.Observation {
 	t.Helper()
-	f, _, err := NewObserving(settings, quiet)
+	f, _, err := NewObserving(testHost, settings, quiet)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, f.Close()) })
 	record := map[string]any{
@@ -127,7 +127,7 @@ func TestWhatRulesFindInRequestsIsAnAttackAndInResponsesItems(t *testing.T) {
 	require.NotContains(t, shown.URI, "s3cr3t")
 
 	head := "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
-	f, _, err := NewObserving(setting.Map(nil), quiet)
+	f, _, err := NewObserving(testHost, setting.Map(nil), quiet)
 	require.NoError(t, err)
 	defer f.Close()
 	found := f.Check(pairs("L7_PROTOCOL", "http", "SRC_IP", "198.51.100.7", "DST_IP", "10.2.0.7", "METHOD", "GET", "URL", "/customers", "RETCODE", "200",

@@ -20,7 +20,7 @@ import (
 
 func newOutput(t *testing.T, settings setting.Map) *Output {
 	t.Helper()
-	o, err := NewOutput("", nil, settings, func(level Level, line string) { t.Log(level, line) }, os.Stdout)
+	o, err := NewOutput("", testHost, settings, func(level Level, line string) { t.Log(level, line) }, os.Stdout)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, o.Close()) })
 	return o

@@ -170,7 +170,7 @@ func TestNoSecretLeavesInAnyFormat(t *testing.T) {
 	for _, format := range alert.Formats() {
 		t.Run(format, func(t *testing.T) {
 			var log logLines
-			f, err := New(setting.Map{
+			f, err := New(testHost, setting.Map{
 				"emit_tag": "alert.$TAG", "emit_format": format, "inspect_budget": "off", "metrics_listen": "127.0.0.1:0",
 			}, log.add)
 			require.NoError(t, err)
@@ -355,7 +355,7 @@ func TestWhatElseIsSecretCanBeTold(t *testing.T) {
 	require.Contains(t, text, `"url":"/?t=[redacted]"`)
 	require.Contains(t, text, `"redacted":"argument,own"`)
 
-	_, err := New(setting.Map{"redact_pattern": "(", "redact": "perhaps"}, discard)
+	_, err := New(testHost, setting.Map{"redact_pattern": "(", "redact": "perhaps"}, discard)
 	require.ErrorContains(t, err, "property redact_pattern: malformed expression")
 	require.ErrorContains(t, err, "property redact: malformed switch")
 }

@@ -115,11 +115,11 @@ func TestReloadIntervalIsChecked(t *testing.T) {
 		"-1s":        "-1s is out of range (at least 100ms, or off)",
 		"1ms":        "1ms is out of range (at least 100ms, or off)",
 	} {
-		_, err := New(setting.Map{"reload_interval": text}, discard)
+		_, err := New(testHost, setting.Map{"reload_interval": text}, discard)
 		require.ErrorContains(t, err, "property reload_interval: "+want)
 	}
 	var log journal
-	f, err := New(setting.Map{"reload_interval": "10"}, log.log)
+	f, err := New(testHost, setting.Map{"reload_interval": "10"}, log.log)
 	require.NoError(t, err)
 	require.Contains(t, log.String(), "no rule is from a file")
 	require.NoError(t, f.Close())

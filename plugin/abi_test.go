@@ -59,7 +59,7 @@ func processed(t *testing.T, properties setting.Map, chunk []byte, tag string) f
 	t.Helper()
 	all := setting.Map{"inspect_budget": "off"}
 	maps.Copy(all, properties)
-	f, err := filter.New(all, func(filter.Level, string) {})
+	f, err := filter.New(nil, all, func(filter.Level, string) {})
 	require.NoError(t, err)
 	var o filter.Outcome
 	f.Process(chunk, tag, &o)

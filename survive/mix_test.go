@@ -125,7 +125,7 @@ func TestMixesOfLimitsAndFaultsGoOn(t *testing.T) {
 
 // filter has a mix go through the filter, as threads of a host do, and requires that the sums are right.
 func (m *mix) filter(t *testing.T, what string, progress *atomic.Int64) uint64 {
-	f, err := filter.New(m.settings, func(filter.Level, string) {})
+	f, err := filter.New(nil, m.settings, func(filter.Level, string) {})
 	require.NoError(t, err, what)
 	var sent, taken atomic.Uint64
 	take := func(emits []filter.Emit) {

@@ -45,7 +45,7 @@ func open(t testing.TB, settings setting.Map) *filter.Filter {
 	for name, value := range settings {
 		all[name] = value
 	}
-	f, err := filter.New(all, func(level filter.Level, line string) {
+	f, err := filter.New(nil, all, func(level filter.Level, line string) {
 		if test, is := t.(*testing.T); is { // while it fuzzes, a testing.F may not log
 			test.Log(level, line)
 		}

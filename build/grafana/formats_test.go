@@ -191,7 +191,7 @@ func TestOpenSearchReadsTheDefaultFormat(t *testing.T) {
 
 // TestCategoriesOfTheDefaultFormat compares what the dashboards derive from the id of a rule with the categories of the rules.
 func TestCategoriesOfTheDefaultFormat(t *testing.T) {
-	f, err := filter.New(setting.Map{}, func(filter.Level, string) {})
+	f, err := filter.New(nil, setting.Map{}, func(filter.Level, string) {})
 	require.NoError(t, err)
 	defer f.Close()
 	counts := map[string]map[string]int{}

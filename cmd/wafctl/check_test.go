@@ -35,7 +35,7 @@ type result struct {
 // wafctl runs one command line in this process.
 func wafctl(stdin io.Reader, change func(*cli.Console), args ...string) result {
 	var out, err bytes.Buffer
-	c := &cli.Console{In: stdin, Out: &out, Err: &err}
+	c := &cli.Console{Host: host, In: stdin, Out: &out, Err: &err}
 	if change != nil {
 		change(c)
 	}

@@ -28,7 +28,7 @@ func TestVersionNamesEngineAndRules(t *testing.T) {
 
 // commands returns all commands by their names, the root as "".
 func commands() map[string]*cobra.Command {
-	root := newRoot(&cli.Console{In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, nil)
+	root := newRoot(&cli.Console{Host: host, In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, nil)
 	all := map[string]*cobra.Command{"": root}
 	for _, cmd := range root.Commands() {
 		if cmd.IsAvailableCommand() && cmd.Name() != "help" {

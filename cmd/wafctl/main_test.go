@@ -20,12 +20,15 @@ import (
 // asProgram makes the test binary be wafctl itself.
 const asProgram = "WAFCTL_AS_PROGRAM"
 
+// host is what the filters of the tests share.
+var host = filter.NewHost()
+
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
 	// Rule sets of the same content are shared while one is open, so the tests compile the usual one once.
-	usual, err := filter.New(setting.Map{}, func(filter.Level, string) {})
+	usual, err := filter.New(host, setting.Map{}, func(filter.Level, string) {})
 	if err != nil {
 		panic(err)
 	}

@@ -30,7 +30,7 @@ func (s *slow) Read(b []byte) (int, error) {
 
 func TestProgressIsShownOnATerminalAndTakenAway(t *testing.T) {
 	var shown output
-	c := &cli.Console{In: &slow{strings.NewReader(attack + "\n" + clean + "\n"), &shown, "2 records, 1 alert", t}, Err: &shown, BarWidth: 120}
+	c := &cli.Console{Host: host, In: &slow{strings.NewReader(attack + "\n" + clean + "\n"), &shown, "2 records, 1 alert", t}, Err: &shown, BarWidth: 120}
 	var screened output
 	c.Out = c.Screen(&screened)
 	require.Equal(t, cli.ExitAlert, execute(context.Background(), c, []string{"check", "-"}))

@@ -190,7 +190,7 @@ type suiteRun struct {
 func newSuiteRun(t *testing.T, tests []ftw.Test, paranoia int, levels map[int]int) *suiteRun {
 	r := &suiteRun{paranoia: paranoia, levels: levels, tests: tests, waf: newReference(t, paranoia)}
 	var err error
-	r.filter, err = filter.New(suiteSettings(paranoia), func(filter.Level, string) {})
+	r.filter, err = filter.New(nil, suiteSettings(paranoia), func(filter.Level, string) {})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, r.filter.Close()) })
 	add := func(name string, inspect func(*ftw.Stage) (ruling, error)) {

@@ -168,7 +168,7 @@ func TestVerdictsEqualThoseOfTheFilterForEverySourceAndLayout(t *testing.T) {
 	for _, r := range accesslog.Clean() {
 		requests = append(requests, r)
 	}
-	want, err := filter.New(setting.Map{"inspect_budget": "off"}, func(filter.Level, string) {})
+	want, err := filter.New(nil, setting.Map{"inspect_budget": "off"}, func(filter.Level, string) {})
 	require.NoError(t, err)
 	defer want.Close()
 	compared, alerting := 0, 0

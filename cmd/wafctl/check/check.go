@@ -64,7 +64,7 @@ there are records but none is an HTTP transaction, so that nothing was inspected
 			if profile {
 				open = filter.NewProfiled
 			}
-			w, err := open(&f, c.Log(false))
+			w, err := open(c.Host, &f, c.Log(false))
 			if w != nil {
 				defer w.Close()
 			}

@@ -125,7 +125,7 @@ func (r *collector) openFilter(f *cli.Flags) (err error) {
 	if f.Values["mode"] == "async" {
 		return errors.New("--mode async: not supported outside Fluent Bit")
 	}
-	if r.filter, err = filter.New(f, r.console.Log(true)); err != nil {
+	if r.filter, err = filter.New(r.console.Host, f, r.console.Log(true)); err != nil {
 		return err
 	}
 	if r.filter.IsEmitTag(r.tag) {

@@ -17,7 +17,7 @@ import (
 
 func ownFilter(t *testing.T) *filter.Filter {
 	t.Helper()
-	f, err := filter.New(setting.Map{"crs": "off", "inspect_budget": "off"}, func(filter.Level, string) {})
+	f, err := filter.New(nil, setting.Map{"crs": "off", "inspect_budget": "off"}, func(filter.Level, string) {})
 	require.NoError(t, err)
 	t.Cleanup(func() { f.Close() })
 	return f

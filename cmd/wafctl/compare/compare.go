@@ -48,7 +48,7 @@ The exit code is 0 if nothing differs, 1 if something does, and 2 on errors.`,
 			if before != nil {
 				defer before.Close()
 			}
-			after, afterErr := filter.New(changed, c.Log(false))
+			after, afterErr := filter.New(c.Host, changed, c.Log(false))
 			if after != nil {
 				defer after.Close()
 			}

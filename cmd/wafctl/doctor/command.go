@@ -79,7 +79,7 @@ func runDoctor(ctx context.Context, c *cli.Console, names []string, host string,
 		return err
 	}
 	d := &Doctor{
-		Config: config, FluentBit: host, Version: filter.Version, Sample: names[1], Now: time.Now,
+		Config: config, FluentBit: host, Version: filter.Version, Sample: names[1], Now: time.Now, Host: c.Host,
 		Open: func(path string) (io.ReadCloser, error) {
 			in, err := evaluation.OpenInput(path, c.In, nil)
 			if err != nil {

@@ -45,10 +45,11 @@ type Alarms struct {
 // Doctor checks one pipeline.
 type Doctor struct {
 	Config    *fluentbit.Config
-	FluentBit string // path of the program, "" for none
-	Plugin    string // of the plugin beside this program, "" when there is none
-	Version   string // of this program
-	Sample    string // path of a file with records, "" for the one that the pipeline reads
+	FluentBit string       // path of the program, "" for none
+	Plugin    string       // of the plugin beside this program, "" when there is none
+	Version   string       // of this program
+	Host      *filter.Host // what the filters share that it opens
+	Sample    string       // path of a file with records, "" for the one that the pipeline reads
 
 	// Open opens a file of records, and Evaluate finds false positives in records with the settings of a filter.
 	Open     func(path string) (io.ReadCloser, error)
@@ -191,7 +192,7 @@ func (d *Doctor) warnings(s *fluentbit.Section) filter.Logger {
 }
 
 func (d *Doctor) openFilter(s *fluentbit.Section) error {
-	f, err := filter.New(quiet(s, filter.Properties()), d.warnings(s))
+	f, err := filter.New(d.Host, quiet(s, filter.Properties()), d.warnings(s))
 	if err != nil {
 		return err
 	}
@@ -200,7 +201,7 @@ func (d *Doctor) openFilter(s *fluentbit.Section) error {
 }
 
 func (d *Doctor) openOutput(s *fluentbit.Section) error {
-	o, err := filter.NewOutput("", nil, quiet(s, filter.OutputProperties()), d.warnings(s), io.Discard)
+	o, err := filter.NewOutput("", d.Host, quiet(s, filter.OutputProperties()), d.warnings(s), io.Discard)
 	if err != nil {
 		return err
 	}

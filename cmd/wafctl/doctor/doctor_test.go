@@ -39,7 +39,7 @@ func examine(t *testing.T, pipeline string, change func(*Doctor)) (all []string)
 	c, err := fluentbit.Read(write(t, filepath.Join(dir, "waf.yaml"), strings.ReplaceAll(pipeline, "DIR", dir)))
 	require.NoError(t, err)
 	d := &Doctor{
-		Config: c, Version: "1.0.0", Now: func() time.Time { return noon },
+		Config: c, Version: "1.0.0", Host: host, Now: func() time.Time { return noon },
 		Open:     func(path string) (io.ReadCloser, error) { return os.Open(path) },
 		Evaluate: func(context.Context, setting.Map, io.Reader) (Alarms, error) { return Alarms{Records: 1}, nil },
 	}
@@ -73,9 +73,12 @@ const alertFile = `
       path: DIR
 `
 
+// host is what the filters of the tests share.
+var host = filter.NewHost()
+
 func TestMain(m *testing.M) {
 	// Rule sets of the same content are shared while one is open, so the tests compile the usual one once.
-	usual, err := filter.New(setting.Map{}, func(filter.Level, string) {})
+	usual, err := filter.New(host, setting.Map{}, func(filter.Level, string) {})
 	if err != nil {
 		panic(err)
 	}

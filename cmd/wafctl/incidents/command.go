@@ -52,7 +52,7 @@ The exit code is 0 if there is no incident, or only background noise, 1 if there
 			names, filesErr := evaluation.Files(arguments)
 			settings := setting.NewReader(&f, slices.Concat(incidentFlags, evaluation.WindowFlags))
 			output, window := settings.Word("output"), evaluation.ReadWindow(settings, time.Now())
-			w, merger, err := filter.NewObserving(&f, c.Log(false))
+			w, merger, err := filter.NewObserving(c.Host, &f, c.Log(false))
 			if w != nil {
 				defer w.Close()
 			}

@@ -47,7 +47,7 @@ but none is an HTTP transaction. If a file cannot be read, no page is written an
   zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
 		RunE: func(cmd *cobra.Command, arguments []string) error {
 			names, filesErr := evaluation.Files(arguments)
-			w, merger, err := filter.NewObserving(&f, c.Log(false))
+			w, merger, err := filter.NewObserving(c.Host, &f, c.Log(false))
 			if w != nil {
 				defer w.Close()
 			}

@@ -21,7 +21,7 @@ func diffRules(c *cli.Console, f *cli.Flags, sources []string, asJSON bool) erro
 	open := func(source string) (*filter.Filter, error) {
 		settings := maps.Clone(f.Values)
 		settings["rules"] = source
-		return filter.New(settings, func(filter.Level, string) {})
+		return filter.New(c.Host, settings, func(filter.Level, string) {})
 	}
 	before, err := open(sources[0])
 	if err != nil {

@@ -74,7 +74,7 @@ whatever the value of --rules-strict.`,
 				}
 				return tellReport(c, &report)
 			}
-			w, err := filter.New(&f, func(filter.Level, string) {})
+			w, err := filter.New(c.Host, &f, func(filter.Level, string) {})
 			if w != nil {
 				defer w.Close()
 			}

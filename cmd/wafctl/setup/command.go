@@ -128,7 +128,7 @@ func (i *initiation) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	f, err := filter.New(setting.Map{}, func(filter.Level, string) {})
+	f, err := filter.New(i.console.Host, setting.Map{}, func(filter.Level, string) {})
 	if err != nil {
 		return err
 	}

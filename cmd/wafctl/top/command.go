@@ -117,7 +117,7 @@ func (w *watching) stream(ctx context.Context, f *cli.Flags, name string) error 
 			}
 		}
 	}
-	evaluator, err := filter.New(f, log)
+	evaluator, err := filter.New(w.console.Host, f, log)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type alarms struct {
 // SampleAlarms evaluates records and finds the exclusions with which those that do not look like attacks no longer alert.
 func SampleAlarms(ctx context.Context, c *cli.Console, settings setting.Map, records io.Reader) (found alarms, err error) {
 	delete(settings, "metrics_listen")
-	f, err := filter.New(settings, func(filter.Level, string) {})
+	f, err := filter.New(c.Host, settings, func(filter.Level, string) {})
 	if err != nil {
 		return found, err
 	}

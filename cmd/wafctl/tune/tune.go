@@ -191,7 +191,7 @@ func (t *tuning) Open(exclusions []exclusion) (*filter.Filter, error) {
 	for _, x := range exclusions {
 		settings["directives"] += "\n" + x.directive()
 	}
-	tuned, err := filter.New(settings, func(filter.Level, string) {})
+	tuned, err := filter.New(t.console.Host, settings, func(filter.Level, string) {})
 	if err != nil {
 		return nil, fmt.Errorf("try exclusions: %w", err)
 	}

@@ -118,7 +118,7 @@ func membersOf(name string) []string {
 
 // ruleTags returns the tags of the embedded rules, as exclude_rules takes them.
 func ruleTags() []string {
-	w, err := filter.New(setting.Map{}, func(filter.Level, string) {})
+	w, err := filter.New(nil, setting.Map{}, func(filter.Level, string) {})
 	if err != nil {
 		return nil
 	}

@@ -26,12 +26,14 @@ type Console struct {
 	BarDelay time.Duration
 	Quiet    bool // only problems are written
 
+	Host *filter.Host // what the filters of a command share
+
 	mu  sync.Mutex // held while something is written to err, or to out where that is a terminal
 	bar *progressbar.ProgressBar
 }
 
 func NewConsole() *Console {
-	c := &Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, BarDelay: barDelay}
+	c := &Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, BarDelay: barDelay, Host: filter.NewHost()}
 	dumb := os.Getenv("TERM") == "dumb"
 	if c.Width = widthOf(os.Stdout); c.Width > 0 {
 		c.Color = os.Getenv("NO_COLOR") == "" && !dumb

@@ -142,7 +142,7 @@ func nearestFlag(known *pflag.FlagSet, name string) string {
 }
 
 // Open returns the filter that the flags describe.
-func (f *Flags) Open(c *Console) (*filter.Filter, error) { return filter.New(f, c.Log(false)) }
+func (f *Flags) Open(c *Console) (*filter.Filter, error) { return filter.New(c.Host, f, c.Log(false)) }
 
 // WantFiles returns an error when no file is named.
 func WantFiles(names []string) error {
