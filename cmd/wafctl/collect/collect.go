@@ -4,7 +4,6 @@
 package collect
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -161,13 +159,7 @@ func (r *collector) caughtIn(where string) recovery.Caught {
 	return func(cause any, stack []byte) { r.filter.Caught(where)(cause, stack) }
 }
 
-// stats returns what has become of alerts at each destination.
-func (r *collector) stats() (all []delivery.Stats) {
-	for _, o := range r.outboxes {
-		all = append(all, o.Stats())
-	}
-	return all
-}
+func (r *collector) stats() []delivery.Stats { return outbox.Stats(r.outboxes) }
 
 // close releases what is open without having run.
 func (r *collector) close() {
@@ -206,9 +198,7 @@ func (r *collector) Run(ctx context.Context) error {
 	ending := make(chan struct{})
 	var summarizing sync.WaitGroup
 	summarizing.Go(func() {
-		caught := r.filter.Caught("summaries")
-		recovery.Loop(ending, caught, func() { r.summarize(ending) })
-		recovery.Once(caught, func() { r.send(r.filter.Left()) })
+		recovery.Once(r.filter.Caught("summaries"), func() { outbox.SendDue(r.filter, ending, r.send) })
 	})
 	var processing sync.WaitGroup
 	processing.Go(func() { recovery.Loop(nil, r.filter.Caught("processing"), r.process) })
@@ -296,7 +286,7 @@ func (r *collector) put(emits []filter.Emit, patient bool) (delivered func() boo
 	marks := make([]uint64, len(r.outboxes))
 	complete = true
 	if len(emits) > 0 {
-		alerts := messages(emits)
+		alerts := outbox.Messages(emits)
 		for i, o := range r.outboxes {
 			mark, whole := o.Put(alerts, patient)
 			marks[i], complete = mark, complete && whole
@@ -313,31 +303,6 @@ func (r *collector) put(emits []filter.Emit, patient bool) (delivered func() boo
 		}
 		return true
 	}, complete
-}
-
-// summarize sends what becomes ready while no records come, such as summaries of suppressed alerts, until ending is closed.
-func (r *collector) summarize(ending <-chan struct{}) {
-	ticks := time.NewTicker(time.Second)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ticks.C:
-			r.send(r.filter.Due(nil))
-		case <-ending:
-			return
-		}
-	}
-}
-
-// messages copies alerts out of the filter's memory.
-func messages(emits []filter.Emit) []delivery.Message {
-	all := make([]delivery.Message, 0, len(emits))
-	for i := range emits {
-		m := emits[i].Message()
-		m.Record = bytes.Clone(m.Record)
-		all = append(all, m)
-	}
-	return all
 }
 
 // finish waits for the destinations and prints the totals. The error tells of alerts that were not delivered.

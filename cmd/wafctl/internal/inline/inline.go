@@ -6,7 +6,6 @@
 package inline
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -65,12 +64,7 @@ func Open(s Settings, get setting.Getter, r *setting.Reader, c *cli.Console) (*E
 // caught counts a panic of a delivery.
 func (e *Engine) caught(cause any, stack []byte) { e.filter.Caught("delivery")(cause, stack) }
 
-func (e *Engine) stats() (all []delivery.Stats) {
-	for _, o := range e.outboxes {
-		all = append(all, o.Stats())
-	}
-	return all
-}
+func (e *Engine) stats() []delivery.Stats { return outbox.Stats(e.outboxes) }
 
 // Discard ends an engine that was not run.
 func (e *Engine) Discard() {
@@ -90,7 +84,9 @@ func (e *Engine) Run(ctx context.Context) {
 	for _, o := range e.outboxes {
 		go o.Run(e.filter.Caught("delivery"))
 	}
-	e.running.Go(func() { recovery.Loop(e.stop, e.filter.Caught("summaries"), e.summarize) })
+	e.running.Go(func() {
+		recovery.Once(e.filter.Caught("summaries"), func() { outbox.SendDue(e.filter, e.stop, e.send) })
+	})
 	e.warmUp(ctx)
 }
 
@@ -115,7 +111,6 @@ func (e *Engine) warmUp(ctx context.Context) {
 func (e *Engine) Close() []Delivered {
 	close(e.stop)
 	e.running.Wait()
-	recovery.Once(e.filter.Caught("summaries"), func() { e.send(e.filter.Summaries(true)) })
 	var all []Delivered
 	for _, o := range e.outboxes {
 		o.Last()
@@ -136,30 +131,12 @@ type Delivered struct {
 	Taken, Lost uint64
 }
 
-// summarize sends what becomes ready while no requests come, such as summaries of suppressed alerts.
-func (e *Engine) summarize() {
-	ticks := time.NewTicker(time.Second)
-	defer ticks.Stop()
-	for {
-		select {
-		case <-ticks.C:
-			e.send(e.filter.Due(nil))
-		case <-e.stop:
-			return
-		}
-	}
-}
-
 // send puts alerts into all outboxes. It never waits: a request would.
 func (e *Engine) send(emits []filter.Emit) {
 	if len(emits) == 0 {
 		return
 	}
-	messages := make([]delivery.Message, len(emits))
-	for i := range emits {
-		messages[i] = emits[i].Message()
-		messages[i].Record = bytes.Clone(messages[i].Record)
-	}
+	messages := outbox.Messages(emits)
 	for _, o := range e.outboxes {
 		o.Offer(messages)
 	}

@@ -228,3 +228,11 @@ func TestEverySettingOfTheFilterIsInheritedOrExcluded(t *testing.T) {
 		require.LessOrEqual(t, found, 1, p.Name)
 	}
 }
+
+func TestTheLastDigestsAreSentAtTheEnd(t *testing.T) {
+	e, end := engine(t, setting.Map{"incidents": "on", "incident_digest_tag": "digest"})
+	e.Evaluate(t.Context(), request("/"))
+	sent := end()
+	require.Len(t, sent, 1)
+	require.Contains(t, sent[0], "waf_digest")
+}
