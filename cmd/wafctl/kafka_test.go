@@ -30,6 +30,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
 
 // cluster is a Kafka in this process with the topics records and alerts.
@@ -144,7 +145,7 @@ var quickRules = []string{"--rules", "testdata/attacks.conf", "--rule-packs", "o
 type member struct {
 	t        *testing.T
 	cmd      *exec.Cmd
-	messages output
+	messages syncbuffer.Buffer
 	records  string // file with the records that it has evaluated
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
 
 // asProgram makes the test binary be wafctl itself.
@@ -58,7 +59,7 @@ func TestProgramEndsWithTheExitCodeOfItsCommand(t *testing.T) {
 
 func TestSignalsFinishWhatWasReceived(t *testing.T) {
 	for _, signal := range []os.Signal{syscall.SIGINT, syscall.SIGTERM} {
-		var out, messages output
+		var out, messages syncbuffer.Buffer
 		cmd := program(t, "run", "--listen", "udp://127.0.0.1:0")
 		cmd.Stdout, cmd.Stderr = &out, &messages
 		require.NoError(t, cmd.Start())

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 	"github.com/stretchr/testify/require"
 )
 
 // slow is an input whose end waits until a text has been shown.
 type slow struct {
 	io.Reader
-	shown *output
+	shown *syncbuffer.Buffer
 	want  string
 	t     *testing.T
 }
@@ -29,9 +30,9 @@ func (s *slow) Read(b []byte) (int, error) {
 }
 
 func TestProgressIsShownOnATerminalAndTakenAway(t *testing.T) {
-	var shown output
+	var shown syncbuffer.Buffer
 	c := &cli.Console{Host: host, In: &slow{strings.NewReader(attack + "\n" + clean + "\n"), &shown, "2 records, 1 alert", t}, Err: &shown, BarWidth: 120}
-	var screened output
+	var screened syncbuffer.Buffer
 	c.Out = c.Screen(&screened)
 	require.Equal(t, cli.ExitAlert, execute(context.Background(), c, []string{"check", "-"}))
 	require.Contains(t, screened.String(), "2 records: 1 alert")

@@ -15,7 +15,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,33 +22,16 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
 
 // patience is how long tests wait for what must happen.
 const patience = 30 * time.Second
 
-// output is a writer whose text can be waited for.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(p []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(p)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
-
 // running is a wafctl run in this process.
 type running struct {
 	t        *testing.T
-	out, err output
+	out, err syncbuffer.Buffer
 	cancel   func()
 	code     chan int
 }
@@ -66,7 +48,7 @@ func start(t *testing.T, stdin io.Reader, args ...string) *running {
 }
 
 // wait returns what a pattern finds in an output as soon as it does.
-func (r *running) wait(in *output, pattern string) []string {
+func (r *running) wait(in *syncbuffer.Buffer, pattern string) []string {
 	r.t.Helper()
 	expression := regexp.MustCompile(pattern)
 	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
@@ -346,7 +328,7 @@ func TestRunEndsWhenRecordsCannotBeWritten(t *testing.T) {
 	stdin, feed := io.Pipe()
 	defer feed.Close()
 	go io.WriteString(feed, clean+"\n") //nolint:errcheck // the reader is gone at the end
-	var messages output
+	var messages syncbuffer.Buffer
 	c := &cli.Console{Host: host, In: stdin, Out: &brokenPipe{}, Err: &messages}
 	require.Equal(t, cli.ExitError, execute(t.Context(), c, []string{"run", "--listen", "-", "--output", "stdout", "--alert-to", "off"}))
 	require.Contains(t, messages.String(), "write records: io: read/write on closed pipe")

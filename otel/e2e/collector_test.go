@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 )
@@ -98,32 +99,14 @@ func (b *backend) received(t *testing.T, n int) (own, alerts []plog.LogRecord) {
 // process is a running collector.
 type process struct {
 	*exec.Cmd
-	log   *locked
+	log   *syncbuffer.Buffer
 	ended chan error
-}
-
-// locked is a buffer that a process writes while a test reads.
-type locked struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *locked) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *locked) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }
 
 // start runs a collector and waits until it is ready.
 func start(t *testing.T, config string, env ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command(collector, "--config", config), log: &locked{}, ended: make(chan error, 1)}
+	p := &process{Cmd: exec.Command(collector, "--config", config), log: &syncbuffer.Buffer{}, ended: make(chan error, 1)}
 	p.Env = append(os.Environ(), env...)
 	p.Stdout, p.Stderr = p.log, p.log
 	require.NoError(t, p.Start(), "make collector builds it")

@@ -2,7 +2,6 @@ package auth
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -18,33 +17,16 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
-
-// output is where the endpoint writes alerts or its log.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 // running is an endpoint that can be asked.
 type running struct {
 	*endpoint
 	t       *testing.T
 	address string
-	alerts  output
-	log     output
+	alerts  syncbuffer.Buffer
+	log     syncbuffer.Buffer
 	end     func() // ends it, and waits for its alerts
 }
 

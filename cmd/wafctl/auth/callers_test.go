@@ -19,6 +19,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
 
 // ingress is a real program that asks an endpoint, with its configuration from conf/auth.
@@ -58,7 +59,7 @@ func ingressOf(t *testing.T, program string, files []string, args func(g *ingres
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(change.Replace(string(text))), 0o600))
 	}
 	cmd := exec.Command(path, args(g, dir)...)
-	var log output
+	var log syncbuffer.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Env = &log, &log, append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	cmd.WaitDelay = 10 * time.Second
 	require.NoError(t, cmd.Start())

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"bufio"
-	"bytes"
 	"compress/gzip"
 	"context"
 	"io"
@@ -19,33 +18,16 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
-
-// output is where the proxy writes alerts or its log.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
-
-func (o *output) String() string {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.String()
-}
 
 // running is a proxy in front of a backend.
 type running struct {
 	*proxy
 	t       testing.TB
 	address string // of the proxy
-	alerts  output
-	log     output
+	alerts  syncbuffer.Buffer
+	log     syncbuffer.Buffer
 	stop    context.CancelFunc
 	ended   chan struct{}
 	err     error

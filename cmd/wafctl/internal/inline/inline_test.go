@@ -16,31 +16,20 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
-
-// output is a standard output that several goroutines write to.
-type output struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (o *output) Write(b []byte) (int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	return o.text.Write(b)
-}
 
 // engine returns a running engine, and a function that ends it and returns the alerts that it has delivered.
 func engine(t *testing.T, settings setting.Map) (e *Engine, end func() []map[string]any) {
 	t.Helper()
-	var out output
+	var out syncbuffer.Buffer
 	r := setting.NewReader(settings, Properties())
 	e, err := Open(ReadSettings(r), settings, r, &cli.Console{Out: &out, Err: io.Discard})
 	require.NoError(t, err)
 	e.Run(t.Context())
 	return e, sync.OnceValue(func() (alerts []map[string]any) {
 		e.Close()
-		lines := json.NewDecoder(&out.text)
+		lines := json.NewDecoder(strings.NewReader(out.String()))
 		for {
 			var alert map[string]any
 			if lines.Decode(&alert) != nil {
