@@ -15,7 +15,7 @@ import (
 // everything takes fifty times as long.
 func TestMemoryUnderValgrind(t *testing.T) {
 	if !longForm() {
-		t.Skip("the plugin and all of Go are compiled for it: make survive")
+		t.Skip("the plugin and all of Go are compiled for it: make hosts")
 	}
 	testtool.Program(t, "valgrind", "valgrind")
 	dir := t.TempDir()

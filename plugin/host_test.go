@@ -90,8 +90,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// longForm reports whether tests have their full size: with SURVIVE set, as make survive does.
+// longForm reports whether tests have their full size: with SURVIVE set, as make hosts does.
 func longForm() bool { return os.Getenv("SURVIVE") != "" }
+
+// withSanitizers returns variants and, in the long form, the one with sanitizers. Its plugin is another one to build.
+func withSanitizers(all ...variant) []variant {
+	if longForm() {
+		all = append(all, sanitized)
+	}
+	return all
+}
 
 // start compiles a variant of the host, runs it and loads the plugin.
 func start(t testing.TB, v variant) *hostProcess {

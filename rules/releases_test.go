@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
@@ -44,7 +45,7 @@ func otherReleases(t *testing.T) (sources []string) {
 
 // paranoiaLevels are the first and the last, and all of them in make equality.
 func paranoiaLevels() []int {
-	if os.Getenv("EQUALITY") != "" {
+	if testsize.Full() {
 		return []int{1, 2, 3, 4}
 	}
 	return []int{1, 4}
