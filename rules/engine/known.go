@@ -25,7 +25,7 @@ func (e *Engine) Known(a *prefilter.Answer) *model.Verdict {
 
 // matchOf makes the match of a finding.
 func matchOf(info *model.RuleInfo, f *prefilter.Finding) model.Match {
-	match := model.Match{Rule: info, Message: f.Message, Data: f.Data, Value: f.Value}
+	match := model.Match{Rule: info, Message: f.Message, Data: f.Data, Value: f.Value, Link: f.Link}
 	nameValues(&match, len(f.Matched), func(i int) string { return shown(f.Matched[i].Variable, f.Matched[i].Key) })
 	complete(&match)
 	return match

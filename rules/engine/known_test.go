@@ -27,8 +27,8 @@ func (m ruleMaker) scoring() string {
 		if strings.Contains(targets, "RESPONSE") {
 			phase = m.pick("3", "4", "4")
 		}
-		text += fmt.Sprintf("SecRule %s \"%s\" \"id:%d,phase:%s,%s,severity:'%s',tag:'t%d'%s%s%s%s%s\"\n", targets, m.scoredOperator(), id, phase,
-			m.pick("block", "block", "pass"), m.pick("CRITICAL", "WARNING"), m.IntN(3), m.scoredTransformations(), m.pick(",capture", ",capture", ",capture", ""), m.message("msg"), m.message("logdata"), m.score())
+		actions := fmt.Sprintf("id:%d,phase:%s,%s,severity:'%s',tag:'t%d'%s%s", id, phase, m.pick("block", "block", "pass"), m.pick("CRITICAL", "WARNING"), m.IntN(3), m.message("msg"), m.message("logdata"))
+		text += m.scored(targets, actions)
 	}
 	text += "SecMarker END\nSecMarker HALF\n" +
 		"SecRule TX:inbound_anomaly_score_pl1 \"@gt 0\" \"id:180,phase:2,pass,nolog,t:none,setvar:'tx.blocking_inbound_anomaly_score=+%{tx.inbound_anomaly_score_pl1}'\"\n" +
@@ -36,6 +36,26 @@ func (m ruleMaker) scoring() string {
 		m.one(2, ",msg:'total "+m.pick("%{tx.blocking_inbound_anomaly_score}", "%{MATCHED_VAR} %{MATCHED_VAR_NAME}", "%{tx.0}", "%{REMOTE_ADDR}", "%{tx.known}")+"'") + "\"\n" +
 		m.one(3, "SecRule TX:sql_injection_score|TX:inbound_anomaly_score_pl1 \"@gt 1\" \"id:191,phase:5,pass,t:none,log,msg:'sums %{tx.sql_injection_score}'\"\n")
 	return text + m.one(4, m.update())
+}
+
+// scored is a rule that scores, or a chain of which the last rule does.
+func (m ruleMaker) scored(targets, actions string) string {
+	rule := func(targets, operator, actions string) string {
+		return fmt.Sprintf("SecRule %s \"%s\" \"%s\"\n", targets, operator, strings.TrimPrefix(actions, ","))
+	}
+	transformed := func() string { return m.scoredTransformations() + m.pick(",capture", ",capture", "") }
+	switch m.IntN(6) {
+	case 0:
+		return rule(targets, m.scoredOperator(), actions+transformed()+",chain") + rule(m.scoredTargets(), m.scoredOperator(), transformed()+m.score())
+	case 1:
+		return rule(targets, m.scoredOperator(), actions+",t:none,chain") + rule(m.pick("&REQUEST_HEADERS:X-A", "&REQUEST_HEADERS:Content-Type", "REQUEST_METHOD", "&ARGS", "&REQUEST_COOKIES"), m.pick("@eq 0", "!@eq 0", "@gt 0", "!@streq HEAD"),
+			"t:none,chain") + rule(m.scoredTargets(), m.scoredOperator(), transformed()+m.score()+m.one(9, ",setvar:'tx.other=1'"))
+	case 2:
+		name := fmt.Sprint("Own", m.IntN(3))
+		return rule(m.pick(targets, "REQUEST_BASENAME", "REQUEST_URI"), "@rx "+m.pick(`(o+)(.*)$`, `([a-z]+)`, `.(.)$`), fmt.Sprintf("%s,t:none,capture,setvar:'tx.%s=%s'%s,chain", actions, name, m.pick(".%{tx.1}/", "%{tx.0}", "%{MATCHED_VAR}", "foo"),
+			m.one(9, ",setvar:'tx.own1=foo'"))) + rule("TX:"+strings.ToLower(name), m.pick("@within .o/ oo foo a b c .x/ /", "!@within foo a", "@rx ^(.)", "@pm foo o a"), transformed()+m.score())
+	}
+	return rule(targets, m.scoredOperator(), actions+transformed()+m.score())
 }
 
 func (m ruleMaker) score() string {

@@ -156,7 +156,18 @@ func (s *scratch) noteCandidate(c *chain) {
 
 // count notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
 func (s *scratch) count(c *chain) bool {
-	if !c.counts || s.run.uncertain || !s.counted.add(c.id, len(s.run.matched)) {
+	if !c.counts || s.run.uncertain {
+		return false
+	}
+	matched, adding := len(s.run.matched), s.run.lastMatched
+	if c.surplus {
+		found, ok := s.finding(c)
+		if !ok {
+			return false
+		}
+		matched, adding = len(found.Matched), len(found.Matched)
+	}
+	if !s.counted.add(c.id, matched, adding) {
 		return false
 	}
 	s.reporting[s.counted.n-1] = c

@@ -41,6 +41,7 @@ type chain struct {
 	differs    bool        // whether it matches depends on whether there is a response
 	dead       bool        // never evaluated
 	counts     bool        // it does nothing but add to variables
+	surplus    bool        // of a chain that counts: it can match fewer values than its test
 	mistrusted atomic.Bool // what was found of it was not what the engine reports
 	reports    *report     // how its matches are reported without the engine, nil when they are not
 

@@ -27,7 +27,8 @@ type combination struct {
 	exempt   *Exempt // rules that do not run
 }
 
-type countedRule struct{ id, values int32 }
+// countedRule is a rule with the number of values that it matched in all links of its chain, and in the last, which adds to the sums.
+type countedRule struct{ id, matched, adding int32 }
 
 const (
 	maxCounted      = 12
@@ -43,9 +44,9 @@ func (m *combination) has(id int) bool {
 	return false
 }
 
-func (m *combination) add(id, values int) bool {
-	rule := countedRule{int32(id), int32(values)}
-	if m.n == maxCounted || int(rule.id) != id || int(rule.values) != values {
+func (m *combination) add(id, matched, adding int) bool {
+	rule := countedRule{int32(id), int32(matched), int32(adding)}
+	if m.n == maxCounted || int(rule.id) != id || int(rule.matched) != matched {
 		return false
 	}
 	at := m.n
@@ -101,7 +102,7 @@ func (g *Prefilter) Learn(a *Answer, v *model.Verdict) {
 		switch {
 		case !a.counted.has(m.Rule.ID):
 			derived = derived && g.derived[m.Rule.ID]
-		case a.counted.valuesOf(m.Rule.ID) != m.Values:
+		case a.counted.matchedBy(m.Rule.ID) != m.Values:
 			return
 		default:
 			counted++
@@ -116,10 +117,11 @@ func (g *Prefilter) Learn(a *Answer, v *model.Verdict) {
 	}
 }
 
-func (m *combination) valuesOf(id int) int {
+// matchedBy returns how many values a rule matched.
+func (m *combination) matchedBy(id int) int {
 	for _, rule := range m.rules[:m.n] {
 		if int(rule.id) == id {
-			return int(rule.values)
+			return int(rule.matched)
 		}
 	}
 	return 0
@@ -150,13 +152,7 @@ func (f *dataFlow) findCounting(blocks func(id int) bool) {
 	}
 	grow := map[string]bool{} // by the names of the sums, of which most rules have the same
 	for _, c := range f.chains {
-		if !c.alerts || c.static || blocks(c.id) || c.changes() || len(c.links) != 1 || c.links[0].Operator == nil {
-			continue
-		}
-		if c.links[0].MultiMatch && slices.ContainsFunc(c.links[0].Transformations, func(t corazalink.Transformation) bool { return !transform.ExactReports[t.Name] }) {
-			continue // how often it matches is not known
-		}
-		if slices.ContainsFunc(c.writes, func(w *write) bool { return !f.adds(w) }) {
+		if !c.alerts || c.static || blocks(c.id) || c.changes() || !f.onlyAdds(c) {
 			continue
 		}
 		sums := f.sums(c)
@@ -170,6 +166,46 @@ func (f *dataFlow) findCounting(blocks func(id int) bool) {
 	}
 }
 
+// onlyAdds reports whether a chain does nothing but add to variables with its last link, and whether it is known how many values it matches.
+// Links before may set variables that no other chain reads.
+func (f *dataFlow) onlyAdds(c *chain) bool {
+	for i := range c.links {
+		l := &c.links[i]
+		if l.Operator == nil || len(c.links) > 1 && l.MultiMatch {
+			return false
+		}
+		c.surplus = l.MultiMatch && slices.ContainsFunc(l.Transformations, func(t corazalink.Transformation) bool { return !transform.ExactReports[t.Name] })
+	}
+	return !slices.ContainsFunc(c.writes, func(w *write) bool {
+		return !(w.link == len(c.links)-1 && f.adds(w)) && !f.isPrivate(w)
+	})
+}
+
+// isPrivate reports whether a write gives a value to a variable that only links behind it read.
+func (f *dataFlow) isPrivate(w *write) bool {
+	if w.isTemplate || w.remove || strings.HasPrefix(w.value, "+") || strings.HasPrefix(w.value, "-") {
+		return false
+	}
+	return !slices.ContainsFunc(f.chains, func(c *chain) bool {
+		for i := range c.links {
+			l := &c.links[i]
+			if reads := f.readsName(l, w.name); reads && (c != w.chain || i <= w.link) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// readsName reports whether a link can read a TX variable.
+func (f *dataFlow) readsName(l *corazalink.Link, name string) bool {
+	names := map[string]bool{name: true}
+	if reads, _ := f.readsSums(l, names); reads || l.Operator != nil && f.readsAny(l.Operator.Argument, names) || f.readsAny(l.Message+l.LogData, names) {
+		return true
+	}
+	return slices.ContainsFunc(assignments(l), func(a assignment) bool { return f.readsAny(a.name, names) || f.readsAny(a.value, names) })
+}
+
 // sums returns the names of the variables to which a chain adds, and of those to which static chains add them. It is nil when a name is
 // not known.
 func (f *dataFlow) sums(c *chain) map[string]bool {
@@ -181,7 +217,7 @@ func (f *dataFlow) sums(c *chain) map[string]bool {
 		sums[w.name] = true
 		return true
 	}
-	if slices.ContainsFunc(c.writes, func(w *write) bool { return !add(w) }) {
+	if slices.ContainsFunc(c.writes, func(w *write) bool { return f.adds(w) && !add(w) }) {
 		return nil
 	}
 	for before := -1; before < len(sums); {

@@ -1,6 +1,7 @@
 package prefilter
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -16,6 +17,7 @@ type Finding struct {
 	Data    string // logdata with its macros expanded
 	Matched []Matched
 	Value   string // what matched last, after the rule's transformations
+	Link    int    // place in the chain of the rule that matched last
 }
 
 // Matched names a value that a rule matched.
@@ -32,8 +34,8 @@ func (m *Matched) name() string {
 // report is how the matches of a counting rule are reported.
 type report struct {
 	message, data []token
-	names         []Matched            // of the targets, with the key of those that have only one value
-	captures      plugintypes.Operator // Coraza's, nil when no macro reads what it captures
+	names         [][]Matched // of the targets of each link, with the key of those that have only one value
+	capturing     int         // the link whose groups the macros read, -1 when they read none
 }
 
 // token is a part of a message: a text, or a macro.
@@ -99,38 +101,60 @@ func (f *dataFlow) derives(c *chain) bool {
 // newReport returns how the matches of a counting chain are reported, nil when it has a construct whose matches the prefilter does not know
 // as the engine does.
 func (f *dataFlow) newReport(c *chain, state plugintypes.TransactionState) *report {
-	if len(c.tests) != 1 {
+	if len(c.tests) != len(c.links) {
 		return nil
 	}
-	t, l := &c.tests[0], &c.links[0]
+	r := &report{capturing: -1}
+	for i := range c.tests {
+		names, ok := reportedNames(&c.tests[i], &c.links[i], state)
+		if !ok || i > 0 && c.links[i].Message+c.links[i].LogData != "" {
+			return nil
+		}
+		r.names = append(r.names, names)
+	}
+	var ok bool
+	if r.message, ok = f.tokens(c, c.links[0].Message); !ok {
+		return nil
+	}
+	if r.data, ok = f.tokens(c, c.links[0].LogData); !ok {
+		return nil
+	}
+	isGroup := func(t token) bool { return t.macro == macroGroup }
+	if slices.ContainsFunc(r.message, isGroup) || slices.ContainsFunc(r.data, isGroup) {
+		if r.capturing = f.lastCapturing(c); r.capturing < 0 {
+			return nil // the group is one of a rule before
+		}
+	}
+	return r
+}
+
+// lastCapturing returns the last link of a chain whose operator captures, -1 when there is none, or when one captures without matching.
+func (f *dataFlow) lastCapturing(c *chain) (last int) {
+	last = -1
+	for i := range c.links {
+		if l := &c.links[i]; l.Capture && f.capturing(l.Operator) {
+			if l.Operator.Negated {
+				return -1
+			}
+			last = i
+		}
+	}
+	return last
+}
+
+// reportedNames returns how Coraza names the values of a link's targets. It reports false for a link whose values are not known one by one.
+func reportedNames(t *test, l *corazalink.Link, state plugintypes.TransactionState) (names []Matched, ok bool) {
 	if t.unknown || t.constant || t.all || t.limited != nil || len(t.alternatives) > 0 {
-		return nil
+		return nil, false
 	}
-	r := &report{}
 	for i := range t.targets {
 		name, ok := reportedName(&t.targets[i], &l.Targets[i], state)
 		if !ok {
-			return nil
+			return nil, false
 		}
-		r.names = append(r.names, name)
+		names = append(names, name)
 	}
-	var ok bool
-	if r.message, ok = f.tokens(c, l.Message); !ok {
-		return nil
-	}
-	if r.data, ok = f.tokens(c, l.LogData); !ok {
-		return nil
-	}
-	for _, part := range append(r.message, r.data...) {
-		if part.macro != macroGroup {
-			continue
-		}
-		if !t.captures || t.negated || !f.capturing(l.Operator) {
-			return nil // the group is one of a rule before
-		}
-		r.captures = l.Operator.Implementation
-	}
-	return r
+	return names, true
 }
 
 // reportedName returns how Coraza names the values of a target. It reports false for one whose values are not known one by one.
@@ -140,15 +164,19 @@ func reportedName(g *target, t *corazalink.Target, state plugintypes.Transaction
 		m.Variable = from.Name() // XML is REQUEST_XML
 	}
 	switch {
-	case g.counts || g.values != nil:
+	case g.values != nil:
 		return m, false
+	case g.counts: // of other collections, Coraza may keep fewer values
+		m.Key = t.Key
+		return m, g.Kind <= variables.OfNames && g.keyRx == nil && len(g.Collections) == 1 && byKey(g.Collections[0])
+	case g.Kind == variables.OfTX: // that a link before has set
+		m.Key = g.key
+		return m, g.keyRx == nil && g.key != "" && !isGroup(g.key) && len(g.except) == 0 && len(g.producers) == 0
 	case g.Kind == variables.OfSingle:
 		m.Key = strings.ToLower(t.Key) // of a body as it was logged
 		return m, true
-	case g.Kind == variables.OfPairs || g.Kind == variables.OfNames:
-		return m, true
 	}
-	return m, g.Kind == variables.OfNothing
+	return m, g.Kind == variables.OfPairs || g.Kind == variables.OfNames || g.Kind == variables.OfNothing
 }
 
 // tokens splits a message as Coraza does. It reports false when it has a macro whose value is not known.
@@ -212,11 +240,8 @@ func (f *dataFlow) macroToken(c *chain, text string) (t token, known bool) {
 func (s *scratch) findings() []Finding {
 	all := make([]Finding, 0, s.counted.n)
 	for _, c := range s.reporting[:s.counted.n] {
-		if c.reports == nil || c.mistrusted.Load() {
-			return nil
-		}
 		found, ok := s.finding(c)
-		if !ok || len(found.Matched) != s.counted.valuesOf(c.id) {
+		if !ok || len(found.Matched) != s.counted.matchedBy(c.id) {
 			return nil
 		}
 		all = append(all, found)
@@ -226,13 +251,24 @@ func (s *scratch) findings() []Finding {
 
 // finding returns the match of a chain that matches the transaction. It reports false when it is not certain.
 func (s *scratch) finding(c *chain) (found Finding, ok bool) {
-	t := &c.tests[0]
-	w := &reporter{scratch: s, chain: c, test: t, found: Finding{Rule: c.id}}
+	if c.reports == nil || c.mistrusted.Load() {
+		return found, false
+	}
+	w := &reporter{scratch: s, chain: c, found: Finding{Rule: c.id}}
 	s.run.reset(&s.variables)
-	for i := range t.targets {
-		if !w.target(i) {
+	for w.link = range c.tests {
+		before := len(w.found.Matched)
+		for i := range c.tests[w.link].targets {
+			if !w.target(i) {
+				return found, false
+			}
+		}
+		if len(w.found.Matched) == before {
 			return found, false
 		}
+	}
+	if len(c.tests) > 1 && !w.tell() {
+		return found, false
 	}
 	w.found.Value = strings.Clone(w.found.Value)
 	return w.found, true
@@ -242,21 +278,28 @@ func (s *scratch) finding(c *chain) (found Finding, ok bool) {
 type reporter struct {
 	scratch *scratch
 	chain   *chain
-	test    *test
+	link    int
 	found   Finding
+	groups  captured // of the last match of the link whose groups the macros read
 }
 
 // target tries the values of a target. It reports false when the match is not certain.
 func (w *reporter) target(i int) bool {
-	g, v := &w.test.targets[i], &w.scratch.variables
-	m := w.chain.reports.names[i]
-	switch g.Kind {
-	case variables.OfNothing:
+	g, v := &w.chain.tests[w.link].targets[i], &w.scratch.variables
+	m := w.chain.reports.names[w.link][i]
+	switch {
+	case g.counts:
+		return w.value(i, m, v.Arena.Number(count(v, g)))
+	case g.Kind == variables.OfNothing:
 		return true
-	case variables.OfSingle:
+	case g.Kind == variables.OfTX:
+		text, ok := w.assigned(g.key)
+		return ok && w.value(i, m, text)
+	case g.Kind == variables.OfSingle:
 		text := v.Single[g.Variable]
+		before := len(w.found.Matched)
 		isSure := g.selects("") && w.value(i, m, text)
-		return isSure && (text != "" || m.Key == "" || len(w.found.Matched) == 0) // there is no body as it was logged where it is empty
+		return isSure && (text != "" || m.Key == "" || len(w.found.Matched) == before) // there is no body as it was logged where it is empty
 	}
 	for _, from := range g.Collections {
 		for k := range v.Pairs[from] {
@@ -278,6 +321,19 @@ func (w *reporter) target(i int) bool {
 	return true
 }
 
+// assigned returns the value that a link before has given a TX variable. It reports false when there is not just one.
+func (w *reporter) assigned(name string) (value string, ok bool) {
+	for i := range w.scratch.run.local {
+		switch l := &w.scratch.run.local[i]; {
+		case l.unknownName || l.name == name && (l.unknownValue || ok):
+			return "", false
+		case l.name == name:
+			value, ok = l.value, true
+		}
+	}
+	return value, ok
+}
+
 // isAmbiguous reports whether names of a collection differ from that of a value in case only. Coraza keeps one of them, or both.
 func isAmbiguous(pairs []variables.Pair, p *variables.Pair) bool {
 	for i := range pairs {
@@ -290,55 +346,61 @@ func isAmbiguous(pairs []variables.Pair, p *variables.Pair) bool {
 
 // value tries a value of the target at a place.
 func (w *reporter) value(at int, m Matched, value string) bool {
-	s, t := w.scratch, w.test
+	s, t := w.scratch, &w.chain.tests[w.link]
 	s.run.results.Start(value, s.run.steps)
 	if !t.multi {
 		return w.text(at, m, s.run.results.After(t.last))
 	}
-	for i := len(t.path) - 1; i >= 0; i-- {
-		step := t.path[i]
-		text := s.run.results.After(step)
-		if (step.Parent == nil || text != s.run.results.After(step.Parent)) && !w.text(at, m, text) {
-			return false
+	sure := w.text(at, m, value)
+	for _, step := range w.chain.links[w.link].Transformations {
+		text, changed, err := step.Apply(value)
+		if err != nil || !changed {
+			continue
 		}
+		value = text
+		s.run.results.Start(value, s.run.steps)
+		sure = sure && w.text(at, m, value)
 	}
-	return true
+	return sure
 }
 
 // text tries what the transformations made of a value.
 func (w *reporter) text(at int, m Matched, text string) bool {
-	if w.scratch.run.decide(w.test, text) == w.test.negated {
+	run, t, l := &w.scratch.run, &w.chain.tests[w.link], &w.chain.links[w.link]
+	if run.decide(t, text) == t.negated {
 		return true
 	}
-	for _, lost := range w.chain.lost {
-		if lost == w.chain.links[0].Targets[at].Variable {
-			return false // a rule may have removed the target from this one
+	if slices.Contains(w.chain.lost, l.Targets[at].Variable) {
+		return false // a rule may have removed the target from this one
+	}
+	if w.link == w.chain.reports.capturing {
+		w.groups.n = 0
+		if !l.Operator.Implementation.Evaluate(&w.groups, text) {
+			return false
 		}
 	}
-	r := w.chain.reports
-	var groups captured
-	if r.captures != nil && !r.captures.Evaluate(&groups, text) {
-		return false
-	}
+	run.match(t, text)
 	m.Key = strings.Clone(m.Key)
 	w.found.Matched = append(w.found.Matched, m)
-	w.found.Value = text
-	if w.found.Message != "" || len(r.message) == 0 {
-		return true // the engine reports the first message, and no data without one
+	w.found.Value, w.found.Link = text, w.link
+	return len(w.chain.tests) > 1 || w.found.Message != "" || w.tell()
+}
+
+// tell expands the messages for what matched last. The engine reports the first message of a rule, and the data that belongs to it; for a
+// chain, when all of it has matched.
+func (w *reporter) tell() bool {
+	r := w.chain.reports
+	message, ok := w.expand(r.message)
+	if !ok || message == "" {
+		return ok
 	}
-	message, ok := w.expand(r.message, &m, text, &groups)
-	if !ok {
-		return false
-	}
-	data, ok := w.expand(r.data, &m, text, &groups)
-	if message != "" {
-		w.found.Message, w.found.Data = message, data
-	}
+	w.found.Message = message
+	w.found.Data, ok = w.expand(r.data)
 	return ok
 }
 
-// expand expands the macros of a message for a match. It reports false when one has the value of a rule before.
-func (w *reporter) expand(parts []token, m *Matched, text string, groups *captured) (string, bool) {
+// expand expands the macros of a message for what matched last. It reports false when one has the value of a rule before.
+func (w *reporter) expand(parts []token) (string, bool) {
 	if len(parts) == 1 && parts[0].macro == noMacro {
 		return parts[0].text, true
 	}
@@ -348,14 +410,14 @@ func (w *reporter) expand(parts []token, m *Matched, text string, groups *captur
 		case noMacro:
 			b.WriteString(p.text)
 		case macroValue:
-			b.WriteString(text)
+			b.WriteString(w.found.Value)
 		case macroName:
-			b.WriteString(m.name())
+			b.WriteString(w.found.Matched[len(w.found.Matched)-1].name())
 		case macroGroup:
-			if p.group >= groups.n {
+			if p.group >= w.groups.n {
 				return "", false
 			}
-			b.WriteString(groups.texts[p.group])
+			b.WriteString(w.groups.texts[p.group])
 		case macroSource:
 			b.WriteString(w.scratch.variables.Single[p.source.Variable])
 		case macroCollected:
