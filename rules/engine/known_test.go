@@ -17,7 +17,11 @@ import (
 // scoring writes rules that add to scores, as those of the Core Rule Set do, among rules of all kinds.
 func (m ruleMaker) scoring() string {
 	text := "SecAction \"id:90,phase:1,pass,nolog,setvar:'tx.known=2'" + m.one(2, ",setvar:'tx.inbound_anomaly_score_pl1=0'") + "\"\n" + m.one(8, m.limits())
-	text += m.one(5, "SecRule REQUEST_METHOD \"@streq GET\" \"id:91,phase:1,pass,nolog,t:none"+m.pick(",skipAfter:END", ","+m.control(), m.removal(), m.removal())+"\"\n")
+	for id := 91; id < 91+m.IntN(3); id++ {
+		text += fmt.Sprintf("SecRule %s \"%s\" \"id:%d,phase:%s,pass,nolog,t:none%s\"\n", m.pick("REQUEST_METHOD", "REQUEST_METHOD", "ARGS:a", "ARGS_GET", "REQUEST_HEADERS:X-A", "RESPONSE_STATUS", "TX:sql_injection_score"),
+			m.pick("@streq GET", "@streq foo", "@rx ^[fP]", "!@rx a", "@contains a"), id, m.pick("1", "1", "2", "4"),
+			m.pick(",skipAfter:END", ",skip:2", ",ctl:ruleRemoveById=100-104", ",ctl:ruleRemoveByTag=t1", ",ctl:ruleRemoveTargetById=100-108;ARGS", ",ctl:ruleRemoveTargetByTag=t0;REQUEST_HEADERS:Host", ","+m.control(), m.removal()))
+	}
 	for id := 100; id < 103+m.IntN(7); id++ {
 		if m.IntN(16) == 0 {
 			text += m.rule(id)

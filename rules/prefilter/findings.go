@@ -36,6 +36,7 @@ type report struct {
 	message, data []token
 	names         [][]Matched // of the targets of each link, with the key of those that have only one value
 	capturing     int         // the link whose groups the macros read, -1 when they read none
+	guards        []*chain    // unless the first link of one matches, the rule runs
 }
 
 // token is a part of a message: a text, or a macro.
@@ -62,9 +63,10 @@ const (
 // findReported finds the counting chains whose matches are reported without the engine, and the ids of alerting rules whose matches follow
 // from a combination. scores are the TX variables that a verdict has: unless they follow from it, too, no chain is reported.
 //
-// All that the prefilter assumes of a chain that is reported is exact: it runs for every transaction, and it matches whenever the prefilter
-// says so, with the same values.
-func (f *dataFlow) findReported(scores []string, state plugintypes.TransactionState) (reported []*chain, derived map[int]bool) {
+// All that the prefilter assumes of a chain that is reported is exact: that it runs, and that it matches whenever the prefilter says so, with
+// the same values.
+func (p *compiler) findReported(scores []string) (reported []*chain, derived map[int]bool) {
+	f := p.dataFlow
 	for _, name := range scores {
 		if !f.static(name) {
 			return nil, nil
@@ -73,12 +75,12 @@ func (f *dataFlow) findReported(scores []string, state plugintypes.TransactionSt
 	derived = map[int]bool{}
 	for _, c := range f.chains {
 		switch {
-		case c.dead || c.removable || f.skippable(c):
+		case c.dead:
 		case c.counts:
-			if c.reports = f.newReport(c, state); c.reports != nil {
+			if c.reports = p.newReport(c); c.reports != nil {
 				reported = append(reported, c)
 			}
-		case c.alerts && c.static:
+		case c.alerts && c.static && !c.removable && !f.skippable(c):
 			derived[c.id] = f.derives(c)
 		}
 	}
@@ -100,13 +102,13 @@ func (f *dataFlow) derives(c *chain) bool {
 
 // newReport returns how the matches of a counting chain are reported, nil when it has a construct whose matches the prefilter does not know
 // as the engine does.
-func (f *dataFlow) newReport(c *chain, state plugintypes.TransactionState) *report {
+func (p *compiler) newReport(c *chain) *report {
 	if len(c.tests) != len(c.links) {
 		return nil
 	}
-	r := &report{capturing: -1}
+	f, r := p.dataFlow, &report{capturing: -1}
 	for i := range c.tests {
-		names, ok := reportedNames(&c.tests[i], &c.links[i], state)
+		names, ok := reportedNames(&c.tests[i], &c.links[i], p.state)
 		if !ok || i > 0 && c.links[i].Message+c.links[i].LogData != "" {
 			return nil
 		}
@@ -125,7 +127,44 @@ func (f *dataFlow) newReport(c *chain, state plugintypes.TransactionState) *repo
 			return nil // the group is one of a rule before
 		}
 	}
+	if r.guards, ok = p.guards(c); !ok {
+		return nil
+	}
 	return r
+}
+
+// guards returns the chains that can skip or remove a chain. It reports false when one does so in every transaction.
+func (p *compiler) guards(c *chain) (found []*chain, ok bool) {
+	if !c.removable && !p.dataFlow.skippable(c) {
+		return nil, true
+	}
+	for _, other := range p.dataFlow.chains {
+		switch {
+		case other == c || other.dead || !p.dataFlow.prevents(other, c):
+		case other.static && !other.matches && !other.differs:
+		case other.static:
+			return nil, false
+		default:
+			p.compile(other)
+			found = append(found, other)
+		}
+	}
+	return found, true
+}
+
+// prevents reports whether a chain can skip or remove another.
+func (f *dataFlow) prevents(other, c *chain) bool {
+	for _, ctl := range other.removals {
+		if !strings.HasPrefix(ctl.Name, "ruleRemoveTarget") && c.isNamedBy(ctl) {
+			return true
+		}
+	}
+	at := f.order[other]
+	if !other.skips() || other.phase != c.phase || at > f.order[c] {
+		return false
+	}
+	end := f.skipEnd(at)
+	return end < 0 || end > f.order[c]
 }
 
 // lastCapturing returns the last link of a chain whose operator captures, -1 when there is none, or when one captures without matching.
@@ -253,6 +292,11 @@ func (s *scratch) findings() []Finding {
 func (s *scratch) finding(c *chain) (found Finding, ok bool) {
 	if c.reports == nil || c.mistrusted.Load() {
 		return found, false
+	}
+	for _, guard := range c.reports.guards {
+		if s.run.reset(&s.variables); s.run.test(&guard.tests[0]) {
+			return found, false
+		}
 	}
 	w := &reporter{scratch: s, chain: c, found: Finding{Rule: c.id}}
 	s.run.reset(&s.variables)

@@ -111,11 +111,12 @@ func New(r Rules) (*Prefilter, error) {
 	}
 	f.findCounting(r.Blocking)
 	g.counted, g.writers = f.counted(), f.writers()
-	g.fastPatterns = f.numberFastPatterns(g.counted, g.compile(f, &compiler{
+	p := &compiler{
 		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, automata: &g.automata, own: r.Own,
 		prefiltered: r.WAF.Settings.RxPreFilter,
-	}))
-	g.reported, g.derived = f.findReported(r.Scores, r.Baseline.State)
+	}
+	g.fastPatterns = f.numberFastPatterns(g.counted, g.compile(f, p))
+	g.reported, g.derived = p.findReported(r.Scores)
 	g.canSkipRules = f.idleRulesStayIdle() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.readsInvariant(c.links) })
 	g.buffers = newBuffers(g.fastPatterns, g.steps)
 	err := g.passesBaseline(&r.Baseline, r.Place)
