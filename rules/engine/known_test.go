@@ -79,7 +79,7 @@ func (m ruleMaker) scoredOperator() string {
 	if m.IntN(4) == 0 {
 		return m.operator()
 	}
-	return m.pick("@rx "+m.pattern(), "@rx "+m.pattern(), "@rx (?i)(s)(e)?lect|(foo)", "@pm foo select bar a", "@detectSQLi", "@detectXSS", "@contains a", "!@rx ^[a-z]*$", "@validateByteRange 32-126", "@rx .", "!@within GET POST foo",
+	return m.pick("@rx "+m.pattern(), "@rx "+m.pattern(), "@rx (?i)(s)(e)?lect|(foo)", "@rx (.)(.)(.)", "@pm foo select bar a", "@detectSQLi", "@detectXSS", "@contains a", "!@rx ^[a-z]*$", "@validateByteRange 32-126", "@rx .", "!@within GET POST foo",
 		"@cardNumber any", "@nationalID nl", "@streq foo", "@endsWith o")
 }
 
@@ -97,6 +97,7 @@ func (m ruleMaker) message(action string) string {
 		if m.IntN(12) == 0 { // what is not known without the engine
 			b.WriteString(m.pick("%{tx.1}", "%{TX.3}", "%{tx.inbound_anomaly_score_pl1}", "%{ARGS.a}", "%{rule.id}", "%{MATCHED_VARS}", "%{tx.0}"))
 		}
+		b.WriteString(m.one(6, m.pick("%{tx.1}", "%{TX.3}", "%{tx.2}")))
 		b.WriteString(m.pick("text ", "Matched Data: %{TX.0} found within %{MATCHED_VAR_NAME}: %{MATCHED_VAR}", "%{MATCHED_VAR}", "%{matched_var_name}", "%{tx.known}", "%{tx.unknown}",
 			"%{REQUEST_METHOD}", "%{request_headers.host}", "%{REQUEST_HEADERS.X-A}", "%{REQUEST_URI}", "%{REMOTE_ADDR}"))
 	}
