@@ -157,7 +157,7 @@ func (p *proxy) streams(r *http.Request) stream {
 	switch {
 	case isWebSocket(r):
 		return webSocket
-	case isGRPC(r):
+	case p.backend.Scheme != "http" && isGRPC(r): // gRPC needs HTTP/2
 		return grpc
 	case !p.RequestBodies && r.Body != http.NoBody:
 		return notInspected
@@ -244,7 +244,8 @@ func (p *proxy) describeWay(in, out *http.Request, x *exchange) {
 	if in.TLS != nil {
 		scheme = "https"
 	}
-	if p.engine.Trusts(peer) {
+	trusted := p.engine.Trusts(peer)
+	if trusted {
 		if before := strings.Join(in.Header["X-Forwarded-For"], ", "); before != "" {
 			chain = before + ", " + chain
 		}
@@ -259,9 +260,21 @@ func (p *proxy) describeWay(in, out *http.Request, x *exchange) {
 		}
 	}
 	h := out.Header
+	if !trusted {
+		removeWay(h)
+	}
 	h["X-Forwarded-For"], h["X-Forwarded-Proto"], h["X-Forwarded-Host"] = []string{chain}, []string{scheme}, []string{host}
 	if x.client.IsValid() {
 		h["X-Real-Ip"] = []string{x.client.Addr().String()}
+	}
+}
+
+// removeWay removes what a client says of a way that its request has not taken: frameworks believe X-Forwarded-Port, -Prefix and others, too.
+func removeWay(h http.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, "X-Forwarded-") {
+			delete(h, name)
+		}
 	}
 }
 

@@ -46,7 +46,8 @@ func Open(s Settings, get setting.Getter, r *setting.Reader, c *cli.Console) (*E
 	e := &Engine{Settings: s, console: c, stop: make(chan struct{}), realIP: http.CanonicalHeaderKey(s.RealIPHeader)}
 	from := filterSettings{get}
 	limit := setting.NewReader(from, filter.Properties()).Size("emit_limit") // filter.New reports what is wrong with it
-	f, problems := filter.New(c.Host, from, c.Log(true))
+	producer := filter.Producer{Program: "wafctl", Inline: true, Blocks: s.Mode == On}
+	f, problems := filter.New(c.Host.As(producer), from, c.Log(true))
 	e.filter = f
 	var err error
 	if e.outboxes, err = outbox.Open(s.Destinations, c, limit, e.caught); err != nil {

@@ -44,7 +44,7 @@ type Server struct {
 	ready    atomic.Bool // requests can be inspected
 }
 
-// lines writes the log of net/http, which has a line for each broken handshake, at a limited rate.
+// lines writes the log of net/http, which has a line for each broken handshake, at a limited rate and without what was sent.
 type lines struct {
 	console *cli.Console
 	limiter cli.Limiter
@@ -53,7 +53,8 @@ type lines struct {
 // Write implements io.Writer.
 func (l *lines) Write(text []byte) (int, error) {
 	if _, may := l.limiter.May(time.Now()); may {
-		l.console.Say("warning: " + strings.TrimSpace(string(text)))
+		line, _, _ := strings.Cut(string(text), " starting with ") // the bytes that a backend has sent unasked
+		l.console.Say("warning: " + strings.TrimSpace(line))
 	}
 	return len(text), nil
 }
@@ -185,6 +186,10 @@ func (s *Server) Run(ctx context.Context, greeting string) error {
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(terminated)
 	defer signal.Stop(hup)
+
+	log.SetOutput(s.Log.Writer()) // net/http has no other log for connections to the backend
+	log.SetFlags(0)
+	defer log.SetOutput(os.Stderr)
 
 	s.engine.Run(ctx)
 	failed := make(chan error, len(s.servers))
