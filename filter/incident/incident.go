@@ -145,6 +145,7 @@ type Finding struct {
 	Time     int64    `json:"time"`
 	Severity Severity `json:"severity"`
 	Why      string   `json:"why"`
+	Route    string   `json:"route,omitempty"` // that it is about, where it is about a single one
 }
 
 // The bounds of an incident.

@@ -122,7 +122,7 @@ func (c *Correlator) isStrong(v *view) bool {
 	if a := c.book.at(v.source.Ref); a != nil && !a.Has(Background) {
 		return true
 	}
-	if v.route == nil || c.path.String() == v.Method+" /" {
+	if !v.exists || c.path.String() == v.Method+" /" {
 		return false
 	}
 	for _, r := range v.Attack.Rules {
@@ -194,6 +194,7 @@ func (c *Correlator) release(h *held) {
 	c.path.of(v.Observation)
 	v.routeKey, v.edge = with(v.targetKey, c.path.hash), with(v.sourceKey, v.targetKey)
 	v.route = c.routes.get(v.routeKey, v.sec)
+	v.exists = c.exists(v)
 	v.weight = c.weigh(v)
 	c.decide(v)
 	c.join(v)
