@@ -314,5 +314,13 @@ func (c *Correlator) spread(v *view) {
 		severity = Medium
 		why += "; it talks to many targets, like a proxy"
 	}
-	c.found(v, Spread, severity, why, &s.Ref)
+	a := c.found(v, Spread, severity, why, &s.Ref)
+	if a == nil {
+		return
+	}
+	c.echoes.attacked(v.sourceKey, v.now-t.Window.Milliseconds(), func(target string, at int64) {
+		mention(&a.Incident.Targets, target, mostTargets)
+		mark(&a.Targets, hash(target))
+		a.First = min(a.First, at)
+	})
 }

@@ -177,6 +177,13 @@ func count(list *[]Count, name string, most int) {
 	}
 }
 
+// mention has a list name who took part before there was an incident.
+func mention(list *[]Count, name string, most int) {
+	if !slices.ContainsFunc(*list, func(n Count) bool { return n.Name == name }) {
+		count(list, name, most)
+	}
+}
+
 func note[T comparable](list *[]T, value T, most int) {
 	if len(*list) < most && !slices.Contains(*list, value) {
 		*list = append(*list, value)

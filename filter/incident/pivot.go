@@ -231,8 +231,8 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 		a.Hops = hops
 	}
 	for _, h := range hops {
-		count(&a.Incident.Sources, h.From, mostSources)
-		count(&a.Incident.Targets, h.To, mostTargets)
+		mention(&a.Incident.Sources, h.From, mostSources)
+		mention(&a.Incident.Targets, h.To, mostTargets)
 		a.First = min(a.First, h.Time)
 	}
 	list := a.Incident.Sources
@@ -268,6 +268,7 @@ func (c *Correlator) connect(v *view) {
 type echo struct {
 	Values, Trace        uint64
 	Source, Target, Host uint64
+	Name                 name // of the target
 	At                   int64
 	Ref                  ref
 }
@@ -282,6 +283,7 @@ func (e *echoes) note(c *Correlator, v *view) {
 	at := &e.ring[e.next%mostEchoes]
 	e.next++
 	*at = echo{Values: v.Attack.Values, Trace: v.Trace, Source: v.sourceKey, Target: v.targetKey, At: v.now}
+	at.Name.set(v.Target)
 	if v.TargetHost != "" {
 		at.Host = hash(v.TargetHost)
 	}
@@ -298,6 +300,16 @@ func (e *echoes) note(c *Correlator, v *view) {
 		c.forwards.note(with(from, hash(h.o.Target)))
 		return true
 	})
+}
+
+// attacked calls see with the targets of a source in its attacks from a time on.
+func (e *echoes) attacked(source uint64, from int64, see func(target string, at int64)) {
+	for i := range e.ring {
+		x := &e.ring[(e.next+i)%mostEchoes]
+		if x.Source == source && x.At >= from {
+			see(x.Name.String(), x.At)
+		}
+	}
 }
 
 // known reports whether an attack is one that was seen before, on its way: the same values or trace, from one of ours that is not the
