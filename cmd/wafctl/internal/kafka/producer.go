@@ -18,6 +18,7 @@ func ProducerOptions() []setting.Property {
 	return append([]setting.Property{
 		{Name: "key", Default: "source", Values: []string{"source", "target", "off"},
 			Help: "what decides on the partition: alerts with the same key stay in order"},
+		{Name: "only", Default: "all", Values: []string{"all", "digests"}, Help: "digests sends incident digests instead of alerts"},
 		{Name: "max", Default: "900K", Help: "bytes of an alert; longer ones are shortened"},
 		{Name: "timeout", Default: "30s", Help: "limit for an attempt to deliver; alerts then wait, and are tried again"},
 	}, securityOptions...)
@@ -36,7 +37,7 @@ type Producer struct {
 	client  *kgo.Client
 	name    string
 	topic   string
-	key     func(*delivery.Message) string // nil for none
+	key     func(*delivery.Message) string // "" for none
 	limit   int
 	timeout time.Duration
 
@@ -49,7 +50,8 @@ type Producer struct {
 // OpenProducer reads a destination. It connects to the brokers when there is something to deliver.
 func OpenProducer(text string, warn func(line string)) (*Producer, error) {
 	a := parse(text, ProducerOptions())
-	p := &Producer{name: Name(text), topic: a.topic, limit: int(a.Size("max"))}
+	p := &Producer{name: Name(text), topic: a.topic, limit: int(a.Size("max")), key: func(*delivery.Message) string { return "" }}
+	a.Word("only") // delivery.Wanted reads it
 	switch a.Word("key") {
 	case "source":
 		p.key = func(m *delivery.Message) string { return m.Source }
@@ -119,15 +121,20 @@ func (p *Producer) Deliver(ctx context.Context, batch string, msgs []delivery.Me
 }
 
 func (p *Producer) record(m *delivery.Message) *kgo.Record {
-	text, isShortened := delivery.Shorten(m.JSON, p.limit)
-	if isShortened {
-		p.shortened.Add(1)
+	text := m.JSON
+	if !m.Digest {
+		var isShortened bool
+		if text, isShortened = delivery.Shorten(m.JSON, p.limit); isShortened {
+			p.shortened.Add(1)
+		}
 	}
 	r := &kgo.Record{Value: text, Timestamp: m.Time}
-	if p.key != nil {
-		if key := p.key(m); key != "" {
-			r.Key = []byte(key)
-		}
+	key := m.Source // of a digest: those of a partition stay in order
+	if !m.Digest {
+		key = p.key(m)
+	}
+	if key != "" {
+		r.Key = []byte(key)
 	}
 	if m.ID != "" {
 		r.Headers = []kgo.RecordHeader{{Key: idHeader, Value: []byte(m.ID)}}
