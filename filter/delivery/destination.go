@@ -78,7 +78,9 @@ const (
 )
 
 // Wanted returns a function that picks the messages that are for a destination. noDigests says that another one gets the digests.
-func Wanted(destination string, noDigests bool) func([]Message) []Message { return takesOf(destination, noDigests).wanted }
+func Wanted(destination string, noDigests bool) func([]Message) []Message {
+	return takesOf(destination, noDigests).wanted
+}
 
 // takesOf reads what a destination takes. People who read syslog or Graylog have no use for digests.
 func takesOf(text string, noDigests bool) takes {

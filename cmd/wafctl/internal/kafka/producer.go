@@ -2,6 +2,7 @@ package kafka
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -62,7 +63,7 @@ func OpenProducer(text string, warn func(line string)) (*Producer, error) {
 		a.Problem("max", setting.OutOfRange(a.Text("max"), fmt.Sprintf("%d to %d bytes", minAlert, maxAlert)))
 	}
 	p.timeout = a.Duration("timeout", shortestTimeout, longestTimeout)
-	options := append(a.options(warn), kgo.DefaultProduceTopic(a.topic), kgo.RecordDeliveryTimeout(p.timeout),
+	options := append(a.options(warn), kgo.DefaultProduceTopic(a.topic),
 		kgo.AllowIdempotentProduceCancellation(), kgo.ProducerBatchMaxBytes(int32(max(p.limit+batchRoom, leastBatch))))
 	if err := a.Err(); err != nil {
 		return nil, fmt.Errorf("destination %q: %w", p.name, err)
@@ -85,6 +86,9 @@ func (p *Producer) Deliver(ctx context.Context, batch string, msgs []delivery.Me
 	if batch != p.batch || len(p.taken) != len(msgs) {
 		p.batch, p.taken = batch, make([]bool, len(msgs))
 	}
+	// The client's own limit counts from the time in the record, of which alerts about old records have none left.
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
 	p.waiting.Add(int64(len(msgs)))
 	defer p.waiting.Add(-int64(len(msgs)))
 	var sent sync.WaitGroup
@@ -114,6 +118,9 @@ func (p *Producer) Deliver(ctx context.Context, batch string, msgs []delivery.Me
 	}
 	if first != nil {
 		p.failures.Add(1)
+		if errors.Is(first, context.DeadlineExceeded) {
+			first = fmt.Errorf("no answer from the brokers within %s", p.timeout)
+		}
 		return fmt.Errorf("deliver to %s: %d of %d alerts: %w", p.name, failed, len(msgs), first)
 	}
 	p.batch, p.taken = "", nil

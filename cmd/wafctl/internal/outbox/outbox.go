@@ -130,6 +130,20 @@ func (o *Outbox) HasSettled(alerts uint64) bool {
 	return o.settled >= alerts
 }
 
+// IsBusy reports whether alerts are not settled.
+func (o *Outbox) IsBusy() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.settled < o.queued
+}
+
+// HasStopped reports whether nothing is delivered any more.
+func (o *Outbox) HasStopped() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stopped
+}
+
 func (o *Outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
 
 func size(m *delivery.Message) int { return len(m.JSON) + len(m.Record) }
