@@ -9,12 +9,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // digestRules are thresholds with which tests need not wait for long.
@@ -153,6 +155,7 @@ func requirePivots(t *testing.T, events []string) {
 }
 
 func TestIncidentsDoNotDependOnWhichMembersReadTheRecords(t *testing.T) {
+	t.Parallel()
 	c := newDigestCluster(t)
 	s := newIntruders(c)
 	s.send(10)
@@ -175,4 +178,117 @@ func TestIncidentsDoNotDependOnWhichMembersReadTheRecords(t *testing.T) {
 	want := s.single()
 	requirePivots(t, want)
 	require.Equal(t, want, s.aggregated("digests"))
+}
+
+// digests returns the digests in a topic.
+func (c *cluster) digests(topic string) (all []string) {
+	c.t.Helper()
+	client := c.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	for want := c.size(topic); len(all) < want; {
+		client.PollFetches(c.t.Context()).EachRecord(func(r *kgo.Record) { all = append(all, string(r.Value)) })
+	}
+	return all
+}
+
+// holdCommits keeps members of groups from committing until the function that it returns is called.
+func (c *cluster) holdCommits() (release func()) {
+	var released atomic.Bool
+	c.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
+		if released.Load() {
+			return nil, nil, false
+		}
+		c.KeepControl()
+		return nil, errors.New("held"), true
+	})
+	return func() { released.Store(true) }
+}
+
+// The worst moment to be killed is when digests are delivered, and the offsets of their records are not committed.
+func TestDigestsThatComeTwiceCountOnce(t *testing.T) {
+	t.Parallel()
+	c := newDigestCluster(t)
+	s := newIntruders(c)
+	release := c.holdCommits()
+	a := c.digesting("many", "digests")
+	s.send(20)
+	require.Eventually(t, func() bool { return c.size("digests") >= 8*19 }, patience, 50*time.Millisecond, "a digest for each minute and partition but the last")
+	a.kill()
+	require.Zero(t, c.committed("many", "records"))
+	release()
+	b := c.digesting("many", "digests")
+	s.send(10)
+	c.awaitGroup("many", "records", s.sent)
+	b.leave()
+	all := c.digests("digests")
+	require.Less(t, len(slices.Compact(slices.Sorted(slices.Values(all)))), len(all), "digests that came twice")
+	want := s.single()
+	requirePivots(t, want)
+	require.Equal(t, want, s.aggregated("digests"))
+}
+
+// A member that is killed before its digests are delivered has not committed the offsets of their records, though their alerts are delivered.
+func TestNothingIsCommittedBeforeItsDigestsAreDelivered(t *testing.T) {
+	t.Parallel()
+	c, elsewhere := newDigestCluster(t), newDigestCluster(t)
+	release := elsewhere.hold()
+	s := newIntruders(c)
+	s.send(20)
+	join := func() *member {
+		return c.start("kafka://"+c.brokers+"/records?session-timeout=3s&group=many",
+			"kafka://"+c.brokers+"/alerts,kafka://"+elsewhere.brokers+"/digests?only=digests", "--incidents", "on", "--incident-digest-tag", "digest",
+			"--incident-rules", digestRules(t))
+	}
+	a := join()
+	awaitEvaluation(t, s.sent, a)
+	require.Eventually(t, func() bool { return c.size("alerts") >= 20*3 }, patience, 50*time.Millisecond)
+	time.Sleep(5 * time.Second / 2) // twice the interval of commits
+	require.Zero(t, c.committed("many", "records"))
+	a.kill()
+	release()
+	b := join()
+	c.awaitGroup("many", "records", s.sent)
+	b.leave()
+	want := s.single()
+	requirePivots(t, want)
+	elsewhere.awaitIncidents(want)
+}
+
+// awaitIncidents waits until an aggregator finds incidents in the topic digests. It is killed meanwhile.
+func (c *cluster) awaitIncidents(want []string) {
+	c.t.Helper()
+	file := filepath.Join(c.t.TempDir(), "incidents")
+	c.aggregate("digests", file, "")
+	awaitEvents(c.t, want, file)
+}
+
+// awaitEvents waits until a file has events about incidents.
+func awaitEvents(t *testing.T, want []string, file string) {
+	t.Helper()
+	for end := time.Now().Add(2 * patience); !slices.Equal(want, eventsIn(t, file)) && time.Now().Before(end); {
+		time.Sleep(100 * time.Millisecond)
+	}
+	require.Equal(t, want, eventsIn(t, file))
+}
+
+func TestAnAggregatorThatIsKilledLosesNoIncident(t *testing.T) {
+	t.Parallel()
+	c := newDigestCluster(t)
+	s := newIntruders(c)
+	dir := t.TempDir()
+	events, state := filepath.Join(dir, "incidents"), filepath.Join(dir, "state")
+	m := c.digesting("many", "digests")
+	s.send(20)
+	a := c.aggregate("digests", events, state)
+	require.Eventually(t, func() bool { return c.committed("incidents-of-digests", "digests") > 0 }, 2*patience, 100*time.Millisecond)
+	s.send(10)
+	require.Eventually(t, func() bool { return len(eventsIn(t, events)) > 0 }, patience, 100*time.Millisecond)
+	a.kill()
+	a = c.aggregate("digests", events, state)
+	s.send(10)
+	c.awaitGroup("many", "records", s.sent)
+	want := s.single()
+	requirePivots(t, want)
+	awaitEvents(t, want, events)
+	a.leave()
+	m.leave()
 }

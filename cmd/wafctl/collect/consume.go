@@ -77,12 +77,12 @@ func (r *collector) evaluateAndPut(section *filter.Section, events []byte, outco
 	defer r.keeper.emitting.RUnlock()
 	before := r.keeper.digests()
 	r.evaluate(section, events, outcome)
-	delivered, complete = r.put(outcome.Emits, true)
+	taken, complete := r.put(outcome.Emits, true)
 	if r.keeper.digests() == before {
-		return delivered, complete
+		return taken, complete
 	}
 	kept := r.keeper.next()
-	return func() bool { return delivered() && kept() }, complete
+	return func() bool { return taken() && kept() }, complete
 }
 
 // sentAt returns the time of a message, the same one each time it is read.

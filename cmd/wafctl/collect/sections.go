@@ -80,7 +80,9 @@ func (s *sections) consumeBatch(batch *kafka.Batch, decoder *receive.Messages, o
 	complete := true
 	defer func() {
 		if complete {
-			batch.Evaluated(func() bool { return !slices.ContainsFunc(parts, func(delivered func() bool) bool { return !delivered() }) })
+			batch.Evaluated(func() bool {
+				return !slices.ContainsFunc(parts, func(delivered func() bool) bool { return !delivered() })
+			})
 		}
 	}()
 	for rest := batch.Records; len(rest) > 0; {
