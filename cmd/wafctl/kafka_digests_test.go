@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -180,12 +182,21 @@ func TestIncidentsDoNotDependOnWhichMembersReadTheRecords(t *testing.T) {
 	require.Equal(t, want, s.aggregated("digests"))
 }
 
-// digests returns the digests in a topic.
-func (c *cluster) digests(topic string) (all []string) {
+// messages returns the messages in a topic, for another one: the first ones of all keys, then the second ones, and so on.
+func (c *cluster) messages(topic string) (all []*kgo.Record) {
 	c.t.Helper()
 	client := c.client(kgo.ConsumeTopics(topic), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	for want := c.size(topic); len(all) < want; {
-		client.PollFetches(c.t.Context()).EachRecord(func(r *kgo.Record) { all = append(all, string(r.Value)) })
+		client.PollFetches(c.t.Context()).EachRecord(func(r *kgo.Record) { all = append(all, r) })
+	}
+	number, seen := map[*kgo.Record]int{}, map[string]int{}
+	for _, r := range all {
+		number[r] = seen[string(r.Key)]
+		seen[string(r.Key)]++
+	}
+	slices.SortStableFunc(all, func(a, b *kgo.Record) int { return cmp.Compare(number[a], number[b]) })
+	for i, r := range all {
+		all[i] = &kgo.Record{Key: r.Key, Value: r.Value}
 	}
 	return all
 }
@@ -219,8 +230,11 @@ func TestDigestsThatComeTwiceCountOnce(t *testing.T) {
 	s.send(10)
 	c.awaitGroup("many", "records", s.sent)
 	b.leave()
-	all := c.digests("digests")
-	require.Less(t, len(slices.Compact(slices.Sorted(slices.Values(all)))), len(all), "digests that came twice")
+	all := map[string]bool{}
+	for _, m := range c.messages("digests") {
+		all[string(m.Value)] = true
+	}
+	require.Less(t, len(all), c.size("digests"), "digests that came twice")
 	want := s.single()
 	requirePivots(t, want)
 	require.Equal(t, want, s.aggregated("digests"))
@@ -274,21 +288,52 @@ func TestAnAggregatorThatIsKilledLosesNoIncident(t *testing.T) {
 	t.Parallel()
 	c := newDigestCluster(t)
 	s := newIntruders(c)
-	dir := t.TempDir()
-	events, state := filepath.Join(dir, "incidents"), filepath.Join(dir, "state")
-	m := c.digesting("many", "digests")
-	s.send(20)
-	a := c.aggregate("digests", events, state)
-	require.Eventually(t, func() bool { return c.committed("incidents-of-digests", "digests") > 0 }, 2*patience, 100*time.Millisecond)
-	s.send(10)
-	require.Eventually(t, func() bool { return len(eventsIn(t, events)) > 0 }, patience, 100*time.Millisecond)
-	a.kill()
-	a = c.aggregate("digests", events, state)
-	s.send(10)
-	c.awaitGroup("many", "records", s.sent)
+	s.send(40)
 	want := s.single()
 	requirePivots(t, want)
+	all := c.messages("digests-of-one")
+	third := len(all) / 3
+	dir := t.TempDir()
+	events, state := filepath.Join(dir, "incidents"), filepath.Join(dir, "state")
+
+	a := c.aggregate("digests", events, state)
+	c.send("digests", all[:third]...)
+	c.awaitGroup("incidents-of-digests", "digests", third)
+	before := len(eventsIn(t, events))
+	c.send("digests", all[third:2*third]...)
+	require.Eventually(t, func() bool { return len(eventsIn(t, events)) > before }, patience, 10*time.Millisecond, "events that are not in the state")
+	a.kill()
+	require.Less(t, c.committed("incidents-of-digests", "digests"), int64(2*third))
+
+	a = c.aggregate("digests", events, state)
+	c.send("digests", all[third:]...) // those in the middle again
 	awaitEvents(t, want, events)
 	a.leave()
-	m.leave()
+}
+
+// An incident that the state counts as reported has reached its destination.
+func TestAnAggregatorWhoseDestinationIsDownLosesNoIncident(t *testing.T) {
+	t.Parallel()
+	c, siem := newDigestCluster(t), newCluster(t, 1)
+	s := newIntruders(c)
+	s.send(10)
+	want := s.single()
+	c.send("digests", c.messages("digests-of-one")...)
+	dir := t.TempDir()
+	state := filepath.Join(dir, "state")
+	release := siem.hold()
+	aggregate := func(destination string) *member {
+		return c.start("kafka://"+c.brokers+"/digests?session-timeout=3s&group=incidents", destination, "--incidents", "on", "--incident-rules", digestRules(t),
+			"--incident-state", state)
+	}
+	a := aggregate("kafka://" + siem.brokers + "/alerts?timeout=1s")
+	(&running{t: t}).wait(&a.messages, "retrying")
+	time.Sleep(20 * time.Second) // longer than it takes until the state is saved
+	require.NoError(t, a.cmd.Process.Signal(syscall.SIGTERM))
+	require.Error(t, a.cmd.Wait(), "events were not delivered")
+	release()
+	require.Zero(t, c.committed("incidents", "digests"))
+	events := filepath.Join(dir, "incidents")
+	aggregate("file://" + events)
+	awaitEvents(t, want, events)
 }
