@@ -252,17 +252,15 @@ func (c *Consumer) look() {
 	asked := time.Now()
 	ends, err := c.admin.ListEndOffsets(ctx, c.topic)
 	if err != nil {
-		if c.unanswered++; c.unanswered%warnEvery == 1 {
-			c.warn(fmt.Sprintf("%s: no answer from the brokers: %v (are their names, TLS, user and password right?)", c.name, err))
-		}
+		c.complain(fmt.Errorf("no answer from the brokers: %w (are their names, TLS, user and password right?)", err))
+		return
+	}
+	starts, err := c.admin.ListStartOffsets(ctx, c.topic)
+	if err = errors.Join(err, ends.Error()); err != nil {
+		c.complain(err)
 		return
 	}
 	c.unanswered = 0
-	starts, err := c.admin.ListStartOffsets(ctx, c.topic)
-	if err = errors.Join(err, ends.Error()); err != nil {
-		c.warn(fmt.Sprintf("%s: %v", c.name, err))
-		return
-	}
 	committed := c.client.CommittedOffsets()[c.topic] // those of partitions that have some
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -275,6 +273,13 @@ func (c *Consumer) look() {
 				c.digests.saw(partition, end.Offset, asked, c.lag[partition] == 0)
 			}
 		}
+	}
+}
+
+// complain warns now and then of brokers that do not answer as they should.
+func (c *Consumer) complain(err error) {
+	if c.unanswered++; c.unanswered%warnEvery == 1 {
+		c.warn(fmt.Sprintf("%s: %v", c.name, err))
 	}
 }
 

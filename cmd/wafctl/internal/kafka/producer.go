@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/delivery"
@@ -41,6 +42,7 @@ type Producer struct {
 	key     func(*delivery.Message) string // "" for none
 	limit   int
 	timeout time.Duration
+	warn    func(line string)
 
 	delivered, failures, shortened, waiting atomic.Int64
 
@@ -51,7 +53,7 @@ type Producer struct {
 // OpenProducer reads a destination. It connects to the brokers when there is something to deliver.
 func OpenProducer(text string, warn func(line string)) (*Producer, error) {
 	a := parse(text, ProducerOptions())
-	p := &Producer{name: Name(text), topic: a.topic, limit: int(a.Size("max")), key: func(*delivery.Message) string { return "" }}
+	p := &Producer{name: Name(text), warn: warn, topic: a.topic, limit: int(a.Size("max")), key: func(*delivery.Message) string { return "" }}
 	a.Word("only") // delivery.Wanted reads it
 	switch a.Word("key") {
 	case "source":
@@ -98,7 +100,7 @@ func (p *Producer) Deliver(ctx context.Context, batch string, msgs []delivery.Me
 			continue
 		}
 		sent.Add(1)
-		p.client.Produce(ctx, p.record(&msgs[i]), func(_ *kgo.Record, err error) {
+		p.client.Produce(ctx, p.record(&msgs[i], p.limit), func(_ *kgo.Record, err error) {
 			defer sent.Done()
 			if failures[i] = err; err == nil {
 				p.delivered.Add(1)
@@ -106,6 +108,11 @@ func (p *Producer) Deliver(ctx context.Context, batch string, msgs []delivery.Me
 		})
 	}
 	sent.Wait()
+	for i, err := range failures {
+		if errors.Is(err, kerr.MessageTooLarge) {
+			failures[i] = p.deliverSmaller(ctx, &msgs[i])
+		}
+	}
 	var first error
 	failed := 0
 	for i, err := range failures {
@@ -127,11 +134,30 @@ func (p *Producer) Deliver(ctx context.Context, batch string, msgs []delivery.Me
 	return nil
 }
 
-func (p *Producer) record(m *delivery.Message) *kgo.Record {
+// deliverSmaller sends a message that is too large for the topic, alone or with others: alone, and then shorter each time. What cannot be
+// made short enough is given up, or it would hold up others for ever.
+func (p *Producer) deliverSmaller(ctx context.Context, m *delivery.Message) error {
+	for limit := min(p.limit, len(m.JSON)); ; limit /= 2 {
+		err := p.client.ProduceSync(ctx, p.record(m, limit)).FirstErr()
+		switch {
+		case err == nil:
+			p.delivered.Add(1)
+			return nil
+		case !errors.Is(err, kerr.MessageTooLarge):
+			return err
+		case m.Digest || limit < minAlert:
+			p.warn(fmt.Sprintf("%s: a message of %d bytes is dropped: it is larger than the topic allows (max.message.bytes)", p.name, len(m.JSON)))
+			return nil
+		}
+	}
+}
+
+// record makes a record of a message. Alerts are shortened to a limit in bytes.
+func (p *Producer) record(m *delivery.Message, limit int) *kgo.Record {
 	text := m.JSON
 	if !m.Digest {
 		var isShortened bool
-		if text, isShortened = delivery.Shorten(m.JSON, p.limit); isShortened {
+		if text, isShortened = delivery.Shorten(m.JSON, limit); isShortened {
 			p.shortened.Add(1)
 		}
 	}
