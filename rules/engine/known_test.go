@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
@@ -197,7 +198,7 @@ func checkKnown(t *testing.T, e *Engine, tx *model.Transaction, what string) (fo
 
 func TestKnownVerdictsAreTheEngines(t *testing.T) {
 	var asked, found, known int
-	for seed := range randomSeeds(400) {
+	for seed := range uint64(testsize.Random(t, 400, mutationsPerSet)) {
 		m := ruleMaker{rand.New(rand.NewPCG(seed, 29))}
 		e, text := m.scoringEngine(t)
 		if e == nil {
