@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"net"
+	"slices"
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
@@ -94,9 +95,7 @@ func (b *observer) observeClient(o *incident.Observation, s *scratch, e *context
 	t := &s.transaction
 	o.Agent, _ = t.Header("User-Agent")
 	o.Agent = cmp.Or(o.Agent, s.values.Get(fieldmap.UserAgent))
-	if len(t.RequestHeaders) > 3 { // there are those that browsers always send, in an order of their own
-		o.Shape = shapeOf(t.RequestHeaders)
-	}
+	o.Shape = shapeOf(t.RequestHeaders)
 	if e.user != "" {
 		o.User = b.credential("user", e.user)
 	}
@@ -122,9 +121,14 @@ func (b *observer) credential(kind, value string) uint64 {
 	return d.Sum64() | 1
 }
 
+// fewHeaders is how many headers show nothing of a client: those that logs have of all.
+const fewHeaders = 3
+
+// shapeOf hashes the order of the headers that a client sends with every request, 0 when these are few.
 func shapeOf(headers []rules.Header) uint64 {
 	var d xxhash.Digest
 	d.Reset()
+	n := 0
 	for i := range headers {
 		switch name := headers[i].Name; {
 		case strings.EqualFold(name, "Cookie"), strings.EqualFold(name, "Content-Length"), strings.EqualFold(name, "Content-Type"),
@@ -132,7 +136,11 @@ func shapeOf(headers []rules.Header) uint64 {
 		default:
 			_, _ = d.WriteString(name)
 			_, _ = d.WriteString("\n")
+			n++
 		}
+	}
+	if n <= fewHeaders {
+		return 0
 	}
 	return d.Sum64() | 1
 }
@@ -185,12 +193,20 @@ func traceOf(t *rules.Transaction, e *contextFields) string {
 	return e.trace
 }
 
+// categoryOf returns what a rule finds. Those of packs that recognize scanners, by ATT&CK's T1046, find no attack yet.
+func categoryOf(r *rules.RuleInfo) string {
+	if slices.Contains(r.Tags, "attack.T1046") {
+		return "reputation-scanner"
+	}
+	return r.Category()
+}
+
 // observeAttack distinguishes what rules found in the request and in the response.
 func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	var a *incident.Attack
 	for i := range it.verdict.Matches {
 		m := &it.verdict.Matches[i]
-		category := m.Rule.Category()
+		category := categoryOf(m.Rule)
 		if m.Rule.Response() {
 			if category == "sensitive-data" {
 				o.Items++

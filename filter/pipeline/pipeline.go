@@ -117,7 +117,10 @@ func (out *Outcome) Reset() {
 
 // Process evaluates one chunk of msgpack events that arrived under a tag. It never fails: what cannot be evaluated
 // continues as it came and is counted. The chunk is borrowed for the call.
-func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) {
+func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) { p.ProcessIn(nil, chunk, tag, out) }
+
+// ProcessIn is Process for records that a section digests.
+func (p *Pipeline) ProcessIn(section *Section, chunk []byte, tag string, out *Outcome) {
 	out.Reset()
 	i := &p.inspector
 	if p.IsEmitTag(tag) {
@@ -135,6 +138,7 @@ func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) {
 	}
 	b := i.batches.get(chunk, tag)
 	defer i.batches.put(b)
+	b.section = section
 	whole := false
 	defer func() {
 		if !whole {

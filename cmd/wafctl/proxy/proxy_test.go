@@ -17,9 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
+
+func TestMain(m *testing.M) { clitest.Main(m, setting.Map{"rule_packs": "off"}) }
 
 // running is a proxy in front of a backend.
 type running struct {
@@ -47,7 +50,7 @@ func runFor(t testing.TB, backend string, settings setting.Map) *running {
 	}
 	p := &running{t: t, ended: make(chan struct{})}
 	r := setting.NewReader(all, Properties())
-	s, err := open(all, r, &cli.Console{Out: &p.alerts, Err: &p.log})
+	s, err := open(all, r, &cli.Console{Host: clitest.Host, Out: &p.alerts, Err: &p.log})
 	require.NoError(t, err)
 	p.proxy, p.address = s, s.Addresses()[0].String()
 	ctx, stop := context.WithCancel(t.Context())

@@ -87,7 +87,7 @@ func (e *Engine) Run(ctx context.Context) {
 		go o.Run(e.filter.Caught("delivery"))
 	}
 	e.running.Go(func() {
-		recovery.Once(e.filter.Caught("summaries"), func() { outbox.SendDue(e.filter, e.stop, e.send) })
+		recovery.Once(e.filter.Caught("summaries"), func() { outbox.SendDue(e.filter, e.stop, func(ready func() []filter.Emit) { e.send(ready()) }) })
 	})
 	e.warmUp(ctx)
 }

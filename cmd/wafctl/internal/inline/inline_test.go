@@ -14,17 +14,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
+
+func TestMain(m *testing.M) { clitest.Main(m, setting.Map{"rule_packs": "off"}) }
 
 // engine returns a running engine, and a function that ends it and returns the alerts that it has delivered.
 func engine(t *testing.T, settings setting.Map) (e *Engine, end func() []map[string]any) {
 	t.Helper()
 	var out syncbuffer.Buffer
 	r := setting.NewReader(settings, Properties())
-	e, err := Open(ReadSettings(r), settings, r, &cli.Console{Out: &out, Err: io.Discard})
+	e, err := Open(ReadSettings(r), settings, r, &cli.Console{Host: clitest.Host, Out: &out, Err: io.Discard})
 	require.NoError(t, err)
 	e.Run(t.Context())
 	return e, sync.OnceValue(func() (alerts []map[string]any) {
