@@ -97,7 +97,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.Reject(w, r, status, why)
 		return
 	}
-	if p.tlsRedirect && r.TLS == nil {
+	if p.tlsRedirect != "" && r.TLS == nil {
 		p.redirect(w, r)
 		return
 	}
@@ -191,8 +191,8 @@ func (p *proxy) redirect(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		host = r.Host
 	}
-	if _, port, _ := net.SplitHostPort(p.TLSListen); port != "443" {
-		host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+	if p.tlsRedirect != portOfTLS {
+		host = net.JoinHostPort(strings.Trim(host, "[]"), p.tlsRedirect)
 	}
 	w.Header().Set("Location", "https://"+host+targetOf(r))
 	w.WriteHeader(http.StatusPermanentRedirect)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline"
@@ -21,7 +22,7 @@ var own = slices.Concat(
 	},
 	server.Places(),
 	[]setting.Property{
-		{Name: "tls_redirect", Default: "off", Help: "on redirects requests without TLS to HTTPS"},
+		{Name: "tls_redirect", Default: "off", Help: "on redirects requests without TLS to HTTPS on port 443, a number to that port"},
 		{Name: "http2", Default: "on", Help: "off speaks HTTP/1.1 with clients only"},
 		{Name: "access_log", Default: "off", Help: "where a line for each request goes: stdout, stderr, or the absolute path of a file; off writes none"},
 		{Name: "access_log_format", Default: string(requestlog.JSON), Values: []string{string(requestlog.JSON), string(requestlog.Combined)}, Help: "json has a key for each part, combined is a line as nginx and Apache write it"},
@@ -50,7 +51,7 @@ type settings struct {
 
 	server      server.Settings
 	backend     *url.URL
-	tlsRedirect bool
+	tlsRedirect string // port, "" for none
 
 	accessLog       string // "" for none
 	accessLogFormat requestlog.Format
@@ -65,7 +66,7 @@ type settings struct {
 
 func readSettings(r *setting.Reader) settings {
 	s := settings{
-		Settings: inline.ReadSettings(r), server: server.ReadSettings(r), tlsRedirect: r.Bool("tls_redirect"),
+		Settings: inline.ReadSettings(r), server: server.ReadSettings(r), tlsRedirect: readRedirect(r),
 		preserveHost: r.Bool("preserve_host"), backendVerify: r.Bool("backend_verify"),
 		backendTimeout: r.Duration("backend_timeout", time.Second, time.Hour),
 		responseWait:   r.Duration("response_wait", 10*time.Millisecond, 10*time.Minute),
@@ -76,10 +77,27 @@ func readSettings(r *setting.Reader) settings {
 		s.accessLog = place
 	}
 	s.readBackend(r)
-	if s.tlsRedirect && s.server.TLSListen == "" {
+	if s.tlsRedirect != "" && s.server.TLSListen == "" {
 		r.Problem("tls_redirect", errors.New("on needs tls_listen"))
 	}
 	return s
+}
+
+const portOfTLS = "443"
+
+// readRedirect returns the port that clients are redirected to, "" for none.
+func readRedirect(r *setting.Reader) string {
+	switch text := r.Text("tls_redirect"); text {
+	case "on":
+		return portOfTLS
+	case "off":
+		return ""
+	default:
+		if port, err := strconv.Atoi(text); err != nil || port < 1 || port > 65535 {
+			r.Problem("tls_redirect", setting.OutOfRange(text, "on, off or a port"))
+		}
+		return text
+	}
 }
 
 func (s *settings) readBackend(r *setting.Reader) {

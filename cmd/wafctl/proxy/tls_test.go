@@ -82,8 +82,23 @@ func TestTLSWithCertificatesThatChange(t *testing.T) {
 	serial, _, _ = get("/")
 	require.EqualValues(t, 2, serial)
 
-	status, _ = p.raw("GET /a?b HTTP/1.1\r\n" + common + "\r\n")
-	require.Equal(t, http.StatusPermanentRedirect, status)
+}
+
+func TestRequestsWithoutTLSAreRedirected(t *testing.T) {
+	b := record(t)
+	certificate, key := writeCertificate(t, t.TempDir(), 1)
+	for redirect, want := range map[string]string{"on": "https://shop.example/a?b", "8443": "https://shop.example:8443/a?b"} {
+		p := run(t, b.URL, setting.Map{"tls_listen": "127.0.0.1:0", "tls_cert": certificate, "tls_key": key, "tls_redirect": redirect})
+		request, err := http.NewRequest(http.MethodGet, "http://"+p.address+"/a?b", nil)
+		require.NoError(t, err)
+		request.Host = "shop.example:8080"
+		response, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusPermanentRedirect, response.StatusCode)
+		require.Equal(t, want, response.Header.Get("Location"))
+	}
+	require.Zero(t, b.count())
 }
 
 func TestBackendsWithTLSAreVerified(t *testing.T) {
