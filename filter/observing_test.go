@@ -133,14 +133,12 @@ func TestWhatRulesFindInRequestsIsAnAttackAndInResponsesItems(t *testing.T) {
 }
 
 func TestAToolIsTheSameForAllItsRequests(t *testing.T) {
-	holdRules(t)
 	get := observed(t, nil, map[string]any{"http_accept": "*/*"})
 	post := observed(t, nil, map[string]any{"http_accept": "*/*", "request_method": "POST", "content_type": "text/plain", "request_body": "hello", "http_cookie": "a=b", "http_referer": "/"})
 	require.Equal(t, get.Shape, post.Shape)
 }
 
 func TestTheNameOfAScannerIsNoAttack(t *testing.T) {
-	holdRules(t)
 	o := observed(t, nil, map[string]any{"http_user_agent": "gobuster/3.5"})
 	require.NotNil(t, o.Attack)
 	require.NotEmpty(t, o.Attack.Rules)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
@@ -39,6 +40,8 @@ func (m ruleMaker) scoring() string {
 		"SecRule TX:BLOCKING_INBOUND_ANOMALY_SCORE \"@ge " + m.pick("2", "5", "50") + "\" \"id:190,phase:2," + m.pick("deny", "pass") + ",t:none" + m.one(2, ",severity:'CRITICAL'") +
 		m.one(2, ",msg:'total "+m.pick("%{tx.blocking_inbound_anomaly_score}", "%{MATCHED_VAR} %{MATCHED_VAR_NAME}", "%{tx.0}", "%{REMOTE_ADDR}", "%{tx.known}")+"'") + "\"\n" +
 		m.one(3, "SecRule TX:sql_injection_score|TX:inbound_anomaly_score_pl1 \"@gt 1\" \"id:191,phase:5,pass,t:none,log,msg:'sums %{tx.sql_injection_score}'\"\n")
+	text += m.one(3, fmt.Sprintf("SecRule TX:inbound_anomaly_score_pl1 \"@ge 3\" \"id:192,phase:%s,t:none,%s\"\n", m.pick("3", "4"), m.pick("deny", "deny,severity:'CRITICAL'", "pass,log,msg:'late'",
+		"pass,nolog,setvar:'tx.blocking_inbound_anomaly_score=+1'")))
 	return text + m.one(4, m.update())
 }
 
@@ -50,7 +53,7 @@ func (m ruleMaker) scored(targets, actions string) string {
 	transformed := func() string { return m.scoredTransformations() + m.pick(",capture", ",capture", "") }
 	switch m.IntN(6) {
 	case 0:
-		return rule(targets, m.scoredOperator(), actions+transformed()+",chain") + rule(m.scoredTargets(), m.scoredOperator(), transformed()+m.score())
+		return rule(targets, m.scoredOperator(), actions+transformed()+m.one(6, m.score())+",chain") + rule(m.scoredTargets(), m.scoredOperator(), transformed()+m.score())
 	case 1:
 		return rule(targets, m.scoredOperator(), actions+",t:none,chain") + rule(m.pick("&REQUEST_HEADERS:X-A", "&REQUEST_HEADERS:Content-Type", "REQUEST_METHOD", "&ARGS", "&REQUEST_COOKIES"), m.pick("@eq 0", "!@eq 0", "@gt 0", "!@streq HEAD"),
 			"t:none,chain") + rule(m.scoredTargets(), m.scoredOperator(), transformed()+m.score()+m.one(9, ",setvar:'tx.other=1'"))
@@ -99,7 +102,7 @@ func (m ruleMaker) message(action string) string {
 		}
 		b.WriteString(m.one(6, m.pick("%{tx.1}", "%{TX.3}", "%{tx.2}")))
 		b.WriteString(m.pick("text ", "Matched Data: %{TX.0} found within %{MATCHED_VAR_NAME}: %{MATCHED_VAR}", "%{MATCHED_VAR}", "%{matched_var_name}", "%{tx.known}", "%{tx.unknown}",
-			"%{REQUEST_METHOD}", "%{request_headers.host}", "%{REQUEST_HEADERS.X-A}", "%{REQUEST_URI}", "%{REMOTE_ADDR}"))
+			"%{REQUEST_METHOD}", "%{request_headers.host}", "%{REQUEST_HEADERS.X-A}", "%{REQUEST_URI}", "%{REMOTE_ADDR}", "%{RESPONSE_STATUS}", "%{REQUEST_BODY}"))
 	}
 	if b.Len() == 0 {
 		return ""
@@ -197,7 +200,7 @@ func checkKnown(t *testing.T, e *Engine, tx *model.Transaction, what string) (fo
 
 func TestKnownVerdictsAreTheEngines(t *testing.T) {
 	var asked, found, known int
-	for seed := range randomSeeds(400) {
+	for seed := range uint64(testsize.Random(t, 400, mutationsPerSet)) {
 		m := ruleMaker{rand.New(rand.NewPCG(seed, 29))}
 		e, text := m.scoringEngine(t)
 		if e == nil {
