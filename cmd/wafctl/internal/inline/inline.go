@@ -44,6 +44,7 @@ type Engine struct {
 // reader reads, and the settings of the filter. Run must be called before requests are evaluated.
 func Open(s Settings, get setting.Getter, r *setting.Reader, c *cli.Console) (*Engine, error) {
 	e := &Engine{Settings: s, console: c, stop: make(chan struct{}), realIP: http.CanonicalHeaderKey(s.RealIPHeader)}
+	e.counts.start()
 	from := filterSettings{get}
 	limit := setting.NewReader(from, filter.Properties()).Size("emit_limit") // filter.New reports what is wrong with it
 	producer := filter.Producer{Program: "wafctl", Inline: true, Blocks: s.Mode == On}

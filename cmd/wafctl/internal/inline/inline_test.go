@@ -107,7 +107,7 @@ func TestLinesSayWhatWasDone(t *testing.T) {
 		var out syncbuffer.Buffer
 		settings := setting.Map{"engine": mode, "emit_format": "cef"}
 		r := setting.NewReader(settings, Properties())
-		e, err := Open(ReadSettings(r), settings, r, &cli.Console{Out: &out, Err: io.Discard})
+		e, err := Open(ReadSettings(r), settings, r, &cli.Console{Host: clitest.Host, Out: &out, Err: io.Discard})
 		require.NoError(t, err)
 		e.Run(t.Context())
 		e.Begin(t.Context(), request(attack)).End(403)
