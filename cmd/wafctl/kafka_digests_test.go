@@ -267,6 +267,24 @@ func TestNothingIsCommittedBeforeItsDigestsAreDelivered(t *testing.T) {
 	elsewhere.awaitIncidents(want)
 }
 
+// A member that is killed before it has digested what it has evaluated has not committed that either.
+func TestNothingIsCommittedBeforeItIsDigested(t *testing.T) {
+	t.Parallel()
+	c := newDigestCluster(t)
+	s := newIntruders(c)
+	a := c.digesting("many", "digests")
+	s.send(1)
+	require.Eventually(t, func() bool { return c.size("alerts") >= 3 }, patience, 10*time.Millisecond)
+	time.Sleep(5 * time.Second / 2) // twice the interval of commits, and less than what a digest sums up
+	a.kill()
+	require.Zero(t, c.committed("many", "records"))
+	b := c.digesting("many", "digests")
+	s.send(9)
+	c.awaitGroup("many", "records", s.sent)
+	b.leave()
+	require.Equal(t, s.single(), s.aggregated("digests"))
+}
+
 // awaitIncidents waits until an aggregator finds incidents in the topic digests. It is killed meanwhile.
 func (c *cluster) awaitIncidents(want []string) {
 	c.t.Helper()
