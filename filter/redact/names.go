@@ -67,16 +67,16 @@ type ending struct {
 type names struct {
 	parts     automaton
 	foreign   []string // parts and words that are not ASCII
-	words     map[string]bool
-	whole     map[string]bool
+	words     words
+	whole     words
 	endings   [256][]ending // by their last byte
-	innocuous map[string]bool
+	innocuous words
 }
 
 var builtIn = newNames(&BuiltIn)
 
 func newNames(n *Names) *names {
-	c := &names{words: map[string]bool{}, whole: map[string]bool{}, innocuous: map[string]bool{}}
+	c := &names{}
 	var parts []string
 	for _, part := range n.Parts {
 		if isASCII(part) {
@@ -87,12 +87,12 @@ func newNames(n *Names) *names {
 	}
 	c.parts = newAutomaton(parts)
 	for _, word := range n.Words {
-		if c.words[word] = true; !isASCII(word) {
+		if c.words.add(word); !isASCII(word) {
 			c.foreign = append(c.foreign, word)
 		}
 	}
 	for _, name := range n.Whole {
-		c.whole[name] = true
+		c.whole.add(name)
 	}
 	for k, list := range map[class][]string{random: n.Random, code: n.Code} {
 		for _, text := range list {
@@ -101,7 +101,7 @@ func newNames(n *Names) *names {
 		}
 	}
 	for _, name := range n.Innocuous {
-		c.innocuous[name] = true
+		c.innocuous.add(name)
 	}
 	return c
 }
@@ -118,34 +118,32 @@ func (r *Redactor) classify(name string) class {
 		switch {
 		case c >= utf8.RuneSelf:
 			isForeign = true
-		case !isWordByte(c):
-			if builtIn.isWord(squeezed[start:]) {
+		case squeezedByte[c] == 0:
+			if builtIn.words.has(shared(squeezed[start:])) {
 				return always
 			}
 			start = len(squeezed)
 			continue
 		case isUpper(c) && len(squeezed) > start && !isUpper(name[i-1]):
-			if builtIn.isWord(squeezed[start:]) {
+			if builtIn.words.has(shared(squeezed[start:])) {
 				return always
 			}
 			start = len(squeezed)
 		}
-		c = lower(c)
-		squeezed = append(squeezed, c)
+		squeezed = append(squeezed, lowerByte[c])
 		if state = builtIn.parts.next(state, c); builtIn.parts.accepts(state) {
 			return always
 		}
 	}
+	text := shared(squeezed)
 	switch {
-	case builtIn.isWord(squeezed[start:]), builtIn.whole[string(squeezed)], r.names[string(squeezed)], isForeign && r.isForeignSecret(name):
+	case builtIn.words.has(text[start:]), builtIn.whole.has(text), len(r.names) > 0 && r.names[text], isForeign && r.isForeignSecret(name):
 		return always
-	case builtIn.innocuous[string(squeezed)]:
+	case builtIn.innocuous.has(text):
 		return plain
 	}
 	return builtIn.ending(squeezed)
 }
-
-func (n *names) isWord(word []byte) bool { return len(word) > 0 && n.words[string(word)] }
 
 // ending returns what the end of a name tells, in front of the number of an element.
 func (n *names) ending(squeezed []byte) class {
@@ -182,9 +180,6 @@ func (r *Redactor) isForeignSecret(name string) bool {
 	return r.names[squeezed] || slices.ContainsFunc(builtIn.foreign, func(part string) bool { return strings.Contains(squeezed, part) })
 }
 
-// isSecretName reports whether the value of a name is a secret, whatever it is.
-func (r *Redactor) isSecretName(name string) bool { return r.classify(name) == always }
-
 // decodedName undoes what hides a name: percent escapes, also of percent signs, and \u escapes.
 func decodedName(name string) string {
 	for range 3 {
@@ -206,7 +201,7 @@ func decodedName(name string) string {
 	return name
 }
 
-// lastWord returns the last word of a name that is no number, in lower case: name of fields[0][name], value of dataValue.
+// lastWord returns the last word of a name that is no number: name of fields[0][name], Value of dataValue.
 func lastWord(name string) string {
 	end := len(name)
 	for end > 0 && !isLetter(name[end-1]) {
@@ -216,7 +211,7 @@ func lastWord(name string) string {
 	for start > 0 && isLetter(name[start-1]) && !(start < end && isUpper(name[start]) && !isUpper(name[start-1])) {
 		start--
 	}
-	return strings.ToLower(name[start:end])
+	return name[start:end]
 }
 
 // squeeze returns the letters and digits of a text, letters of ASCII in lower case.
@@ -258,12 +253,20 @@ var ownHeaders = [...]struct {
 
 // headerKind returns what the value of a header is, and what its name tells of it.
 func (r *Redactor) headerKind(name string) (Kind, class) {
-	for i := range ownHeaders {
-		if h := &ownHeaders[i]; len(h.name) == len(name) && strings.EqualFold(h.name, name) {
-			return h.kind, h.of
-		}
+	if kind, of, has := partsOf(name); has {
+		return kind, of
 	}
 	return Argument, r.classify(name)
+}
+
+// partsOf returns what the value of a header that has parts is.
+func partsOf(name string) (kind Kind, of class, has bool) {
+	for i := range ownHeaders {
+		if h := &ownHeaders[i]; len(h.name) == len(name) && strings.EqualFold(h.name, name) {
+			return h.kind, h.of, true
+		}
+	}
+	return 0, 0, false
 }
 
 // automaton finds whether one of some texts of letters and digits of ASCII in lower case is in another one.
@@ -274,22 +277,27 @@ type automaton struct {
 
 const symbols = 37 // digits, letters, and everything else
 
-func symbol(c byte) int {
-	switch {
-	case isDigit(c):
-		return int(c - '0')
-	case 'a' <= c && c <= 'z':
-		return int(c-'a') + 10
+// symbolOf is the symbol of each byte.
+var symbolOf = func() (of [256]uint8) {
+	for i := range of {
+		switch c := lower(byte(i)); {
+		case isDigit(c):
+			of[i] = c - '0'
+		case isLetter(c):
+			of[i] = c - 'a' + 10
+		default:
+			of[i] = symbols - 1
+		}
 	}
-	return symbols - 1
-}
+	return of
+}()
 
 func newAutomaton(texts []string) automaton {
 	a := automaton{steps: make([][symbols]uint16, 1), found: make([]bool, 1)}
 	for _, text := range texts {
 		state := 0
 		for i := range len(text) {
-			to := &a.steps[state][symbol(text[i])]
+			to := &a.steps[state][symbolOf[text[i]]]
 			if *to == 0 {
 				*to = uint16(len(a.steps))
 				state = len(a.steps)
@@ -327,7 +335,8 @@ func (a *automaton) link() {
 	}
 }
 
-func (a *automaton) next(state int, c byte) int { return int(a.steps[state][symbol(c)]) }
+// next returns the state behind a byte, whose case makes no difference.
+func (a *automaton) next(state int, c byte) int { return int(a.steps[state][symbolOf[c]]) }
 
 func (a *automaton) accepts(state int) bool { return a.found[state] }
 

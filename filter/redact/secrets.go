@@ -174,10 +174,12 @@ func (p *Pass) learnPieces(text string, k Kind) {
 // learnInner learns the texts in an element or an object that is a secret as a whole: rules read them one by one.
 func (p *Pass) learnInner(text string) {
 	if strings.IndexByte(text, '<') >= 0 {
-		between(markupBreaks)(text, func(start, end int) {
-			inner := strings.TrimPrefix(text[start:end], "![CDATA[")
-			p.learned.add(strings.TrimSuffix(inner, "]]"), Argument)
-		})
+		for inner := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == '<' || c == '>' }) {
+			if len(inner) >= shortestPart {
+				inner = strings.TrimPrefix(inner, "![CDATA[")
+				p.learned.add(strings.TrimSuffix(inner, "]]"), Argument)
+			}
+		}
 	}
 	if text[0] != '{' && text[0] != '[' {
 		return
@@ -194,8 +196,6 @@ func (p *Pass) learnInner(text string) {
 		at = to
 	}
 }
-
-var markupBreaks = setOf("<>")
 
 // What is learned is looked for everywhere, so it must be long enough not to be found by chance. Cookies are often flags and
 // names of languages.
@@ -243,7 +243,7 @@ func (l *learned) add(text string, k Kind) bool {
 		return false
 	}
 	low := lowered(text)
-	if l.known[low] || noSecrets[low] {
+	if l.known[low] || noSecrets.has(low) {
 		return false
 	}
 	if l.bytes += len(text); len(l.known) == mostSecrets || l.bytes > mostLearned {
@@ -324,12 +324,12 @@ func (l *learned) spans(v *view, found []span) []span {
 		for i, c := range l.low {
 			l.low[i] = lowerByte[c]
 		}
-		l.plain.find(unsafe.String(unsafe.SliceData(l.low), len(l.low)), func(start, end int, n *needle) {
+		l.plain.find(shared(l.low), func(start, end int, n *needle) {
 			found = append(found, span{start, end, n.kind})
 		})
 	}
 	l.squeeze(v.text)
-	l.squeezed.find(unsafe.String(unsafe.SliceData(l.digits), len(l.digits)), func(start, end int, n *needle) {
+	l.squeezed.find(shared(l.digits), func(start, end int, n *needle) {
 		s := span{int(l.places[start]), int(l.places[end-1]) + 1, n.kind}
 		if n.isEncoded {
 			s = run(v.text, s)

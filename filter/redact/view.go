@@ -3,7 +3,6 @@ package redact
 import (
 	"slices"
 	"strings"
-	"unsafe"
 )
 
 // view is a text with the secrets that are recognized by what stands around them, and what is left of its parts when their escapes
@@ -42,7 +41,9 @@ func (r *Redactor) read(v *view, level int, budget *int) {
 	if len(s.variables) > 0 {
 		s.again()
 	}
-	s.cards()
+	if s.has.digits >= shortestCard {
+		s.cards()
+	}
 	if r.pattern != nil {
 		s.own()
 	}
@@ -56,29 +57,28 @@ func (r *Redactor) read(v *view, level int, budget *int) {
 func (r *Redactor) readParts(v *view, s *scanner, level int, budget *int) {
 	for i := range decoders {
 		d := &decoders[i]
-		if !d.applies(v.text) {
+		if !d.applies(v.text, s.has) {
 			continue
 		}
-		d.each(v.text, func(start, end int) {
-			var decoded []byte
-			var places []int32
-			if *budget > 0 {
-				decoded, places = d.decode(v.text[start:end])
-			}
-			if decoded == nil {
+		for _, e := range d.parts(v.text) {
+			if *budget <= 0 {
 				return
 			}
-			*budget -= len(decoded)
-			for i := range places {
-				places[i] += int32(start)
+			decoded, places := d.decode(v.text[e.start:e.end])
+			if decoded == nil {
+				continue
 			}
-			p := part{view: view{text: unsafe.String(unsafe.SliceData(decoded), len(decoded))}, places: places}
+			*budget -= len(decoded)
+			for k := range places {
+				places[k] += int32(e.start)
+			}
+			p := part{view: view{text: shared(decoded)}, places: places}
 			r.read(&p.view, level+1, budget)
 			for _, found := range p.spans {
 				s.spans = append(s.spans, p.place(found))
 			}
 			v.parts = append(v.parts, p)
-		})
+		}
 	}
 }
 
