@@ -76,6 +76,7 @@ func (w *alertWriter) writeAlert(it *item, v *alert.View) {
 		return
 	}
 	secrets := w.secrets(v)
+	defer secrets.Release()
 	a := alert.New(v, secrets)
 	a.Incident, it.alertID = it.incident, a.UID
 	if w.alertKey != "" {
@@ -97,6 +98,7 @@ func (w *alertWriter) writeEmit(it *item, v *alert.View) {
 		return
 	}
 	secrets := w.secrets(v)
+	defer secrets.Release()
 	a := alert.New(v, secrets)
 	a.Incident = it.incident
 	it.emit = w.emission(v, a, secrets)

@@ -12,11 +12,11 @@ import (
 // decoder undoes one way to write a text within another one.
 type decoder struct {
 	name    string
-	applies func(text string, has traits) bool // whether there may be something to undo
-	parts   func(text string) []extent         // that are escaped by themselves; what cannot be is skipped
+	applies func(text string, has traits) bool         // whether there may be something to undo
+	parts   func(parts []extent, text string) []extent // appends those that are escaped by themselves; what cannot be is skipped
 	// decode returns a part without its escapes, and where each of its bytes and the end come from; nil when nothing was escaped.
 	// With two places only, a secret in it makes all of the part one.
-	decode func(text string) ([]byte, []int32)
+	decode func(m *memory, text string) ([]byte, []int32)
 }
 
 // extent is where a part of a text is.
@@ -32,7 +32,7 @@ var decoders = []decoder{
 	{"UTF-16 and zero bytes", func(_ string, has traits) bool { return has.zero }, whole, unescape("\x00", zero)},
 }
 
-func whole(text string) []extent { return []extent{{0, len(text)}} }
+func whole(parts []extent, text string) []extent { return append(parts, extent{0, len(text)}) }
 
 type byteSet [256]bool
 
@@ -52,10 +52,10 @@ var (
 // shortestPart is the length in bytes of a part that can hold a name, an escaped sign and a value, or an escaped secret.
 const shortestPart = 6
 
-// partsWith returns a function that returns the parts of a text between some bytes that have one of some signs.
-func partsWith(signs string, breaks byteSet) func(string) []extent {
+// partsWith returns a function that appends the parts of a text between some bytes that have one of some signs.
+func partsWith(signs string, breaks byteSet) func([]extent, string) []extent {
 	isSign := setOf(signs)
-	return func(text string) (parts []extent) {
+	return func(parts []extent, text string) []extent {
 		start, has := 0, false
 		for i := range len(text) {
 			c := text[i]
@@ -75,8 +75,8 @@ func partsWith(signs string, breaks byteSet) func(string) []extent {
 	}
 }
 
-// betweenQuotes returns the parts of a text between quotes without a backslash before them that have a backslash.
-func betweenQuotes(text string) (parts []extent) {
+// betweenQuotes appends the parts of a text between quotes without a backslash before them that have a backslash.
+func betweenQuotes(parts []extent, text string) []extent {
 	start, has := 0, false
 	for i := 0; i <= len(text); i++ {
 		switch {
@@ -95,9 +95,9 @@ func betweenQuotes(text string) (parts []extent) {
 
 // unescape returns a decode that replaces escapes, all of which begin with one of some signs. The function returns the length of
 // the one that a text begins with, and what it stands for; 0 when there is none.
-func unescape(signs string, escape func(text string) (int, string)) func(string) ([]byte, []int32) {
+func unescape(signs string, escape func(text string) (int, string)) func(*memory, string) ([]byte, []int32) {
 	isSign := setOf(signs)
-	return func(text string) (decoded []byte, places []int32) {
+	return func(m *memory, text string) (decoded []byte, places []int32) {
 		copied := 0 // bytes of the text
 		for i := 0; i < len(text); {
 			if !isSign[text[i]] {
@@ -110,7 +110,7 @@ func unescape(signs string, escape func(text string) (int, string)) func(string)
 				continue
 			}
 			if decoded == nil {
-				decoded, places = make([]byte, 0, len(text)), make([]int32, 0, len(text)+1)
+				decoded, places = m.bytes.take(len(text)), m.places.take(len(text)+1)
 			}
 			decoded = append(append(decoded, text[copied:i]...), stands...)
 			for ; copied < i; copied++ {
@@ -128,6 +128,10 @@ func unescape(signs string, escape func(text string) (int, string)) func(string)
 		decoded = append(decoded, text[copied:]...)
 		for ; copied <= len(text); copied++ {
 			places = append(places, int32(copied))
+		}
+		if len(decoded) <= len(text) { // else it has grown out of the room
+			m.bytes.keep(len(decoded))
+			m.places.keep(len(places))
 		}
 		return decoded, places
 	}
@@ -222,8 +226,8 @@ const shortestRun = 16
 // inRun are the bytes of both alphabets of base64.
 var inRun = setOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
-// runs returns the parts of a text that may be base64. A slash is a digit of it, and in a path what stands between two parts.
-func runs(text string) (parts []extent) {
+// runs appends the parts of a text that may be base64. A slash is a digit of it, and in a path what stands between two parts.
+func runs(parts []extent, text string) []extent {
 	start, slash := 0, -1
 	for i := 0; i <= len(text); i++ {
 		isIn := i < len(text) && inRun[text[i]]
@@ -268,7 +272,7 @@ func mayHoldText(run string) bool {
 }
 
 // decodeRun undoes base64 and hexadecimal digits that hold text. What is found in it makes a secret of all.
-func decodeRun(text string) ([]byte, []int32) {
+func decodeRun(_ *memory, text string) ([]byte, []int32) {
 	for _, decode := range []func(string) []byte{fromHex, fromBase64} {
 		if !isText(decode(text[:shortestRun])) {
 			continue
@@ -340,7 +344,7 @@ func isChunked(text string) bool {
 }
 
 // withoutChunks joins the chunks of a body, the last of which may be cut.
-func withoutChunks(text string) (joined []byte, places []int32) {
+func withoutChunks(_ *memory, text string) (joined []byte, places []int32) {
 	for at := 0; at < len(text); {
 		line := strings.IndexByte(text[at:], '\n')
 		if line < 0 {

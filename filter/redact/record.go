@@ -110,7 +110,7 @@ func (p *Pass) keyKind(key string) (Kind, class) {
 // request_Authorization, http.request.header.set-cookie.
 func (r *Redactor) keyKind(key string) (Kind, class) {
 	if kind, of := r.headerKind(key); of != always || kind != Argument {
-		if of == plain && !strings.Contains(lowered(lastWord(key)), "cookie") {
+		if of == plain && !strings.Contains(strings.ToLower(lastWord(key)), "cookie") {
 			return kind, of
 		}
 	}

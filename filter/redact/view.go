@@ -26,17 +26,15 @@ const (
 	leastBudget = 4096
 )
 
-// scan finds the secrets in a text by what stands around them: lines of heads, arguments, fields of JSON, XML and multipart
-// bodies, also behind escapes. What cannot be distinguished counts as secret.
-func (r *Redactor) scan(text string) *view {
-	budget := len(text)*mostDecoded + leastBudget
-	v := &view{text: text}
-	r.read(v, 0, &budget)
-	return v
+// scan finds the secrets in the text of a view by what stands around them: lines of heads, arguments, fields of JSON, XML and
+// multipart bodies, also behind escapes. What cannot be distinguished counts as secret.
+func (p *Pass) scan(v *view) {
+	budget := len(v.text)*mostDecoded + leastBudget
+	p.read(v, 0, &budget)
 }
 
-func (r *Redactor) read(v *view, level int, budget *int) {
-	s := scanner{r: r, text: v.text, level: level}
+func (p *Pass) read(v *view, level int, budget *int) {
+	s := scanner{r: p.r, text: v.text, level: level}
 	s.walk()
 	if len(s.variables) > 0 {
 		s.again()
@@ -44,42 +42,43 @@ func (r *Redactor) read(v *view, level int, budget *int) {
 	if s.has.digits >= shortestCard {
 		s.cards()
 	}
-	if r.pattern != nil {
+	if p.r.pattern != nil {
 		s.own()
 	}
 	if level < mostLevels {
-		r.readParts(v, &s, level, budget)
+		p.readParts(v, &s, level, budget)
 	}
 	v.spans = merged(s.spans)
 }
 
 // readParts reads what is behind escapes.
-func (r *Redactor) readParts(v *view, s *scanner, level int, budget *int) {
+func (p *Pass) readParts(v *view, s *scanner, level int, budget *int) {
+	first := len(p.memory.extents)
 	for i := range decoders {
 		d := &decoders[i]
 		if !d.applies(v.text, s.has) {
 			continue
 		}
-		for _, e := range d.parts(v.text) {
-			if *budget <= 0 {
-				return
-			}
-			decoded, places := d.decode(v.text[e.start:e.end])
+		p.memory.extents = d.parts(p.memory.extents[:first], v.text)
+		for k := first; k < len(p.memory.extents) && *budget > 0; k++ {
+			at := p.memory.extents[k]
+			decoded, places := d.decode(&p.memory, v.text[at.start:at.end])
 			if decoded == nil {
 				continue
 			}
 			*budget -= len(decoded)
-			for k := range places {
-				places[k] += int32(e.start)
+			for i := range places {
+				places[i] += int32(at.start)
 			}
-			p := part{view: view{text: shared(decoded)}, places: places}
-			r.read(&p.view, level+1, budget)
-			for _, found := range p.spans {
-				s.spans = append(s.spans, p.place(found))
+			inner := part{view: view{text: shared(decoded)}, places: places}
+			p.read(&inner.view, level+1, budget)
+			for _, found := range inner.spans {
+				s.spans = append(s.spans, inner.place(found))
 			}
-			v.parts = append(v.parts, p)
+			v.parts = append(v.parts, inner)
 		}
 	}
+	p.memory.extents = p.memory.extents[:first]
 }
 
 // place returns where a span of the part is in the text. A part without places is one as a whole.
