@@ -70,7 +70,7 @@ func isIssued(digits string) bool {
 }
 
 func isSeparator(text string) bool {
-	if len(text) > len("%20") {
+	if len(text) > longestSeparator {
 		return false
 	}
 	switch text {
@@ -79,6 +79,12 @@ func isSeparator(text string) bool {
 	}
 	return false
 }
+
+// longestSeparator is the length in bytes of the longest ones.
+const longestSeparator = len("%20")
+
+// endsNoSeparator are the letters that are the last byte of no separator.
+var endsNoSeparator = setOf("acefghijklmnopqrstuvwxyzACEFGHIJKLMNOPQRSTUVWXYZ")
 
 // escapeLength returns 3 for a percent escape, whose digits are no part of a number, and 1 for another byte.
 func escapeLength(text string) int {

@@ -11,28 +11,28 @@ import (
 
 // decoder undoes one way to write a text within another one.
 type decoder struct {
-	name    string
-	applies func(text string, has traits) bool         // whether there may be something to undo
-	parts   func(parts []extent, text string) []extent // appends those that are escaped by themselves; what cannot be is skipped
+	name  string
+	signs func(text string, has traits) extent // of what there may be to undo
+	// parts appends those that are escaped by themselves; what has no signs is skipped.
+	parts func(parts []extent, text string, signs extent) []extent
 	// decode returns a part without its escapes, and where each of its bytes and the end come from; nil when nothing was escaped.
 	// With two places only, a secret in it makes all of the part one.
 	decode func(m *memory, text string) ([]byte, []int32)
 }
 
-// extent is where a part of a text is.
-type extent struct{ start, end int }
-
 // decoders are the ways that are known. Each part of a text goes through them again, so that they may be mixed.
 var decoders = []decoder{
-	{"percent escapes", func(_ string, has traits) bool { return has.percent }, partsWith("%+", percentBreaks), unescape("%+", percentEscape)},
-	{"JSON and JavaScript escapes", func(_ string, has traits) bool { return has.slash }, betweenQuotes, unescape(`\`, slashEscape)},
-	{"HTML and XML references", func(_ string, has traits) bool { return has.reference }, partsWith("&", referenceBreaks), unescape("&", reference)},
-	{"base64, base64url and hexadecimal digits", func(_ string, has traits) bool { return has.run }, runs, decodeRun},
-	{"HTTP/1.1 chunks", func(text string, _ traits) bool { return isChunked(text) }, whole, withoutChunks},
-	{"UTF-16 and zero bytes", func(_ string, has traits) bool { return has.zero }, whole, unescape("\x00", zero)},
+	{"percent escapes", func(_ string, has traits) extent { return has.percent }, partsWith("%+", percentBreaks), unescape("%+", percentEscape)},
+	{"JSON and JavaScript escapes", func(_ string, has traits) extent { return has.slash }, betweenQuotes, unescape(`\`, slashEscape)},
+	{"HTML and XML references", func(_ string, has traits) extent { return has.reference }, partsWith("&", referenceBreaks), unescape("&", reference)},
+	{"base64, base64url and hexadecimal digits", func(_ string, has traits) extent { return has.runs }, runs, decodeRun},
+	{"HTTP/1.1 chunks", chunks, whole, withoutChunks},
+	{"UTF-16 and zero bytes", func(_ string, has traits) extent { return has.zero }, whole, unescape("\x00", zero)},
 }
 
-func whole(parts []extent, text string) []extent { return append(parts, extent{0, len(text)}) }
+func whole(parts []extent, text string, _ extent) []extent {
+	return append(parts, extent{0, len(text)})
+}
 
 type byteSet [256]bool
 
@@ -53,14 +53,16 @@ var (
 const shortestPart = 6
 
 // partsWith returns a function that appends the parts of a text between some bytes that have one of some signs.
-func partsWith(signs string, breaks byteSet) func([]extent, string) []extent {
+func partsWith(signs string, breaks byteSet) func([]extent, string, extent) []extent {
 	isSign := setOf(signs)
-	return func(parts []extent, text string) []extent {
-		start, has := 0, false
-		for i := range len(text) {
-			c := text[i]
-			has = has || isSign[c]
-			if !breaks[c] {
+	return func(parts []extent, text string, signs extent) []extent {
+		start, has := signs.start, false
+		for start > 0 && !breaks[text[start-1]] {
+			start--
+		}
+		for i := signs.start; start < signs.end; i++ {
+			if i < len(text) && !breaks[text[i]] {
+				has = has || isSign[text[i]]
 				continue
 			}
 			if has && i-start >= shortestPart {
@@ -68,15 +70,12 @@ func partsWith(signs string, breaks byteSet) func([]extent, string) []extent {
 			}
 			start, has = i+1, false
 		}
-		if has && len(text)-start >= shortestPart {
-			parts = append(parts, extent{start, len(text)})
-		}
 		return parts
 	}
 }
 
 // betweenQuotes appends the parts of a text between quotes without a backslash before them that have a backslash.
-func betweenQuotes(parts []extent, text string) []extent {
+func betweenQuotes(parts []extent, text string, _ extent) []extent {
 	start, has := 0, false
 	for i := 0; i <= len(text); i++ {
 		switch {
@@ -227,10 +226,10 @@ const shortestRun = 16
 var inRun = setOf("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_")
 
 // runs appends the parts of a text that may be base64. A slash is a digit of it, and in a path what stands between two parts.
-func runs(parts []extent, text string) []extent {
-	start, slash := 0, -1
-	for i := 0; i <= len(text); i++ {
-		isIn := i < len(text) && inRun[text[i]]
+func runs(parts []extent, text string, signs extent) []extent {
+	start, slash := signs.start, -1
+	for i := start; i <= signs.end; i++ {
+		isIn := i < signs.end && inRun[text[i]]
 		if isIn && text[i] != '/' {
 			continue
 		}
@@ -327,7 +326,14 @@ func isText(decoded []byte) bool {
 	return whole > len(decoded)-utf8.UTFMax
 }
 
-// isChunked reports whether a text begins with the size of a chunk.
+// chunks returns the extent of a text that begins with the size of a chunk.
+func chunks(text string, _ traits) extent {
+	if isChunked(text) {
+		return extent{0, len(text)}
+	}
+	return extent{}
+}
+
 func isChunked(text string) bool {
 	if text == "" || !isHex(text[0]) {
 		return false

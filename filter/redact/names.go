@@ -108,7 +108,19 @@ func newNames(n *Names) *names {
 
 // classify returns what a name such as password, user[pass], apiKey or X-Auth-Token tells of its value. Escapes in it are undone.
 func (r *Redactor) classify(name string) class {
-	name = decodedName(name)
+	for i := range len(name) {
+		if beginsEscape[name[i]] {
+			return r.classifyPlain(decodedName(name))
+		}
+	}
+	return r.classifyPlain(name)
+}
+
+// beginsEscape are the bytes without which decodedName has nothing to undo.
+var beginsEscape = setOf(`%\`)
+
+// classifyPlain is classify for a name without escapes.
+func (r *Redactor) classifyPlain(name string) class {
 	var buffer [64]byte
 	squeezed := buffer[:0]
 	state, start := 0, 0

@@ -32,9 +32,20 @@ type scanner struct {
 
 // traits are what has to be in a text for something to be found in it. They are known once it was walked through.
 type traits struct {
-	percent, slash, reference, zero bool // percent or plus signs, backslashes, ampersands, zero bytes: they begin escapes
-	run                             bool // a run of bytes that may be base64
-	digits                          int
+	percent, slash, reference, zero extent // from the first to the last percent or plus sign, backslash, ampersand, zero byte
+	runs                            extent // likewise of runs of bytes that may be base64
+	mayHoldCard                     bool   // there are as many digits in a row, with little between them
+}
+
+// extent is where a part of a text is, or something is in it; nowhere when its end is 0.
+type extent struct{ start, end int }
+
+// add extends the extent.
+func (e *extent) add(start, end int) {
+	if e.end == 0 {
+		e.start = start
+	}
+	e.end = end
 }
 
 var isInWord = func() (set byteSet) {
@@ -48,17 +59,25 @@ var isInWord = func() (set byteSet) {
 func (s *scanner) walk() {
 	s.headerLine(0)
 	s.begin(0)
-	run := 0 // where the bytes begin that may be base64
+	run := 0              // where the bytes begin that may be base64
+	digits, last := 0, -1 // digits that may be of one number, and the place of the last one
 	for i := 0; i < len(s.text); i++ {
 		c := s.text[i]
 		if isInWord[c] {
-			if c-'0' <= 9 {
-				s.has.digits++
+			if c-'0' > 9 {
+				continue
 			}
+			if i-1 > last && (i-1-last > longestSeparator || endsNoSeparator[s.text[i-1]]) {
+				digits = 0
+			}
+			digits, last = digits+1, i
+			s.has.mayHoldCard = s.has.mayHoldCard || digits >= shortestCard
 			continue
 		}
 		if !inRun[c] {
-			s.has.run = s.has.run || i-run >= shortestRun
+			if i-run >= shortestRun {
+				s.has.runs.add(run, i)
+			}
 			run = i + 1
 		}
 		s.mark(i, c)
@@ -70,7 +89,9 @@ func (s *scanner) walk() {
 			s.begin(i + 3)
 		}
 	}
-	s.has.run = s.has.run || len(s.text)-run >= shortestRun
+	if len(s.text)-run >= shortestRun {
+		s.has.runs.add(run, len(s.text))
+	}
 }
 
 func (s *scanner) isWordAt(at int) bool { return at < len(s.text) && isInWord[s.text[at]] }
@@ -96,13 +117,13 @@ func (s *scanner) mark(at int, c byte) {
 		s.option(at)
 		s.key(at)
 	case '%', '+':
-		s.has.percent = true
+		s.has.percent.add(at, at+1)
 	case '\\':
-		s.has.slash = true
+		s.has.slash.add(at, at+1)
 	case '&':
-		s.has.reference = true
+		s.has.reference.add(at, at+1)
 	case 0:
-		s.has.zero = true
+		s.has.zero.add(at, at+1)
 	}
 }
 

@@ -39,7 +39,7 @@ func (p *Pass) read(v *view, level int, budget *int) {
 	if len(s.variables) > 0 {
 		s.again()
 	}
-	if s.has.digits >= shortestCard {
+	if s.has.mayHoldCard {
 		s.cards()
 	}
 	if p.r.pattern != nil {
@@ -56,10 +56,11 @@ func (p *Pass) readParts(v *view, s *scanner, level int, budget *int) {
 	first := len(p.memory.extents)
 	for i := range decoders {
 		d := &decoders[i]
-		if !d.applies(v.text, s.has) {
+		signs := d.signs(v.text, s.has)
+		if signs.end == 0 {
 			continue
 		}
-		p.memory.extents = d.parts(p.memory.extents[:first], v.text)
+		p.memory.extents = d.parts(p.memory.extents[:first], v.text, signs)
 		for k := first; k < len(p.memory.extents) && *budget > 0; k++ {
 			at := p.memory.extents[k]
 			decoded, places := d.decode(&p.memory, v.text[at.start:at.end])
