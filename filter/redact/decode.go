@@ -9,25 +9,37 @@ import (
 	"unicode/utf8"
 )
 
-// decoder undoes one way to write a text within another one.
+// encoding is a way to write a text within another one.
+type encoding uint8
+
+const (
+	percent encoding = iota
+	slash
+	markup
+	base64Or16
+	chunks
+	zeros
+	encodingCount
+)
+
+// decoder undoes an encoding.
 type decoder struct {
-	name  string
-	signs func(text string, has traits) extent // of what there may be to undo
-	// parts appends those that are escaped by themselves; what has no signs is skipped.
+	name string
+	// parts appends those that are encoded by themselves; what has no signs, which are at some place, is skipped.
 	parts func(parts []extent, text string, signs extent) []extent
 	// decode returns a part without its escapes, and where each of its bytes and the end come from; nil when nothing was escaped.
 	// With two places only, a secret in it makes all of the part one.
 	decode func(m *memory, text string) ([]byte, []int32)
 }
 
-// decoders are the ways that are known. Each part of a text goes through them again, so that they may be mixed.
-var decoders = []decoder{
-	{"percent escapes", func(_ string, has traits) extent { return has.percent }, partsWith("%+", percentBreaks), unescape("%+", percentEscape)},
-	{"JSON and JavaScript escapes", func(_ string, has traits) extent { return has.slash }, betweenQuotes, unescape(`\`, slashEscape)},
-	{"HTML and XML references", func(_ string, has traits) extent { return has.reference }, partsWith("&", referenceBreaks), unescape("&", reference)},
-	{"base64, base64url and hexadecimal digits", func(_ string, has traits) extent { return has.runs }, runs, decodeRun},
-	{"HTTP/1.1 chunks", chunks, whole, withoutChunks},
-	{"UTF-16 and zero bytes", func(_ string, has traits) extent { return has.zero }, whole, unescape("\x00", zero)},
+// decoders are those of all encodings. Each part of a text goes through them again, so that they may be mixed.
+var decoders = [encodingCount]decoder{
+	percent:    {"percent escapes", partsWith("%+", percentBreaks), unescape("%+", percentEscape)},
+	slash:      {"JSON and JavaScript escapes", betweenQuotes, unescape(`\`, slashEscape)},
+	markup:     {"HTML and XML references", partsWith("&", referenceBreaks), unescape("&", reference)},
+	base64Or16: {"base64, base64url and hexadecimal digits", runs, decodeRun},
+	chunks:     {"HTTP/1.1 chunks", whole, withoutChunks},
+	zeros:      {"UTF-16 and zero bytes", whole, unescape("\x00", zero)},
 }
 
 func whole(parts []extent, text string, _ extent) []extent {
@@ -53,8 +65,8 @@ var (
 const shortestPart = 6
 
 // partsWith returns a function that appends the parts of a text between some bytes that have one of some signs.
-func partsWith(signs string, breaks byteSet) func([]extent, string, extent) []extent {
-	isSign := setOf(signs)
+func partsWith(some string, breaks byteSet) func([]extent, string, extent) []extent {
+	isSign := setOf(some)
 	return func(parts []extent, text string, signs extent) []extent {
 		start, has := signs.start, false
 		for start > 0 && !breaks[text[start-1]] {
@@ -326,14 +338,7 @@ func isText(decoded []byte) bool {
 	return whole > len(decoded)-utf8.UTFMax
 }
 
-// chunks returns the extent of a text that begins with the size of a chunk.
-func chunks(text string, _ traits) extent {
-	if isChunked(text) {
-		return extent{0, len(text)}
-	}
-	return extent{}
-}
-
+// isChunked reports whether a text begins with the size of a chunk.
 func isChunked(text string) bool {
 	if text == "" || !isHex(text[0]) {
 		return false

@@ -127,23 +127,24 @@ func (r *Redactor) classifyPlain(name string) class {
 	isForeign := false
 	for i := range len(name) {
 		c := name[i]
-		switch {
-		case c >= utf8.RuneSelf:
-			isForeign = true
-		case squeezedByte[c] == 0:
-			if builtIn.words.has(shared(squeezed[start:])) {
-				return always
+		symbol := symbolOf[c]
+		if symbol >= otherSymbol {
+			if c < utf8.RuneSelf {
+				if builtIn.words.has(shared(squeezed[start:])) {
+					return always
+				}
+				start = len(squeezed)
+				continue
 			}
-			start = len(squeezed)
-			continue
-		case isUpper(c) && len(squeezed) > start && !isUpper(name[i-1]):
+			isForeign = true
+		} else if isUpper(c) && len(squeezed) > start && !isUpper(name[i-1]) {
 			if builtIn.words.has(shared(squeezed[start:])) {
 				return always
 			}
 			start = len(squeezed)
 		}
 		squeezed = append(squeezed, lowerByte[c])
-		if state = builtIn.parts.next(state, c); builtIn.parts.accepts(state) {
+		if state = int(builtIn.parts[state][symbol]); state == found {
 			return always
 		}
 	}
@@ -281,13 +282,15 @@ func partsOf(name string) (kind Kind, of class, has bool) {
 	return 0, 0, false
 }
 
-// automaton finds whether one of some texts of letters and digits of ASCII in lower case is in another one.
-type automaton struct {
-	steps [][symbols]uint16
-	found []bool
-}
+// automaton finds whether one of some texts of letters and digits of ASCII in lower case is in another one: the next state by the state
+// and the symbol of a byte. It starts with 0, and is never left behind found.
+type automaton [][symbols]uint16
 
-const symbols = 37 // digits, letters, and everything else
+const (
+	symbols     = 37 // digits, letters, and everything else
+	otherSymbol = symbols - 1
+	found       = 1
+)
 
 // symbolOf is the symbol of each byte.
 var symbolOf = func() (of [256]uint8) {
@@ -305,52 +308,49 @@ var symbolOf = func() (of [256]uint8) {
 }()
 
 func newAutomaton(texts []string) automaton {
-	a := automaton{steps: make([][symbols]uint16, 1), found: make([]bool, 1)}
+	a := make(automaton, found+1)
 	for _, text := range texts {
 		state := 0
 		for i := range len(text) {
-			to := &a.steps[state][symbolOf[text[i]]]
-			if *to == 0 {
-				*to = uint16(len(a.steps))
-				state = len(a.steps)
-				a.steps, a.found = append(a.steps, [symbols]uint16{}), append(a.found, false)
-			} else {
-				state = int(*to)
+			to := &a[state][symbolOf[text[i]]]
+			switch {
+			case i == len(text)-1:
+				*to = found // also of a longer text that begins so
+			case *to == 0:
+				*to = uint16(len(a))
+				a = append(a, [symbols]uint16{})
+			}
+			if state = int(a[state][symbolOf[text[i]]]); state == found {
+				break
 			}
 		}
-		a.found[state] = true
 	}
 	a.link()
 	return a
 }
 
 // link adds the steps where a text goes on otherwise than the one that was expected.
-func (a *automaton) link() {
-	fails := make([]int, len(a.steps))
+func (a automaton) link() {
+	fails := make([]int, len(a))
 	queue := []int{0}
 	for len(queue) > 0 {
 		state := queue[0]
 		queue = queue[1:]
-		a.found[state] = a.found[state] || a.found[fails[state]]
 		for c := range symbols {
-			to := int(a.steps[state][c])
-			switch {
-			case to != 0:
+			switch to := int(a[state][c]); {
+			case state != 0 && a[fails[state]][c] == found:
+				a[state][c] = found
+			case to == 0:
+				a[state][c] = a[fails[state]][c]
+			case to != found:
 				if state != 0 {
-					fails[to] = int(a.steps[fails[state]][c])
+					fails[to] = int(a[fails[state]][c])
 				}
 				queue = append(queue, to)
-			case state != 0:
-				a.steps[state][c] = a.steps[fails[state]][c]
 			}
 		}
 	}
 }
-
-// next returns the state behind a byte, whose case makes no difference.
-func (a *automaton) next(state int, c byte) int { return int(a.steps[state][symbolOf[c]]) }
-
-func (a *automaton) accepts(state int) bool { return a.found[state] }
 
 func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0

@@ -32,9 +32,8 @@ type scanner struct {
 
 // traits are what has to be in a text for something to be found in it. They are known once it was walked through.
 type traits struct {
-	percent, slash, reference, zero extent // from the first to the last percent or plus sign, backslash, ampersand, zero byte
-	runs                            extent // likewise of runs of bytes that may be base64
-	mayHoldCard                     bool   // there are as many digits in a row, with little between them
+	escapes     [encodingCount]extent // from the first to the last sign of each encoding, for instance percent sign
+	mayHoldCard bool                  // there are as many digits in a row, with little between them
 }
 
 // extent is where a part of a text is, or something is in it; nowhere when its end is 0.
@@ -76,7 +75,7 @@ func (s *scanner) walk() {
 		}
 		if !inRun[c] {
 			if i-run >= shortestRun {
-				s.has.runs.add(run, i)
+				s.has.escapes[base64Or16].add(run, i)
 			}
 			run = i + 1
 		}
@@ -90,7 +89,10 @@ func (s *scanner) walk() {
 		}
 	}
 	if len(s.text)-run >= shortestRun {
-		s.has.runs.add(run, len(s.text))
+		s.has.escapes[base64Or16].add(run, len(s.text))
+	}
+	if isChunked(s.text) {
+		s.has.escapes[chunks].add(0, len(s.text))
 	}
 }
 
@@ -117,13 +119,13 @@ func (s *scanner) mark(at int, c byte) {
 		s.option(at)
 		s.key(at)
 	case '%', '+':
-		s.has.percent.add(at, at+1)
+		s.has.escapes[percent].add(at, at+1)
 	case '\\':
-		s.has.slash.add(at, at+1)
+		s.has.escapes[slash].add(at, at+1)
 	case '&':
-		s.has.reference.add(at, at+1)
+		s.has.escapes[markup].add(at, at+1)
 	case 0:
-		s.has.zero.add(at, at+1)
+		s.has.escapes[zeros].add(at, at+1)
 	}
 }
 

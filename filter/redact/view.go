@@ -55,11 +55,11 @@ func (p *Pass) read(v *view, level int, budget *int) {
 func (p *Pass) readParts(v *view, s *scanner, level int, budget *int) {
 	first := len(p.memory.extents)
 	for i := range decoders {
-		d := &decoders[i]
-		signs := d.signs(v.text, s.has)
+		signs := s.has.escapes[i]
 		if signs.end == 0 {
 			continue
 		}
+		d := &decoders[i]
 		p.memory.extents = d.parts(p.memory.extents[:first], v.text, signs)
 		for k := first; k < len(p.memory.extents) && *budget > 0; k++ {
 			at := p.memory.extents[k]
