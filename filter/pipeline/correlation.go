@@ -197,7 +197,7 @@ func (c *correlation) observeOne(it *item, s *scratch, section *Section) (events
 			events = c.merge(it)
 			return
 		case c.digests != nil && section != nil:
-			section.digest.Add(&o)
+			section.digest.Add(o)
 			return
 		case c.digests != nil:
 			c.digests.add(o)
