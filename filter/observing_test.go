@@ -131,3 +131,18 @@ func TestWhatRulesFindInRequestsIsAnAttackAndInResponsesItems(t *testing.T) {
 	require.Nil(t, found[0].Observation.Attack)
 	require.NotZero(t, found[0].Observation.Items)
 }
+
+func TestAToolIsTheSameForAllItsRequests(t *testing.T) {
+	get := observed(t, nil, map[string]any{"http_accept": "*/*"})
+	post := observed(t, nil, map[string]any{"http_accept": "*/*", "request_method": "POST", "content_type": "text/plain", "request_body": "hello", "http_cookie": "a=b", "http_referer": "/"})
+	require.Equal(t, get.Shape, post.Shape)
+}
+
+func TestTheNameOfAScannerIsNoAttack(t *testing.T) {
+	o := observed(t, nil, map[string]any{"http_user_agent": "gobuster/3.5"})
+	require.NotNil(t, o.Attack)
+	require.NotEmpty(t, o.Attack.Rules)
+	for _, r := range o.Attack.Rules {
+		require.Equal(t, "reputation-scanner", r.Category, r.ID)
+	}
+}

@@ -353,6 +353,14 @@ func TestABodyOfEnvoyIsWholeOnlyIfItSaysSo(t *testing.T) {
 	require.Contains(t, a.alerts.String(), `"partial":["body"]`, "the alert says so, too")
 }
 
+// A compressed body has arrived, and nobody has seen what it says.
+func TestEncodedBodiesCountAsPartial(t *testing.T) {
+	a := run(t, setting.Map{"exclude_rules": "920270,920450,920420"}) // the Core Rule Set allows none
+	got := asks["traefik"](a, "POST", "/", "\x1f\x8b\x08\x00", "Content-Type", "text/plain", "Content-Encoding", "gzip")
+	require.Equal(t, 200, got.status)
+	require.Equal(t, "uri, headers, body;partial", got.inspected)
+}
+
 func TestChunkedBodiesAreInspected(t *testing.T) {
 	a := run(t, nil)
 	head := "POST /traefik HTTP/1.1\r\nHost: waf\r\nUser-Agent: x\r\nAccept: */*\r\nX-Forwarded-Method: POST\r\nX-Forwarded-Uri: /\r\nX-Forwarded-Host: shop.example\r\n" +

@@ -56,7 +56,7 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 	}{
 		{counts.NotHTTP, "not HTTP"},
 		{profile.Cached, "with a cached verdict"},
-		{profile.Prefiltered, "ruled out by the prefilter: no rule ran"},
+		{profile.Prefiltered, "decided by the prefilter: no rule ran"},
 		{profile.Evaluated, "evaluated by the engine, without rules that the prefilter ruled out"},
 	} {
 		fmt.Fprintf(to, "%10s  %s\n", cli.Grouped(line.n), line.what)

@@ -207,7 +207,10 @@ func TestDetectAndOffPass(t *testing.T) {
 func TestResponsesAreInspectedBeforeTheyAreSent(t *testing.T) {
 	leak := "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version"
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+		w.Header()["Content-Type"] = nil
+		if kind := r.URL.Query().Get("type"); kind != "" {
+			w.Header().Set("Content-Type", kind)
+		}
 		if r.URL.Query().Has("gzip") {
 			w.Header().Set("Content-Encoding", "gzip")
 			packed := gzip.NewWriter(w)
@@ -223,7 +226,7 @@ func TestResponsesAreInspectedBeforeTheyAreSent(t *testing.T) {
 	}))
 	defer b.Close()
 	p := run(t, b.URL, nil)
-	for _, target := range []string{"/?type=text/html", "/?type=text/html&long", "/?type=text/html&gzip"} {
+	for _, target := range []string{"/?type=text/html", "/?type=text/html&long", "/?type=text/html&gzip", "/?type=Text/HTML%20%3Bcharset=utf-8"} {
 		status, body := p.get(target)
 		require.Equal(t, 403, status, target)
 		require.NotContains(t, body, leak)
@@ -231,6 +234,10 @@ func TestResponsesAreInspectedBeforeTheyAreSent(t *testing.T) {
 	status, body := p.get("/?type=image/png&long")
 	require.Equal(t, 200, status, "not a type that rules look at")
 	require.Len(t, body, 100_003+len(leak))
+	response, err := http.Get("http://" + p.address + "/?type=")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Empty(t, response.Header["Content-Type"], "nobody guesses a type that the backend does not give")
 	status, body = p.get("/ok?type=text/css")
 	require.Equal(t, 200, status)
 	require.Contains(t, body, leak)
