@@ -22,6 +22,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 )
 
 // secretDice makes records with secrets in them. Each secret is or holds a random text that nothing else has.
@@ -163,7 +164,7 @@ func TestTheCorpusOfSecretsWouldLeakWithoutRedaction(t *testing.T) {
 }
 
 func TestNoSecretLeavesInAnyFormat(t *testing.T) {
-	const records = 60
+	records := testsize.Of(20, 60)
 	chunk, secrets := corpusOfSecrets(records)
 	for _, format := range alert.Formats() {
 		t.Run(format, func(t *testing.T) {

@@ -53,12 +53,15 @@ func TestRecordsOfEverySourceAreReadWithItsMap(t *testing.T) {
 }
 
 // TestSourcesTable requires that clean requests do not alert in any log, and that attacks do wherever the log has them. The
-// result is docs/sources.md, which make equality compares: higher paranoia levels and most of the corpus are only for it.
+// result is docs/sources.md, which make equality compares: higher paranoia levels, most attacks and most of the corpus are only for it.
 func TestSourcesTable(t *testing.T) {
 	table := newSourceTable()
 	f := newFilter(t, nil)
 	for _, s := range accesslog.Sources() {
-		for _, a := range accesslog.Attacks() {
+		for i, a := range accesslog.Attacks() {
+			if i%testsize.Of(3, 1) != 0 {
+				continue
+			}
 			found := f.Check(logged(t, s.Record(a.Request)))[0]
 			want := Clean
 			if s.Has(a.Part) {
