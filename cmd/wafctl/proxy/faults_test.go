@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
@@ -59,6 +61,113 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	}
 	require.Zero(t, b.count())
 	require.Zero(t, p.Bodies.Used.Load())
+}
+
+// dialHTTP2 opens a connection of HTTP/2, on which nothing is read by itself.
+func (p *running) dialHTTP2(settings ...http2.Setting) (net.Conn, *http2.Framer) {
+	p.t.Helper()
+	conn, err := net.Dial("tcp", p.address)
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { conn.Close() })
+	require.NoError(p.t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+	send(conn, http2.ClientPreface)
+	framer := http2.NewFramer(conn, conn)
+	require.NoError(p.t, framer.WriteSettings(settings...))
+	return conn, framer
+}
+
+// ask begins a request on a stream; one that is whole has no body.
+func ask(t testing.TB, framer *http2.Framer, stream uint32, method string, whole bool) {
+	t.Helper()
+	var block strings.Builder
+	encoder := hpack.NewEncoder(&block)
+	for _, f := range [][2]string{{":method", method}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/"}, {"user-agent", "x"}, {"accept", "*/*"},
+		{"content-type", "application/json"}} {
+		require.NoError(t, encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
+	}
+	require.NoError(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: []byte(block.String()), EndHeaders: true, EndStream: whole}))
+}
+
+// The same over HTTP/2: a body that does not come, and a response for which the client opens no window.
+func TestSlowClientsOfHTTP2AreCutOff(t *testing.T) {
+	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		_, _ = w.Write(make([]byte, 1<<20))
+	}))
+	defer b.Close()
+	p := run(t, b.URL, setting.Map{"body_timeout": "300ms", "send_timeout": "500ms", "backend_timeout": "1s"})
+	_, framer := p.dialHTTP2()
+	ask(t, framer, 1, "POST", false)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	begin := time.Now()
+	for status := ""; status == ""; {
+		frame, err := framer.ReadFrame()
+		require.NoError(t, err)
+		if head, is := frame.(*http2.MetaHeadersFrame); is {
+			status = head.PseudoValue("status")
+			require.Equal(t, "408", status)
+		}
+	}
+	require.Less(t, time.Since(begin), 5*time.Second)
+
+	_, framer = p.dialHTTP2(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+	for stream := range uint32(20) {
+		ask(t, framer, 2*stream+1, "GET", true)
+	}
+	require.Eventually(t, func() bool { return p.InFlight() > 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 25*time.Second, 10*time.Millisecond, "a client that takes nothing holds no request")
+}
+
+// The time for a client to take a response does not run while the backend has nothing to say.
+func TestStreamsOfHTTP2MayPause(t *testing.T) {
+	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range 2 {
+			send(w, "data: 1\n\n")
+			w.(http.Flusher).Flush()
+			time.Sleep(700 * time.Millisecond)
+		}
+	}))
+	defer b.Close()
+	p := run(t, b.URL, setting.Map{"send_timeout": "200ms"})
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequest(http.MethodGet, "http://"+p.address+"/", nil)
+	require.NoError(t, err)
+	request.Header = http.Header{"Accept": {"*/*"}, "User-Agent": {"x"}}
+	request.Host = "shop.example"
+	response, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, 2, response.ProtoMajor)
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, "data: 1\n\ndata: 1\n\n", string(text))
+}
+
+// Requests that are taken back at once, thousands of them on one connection, neither pile up nor reach the backend without inspection.
+func TestRequestsThatAreTakenBackDoNotPileUp(t *testing.T) {
+	b := record(t)
+	p := run(t, b.URL, nil)
+	conn, framer := p.dialHTTP2()
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
+	most := int64(0)
+	for stream := range uint32(5000) {
+		var block strings.Builder
+		encoder := hpack.NewEncoder(&block)
+		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", attack}, {"user-agent", "x"}, {"accept", "*/*"}} {
+			require.NoError(t, encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
+		}
+		if framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*stream + 1, BlockFragment: []byte(block.String()), EndHeaders: true, EndStream: true}) != nil ||
+			framer.WriteRSTStream(2*stream+1, http2.ErrCodeCancel) != nil {
+			break // the connection is closed: as good
+		}
+		most = max(most, p.InFlight())
+	}
+	require.LessOrEqual(t, most, int64(128), "as many as streams may be open")
+	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 25*time.Second, 10*time.Millisecond)
+	require.Zero(t, b.count(), "each is an attack")
 }
 
 // A client that takes nothing of a response does not hold its connection forever.

@@ -173,6 +173,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.healthListen == "" && s.serveHealth(w, r) {
 		return
 	}
+	if r.ProtoMajor == 2 {
+		paced := s.pace(w)
+		defer paced.begin()
+		w = paced
+	}
 	if s.Requests != nil {
 		entry := s.Requests.Start(w, r)
 		defer entry.End()
