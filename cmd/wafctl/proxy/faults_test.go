@@ -52,7 +52,9 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		begin := time.Now()
 		require.NoError(t, conn.SetReadDeadline(begin.Add(10*time.Second)))
 		answer, _ := io.ReadAll(conn)
-		require.Less(t, time.Since(begin), 1900*time.Millisecond, name)
+		took := time.Since(begin)
+		require.Less(t, took, 1900*time.Millisecond, name)
+		t.Logf("%s that comes byte by byte ends after %v, with a time limit of 300ms", name, took.Round(time.Millisecond))
 		if c.status != 0 {
 			require.Contains(t, string(answer), fmt.Sprint(c.status), name)
 		}
@@ -109,13 +111,16 @@ func TestSlowClientsOfHTTP2AreCutOff(t *testing.T) {
 		}
 	}
 	require.Less(t, time.Since(begin), 5*time.Second)
+	t.Logf("a body that does not come, in HTTP/2, gets 408 after %v, with a body_timeout of 300ms", time.Since(begin).Round(time.Millisecond))
 
+	begin = time.Now()
 	_, framer = p.dialHTTP2(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
 	for stream := range uint32(20) {
 		ask(t, framer, 2*stream+1, "GET", true)
 	}
 	require.Eventually(t, func() bool { return p.InFlight() > 0 }, 10*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 25*time.Second, 10*time.Millisecond, "a client that takes nothing holds no request")
+	t.Logf("20 responses without a window, in HTTP/2, end after %v, with a send_timeout of 500ms", time.Since(begin).Round(time.Millisecond))
 }
 
 // The time for a client to take a response does not run while the backend has nothing to say.
@@ -166,6 +171,7 @@ func TestRequestsThatAreTakenBackDoNotPileUp(t *testing.T) {
 		most = max(most, p.InFlight())
 	}
 	require.LessOrEqual(t, most, int64(128), "as many as streams may be open")
+	t.Logf("of 5,000 requests taken back at once, at most %d were under way", most)
 	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 25*time.Second, 10*time.Millisecond)
 	require.Zero(t, b.count(), "each is an attack")
 }
@@ -190,9 +196,11 @@ func TestClientsThatTakeNothingAreCutOff(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 	send(conn, "GET / HTTP/1.1\r\n"+common+"\r\n")
+	begin := time.Now()
 	select {
 	case err := <-ended:
 		require.Error(t, err)
+		t.Logf("a client that takes nothing is cut off after %v, with a send_timeout of 300ms", time.Since(begin).Round(time.Millisecond))
 	case <-time.After(20 * time.Second):
 		t.Fatal("the response goes on")
 	}
@@ -265,6 +273,7 @@ func TestFaultsOfTheBackend(t *testing.T) {
 				require.Equal(t, c.status, status)
 			}
 			require.Less(t, time.Since(begin), 10*time.Second)
+			t.Logf("a backend, %s: status %d, 0 for a response that is cut short, after %v, with a backend_timeout of 1s", name, status, time.Since(begin).Round(time.Millisecond))
 			require.Eventually(t, func() bool { return p.InFlight() == 0 }, 10*time.Second, time.Millisecond)
 		})
 	}
@@ -317,6 +326,7 @@ func TestEndlessBodiesEnd(t *testing.T) {
 	b := record(t)
 	p := run(t, b.URL, setting.Map{"modsec_req_body_limit": "1000000", "body_memory": "1M"})
 	var clients sync.WaitGroup
+	var sent atomic.Int64
 	for range 16 {
 		clients.Go(func() {
 			conn, err := net.Dial("tcp", p.address)
@@ -327,7 +337,9 @@ func TestEndlessBodiesEnd(t *testing.T) {
 			send(conn, "POST / HTTP/1.1\r\n"+common+"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
 			chunk := "10000\r\n" + strings.Repeat("x", 0x10000) + "\r\n"
 			for {
-				if _, err := io.WriteString(conn, chunk); err != nil {
+				n, err := io.WriteString(conn, chunk)
+				sent.Add(int64(n))
+				if err != nil {
 					return
 				}
 			}
@@ -336,6 +348,7 @@ func TestEndlessBodiesEnd(t *testing.T) {
 	clients.Wait()
 	require.Zero(t, b.count())
 	require.EqualValues(t, 16, p.Rejected(server.BodyTooLong))
+	t.Logf("16 endless bodies end after %d MB that clients have written, %d of them kept in files of 1 MB", sent.Load()>>20, p.Bodies.Spooled.Load())
 	require.Zero(t, p.Bodies.Used.Load())
 	left, err := filepath.Glob(filepath.Join(p.Bodies.Dir, "wafctl-body-*"))
 	require.NoError(t, err)
@@ -459,6 +472,7 @@ func TestRulesChangeUnderTraffic(t *testing.T) {
 	}
 	close(stop)
 	require.Empty(t, failed())
+	t.Logf("%d requests during 5 changes of the rules, 2 of them broken: none failed", answered.Load())
 }
 
 // Requests that arrive while the process is about to end are answered; clients are sent away, and nothing is cut.
@@ -481,5 +495,6 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	<-p.ended
 	require.NoError(t, p.err)
 	require.EqualValues(t, answered.Load(), b.count())
+	t.Logf("%d requests around SIGTERM: all answered, and counted", answered.Load())
 	require.EqualValues(t, answered.Load(), p.engine.Filter().Counts().Clean)
 }
