@@ -152,20 +152,20 @@ incidents: ## whole weeks of a cluster with planted attacks: what is found, when
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./filter/incident
 
 survive: build ## hostile input, faults and floods in full size; what runs for a while does so for SURVIVE=10m
-	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./test/survive
 	$(MAKE) sanitize
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./filter/delivery ./filter/receive ./filter/flood
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./filter/pipeline ./filter/ruleset ./rules
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v \
-		-run 'Survives|Terminated|Killed|Faults|Copies|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./e2e
+		-run 'Survives|Terminated|Killed|Faults|Copies|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./test/e2e
 
 sanitize: build hosts ## C under sanitizers, valgrind and Go's checks of pointers, and the race detector on everything
-	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 30m -v -run 'NoPointer' ./e2e
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 30m -v -run 'NoPointer' ./test/e2e
 	$(GO) test -race -tags $(TAGS) -count=1 -timeout 0 -p 1 -skip '$(NO_RACE)' ./...
 	$(GO) -C otel test -race -tags $(TAGS) -count=1 -timeout 0 ./...
 
 e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
-	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 60m -v ./e2e
+	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 60m -v ./test/e2e
 
 collector: ## an OpenTelemetry Collector with the processor waf, from otel/builder-config.yaml: build/work/otelcol/otelcol-waf
 	@mkdir -p build/work

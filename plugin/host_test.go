@@ -101,7 +101,7 @@ func withSanitizers(all ...variant) []variant {
 	return all
 }
 
-// start compiles a variant of the host, runs it and loads the plugin.
+// start runs a variant of the host and loads the plugin.
 func start(t testing.TB, v variant) *hostProcess {
 	t.Helper()
 	h := launch(t, v)
@@ -111,12 +111,25 @@ func start(t testing.TB, v variant) *hostProcess {
 	return h
 }
 
-// launch compiles a variant of the host and runs it.
+// hostPrograms are those that were compiled, by what they were compiled with.
+var hostPrograms = map[string]string{}
+
+// hostProgram compiles a variant of the host once and returns its program.
+func hostProgram(t testing.TB, v variant) (program string) {
+	t.Helper()
+	key := fmt.Sprint(v.cc, v.flags)
+	if hostPrograms[key] == "" {
+		program = filepath.Join(objectDir, fmt.Sprint("host-", len(hostPrograms)))
+		compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
+		hostPrograms[key] = program
+	}
+	return hostPrograms[key]
+}
+
+// launch runs a variant of the host.
 func launch(t testing.TB, v variant) *hostProcess {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "host")
-	compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
-	command := append(append([]string{}, v.run...), program)
+	command := append(append([]string{}, v.run...), hostProgram(t, v))
 	run := exec.Command(command[0], command[1:]...)
 	run.Stderr = os.Stderr
 	run.Env = append(os.Environ(), v.env...)

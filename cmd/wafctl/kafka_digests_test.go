@@ -267,6 +267,51 @@ func TestNothingIsCommittedBeforeItsDigestsAreDelivered(t *testing.T) {
 	elsewhere.awaitIncidents(want)
 }
 
+// A member that is killed before it has digested what it has evaluated has not committed that either.
+func TestNothingIsCommittedBeforeItIsDigested(t *testing.T) {
+	t.Parallel()
+	c := newDigestCluster(t)
+	s := newIntruders(c)
+	a := c.digesting("many", "digests")
+	s.send(1)
+	require.Eventually(t, func() bool { return c.size("alerts") >= 3 }, patience, 10*time.Millisecond)
+	time.Sleep(5 * time.Second / 2) // twice the interval of commits, and less than what a digest sums up
+	a.kill()
+	require.Zero(t, c.committed("many", "records"))
+	b := c.digesting("many", "digests")
+	s.send(9)
+	c.awaitGroup("many", "records", s.sent)
+	b.leave()
+	require.Equal(t, s.single(), s.aggregated("digests"))
+}
+
+// A member that ends while its alerts cannot be delivered leaves their records to others, with what they contribute to digests.
+func TestAMemberThatEndsSendsNoDigestOfWhatItDoesNotFinish(t *testing.T) {
+	t.Parallel()
+	c, siem := newDigestCluster(t), newCluster(t, 1)
+	release := siem.hold()
+	s := newIntruders(c)
+	s.send(10)
+	join := func() *member {
+		return c.start("kafka://"+c.brokers+"/records?session-timeout=3s&group=many",
+			"kafka://"+siem.brokers+"/alerts?timeout=1s,kafka://"+c.brokers+"/digests?only=digests", "--incidents", "on", "--incident-digest-tag", "digest",
+			"--incident-rules", digestRules(t))
+	}
+	a := join()
+	awaitEvaluation(t, s.sent, a)
+	require.NoError(t, a.cmd.Process.Signal(syscall.SIGTERM))
+	require.Error(t, a.cmd.Wait(), "alerts were not delivered")
+	require.Zero(t, c.committed("many", "records"))
+	require.Equal(t, 8*9, c.size("digests"), "all but the last of each partition")
+	release()
+	b := join()
+	c.awaitGroup("many", "records", s.sent)
+	b.leave()
+	want := s.single()
+	requirePivots(t, want)
+	require.Equal(t, want, s.aggregated("digests"))
+}
+
 // awaitIncidents waits until an aggregator finds incidents in the topic digests. It is killed meanwhile.
 func (c *cluster) awaitIncidents(want []string) {
 	c.t.Helper()

@@ -3,6 +3,9 @@ package main
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -101,4 +104,57 @@ func TestARunDoesNotReadItsOwnAlerts(t *testing.T) {
 	require.Equal(t, cli.ExitError, got.code)
 	require.Contains(t, got.err, `--alert-to: records also come from kafka://b:9092,a/records (want another topic)`)
 	require.Contains(t, got.err, `option group: empty`)
+}
+
+// residentBytes returns the most memory that a process has had.
+func (m *member) residentBytes() int {
+	m.t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", m.cmd.Process.Pid))
+	if err != nil {
+		m.t.Skip("needs /proc")
+	}
+	found := regexp.MustCompile(`VmHWM:\s+(\d+) kB`).FindSubmatch(text)
+	require.NotNil(m.t, found)
+	n, err := strconv.Atoi(string(found[1]))
+	require.NoError(m.t, err)
+	return n << 10
+}
+
+// While a destination is down, records wait in Kafka, and not in memory.
+func TestMemoryIsBoundedWhileADestinationIsDown(t *testing.T) {
+	t.Parallel()
+	c, siem := newCluster(t, 8), newCluster(t, 8)
+	join := func() *member {
+		return c.start("kafka://"+c.brokers+"/records", "kafka://"+siem.brokers+"/alerts", "--queue-limit", "16M", "--emit-limit", "8M")
+	}
+	idle := join()
+	time.Sleep(2 * time.Second)
+	before := idle.residentBytes()
+	idle.leave()
+
+	siem.hold()
+	client := c.client(kgo.DefaultProduceTopic("records"))
+	const sent, size = 16_000, 8_000
+	for n := range 16 {
+		var records []*kgo.Record
+		for i := range sent / 16 {
+			r := message(fmt.Sprintf("192.0.2.%d", i%trafficSources), n*sent+i, true)
+			r.Value = append(r.Value[:len(r.Value)-1], fmt.Sprintf(`,"REQ_BODY":%q}`, randomText(size))...)
+			records = append(records, r)
+		}
+		require.NoError(t, client.ProduceSync(t.Context(), records...).FirstErr())
+	}
+	m := join()
+	read := 0
+	for since := time.Now(); time.Since(since) < 3*time.Second; time.Sleep(100 * time.Millisecond) { // until it stands still
+		if now := evaluated(t, m); now != read {
+			read, since = now, time.Now()
+		}
+	}
+	more := m.residentBytes() - before
+	t.Logf("%d MB more than at rest, of %d MB in Kafka; %d of %d records were read", more>>20, sent*size>>20, read, sent)
+	require.NotZero(t, read)
+	require.Less(t, read, sent/2)
+	require.Less(t, more, 100<<20)
+	m.kill()
 }

@@ -3,6 +3,7 @@ package alert
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"time"
 
@@ -158,8 +159,13 @@ func (a *Alert) ruleIn(format Format) *rules.Match {
 }
 
 // Categories returns the kinds of attacks that the rules have found, each once.
-func (a *Alert) Categories() []string {
-	return a.each(func(r *rules.RuleInfo) []string { return []string{r.Category()} })
+func (a *Alert) Categories() (all []string) {
+	for i := range a.Matches {
+		if c := a.Matches[i].Rule.Category(); c != "" && !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // tags returns the tags of the rules, each once.
@@ -169,11 +175,9 @@ func (a *Alert) tags() []string {
 
 // each collects what rules say, each text once and in the order of the matches.
 func (a *Alert) each(say func(*rules.RuleInfo) []string) (all []string) {
-	seen := map[string]bool{"": true}
 	for i := range a.Matches {
 		for _, text := range say(a.Matches[i].Rule) {
-			if !seen[text] {
-				seen[text] = true
+			if text != "" && !slices.Contains(all, text) {
 				all = append(all, text)
 			}
 		}

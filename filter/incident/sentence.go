@@ -75,7 +75,7 @@ func (i *Incident) deeds() (all []string) {
 		all = append(all, deed)
 	}
 	if i.Has(Enumeration) {
-		all = append(all, fmt.Sprintf("fetched %d different ids from %s on %s", i.IDs, cmp.Or(i.routeOf(Enumeration), "one route"), whom))
+		all = append(all, fmt.Sprintf("fetched about %d different ids from %s on %s", i.IDs, cmp.Or(i.routeOf(Enumeration), "one route"), whom))
 	}
 	if i.Has(Disclosure) {
 		all = append(all, fmt.Sprintf("received an unusual amount of data from %s: %s", whom, amount(i.Bytes, i.Items)))

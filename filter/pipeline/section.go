@@ -32,6 +32,7 @@ func (s *Section) Seal(span digest.Span, key string) []Emit {
 	}
 	s.owner.mu.Lock()
 	s.owner.digests.sent++
+	s.owner.digests.inSections += s.digest.Records()
 	s.owner.mu.Unlock()
 	e := s.writer.emitDigest(packed)
 	e.source = key

@@ -3,12 +3,11 @@ package check
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
@@ -187,5 +186,5 @@ func (p *profiling) json(to *bufio.Writer, took time.Duration) error {
 			ID: r.ID, Message: cli.Mend(r.Message), File: cli.Mend(r.File), Line: r.Line, Phase: r.Phase, Time: r.Time.Nanoseconds(), Runs: r.Runs, Spared: r.Spared,
 		})
 	}
-	return jsoniter.NewEncoder(to).Encode(&j)
+	return json.NewEncoder(to).Encode(&j)
 }

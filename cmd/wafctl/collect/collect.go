@@ -369,9 +369,9 @@ func (r *collector) finish() error {
 	var problems []error
 	for _, o := range r.outboxes {
 		taken, lost := o.Close()
-		r.console.Note(cli.Count(taken, "alert") + " delivered to " + o.Destination())
+		r.console.Note(o.Count(taken) + " delivered to " + o.Destination())
 		if lost > 0 {
-			problems = append(problems, fmt.Errorf("%s not delivered to %s", cli.Count(lost, "alert"), o.Destination()))
+			problems = append(problems, fmt.Errorf("%s not delivered to %s", o.Count(lost), o.Destination()))
 		}
 	}
 	return errors.Join(problems...)

@@ -49,6 +49,7 @@ func readSpan(b []byte) (*Span, error) {
 type Section struct {
 	windows map[int64]*window
 	route   incident.Route
+	records uint64
 }
 
 // NewSection returns an empty section.
@@ -67,7 +68,11 @@ func (s *Section) Add(o *incident.Observation) {
 	}
 	s.route.Parse(o.Method, o.Path)
 	in.add(o, &s.route, offset)
+	s.records++
 }
+
+// Records returns how many observations there were.
+func (s *Section) Records() uint64 { return s.records }
 
 // Seal makes the digest of a span. The salt is that of incident_rules.
 func (s *Section) Seal(span Span, salt string) ([]byte, error) {

@@ -37,6 +37,7 @@ func openDestination(destination string, c *cli.Console, caught recovery.Caught)
 type Outbox struct {
 	console     *cli.Console
 	destination string // as the user wrote it, without options, which may hold keys
+	takes       string // what it gets: alert or digest
 	delivery    deliverer
 	wanted      func([]delivery.Message) []delivery.Message
 	limit       int           // bytes of alerts that may wait
@@ -71,8 +72,11 @@ func Open(destinations []string, c *cli.Console, limit int64, caught recovery.Ca
 		}
 		name, _, _ := strings.Cut(destination, "?")
 		o := &Outbox{
-			console: c, destination: name, delivery: d, wanted: delivery.Wanted(destination, noDigests), limit: int(limit), ending: make(chan struct{}),
+			console: c, destination: name, takes: "alert", delivery: d, wanted: delivery.Wanted(destination, noDigests), limit: int(limit), ending: make(chan struct{}),
 			ended: make(chan struct{}), told: cli.Limiter{Every: 10 * time.Second},
+		}
+		if delivery.OnlyDigests(destination) {
+			o.takes = "digest"
 		}
 		o.changed.L = &o.mu
 		all = append(all, o)
@@ -156,6 +160,9 @@ func (o *Outbox) tell(line string) {
 
 // Destination is where alerts go, without options, which may hold keys.
 func (o *Outbox) Destination() string { return o.destination }
+
+// Count writes a number of what the destination gets.
+func (o *Outbox) Count(n uint64) string { return cli.Count(n, o.takes) }
 
 // Run delivers alerts until the outbox is closed and empty, or the destination is given up. It is a goroutine of its own.
 func (o *Outbox) Run(caught recovery.Caught) {
