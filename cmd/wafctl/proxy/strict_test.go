@@ -309,6 +309,10 @@ func TestClientsDoNotDescribeTheirWay(t *testing.T) {
 	require.NotContains(t, got, "X-Forwarded-Port")
 	require.Contains(t, got, "X_own: 1\r\n", "is nobody else's")
 
+	p = run(t, "http://"+w.Addr().String(), setting.Map{"trusted_proxies": "10.0.0.0/8", "real_ip_header": "CF-Connecting-IP"})
+	p.raw("GET / HTTP/1.1\r\n" + common + "CF-Connecting-IP: 198.51.100.1\r\n\r\n")
+	require.NotContains(t, w.take(), "198.51.100.1")
+
 	p = run(t, "http://"+w.Addr().String(), setting.Map{"trusted_proxies": "127.0.0.1"})
 	p.raw("GET / HTTP/1.1\r\n" + common + "X-Forwarded-Port: 8443\r\nX_Forwarded_For: 198.51.100.1\r\n\r\n")
 	got = w.take()
