@@ -183,10 +183,13 @@ func (c *correlation) observeOne(it *item, s *scratch) (events []*incident.Incid
 	recovery.Once(c.panics.Caught("correlation"), func() {
 		o := &c.observation
 		switch {
+		case it.seen != nil:
+			o = it.seen
 		case !c.observer.observe(it, s, o):
 			events = c.merge(it)
 			return
-		case c.digests != nil:
+		}
+		if c.digests != nil {
 			c.digests.add(o)
 			return
 		}

@@ -32,8 +32,14 @@ func (b *observer) observe(it *item, s *scratch, o *incident.Observation) bool {
 	default:
 		return false
 	}
+	s.whole = false
+	return b.evaluator.read(it, &s.values) >= 0 && b.observeRead(it, s, o)
+}
+
+// observeRead is observe for an item that has been read into the scratch.
+func (b *observer) observeRead(it *item, s *scratch, o *incident.Observation) bool {
 	isAlert := it.kind == Alert && it.verdict != nil
-	if b.evaluator.read(it, &s.values) < 0 || !readRequest(s, isAlert) {
+	if !s.readRequest(isAlert) {
 		return false
 	}
 	t := &s.transaction
@@ -51,11 +57,15 @@ func (b *observer) observe(it *item, s *scratch, o *incident.Observation) bool {
 }
 
 // readRequest writes the transaction of the scratch, and reports whether it has a request. Only alerts need more of it than that.
-func readRequest(s *scratch, whole bool) bool {
-	if !whole {
+func (s *scratch) readRequest(whole bool) bool {
+	switch {
+	case s.whole:
+	case !whole:
 		return s.values.Request(&s.transaction)
+	case !s.values.Transaction(&s.transaction):
+		return false
 	}
-	return s.values.Transaction(&s.transaction) && s.transaction.Unknown&rules.PartRequest == 0
+	return s.transaction.Unknown&rules.PartRequest == 0
 }
 
 // timeOf returns when a transaction took place, in milliseconds: the time of the event, or where records come from files, the time that
@@ -214,21 +224,6 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 		return incident.Sample{Alert: shown.UID, Method: shown.Method, URI: shown.URI, Message: shown.Rule().Message, Outcome: string(shown.Outcome)}
 	}
 	o.Attack = a
-}
-
-// owned gives an observation memory of its own. What its samples show is made now.
-func owned(o *incident.Observation) *incident.Observation {
-	c := *o
-	for _, text := range []*string{&c.Source, &c.Target, &c.TargetHost, &c.Method, &c.Path, &c.Agent} {
-		*text = strings.Clone(*text)
-	}
-	if o.Attack != nil {
-		a := *o.Attack
-		sample := a.Show()
-		a.Show = func() incident.Sample { return sample }
-		c.Attack = &a
-	}
-	return &c
 }
 
 // observation returns what an item contributes, nil when nothing. It has memory of its own.
