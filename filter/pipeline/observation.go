@@ -108,6 +108,9 @@ func (b *observer) observeEnds(o *incident.Observation, s *scratch, e *contextFi
 	default:
 		o.Target = t.ServerName
 	}
+	if o.TargetHost != "" && strings.HasPrefix(client, "127.") { // the proxy beside the target, as in a mesh: each target has its own
+		o.Source = o.TargetHost
+	}
 }
 
 // appendHostPort does what net.JoinHostPort does, without an allocation.
@@ -190,6 +193,7 @@ func categoryOf(r *rules.RuleInfo) string {
 // observeAttack distinguishes what rules found in the request and in the response.
 func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	var a *incident.Attack
+	var values []uint64
 	for i := range it.verdict.Matches {
 		m := &it.verdict.Matches[i]
 		category := categoryOf(m.Rule)
@@ -206,7 +210,10 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 			a = &incident.Attack{}
 		}
 		a.Rules = append(a.Rules, incident.Rule{ID: m.Rule.ID, Category: category, Techniques: alert.Techniques(m.Rule)})
-		a.Values ^= xxhash.Sum64String(m.Value)
+		if value := xxhash.Sum64String(m.Value); !slices.Contains(values, value) { // twice the same would be nothing
+			a.Values ^= value
+			values = append(values, value)
+		}
 	}
 	if a == nil {
 		return
