@@ -89,6 +89,7 @@ type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
 	identity    []byte // of the transaction, for the verdict cache
+	target      []byte // name of the server, for an observation
 	budget      chunkBudget
 	defers      bool // of the batch
 	rules       *rules.Set

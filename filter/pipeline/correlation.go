@@ -34,6 +34,8 @@ type correlation struct {
 	chunks     map[string]*correlated // that an output may get again
 	order      []string               // of these, the oldest first
 
+	observation incident.Observation // the one under way
+
 	stop   chan struct{}
 	saving sync.WaitGroup
 }
@@ -189,19 +191,19 @@ func (c *correlation) observe(b *batch) (found news) {
 // observeOne returns the events that an item causes. A panic costs only what this one contributes.
 func (c *correlation) observeOne(it *item, s *scratch, section *Section) (events []*incident.Incident) {
 	recovery.Once(c.panics.Caught("correlation"), func() {
-		var o incident.Observation
+		o := &c.observation
 		switch {
-		case !c.observer.observe(it, s, &o):
+		case !c.observer.observe(it, s, o):
 			events = c.merge(it)
 			return
 		case c.digests != nil && section != nil:
-			section.digest.Add(&o)
+			section.digest.Add(o)
 			return
 		case c.digests != nil:
-			c.digests.add(&o)
+			c.digests.add(o)
 			return
 		}
-		result := c.correlator.Observe(&o)
+		result := c.correlator.Observe(o)
 		it.incident, events = result.Incident, result.Events
 	})
 	return events

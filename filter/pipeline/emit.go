@@ -70,16 +70,20 @@ type alertWriter struct {
 // recordKey is where a copied record holds its alert map when alert_key adds nothing to the original.
 const recordKey = "waf"
 
+// usualMap is the size in bytes of the maps of most alerts.
+const usualMap = 2048
+
 // writeAlert writes the alert into the item: the record's new body, and the event for the emit tag.
 func (w *alertWriter) writeAlert(it *item, v *alert.View) {
 	if w.alertKey == "" && w.tag == nil {
 		return
 	}
 	secrets := w.secrets(v)
+	defer secrets.Release()
 	a := alert.New(v, secrets)
 	a.Incident, it.alertID = it.incident, a.UID
 	if w.alertKey != "" {
-		it.body = record.AppendMapWith(nil, it.event.Body, w.alertKey, a.AppendMap(nil))
+		it.body = record.AppendMapWith(nil, it.event.Body, w.alertKey, a.AppendMap(make([]byte, 0, usualMap)))
 	}
 	switch {
 	case w.tag == nil:
@@ -97,6 +101,7 @@ func (w *alertWriter) writeEmit(it *item, v *alert.View) {
 		return
 	}
 	secrets := w.secrets(v)
+	defer secrets.Release()
 	a := alert.New(v, secrets)
 	a.Incident = it.incident
 	it.emit = w.emission(v, a, secrets)
@@ -137,7 +142,7 @@ func (w *alertWriter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pa
 
 // appendRecord appends a record with the map of its alert.
 func (w *alertWriter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
-	return record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), a.AppendMap(nil))
+	return record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), a.AppendMap(make([]byte, 0, usualMap)))
 }
 
 // describe adds what destinations need to know besides the alert.

@@ -11,7 +11,8 @@ const (
 // cards adds the numbers of payment cards, in one piece or in groups with one blank, dash, dot, plus sign or percent escape of
 // these between them. Any number with the first digits and the check digit of a card counts.
 func (s *scanner) cards() {
-	var groups []span
+	var buffer [8]span
+	groups, digits := buffer[:0], 0
 	for at := 0; at < len(s.text); {
 		if c := s.text[at]; c-'0' > 9 {
 			if at++; c == '%' {
@@ -24,21 +25,30 @@ func (s *scanner) cards() {
 			at++
 		}
 		if n := len(groups); n > 0 && !isSeparator(s.text[groups[n-1].end:start]) {
-			s.cardsIn(groups)
-			groups = groups[:0]
+			s.cardsIn(groups, digits)
+			groups, digits = groups[:0], 0
 		}
 		groups = append(groups, span{start, at, Card})
+		digits += at - start
 	}
-	s.cardsIn(groups)
+	s.cardsIn(groups, digits)
 }
 
-// cardsIn adds the numbers that some groups of digits in a row form.
-func (s *scanner) cardsIn(groups []span) {
+// cardsIn adds the numbers that some groups of so many digits in a row form.
+func (s *scanner) cardsIn(groups []span, digits int) {
+	if digits < shortestCard {
+		return
+	}
 	for first := range groups {
-		var digits []byte
-		for last := first; last < len(groups) && len(digits) <= longestCard; last++ {
-			digits = append(digits, s.text[groups[last].start:groups[last].end]...)
-			if len(digits) >= shortestCard && len(digits) <= longestCard && isIssued(string(digits)) && sensitive.Luhn(string(digits)) {
+		var buffer [longestCard]byte
+		number := buffer[:0]
+		for last := first; last < len(groups); last++ {
+			group := s.text[groups[last].start:groups[last].end]
+			if len(number)+len(group) > longestCard {
+				break
+			}
+			number = append(number, group...)
+			if len(number) >= shortestCard && isIssued(shared(number)) && sensitive.Luhn(shared(number)) {
 				s.add(groups[first].start, groups[last].end, Card)
 			}
 		}
@@ -60,12 +70,21 @@ func isIssued(digits string) bool {
 }
 
 func isSeparator(text string) bool {
+	if len(text) > longestSeparator {
+		return false
+	}
 	switch text {
 	case " ", "-", ".", "+", "_", "%20", "%2D", "%2d", "%2B", "%2b", "\u00a0", "\u2009", "\u202f", "\u2010", "\u2011", "\u2012", "\u2013":
 		return true
 	}
 	return false
 }
+
+// longestSeparator is the length in bytes of the longest ones.
+const longestSeparator = len("%20")
+
+// endsNoSeparator are the letters that are the last byte of no separator.
+var endsNoSeparator = setOf("acefghijklmnopqrstuvwxyzACEFGHIJKLMNOPQRSTUVWXYZ")
 
 // escapeLength returns 3 for a percent escape, whose digits are no part of a number, and 1 for another byte.
 func escapeLength(text string) int {

@@ -161,7 +161,9 @@ func FuzzLine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		once := r.Line(text)
-		for _, s := range r.scan(text).spans {
+		v := &view{text: text}
+		r.pass().scan(v)
+		for _, s := range v.spans {
 			if s.start < 0 || s.end > len(text) || s.start >= s.end {
 				t.Fatalf("span %v of %d bytes", s, len(text))
 			}

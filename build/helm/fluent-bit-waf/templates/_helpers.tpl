@@ -73,7 +73,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* "true" when wafctl runs in the pods, in the path of requests, and not Fluent Bit. */ -}}
 {{- define "waf.isInline" -}}
-{{- if eq .Values.mode "auth" }}true{{ end -}}
+{{- if has .Values.mode (list "auth" "proxy") }}true{{ end -}}
 {{- end -}}
 
 {{- /* Folders in the container. */ -}}
@@ -194,6 +194,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 {{- if eq .Values.mode "auth" }}{{ $ports = append $ports (dict "name" "requests" "containerPort" .Values.auth.port) }}{{ end -}}
+{{- if eq .Values.mode "proxy" -}}
+{{- $ports = append $ports (dict "name" "requests" "containerPort" .Values.proxy.port "servicePort" .Values.proxy.service.port) -}}
+{{- with .Values.proxy.tlsPort }}{{ $ports = append $ports (dict "name" "tls" "containerPort" . "servicePort" $.Values.proxy.service.tlsPort) }}{{ end -}}
+{{- end -}}
 {{- range .Values.extraPorts }}{{ $ports = append $ports . }}{{ end -}}
 {{- with $ports }}{{ toYaml (dict "ports" .) }}{{ end -}}
 {{- end -}}
