@@ -233,3 +233,19 @@ func TestMatchesUnderNamesThatDifferInCaseAreLeftToTheEngine(t *testing.T) {
 		require.Equal(t, want, found == 1, body)
 	}
 }
+
+// A response without a body has none as it was logged either, not an empty one.
+func TestABodyThatIsNotThereIsNotReported(t *testing.T) {
+	e, err := engineOf(`SecRule TX:raw_response_body|RESPONSE_HEADERS:X-A "@rx ^$" "id:100,phase:4,pass,severity:'CRITICAL',t:none,msg:'m',setvar:'tx.outbound_anomaly_score_pl1=+5'"`)
+	require.NoError(t, err)
+	require.Empty(t, e.unfiltered)
+	defer e.Close() //nolint:errcheck // reported by the tests of close
+	tx := sample()
+	tx.HasResponse, tx.ResponseStatus, tx.ResponseProtocol = true, 200, "HTTP/1.1"
+	tx.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "text/html"}, {Name: "X-A", Value: ""}}
+	for body, want := range map[string]bool{"": false, "<p>ok</p>": true} {
+		tx.ResponseBody = body
+		found, _ := checkKnown(t, e, tx, body)
+		require.Equal(t, want, found == 1, "%q", body)
+	}
+}
