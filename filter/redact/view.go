@@ -39,9 +39,7 @@ func (p *Pass) read(v *view, level int, budget *int) {
 	if len(s.variables) > 0 {
 		s.again()
 	}
-	if s.has.mayHoldCard {
-		s.cards()
-	}
+	s.cards(s.has.card)
 	if p.r.pattern != nil {
 		s.own()
 	}
