@@ -75,7 +75,11 @@ func (r *Redactor) pass() *Pass {
 
 // Release ends the use of a Pass, whose memory the next one gets. What it has returned stays as it is.
 func (p *Pass) Release() {
-	if p == nil || p.isReleased || p.size() > largePass {
+	if p == nil || p.isReleased {
+		return
+	}
+	p.isReleased, p.learned.full = true, true // whoever uses it nevertheless gets placeholders
+	if p.size() > largePass {
 		return
 	}
 	p.views = emptied(p.views)
@@ -86,7 +90,6 @@ func (p *Pass) Release() {
 	p.memory.bytes.reset()
 	p.memory.places.reset()
 	p.memory.views.reset()
-	p.isReleased, p.learned.full = true, true // whoever uses it nevertheless gets placeholders
 	passes.Put(p)
 }
 
