@@ -7,6 +7,7 @@ type memory struct {
 	bytes   arena[byte]
 	places  arena[int32]
 	views   arena[view]
+	parts   arena[part]
 	extents []extent // of the parts that are being read
 }
 
@@ -90,13 +91,14 @@ func (p *Pass) Release() {
 	p.memory.bytes.reset()
 	p.memory.places.reset()
 	p.memory.views.reset()
+	p.memory.parts.reset()
 	passes.Put(p)
 }
 
 // size returns about how many bytes the Pass holds.
 func (p *Pass) size() int {
 	m := &p.memory
-	return cap(m.bytes.taken) + cap(m.places.taken)*4 + cap(m.views.taken)*80 + p.learned.size()
+	return cap(m.bytes.taken) + cap(m.places.taken)*4 + cap(m.views.taken)*64 + cap(m.parts.taken)*96 + p.learned.size()
 }
 
 // emptied returns a list without its elements, and what they refer to is let go.

@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"encoding/base64"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -317,10 +318,10 @@ func (d textDice) value() string {
 	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./+=%"
 	switch d.IntN(9) {
 	case 0:
-		return d.pick("4111111111111111", "5500 0000 0000 0004", "3782-822463-10005", "4111%201111+1111-1111", "%34111111111111111", "%a4111111111111111",
+		return d.pick("4111111111111111", "5500 0000 0000 0004", "3782-822463-10005", "4111%201111+1111-1111", "%34111111111111111", "%a4111111111111111", "4111%2d1111%2D1111%2b1111",
 			"4111\u00a01111\u20111111_1111", "4111T1111111111111", "1 2 3 4 5 6 7 8", "4111111111111112")
 	case 1:
-		return prefixes[d.IntN(len(prefixes))].text + strings.Repeat("Zq7Xy9Wv2Kp4", 4)
+		return d.pick("", "", "%41", "%-4", "%%4", "x") + prefixes[d.IntN(len(prefixes))].text + strings.Repeat("Zq7Xy9Wv2Kp4", 4)
 	case 2:
 		return d.pick("Bearer ", "basic ", "BEARER%20", "bASIC+", "-----BEGIN RSA PRIVATE KEY-----\n") + "dXNlcjpwYXNzd29yZA=="
 	case 3:
@@ -349,7 +350,7 @@ func (d textDice) text(depth int) string {
 		case 1:
 			fmt.Fprintf(&text, `{"%s":"%s","%s" : %s,["%s","%s"]}`, d.name(), value, d.name(), d.value(), d.name(), d.value())
 		case 2:
-			fmt.Fprintf(&text, "<%s a=%s name='%s' value=\"%s\">%s</%s>", d.name(), d.value(), d.name(), d.value(), value, d.name())
+			fmt.Fprintf(&text, "<%s a=%s %s='%s' value=\"%s\">%s</%s>", d.name(), d.value(), d.pick("name", "itemprop", "http-equiv", "id"), d.name(), d.value(), value, d.name())
 		case 3:
 			fmt.Fprintf(&text, "name=%q\r\n\r\n%s\r\n--", d.name(), value)
 		case 4:
@@ -367,6 +368,9 @@ func (d textDice) text(depth int) string {
 
 // written writes a text in an encoding that redaction undoes.
 func written(encoding, text string) string {
+	if encoding == decoders[base64Or16].name && len(text)%2 == 0 {
+		return base64.RawURLEncoding.EncodeToString([]byte(text))
+	}
 	var all strings.Builder
 	for i := range len(text) {
 		switch c := text[i]; encoding {

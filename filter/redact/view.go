@@ -74,6 +74,11 @@ func (p *Pass) readParts(v *view, s *scanner, level int, budget *int) {
 			for _, found := range inner.spans {
 				s.spans = append(s.spans, inner.place(found))
 			}
+			if v.parts == nil {
+				n := len(p.memory.extents) - k // that follow in this encoding; few texts have several
+				v.parts = p.memory.parts.take(n)
+				p.memory.parts.keep(n)
+			}
 			v.parts = append(v.parts, inner)
 		}
 	}
