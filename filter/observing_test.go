@@ -36,7 +36,6 @@ func observed(t testing.TB, settings setting.Map, fields map[string]any) *incide
 }
 
 func TestARecordIsObserved(t *testing.T) {
-	holdRules(t)
 	o := observed(t, nil, nil)
 	require.Equal(t, &incident.Observation{
 		Time: 1_772_438_400_000, Source: "198.51.100.7", Target: "10.2.0.7:8080", TargetHost: "10.2.0.7", Method: "GET", Path: "/orders/17?q=1", Status: 200, Bytes: 512,
@@ -45,7 +44,6 @@ func TestARecordIsObserved(t *testing.T) {
 }
 
 func TestWhoAsksIsBelievedOfTrustedProxiesOnly(t *testing.T) {
-	holdRules(t)
 	for name, c := range map[string]struct {
 		address, forwarded, trusted, want string
 		internal                          bool
@@ -67,7 +65,6 @@ func TestWhoAsksIsBelievedOfTrustedProxiesOnly(t *testing.T) {
 }
 
 func TestCredentialsTellPrincipalsApart(t *testing.T) {
-	holdRules(t)
 	principal := func(fields map[string]any) uint64 { return observed(t, nil, fields).Principal }
 	require.Zero(t, principal(nil))
 	all := []uint64{
@@ -92,7 +89,6 @@ func TestCredentialsTellPrincipalsApart(t *testing.T) {
 }
 
 func TestATargetIsTheWorkloadThatLogsIt(t *testing.T) {
-	holdRules(t)
 	for pod, want := range map[string]string{
 		"cart-6f7b9c8d4-x2k9p": "web/cart", "store-0": "web/store", "agent-x7k2q": "web/agent", "cart": "web/cart", "node-exporter-abcdefgh": "web/node-exporter-abcdefgh",
 	} {
@@ -106,7 +102,6 @@ func TestATargetIsTheWorkloadThatLogsIt(t *testing.T) {
 }
 
 func TestIdentitiesNameSourcesAndTargets(t *testing.T) {
-	holdRules(t)
 	file := filepath.Join(t.TempDir(), "services.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("10.2.0.0/16: rest\n10.2.0.0/24: web\n10.2.0.7: shop\nShop.Example: front\n\"2001:db8::/32\": six\n"), 0o600))
 	o := observed(t, setting.Map{"identities": file}, map[string]any{"remote_addr": "10.2.0.8"})
@@ -115,7 +110,6 @@ func TestIdentitiesNameSourcesAndTargets(t *testing.T) {
 }
 
 func TestWhatRulesFindInRequestsIsAnAttackAndInResponsesItems(t *testing.T) {
-	holdRules(t)
 	o := observed(t, nil, map[string]any{"request_uri": "/?id=1%27%20UNION%20SELECT%20a%20FROM%20b--&token=s3cr3t-value", "status": "403"})
 	require.NotNil(t, o.Attack)
 	require.True(t, o.Attack.Refused)
@@ -136,4 +130,19 @@ func TestWhatRulesFindInRequestsIsAnAttackAndInResponsesItems(t *testing.T) {
 	require.NotNil(t, found[0].Observation)
 	require.Nil(t, found[0].Observation.Attack)
 	require.NotZero(t, found[0].Observation.Items)
+}
+
+func TestAToolIsTheSameForAllItsRequests(t *testing.T) {
+	get := observed(t, nil, map[string]any{"http_accept": "*/*"})
+	post := observed(t, nil, map[string]any{"http_accept": "*/*", "request_method": "POST", "content_type": "text/plain", "request_body": "hello", "http_cookie": "a=b", "http_referer": "/"})
+	require.Equal(t, get.Shape, post.Shape)
+}
+
+func TestTheNameOfAScannerIsNoAttack(t *testing.T) {
+	o := observed(t, nil, map[string]any{"http_user_agent": "gobuster/3.5"})
+	require.NotNil(t, o.Attack)
+	require.NotEmpty(t, o.Attack.Rules)
+	for _, r := range o.Attack.Rules {
+		require.Equal(t, "reputation-scanner", r.Category, r.ID)
+	}
 }

@@ -138,6 +138,7 @@ func incidentDetails(d *document, i *incident.Incident) {
 		d.always("time", timestamp(time.UnixMilli(f.Time)))
 		d.always("severity", f.Severity.String())
 		d.always("why", f.Why)
+		d.text("route", f.Route)
 	})
 	d.list("samples", len(i.Samples), func(n int) {
 		s := &i.Samples[n]

@@ -13,7 +13,7 @@ import (
 // (RFC 6598), link-local ones and loopback.
 var privateNetworks = []netip.Prefix{
 	netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("172.16.0.0/12"), netip.MustParsePrefix("192.168.0.0/16"),
-	netip.MustParsePrefix("100.64.0.0/10"), netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("127.0.0.0/8"),
+	sharedNetwork, netip.MustParsePrefix("169.254.0.0/16"), netip.MustParsePrefix("127.0.0.0/8"),
 	netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("::1/128"),
 }
 
@@ -205,4 +205,14 @@ func (v *Values) Client(t *rules.Transaction) string {
 }
 
 // IsPrivate reports whether a text is an address that no client on the Internet has.
-func IsPrivate(ip string) bool { return Proxies(privateNetworks).has(ip) }
+func IsPrivate(ip string) bool {
+	address, err := netip.ParseAddr(ip)
+	if err != nil {
+		return false
+	}
+	address = address.Unmap()
+	return address.IsPrivate() || address.IsLoopback() || address.IsLinkLocalUnicast() || sharedNetwork.Contains(address)
+}
+
+// sharedNetwork is between providers and their customers (RFC 6598).
+var sharedNetwork = netip.MustParsePrefix("100.64.0.0/10")

@@ -17,23 +17,68 @@ func (v *Values) Transaction(t *rules.Transaction) bool {
 	if v.IsOther() {
 		return false
 	}
-	t.Partial = v.partial
-	t.Arguments = v.appendArguments(t.Arguments)
-	t.ClientIP, t.ServerIP = v.Get(ClientIP), v.Get(ServerIP)
-	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
-	hasLine := v.requestHead(t)
-	sent := len(t.RequestHeaders)
-	if !hasLine {
-		v.requestParts(t)
-	}
-	if !hasLine && !isRequest(trimLeft(t.Method), t.URI, v.Get(Version)) {
+	hasLine, sent, isRequest := v.request(t)
+	if !isRequest {
 		return v.otherLog(t)
 	}
-	t.ServerName = serverName(t)
 	v.requestBody(t, hasLine && !t.RequestHeadCut || v.requestList.whole)
 	v.response(t)
 	t.Unknown = v.unknown(t, hasLine, sent) | unknownEnds(t)
 	return true
+}
+
+// Request is Transaction without bodies and response headers: who asks whom for what, and the status, in a fraction of the time. It reports
+// false also for what may be a request and does not say of what.
+func (v *Values) Request(t *rules.Transaction) bool {
+	t.Reset()
+	if v.IsOther() {
+		return false
+	}
+	if _, _, isRequest := v.request(t); !isRequest {
+		return false
+	}
+	t.ResponseStatus = v.status(t)
+	return true
+}
+
+// request writes the ends of the connection and the request but its body. A request without a raw request line has fewer headers sent in a
+// raw head.
+func (v *Values) request(t *rules.Transaction) (hasLine bool, sent int, isHTTP bool) {
+	t.Partial = v.partial
+	t.Arguments = v.appendArguments(t.Arguments)
+	t.ClientIP, t.ServerIP = v.Get(ClientIP), v.Get(ServerIP)
+	t.ClientPort, t.ServerPort = port(v.Get(ClientPort)), port(v.Get(ServerPort))
+	hasLine = v.requestHead(t)
+	sent = len(t.RequestHeaders)
+	if !hasLine {
+		v.requestParts(t)
+	}
+	isHTTP = hasLine || isRequest(trimLeft(t.Method), t.URI, v.Get(Version))
+	if isHTTP {
+		t.ServerName = serverName(t)
+	}
+	return hasLine, sent, isHTTP
+}
+
+// status returns the status that a transaction has, 0 when there is none.
+func (v *Values) status(t *rules.Transaction) int {
+	status := v.Get(Status)
+	if raw := v.Get(ResponseHead); raw != "" {
+		h := newHead(raw)
+		_, code, hasLine := h.statusLine()
+		switch _, isNumber := number(code, 999); {
+		case hasLine && isInterim(code):
+			if last := v.responseHead(t, raw); last != "" {
+				status = last
+			}
+		case hasLine && isNumber:
+			status = code
+		}
+	}
+	if code, ok := number(status, 999); ok && code >= 100 {
+		return int(code)
+	}
+	return 0
 }
 
 // requestHead reads the raw request head. It reports false when there is none, or one without a request line: then its header

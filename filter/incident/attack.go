@@ -40,9 +40,6 @@ func (c *Correlator) decide(v *view) {
 	if v.hit == nil && v.weight > 0 && c.book.at(v.source.Ref) == nil {
 		c.byTool(v)
 	}
-	if v.hit == nil && !v.Internal && !v.targeted() && c.book.at(v.source.Ref) == nil {
-		c.noiseOf(v)
-	}
 }
 
 // weigh returns what an attack counts: nothing where known clients trigger the same rules on the same route all the time.
@@ -62,7 +59,7 @@ func (c *Correlator) weigh(v *view) float64 {
 
 // targeted reports whether an attack met something that exists.
 func (v *view) targeted() bool {
-	return v.Internal || v.route != nil || v.Attack.Likely || v.Status >= 500 || v.Status < 300
+	return v.Internal || v.exists || v.Attack.Likely || v.Status >= 500 || v.Status < 300 || v.demands()
 }
 
 // aim returns how much an attack on something that exists shows that it was meant: the start page exists everywhere.
@@ -182,8 +179,11 @@ func hashNumber(n int) uint64 { return spread(uint64(n)*0x9e3779b97f4a7c15 + 1) 
 
 func (c *Correlator) openCampaign(v *view) {
 	s, t := v.source, &c.rules.Campaign
-	why := fmt.Sprintf("%s from one source that match %s of %s", plural(int(s.Alerts+0.5), "request"), plural(max(1, int(s.RuleCount)), "rule"),
+	why := fmt.Sprintf("%s from one source that match %s of %s", plural(int(s.Alerts+0.5), "request"), plural(int(s.RuleCount), "rule"),
 		pluralCategories(ones(s.Cats)))
+	if s.RuleCount == 0 {
+		why = fmt.Sprintf("%s from one source that breach the protocol or show a scanner", plural(int(float64(s.Alerts)/c.rules.Campaign.ProtocolWeight+0.5), "request"))
+	}
 	severity := Medium
 	switch {
 	case v.Internal && c.regular(v) && s.Alerts < 3*float32(t.Alerts):
@@ -314,5 +314,13 @@ func (c *Correlator) spread(v *view) {
 		severity = Medium
 		why += "; it talks to many targets, like a proxy"
 	}
-	c.found(v, Spread, severity, why, &s.Ref)
+	a := c.found(v, Spread, severity, why, &s.Ref)
+	if a == nil {
+		return
+	}
+	c.echoes.attacked(v.sourceKey, v.now-t.Window.Milliseconds(), func(target string, at int64) {
+		mention(&a.Incident.Targets, target, mostTargets)
+		mark(&a.Targets, hash(target))
+		a.First = min(a.First, at)
+	})
 }

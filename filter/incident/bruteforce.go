@@ -132,8 +132,7 @@ func (c *Correlator) succeed(v *view) {
 		return
 	}
 	v.hit = a
-	a.add(Finding{Kind: BruteForce, Time: v.now, Severity: Critical,
-		Why: fmt.Sprintf("after %s the source succeeded with status %d", plural(failures, "refused request"), v.Status)})
+	a.add(c.finding(v, BruteForce, Critical, fmt.Sprintf("after %s the source succeeded with status %d", plural(failures, "refused request"), v.Status)))
 	c.extend(v, a)
 }
 

@@ -88,6 +88,7 @@ type view struct {
 	principal bool   // the actor is one
 	source    *source
 	route     *routeRow // nil when nothing has been answered on it yet
+	exists    bool      // the route, or what stands in its path without the arguments
 	weight    float64   // of an attack
 	hit       *active   // the incident that the record belongs to
 	waits     bool      // it is not known yet whether it belongs to one
@@ -159,9 +160,27 @@ func (c *Correlator) look(v *view) {
 		}
 	}
 	v.route = c.routes.get(v.routeKey, v.sec)
-	if v.route == nil && v.Attack == nil && v.source != nil && (v.answered() || v.Status == 304 || v.redirected() && c.established(v)) {
-		v.route = c.addRoute(v)
+	if v.route == nil && v.Attack == nil && v.source != nil && (v.answered() || v.Status == 304 || v.demands() || v.redirected() && c.established(v)) {
+		v.route = c.addRoute(v, v.routeKey)
+		if base := with(v.targetKey, c.path.base); base != v.routeKey && v.route != nil && c.routes.find(base) < 0 {
+			c.addRoute(v, base)
+		}
 	}
+	v.exists = c.exists(v)
+}
+
+// exists reports whether a request is for something that the target has. An attack may stand where others have an id.
+func (c *Correlator) exists(v *view) (found bool) {
+	if v.route != nil || c.path.base != c.path.hash && c.routes.find(with(v.targetKey, c.path.base)) >= 0 {
+		return true
+	}
+	if v.Attack != nil {
+		c.path.parents(func(hash uint64) bool {
+			found = c.routes.find(with(v.targetKey, hash)) >= 0
+			return !found
+		})
+	}
+	return found
 }
 
 // findSource returns the row of a client: at its second sighting or first alert among the newcomers, and among the known when it has
@@ -204,7 +223,7 @@ func (c *Correlator) findSource(v *view) *source {
 func (c *Correlator) unpinned(s *source) bool { return c.book.at(s.Ref) == nil }
 
 // addRoute notes that a route exists.
-func (c *Correlator) addRoute(v *view) *routeRow {
+func (c *Correlator) addRoute(v *view, key uint64) *routeRow {
 	t := c.targets.get(v.targetKey, v.sec)
 	if t == nil {
 		if t = c.targets.add(v.targetKey, v.sec, nil); t == nil {
@@ -214,7 +233,7 @@ func (c *Correlator) addRoute(v *view) *routeRow {
 	if t.Routes >= routesEach {
 		return nil
 	}
-	r := c.routes.add(v.routeKey, v.sec, c.forgetRoute)
+	r := c.routes.add(key, v.sec, c.forgetRoute)
 	if r == nil {
 		return nil
 	}
@@ -249,16 +268,19 @@ func (c *Correlator) clean(v *view) {
 // respond takes what the response shows, whether or not the request was an attack.
 func (c *Correlator) respond(v *view) {
 	switch {
-	case v.denied() && (v.Status == 401 || v.Method != "GET" && v.Method != "HEAD"):
+	case v.rejected():
 		c.deny(v)
 	case v.Status >= 200 && v.Status < 400:
 		c.succeed(v)
 	}
-	if v.missed() && v.route == nil {
+	if v.missed() && !v.exists {
 		c.miss(v)
 	}
 	if v.answered() {
 		c.take(v)
+	}
+	if v.hit == nil && v.Attack != nil && !v.Internal && !v.targeted() && v.source != nil && c.book.at(v.source.Ref) == nil {
+		c.noiseOf(v)
 	}
 }
 

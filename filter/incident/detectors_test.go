@@ -241,6 +241,10 @@ func TestOneOfOursThatAttacksSeveralTargetsSpreads(t *testing.T) {
 	require.NotEmpty(t, i)
 	require.Contains(t, i[0].Kinds, Spread)
 	require.Equal(t, High, i[0].Severity)
+	require.Contains(t, i[0].Summary, "10.9.0.9 attacked shop/s2 and 3 other targets")
+	for n := range 4 {
+		require.Contains(t, fmt.Sprint(i[0].Targets), fmt.Sprintf("shop/s%d", n), "also before it was clear")
+	}
 }
 
 func TestAnAttackFromWhatWasAttackedIsAPivotAtItsFirstRecord(t *testing.T) {

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -28,11 +29,21 @@ func (c *Correlator) found(v *view, kind Kind, severity Severity, why string, re
 		}
 		*r = at
 	}
-	a.add(Finding{Kind: kind, Time: v.now, Severity: severity, Why: why})
+	a.add(c.finding(v, kind, severity, why))
 	if v.hit != a {
 		c.attach(v, a)
 	}
 	return a
+}
+
+// finding returns a finding of a record, with its route where the kind is about single ones.
+func (c *Correlator) finding(v *view, kind Kind, severity Severity, why string) Finding {
+	f := Finding{Kind: kind, Time: v.now, Severity: severity, Why: why}
+	switch kind {
+	case BruteForce, Enumeration, Disclosure:
+		f.Route = cut(c.path.String(), longestText)
+	}
+	return f
 }
 
 // expire closes the incident that a ref names when it has been quiet for the gap. The clock may not have followed a record that far yet.
@@ -98,7 +109,7 @@ func (a *active) raise(s Severity, why string) {
 // attach adds a record to an incident. Only what is hostile keeps it open.
 func (c *Correlator) attach(v *view, a *active) {
 	a.Records++
-	hostile := v.Attack != nil || v.denied() || v.missed() && v.route == nil
+	hostile := v.Attack != nil || v.denied() || v.missed() && !v.exists
 	if !hostile && len(a.Findings) > 0 && a.Findings[len(a.Findings)-1].Time != v.now {
 		return
 	}
@@ -116,10 +127,10 @@ func (c *Correlator) attach(v *view, a *active) {
 		a.takeAttack(v)
 	}
 	switch {
-	case v.missed() && v.route == nil:
-		a.Missed++
-	case v.denied():
+	case v.rejected():
 		a.Denied++
+	case v.missed() && !v.exists:
+		a.Missed++
 	}
 }
 
@@ -148,9 +159,9 @@ func (a *active) takeAttack(v *view) {
 	default:
 		a.Attempted++
 	}
-	for _, r := range v.Attack.Rules {
+	for n, r := range v.Attack.Rules {
 		count(&a.Rules, strconv.Itoa(r.ID), mostRules)
-		if r.Category != "" {
+		if r.Category != "" && !hasCategory(v.Attack.Rules[:n], r.Category) {
 			count(&a.Categories, clip(r.Category), mostCategories)
 		}
 		for _, id := range r.Techniques {
@@ -160,6 +171,10 @@ func (a *active) takeAttack(v *view) {
 	if len(a.Samples) < mostSamples && !a.hasSample(v) {
 		a.Samples = append(a.Samples, v.sample())
 	}
+}
+
+func hasCategory(rules []Rule, category string) bool {
+	return slices.ContainsFunc(rules, func(r Rule) bool { return r.Category == category })
 }
 
 // hasSample reports whether a sample shows the same rule already, of a request that went the same way.

@@ -36,4 +36,12 @@ type name struct {
 
 func (n *name) set(text string) { n.Size = uint8(copy(n.Text[:], text)) }
 
+// MarshalText and UnmarshalText write and read the text alone.
+func (n *name) MarshalText() ([]byte, error) { return n.Text[:n.Size], nil }
+
+func (n *name) UnmarshalText(text []byte) error {
+	n.set(string(text))
+	return nil
+}
+
 func (n *name) String() string { return string(n.Text[:n.Size]) }

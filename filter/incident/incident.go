@@ -145,6 +145,7 @@ type Finding struct {
 	Time     int64    `json:"time"`
 	Severity Severity `json:"severity"`
 	Why      string   `json:"why"`
+	Route    string   `json:"route,omitempty"` // that it is about, where it is about a single one
 }
 
 // The bounds of an incident.
@@ -173,6 +174,13 @@ func count(list *[]Count, name string, most int) {
 	}
 	if len(*list) < most {
 		*list = append(*list, Count{strings.Clone(name), 1})
+	}
+}
+
+// mention has a list name who took part before there was an incident.
+func mention(list *[]Count, name string, most int) {
+	if !slices.ContainsFunc(*list, func(n Count) bool { return n.Name == name }) {
+		count(list, name, most)
 	}
 }
 

@@ -79,7 +79,18 @@ func (o *Observation) missed() bool {
 	return false
 }
 
-// denied reports whether credentials were not accepted.
+// denied reports whether the client may not have what it asked for.
 func (o *Observation) denied() bool { return o.Status == 401 || o.Status == 403 }
+
+// rejected reports whether credentials were not accepted. With 403 pages are forbidden as well, and requests with an attack in them.
+func (o *Observation) rejected() bool {
+	return o.Status == 401 || o.Status == 403 && o.submits() && o.Attack == nil
+}
+
+// demands reports whether something is there that takes credentials.
+func (o *Observation) demands() bool { return o.Status == 401 && o.submits() }
+
+// submits reports whether a request may have credentials in its body.
+func (o *Observation) submits() bool { return o.Method != "GET" && o.Method != "HEAD" }
 
 func (o *Observation) redirected() bool { return o.Status >= 300 && o.Status < 400 }

@@ -122,7 +122,7 @@ func (c *Correlator) isStrong(v *view) bool {
 	if a := c.book.at(v.source.Ref); a != nil && !a.Has(Background) {
 		return true
 	}
-	if v.route == nil || c.path.String() == v.Method+" /" {
+	if !v.exists || c.path.String() == v.Method+" /" {
 		return false
 	}
 	for _, r := range v.Attack.Rules {
@@ -194,6 +194,7 @@ func (c *Correlator) release(h *held) {
 	c.path.of(v.Observation)
 	v.routeKey, v.edge = with(v.targetKey, c.path.hash), with(v.sourceKey, v.targetKey)
 	v.route = c.routes.get(v.routeKey, v.sec)
+	v.exists = c.exists(v)
 	v.weight = c.weigh(v)
 	c.decide(v)
 	c.join(v)
@@ -230,8 +231,8 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 		a.Hops = hops
 	}
 	for _, h := range hops {
-		count(&a.Incident.Sources, h.From, mostSources)
-		count(&a.Incident.Targets, h.To, mostTargets)
+		mention(&a.Incident.Sources, h.From, mostSources)
+		mention(&a.Incident.Targets, h.To, mostTargets)
 		a.First = min(a.First, h.Time)
 	}
 	list := a.Incident.Sources
@@ -267,6 +268,7 @@ func (c *Correlator) connect(v *view) {
 type echo struct {
 	Values, Trace        uint64
 	Source, Target, Host uint64
+	Name                 name // of the target
 	At                   int64
 	Ref                  ref
 }
@@ -281,6 +283,7 @@ func (e *echoes) note(c *Correlator, v *view) {
 	at := &e.ring[e.next%mostEchoes]
 	e.next++
 	*at = echo{Values: v.Attack.Values, Trace: v.Trace, Source: v.sourceKey, Target: v.targetKey, At: v.now}
+	at.Name.set(v.Target)
 	if v.TargetHost != "" {
 		at.Host = hash(v.TargetHost)
 	}
@@ -297,6 +300,16 @@ func (e *echoes) note(c *Correlator, v *view) {
 		c.forwards.note(with(from, hash(h.o.Target)))
 		return true
 	})
+}
+
+// attacked calls see with the targets of a source in its attacks from a time on.
+func (e *echoes) attacked(source uint64, from int64, see func(target string, at int64)) {
+	for i := range e.ring {
+		x := &e.ring[(e.next+i)%mostEchoes]
+		if x.Source == source && x.At >= from {
+			see(x.Name.String(), x.At)
+		}
+	}
 }
 
 // known reports whether an attack is one that was seen before, on its way: the same values or trace, from one of ours that is not the

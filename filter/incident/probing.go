@@ -45,24 +45,30 @@ func (c *Correlator) miss(v *view) {
 			refs = append(refs, &row.Ref)
 		}
 		c.found(v, Probing, severity, why, refs...)
-	case noise && v.hit == nil && c.book.at(s.Ref) == nil:
-		c.noiseOf(v)
-	case !noise && v.hit == nil && c.book.at(s.Ref) == nil:
+	case v.hit != nil || c.book.at(s.Ref) != nil || v.Attack != nil && v.weight >= 1:
+	case !noise:
 		c.probingByTool(v)
+	case v.Attack == nil && (c.onlyBotsAsk(v.Path) || s.Answered < s.Missed && !isAsset(v.Path)): // pages that lack a picture are no background
+		c.noiseOf(v)
 	}
 }
 
 // oddity returns what a miss counts: pictures and style sheets belong to pages that exist, and known clients follow links.
 func (c *Correlator) oddity(v *view) float64 {
-	path, _ := split(v.Path)
 	amount := 1.0
-	if at := strings.LastIndexByte(path, '.'); at >= 0 && assets[path[at+1:]] {
+	if isAsset(v.Path) {
 		amount = 0.1
 	}
 	if c.established(v) {
 		amount /= 2
 	}
 	return amount
+}
+
+func isAsset(target string) bool {
+	path, _ := split(target)
+	at := strings.LastIndexByte(path, '.')
+	return at >= 0 && assets[path[at+1:]]
 }
 
 // assets are the extensions of what pages are made of.

@@ -1,6 +1,9 @@
 package incident
 
-import "strings"
+import (
+	"bytes"
+	"strings"
+)
 
 // longestRoute bounds a route in bytes; what follows is the same route.
 const longestRoute = 160
@@ -10,6 +13,7 @@ type Route struct {
 	text [longestRoute + 16]byte
 	size int
 	hash uint64
+	base uint64 // hash of the route without its arguments
 	ids  uint64 // hash of the ids, 0 when there are none
 }
 
@@ -32,6 +36,10 @@ func (r *Route) of(o *Observation) {
 	}
 	r.size = copy(r.text[:], o.Route)
 	r.hash, r.ids = hashBytes(r.text[:r.size]), o.IDs
+	r.base = r.hash
+	if at := bytes.IndexByte(r.text[:r.size], '?'); at >= 0 {
+		r.base = hashBytes(r.text[:at])
+	}
 }
 
 // Parse reads a request.
@@ -49,10 +57,31 @@ func (r *Route) Parse(method, target string) {
 		r.segment(path[1:end])
 		path = path[end:]
 	}
-	if r.ids == 0 && query != "" {
-		r.query(query)
-	}
 	r.hash = hashBytes(r.text[:r.size])
+	r.base = r.hash
+	if r.ids == 0 && query != "" {
+		if r.query(query); r.ids != 0 {
+			r.hash = hashBytes(r.text[:r.size])
+		}
+	}
+}
+
+// mostParents is how many segments of a path are taken for an id that an attack may stand in the place of.
+const mostParents = 8
+
+// parents calls see with the hash of each route that the path may be of, if it has an attack where these have an id.
+func (r *Route) parents(see func(hash uint64) (more bool)) {
+	var route [len(r.text) + len("{id}")]byte
+	for at, seen := 0, 0; at < r.size && seen < mostParents; at++ {
+		if r.text[at] != '/' {
+			continue
+		}
+		n := copy(route[:], r.text[:at+1])
+		n += copy(route[n:], "{id}")
+		if seen++; !see(hashBytes(route[:n])) {
+			return
+		}
+	}
 }
 
 // split returns the path of a request target, beginning with a slash, and its query.

@@ -1,7 +1,9 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,36 +28,15 @@ func categoryName(c string) string {
 
 // sentence says in plain English who does what to whom.
 func (i *Incident) sentence() string {
-	var parts []string
-	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	if i.Has(Background) && len(i.Kinds) == 1 {
 		return fmt.Sprintf("%s on the internet looked for well-known weaknesses and found none (%s in %s).",
 			plural(i.SourceSeen, "source"), plural(i.Records, "request"), span(i.Last-i.First))
 	}
-	who, whom := named(i.Sources, i.SourceSeen, "source"), named(i.Targets, i.TargetSeen, "target")
+	who := named(i.Sources, i.SourceSeen, "source")
 	if i.Has(Pivot) {
-		say("the attacker moved along %s", chain(i.Hops))
+		who = "the attacker"
 	}
-	if i.Has(Campaign) || i.Has(Spread) {
-		say("%s attacked %s with %s (%s)", who, whom, i.means(), plural(i.Attacks, "request"))
-	}
-	if i.Has(Probing) {
-		say("%s searched %s for hidden paths (%s that missed)", who, whom, plural(i.Missed, "request"))
-	}
-	if i.Has(BruteForce) {
-		say("%s tried credentials on %s (%s refused)", who, firstName(i.Routes, whom), plural(i.Denied, "request"))
-		if i.findingAt(BruteForce) == Critical {
-			say("and got in")
-		}
-	}
-	if i.Has(Enumeration) {
-		say("%s fetched %d different ids from %s on %s", who, i.IDs, firstName(i.Routes, "one route"), whom)
-	}
-	if i.Has(Disclosure) {
-		say("%s received an unusual amount of data from %s: %s", who, whom, amount(i.Bytes, i.Items))
-	}
-	text := strings.Join(parts, ", ")
-	text += " over " + span(i.Last-i.First)
+	text := who + " " + listed(i.deeds()) + " over " + span(i.Last-i.First)
 	switch on := i.succeededOn(); {
 	case i.Succeeded > 0:
 		text += "; " + plural(i.Succeeded, "attack") + " likely succeeded"
@@ -74,6 +55,34 @@ func (i *Incident) sentence() string {
 	return text + "."
 }
 
+// deeds are what the attacker did, as verbs with their objects.
+func (i *Incident) deeds() (all []string) {
+	whom := named(i.Targets, i.TargetSeen, "target")
+	if i.Has(Pivot) {
+		all = append(all, "moved along "+chain(i.Hops))
+	}
+	if i.Has(Campaign) || i.Has(Spread) {
+		all = append(all, fmt.Sprintf("attacked %s with %s (%s)", whom, i.means(), plural(i.Attacks, "request")))
+	}
+	if i.Has(Probing) {
+		all = append(all, fmt.Sprintf("searched %s for hidden paths (%s that missed)", whom, plural(i.Missed, "request")))
+	}
+	if i.Has(BruteForce) {
+		deed := fmt.Sprintf("tried credentials on %s (%s refused)", cmp.Or(i.routeOf(BruteForce), whom), plural(i.Denied, "request"))
+		if i.findingAt(BruteForce) == Critical {
+			deed += " and got in"
+		}
+		all = append(all, deed)
+	}
+	if i.Has(Enumeration) {
+		all = append(all, fmt.Sprintf("fetched about %d different ids from %s on %s", i.IDs, cmp.Or(i.routeOf(Enumeration), "one route"), whom))
+	}
+	if i.Has(Disclosure) {
+		all = append(all, fmt.Sprintf("received an unusual amount of data from %s: %s", whom, amount(i.Bytes, i.Items)))
+	}
+	return all
+}
+
 // succeededOn returns the first target on the path of an attacker whose response shows success, "" when none does.
 func (i *Incident) succeededOn() string {
 	for _, h := range i.Hops {
@@ -84,21 +93,44 @@ func (i *Incident) succeededOn() string {
 	return ""
 }
 
-// means names the kinds of attacks.
+// means names the kinds of attacks that most requests have; what only breaches the protocol comes last.
 func (i *Incident) means() string {
+	byCount := slices.Clone(i.Categories)
+	slices.SortStableFunc(byCount, func(a, b Count) int {
+		if breaches[a.Name] != breaches[b.Name] {
+			if breaches[a.Name] {
+				return 1
+			}
+			return -1
+		}
+		return b.Count - a.Count
+	})
 	var names []string
-	for _, c := range i.Categories {
-		if name := categoryName(c.Name); len(names) < 3 {
-			note(&names, name, 3)
+	for _, c := range byCount {
+		note(&names, categoryName(c.Name), 3)
+	}
+	if len(names) == 0 {
+		return "requests that detection rules match"
+	}
+	return listed(names)
+}
+
+// listed joins words with commas, and the last one with "and".
+func listed(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// routeOf returns the route that a finding of a kind is about, "" when there is none.
+func (i *Incident) routeOf(k Kind) string {
+	for _, f := range i.Findings {
+		if f.Kind == k {
+			return f.Route
 		}
 	}
-	switch len(names) {
-	case 0:
-		return "requests that detection rules match"
-	case 1:
-		return names[0]
-	}
-	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
+	return ""
 }
 
 func (i *Incident) findingAt(k Kind) Severity {
@@ -131,13 +163,6 @@ func named(list []Count, total int, one string) string {
 		return list[0].Name + " and " + list[1].Name
 	}
 	return fmt.Sprintf("%s and %s", list[0].Name, plural(max(total, len(list))-1, "other "+one))
-}
-
-func firstName(list []Count, otherwise string) string {
-	if len(list) == 0 {
-		return otherwise
-	}
-	return list[0].Name
 }
 
 func amount(bytes, items int) string {

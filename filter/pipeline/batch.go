@@ -77,6 +77,7 @@ type batch struct {
 
 	usage   *senderUsage  // of all filters that share the engine
 	columns *columnsByTag // of the filter
+	section *Section      // that digests its records, nil for that of the filter
 
 	budget  time.Duration // for inspection, 0 when there is none
 	longest atomic.Int64  // of the budget, what the goroutine has spent that has spent most
@@ -88,6 +89,7 @@ type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
 	identity    []byte // of the transaction, for the verdict cache
+	target      []byte // name of the server, for an observation
 	budget      chunkBudget
 	defers      bool // of the batch
 	rules       *rules.Set
@@ -107,7 +109,7 @@ const largeScratch = 64 << 10
 func (b *batch) split(chunk []byte, tag string) {
 	b.items = b.items[:0]
 	b.broken, b.unread = nil, 0
-	b.budget, b.defers = 0, false
+	b.budget, b.defers, b.section = 0, false, nil
 	b.longest.Store(0)
 	b.add(chunk, tag)
 }

@@ -20,6 +20,8 @@ type digests struct {
 	log    telemetry.Logger
 	before [][]byte // that the run before could not send
 	sent   uint64
+
+	inSections uint64 // records
 }
 
 func startDigests(w *digest.Writer, state string, log telemetry.Logger) *digests {
@@ -74,7 +76,7 @@ func (d *digests) end() {
 	case len(rest) > 0:
 		d.log(telemetry.LevelWarn, "the last digests were not sent, because no more records came (incident_state keeps them for the next start)")
 	}
-	d.log(telemetry.LevelInfo, fmt.Sprintf("digests: %d sent, of %d records", d.sent, d.writer.Records()))
+	d.log(telemetry.LevelInfo, fmt.Sprintf("digests: %d sent, of %d records", d.sent, d.writer.Records()+d.inSections))
 }
 
 // digestOf returns the digest that a record holds, nil when it holds none.

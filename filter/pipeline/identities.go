@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 	"os"
@@ -49,7 +50,7 @@ func readIdentities(file string) (*identities, error) {
 		if a.Bits() != b.Bits() {
 			return b.Bits() - a.Bits()
 		}
-		return a.Addr().Compare(b.Addr())
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.name, b.name))
 	})
 	return in, nil
 }

@@ -90,7 +90,7 @@ func (i *inspector) correlate(b *batch, name, tag string, h *verdictHandler) (em
 		return nil
 	}
 	emits = i.writer.appendNews(emits, i.correlation.correlate(b, name), tag)
-	if !i.namesIncidents() {
+	if !i.namesIncidents() || b.first(Alert) < 0 {
 		return emits
 	}
 	b.budget = 0

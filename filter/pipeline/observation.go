@@ -2,8 +2,9 @@ package pipeline
 
 import (
 	"cmp"
-	"net"
+	"slices"
 	"strings"
+	"unsafe"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -31,21 +32,30 @@ func (b *observer) observe(it *item, s *scratch, o *incident.Observation) bool {
 	default:
 		return false
 	}
-	if b.evaluator.read(it, &s.values) < 0 || !s.values.Transaction(&s.transaction) || s.transaction.Unknown&rules.PartRequest != 0 {
+	isAlert := it.kind == Alert && it.verdict != nil
+	if b.evaluator.read(it, &s.values) < 0 || !readRequest(s, isAlert) {
 		return false
 	}
 	t := &s.transaction
-	*o = incident.Observation{Time: b.timeOf(it, s), Method: t.Method, Path: t.URI, Status: t.ResponseStatus, Bytes: int64(len(t.ResponseBody))}
+	*o = incident.Observation{Time: b.timeOf(it, s), Method: t.Method, Path: t.URI, Status: t.ResponseStatus, Bytes: int64(len(s.values.Get(fieldmap.ResponseBody)))}
 	e := contextOf(it, &s.values)
 	if e.bytes > 0 {
 		o.Bytes = e.bytes
 	}
 	b.observeEnds(o, s, &e)
 	b.observeClient(o, s, &e)
-	if it.kind == Alert && it.verdict != nil {
+	if isAlert {
 		b.observeAttack(o, it, s)
 	}
 	return true
+}
+
+// readRequest writes the transaction of the scratch, and reports whether it has a request. Only alerts need more of it than that.
+func readRequest(s *scratch, whole bool) bool {
+	if !whole {
+		return s.values.Request(&s.transaction)
+	}
+	return s.values.Transaction(&s.transaction) && s.transaction.Unknown&rules.PartRequest == 0
 }
 
 // timeOf returns when a transaction took place, in milliseconds: the time of the event, or where records come from files, the time that
@@ -82,32 +92,40 @@ func (b *observer) observeEnds(o *incident.Observation, s *scratch, e *contextFi
 	case t.ServerIP != "":
 		o.Target = t.ServerIP
 		if port := s.values.Get(fieldmap.ServerPort); port != "" {
-			o.Target = net.JoinHostPort(t.ServerIP, port)
+			s.target = appendHostPort(s.target[:0], t.ServerIP, port)
+			o.Target = unsafe.String(unsafe.SliceData(s.target), len(s.target)) // a view, as the other texts
 		}
 	default:
 		o.Target = t.ServerName
 	}
 }
 
+// appendHostPort does what net.JoinHostPort does, without an allocation.
+func appendHostPort(dst []byte, host, port string) []byte {
+	if strings.IndexByte(host, ':') >= 0 {
+		dst = append(append(append(dst, '['), host...), ']')
+	} else {
+		dst = append(dst, host...)
+	}
+	return append(append(dst, ':'), port...)
+}
+
 // observeClient hashes what tells clients apart.
 func (b *observer) observeClient(o *incident.Observation, s *scratch, e *contextFields) {
-	t := &s.transaction
-	o.Agent, _ = t.Header("User-Agent")
-	o.Agent = cmp.Or(o.Agent, s.values.Get(fieldmap.UserAgent))
-	if len(t.RequestHeaders) > 3 { // there are those that browsers always send, in an order of their own
-		o.Shape = shapeOf(t.RequestHeaders)
-	}
+	headers := readHeaders(s.transaction.RequestHeaders)
+	o.Agent = cmp.Or(headers.agent, s.values.Get(fieldmap.UserAgent))
+	o.Shape = headers.shape
 	if e.user != "" {
 		o.User = b.credential("user", e.user)
 	}
-	if credentials, has := t.Header("Authorization"); has && credentials != "" {
-		o.Principal = b.credential("authorization", credentials)
-	} else if session := sessionOf(t, s.values.Get(fieldmap.Cookie)); session != "" {
+	if headers.authorization != "" {
+		o.Principal = b.credential("authorization", headers.authorization)
+	} else if session := sessionOf(cmp.Or(headers.cookies, s.values.Get(fieldmap.Cookie))); session != "" {
 		o.Principal = b.credential("session", session)
 	} else if e.user != "" && o.Status != 401 {
 		o.Principal = o.User
 	}
-	if trace := traceOf(t, e); trace != "" {
+	if trace := cmp.Or(headers.trace(), e.trace); trace != "" {
 		o.Trace = xxhash.Sum64String(trace)
 	}
 }
@@ -122,30 +140,11 @@ func (b *observer) credential(kind, value string) uint64 {
 	return d.Sum64() | 1
 }
 
-func shapeOf(headers []rules.Header) uint64 {
-	var d xxhash.Digest
-	d.Reset()
-	for i := range headers {
-		switch name := headers[i].Name; {
-		case strings.EqualFold(name, "Cookie"), strings.EqualFold(name, "Content-Length"), strings.EqualFold(name, "Content-Type"),
-			strings.EqualFold(name, "Referer"), strings.EqualFold(name, "X-Forwarded-For"):
-		default:
-			_, _ = d.WriteString(name)
-			_, _ = d.WriteString("\n")
-		}
-	}
-	return d.Sum64() | 1
-}
-
 // sessionNames are parts of the names of cookies that hold sessions.
 var sessionNames = []string{"sess", "sid", "auth", "token", "jwt", "connect."}
 
 // sessionOf returns the value of the cookie that holds a session, "" when there is none.
-func sessionOf(t *rules.Transaction, parsed string) string {
-	cookies, has := t.Header("Cookie")
-	if !has {
-		cookies = parsed
-	}
+func sessionOf(cookies string) string {
 	for range 32 {
 		pair, rest, more := strings.Cut(cookies, ";")
 		name, value, _ := strings.Cut(strings.TrimSpace(pair), "=")
@@ -170,19 +169,12 @@ func containsFold(text string, parts []string) bool {
 	return false
 }
 
-// traceOf returns the id that a request keeps on its way through services.
-func traceOf(t *rules.Transaction, e *contextFields) string {
-	if parent, has := t.Header("traceparent"); has {
-		if parts := strings.SplitN(parent, "-", 3); len(parts) == 3 {
-			return parts[1]
-		}
+// categoryOf returns what a rule finds. Those of packs that recognize scanners, by ATT&CK's T1046, find no attack yet.
+func categoryOf(r *rules.RuleInfo) string {
+	if slices.Contains(r.Tags, "attack.T1046") {
+		return "reputation-scanner"
 	}
-	for _, name := range [...]string{"X-Request-Id", "X-B3-TraceId", "X-Correlation-Id", "X-Amzn-Trace-Id"} {
-		if id, has := t.Header(name); has && id != "" {
-			return id
-		}
-	}
-	return e.trace
+	return r.Category()
 }
 
 // observeAttack distinguishes what rules found in the request and in the response.
@@ -190,7 +182,7 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 	var a *incident.Attack
 	for i := range it.verdict.Matches {
 		m := &it.verdict.Matches[i]
-		category := m.Rule.Category()
+		category := categoryOf(m.Rule)
 		if m.Rule.Response() {
 			if category == "sensitive-data" {
 				o.Items++

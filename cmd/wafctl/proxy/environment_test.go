@@ -71,7 +71,7 @@ func TestTheEnvironmentOfTheImageIsRead(t *testing.T) {
 		"backend": "http://shop:80", "listen": ":8081", "tls_listen": ":8444", "tls_cert": certificate, "tls_key": key, "blocking_paranoia": "2",
 		"anomaly_inbound": "7", "engine": "detect", "body_over_limit": "partial", "backend_timeout": "60s", "idle_timeout": "30s",
 		"trusted_proxies": "10.0.0.0/8,192.168.0.0/16", "real_ip_header": "X-REAL-IP", "alert_to": "stdout", "include_payload": "off",
-		"header_timeout": "40s", "backend_verify": "off", "allowed_request_content_type": "|application/json| |text/xml|",
+		"header_timeout": "40s", "access_log": "stdout", "access_log_format": "combined", "backend_verify": "off", "allowed_request_content_type": "|application/json| |text/xml|",
 		"modsec_req_body_access": "on", "rules": "crs",
 	}, values)
 }

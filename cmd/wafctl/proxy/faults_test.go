@@ -106,6 +106,7 @@ func TestFaultsOfTheBackend(t *testing.T) {
 			send(c, "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\nhalf")
 		}, 0},
 		"two lengths that differ": {func(c net.Conn) { send(c, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok") }, 502},
+		"a status that is none":   {func(c net.Conn) { send(c, "HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok") }, 502},
 		"a head that does not end": {func(c net.Conn) {
 			send(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-A: bbbbbbbbbbbbbbbbbbbbbbbb\r\n", 50_000))
 		}, 502},
@@ -158,6 +159,36 @@ func TestFaultsOfTheBackend(t *testing.T) {
 			require.Eventually(t, func() bool { return p.InFlight() == 0 }, 10*time.Second, time.Millisecond)
 		})
 	}
+}
+
+// What a backend sends unasked, between two responses, reaches neither a client nor the log.
+func TestBytesBetweenResponsesReachNobody(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					send(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+					time.Sleep(300 * time.Millisecond)
+				}
+			}()
+		}
+	}()
+	p := run(t, "http://"+l.Addr().String(), nil)
+	for range 3 {
+		status, body := p.get("/")
+		require.Equal(t, 200, status)
+		require.Equal(t, "ok", body)
+	}
+	require.Eventually(t, func() bool { return strings.Contains(p.log.String(), "Unsolicited response") }, 10*time.Second, time.Millisecond)
+	require.NotContains(t, p.log.String(), "200 OK")
 }
 
 func TestABackendThatIsDownIsABadGateway(t *testing.T) {
