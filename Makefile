@@ -32,7 +32,10 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw ftw-proxy recorded equality hosts lint tools generate incidents bench ablation bench-udp bench-tail bench-memory bench-archive bench-kafka bench-proxy bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
+# The tests that print figures of faults.
+FAULTS   := Slow|TakeNothing|TakenBack|Faults|Endless|Idle|UnderTraffic|LosesNo|TooLongFollows
+
+.PHONY: faults build test ftw ftw-proxy recorded equality hosts lint tools generate incidents bench ablation bench-udp bench-tail bench-memory bench-archive bench-kafka bench-proxy bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -58,6 +61,10 @@ recorded: ## false alerts of the packs on recorded traffic: Chromium and Wget ov
 equality: ## every layer and every verdict against plain Coraza, all cases of long tests, EQUALITY=1000000 mutations, and the suite
 	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./filter/... ./rules/... ./internal/corazalink ./cmd/wafctl
 	$(MAKE) ftw
+
+faults: ## figures of slow, dying and hostile peers of wafctl proxy and wafctl auth
+	@$(GO) test -tags $(TAGS) -count=1 -timeout 30m -v -run '$(FAULTS)' ./cmd/wafctl/proxy ./cmd/wafctl/auth ./cmd/wafctl/internal/inline | \
+		grep -E '_test.go:[0-9]+: (a|an|of|on_error|[0-9]+) |^--- FAIL|^FAIL|^ok' | sed -E 's/^ +[a-z0-9_]+_test.go:[0-9]+: //'
 
 hosts: ## the plugin in hosts under sanitizers, valgrind and Go's checks of pointers, and in hosts that lack a function
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v ./plugin

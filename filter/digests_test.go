@@ -154,6 +154,18 @@ func TestADigestThatTheHostDoesNotTakeIsSentAgain(t *testing.T) {
 	require.Equal(t, left[0].Message().JSON, again[0].Message().JSON)
 }
 
+func TestDigestsThatTheHostDoesNotTakeForAnHourAreCounted(t *testing.T) {
+	f := measured(t, "waf.digests", asNode)
+	process(f, attackers(t, 1)[0], "nano")
+	left := f.Left()
+	for range 125 {
+		f.EmitFailed(&left[0])
+	}
+	require.Len(t, f.Due(nil), 120)
+	values, _ := scrape(t, f)
+	require.EqualValues(t, 5, values["waf_digests_total{lost}"])
+}
+
 func TestAnOutputDeliversDigestsAndMergesThem(t *testing.T) {
 	var sent, found strings.Builder
 	o, err := NewOutput("", testHost, setting.Map{"incidents": "on", "incident_digest_tag": "digest", "alert_to": "stdout"}, quiet, &sent)

@@ -225,7 +225,7 @@ const mostNames = 30
 
 // plainTries is how often plain Coraza is asked before a difference counts: it walks maps in random order, and for arguments that
 // repeat in a body, or malformed headers of a part, its verdict depends on that order.
-const plainTries = 20
+const plainTries = 80
 
 // requireEqual compares the verdicts of filters on a chunk with those of a plain one. A filter without a cache is asked again, when it knows
 // the combinations of rules that the chunk has.

@@ -146,3 +146,22 @@ func TestTheNameOfAScannerIsNoAttack(t *testing.T) {
 		require.Equal(t, "reputation-scanner", r.Category, r.ID)
 	}
 }
+
+func TestTheProxyBesideATargetIsNoClientOfOthers(t *testing.T) {
+	require.Equal(t, "10.2.0.7", observed(t, nil, map[string]any{"remote_addr": "127.0.0.6"}).Source)
+	require.Equal(t, "203.0.113.9", observed(t, nil, map[string]any{"remote_addr": "127.0.0.6", "http_x_forwarded_for": "203.0.113.9"}).Source)
+	require.Equal(t, "127.0.0.1", observed(t, nil, map[string]any{"remote_addr": "127.0.0.1", "server_addr": nil}).Source)
+}
+
+// Several rules that match one value show the payload as one rule does: a service behind a gateway may have other rules.
+func TestAPayloadIsTheSameForAllRulesThatMatchIt(t *testing.T) {
+	one := setting.Map{"rules": file(t, `SecRule ARGS "@contains evil" "id:1,phase:2,deny,log,severity:CRITICAL"`)}
+	two := setting.Map{"rules": file(t, `SecRule ARGS "@contains evil" "id:1,phase:2,pass,log,severity:CRITICAL"
+SecRule ARGS "@contains vil" "id:2,phase:2,deny,log,severity:CRITICAL"`)}
+	fields := map[string]any{"request_uri": "/?q=evil"}
+	first, second := observed(t, one, fields), observed(t, two, fields)
+	require.Len(t, first.Attack.Rules, 1)
+	require.Len(t, second.Attack.Rules, 2)
+	require.NotZero(t, first.Attack.Values)
+	require.Equal(t, first.Attack.Values, second.Attack.Values)
+}

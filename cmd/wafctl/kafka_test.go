@@ -139,6 +139,16 @@ func TestRecordsComeFromKafkaAndAlertsGoThere(t *testing.T) {
 	require.Equal(t, map[string]int{"192.0.2.1": 1, "192.0.2.2": 1, "10.1.2.3": 3}, keys)
 }
 
+// Fluent Bit's output kafka writes the time of a record before what the record holds.
+func TestRecordsComeFromFluentBit(t *testing.T) {
+	c := newCluster(t, 1)
+	c.send("records", &kgo.Record{Key: []byte("192.0.2.9"), Value: []byte(`{"@timestamp":1780125408.123456,"remote_addr":"192.0.2.9","request_method":"GET",` +
+		`"request_uri":"/?file=../../etc/passwd","status":"200","http_user_agent":"curl/8.14.1","host":"shop.example"}`)})
+	r := start(t, nil, append([]string{"--listen", "kafka://" + c.brokers + "/records", "--alert-to", "kafka://" + c.brokers + "/alerts"}, quickRules...)...)
+	require.Equal(t, "192.0.2.9", c.alerts(1)[0].key)
+	require.Equal(t, cli.ExitClean, r.End(), r.err.String())
+}
+
 // Where a member starts behind a backlog, alerts are about records of long ago.
 func TestAlertsAboutOldRecordsAreDelivered(t *testing.T) {
 	c := newCluster(t, 1)

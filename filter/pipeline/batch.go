@@ -8,6 +8,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
@@ -48,9 +49,10 @@ type item struct {
 	summary *Summary       // of an alert, for Check
 	message string         // of the last rule that matched in what does not alert, for Check
 
-	incident string  // id of the one that it belongs to
-	alertID  string  // of its alert, once that is written
-	pending  pending // of a waiting item
+	seen     *incident.Observation // of a clean one, nil when there is none yet
+	incident string                // id of the one that it belongs to
+	alertID  string                // of its alert, once that is written
+	pending  pending               // of a waiting item
 
 	columns   *accesslog.Columns // of its line, nil when they are not known
 	announced *accesslog.Columns // of the lines behind it
@@ -75,9 +77,13 @@ type batch struct {
 	rules    *ruleset.InUse
 	lastTime *batchTime // of the filter
 
-	usage   *senderUsage  // of all filters that share the engine
-	columns *columnsByTag // of the filter
-	section *Section      // that digests its records, nil for that of the filter
+	usage    *senderUsage  // of all filters that share the engine
+	columns  *columnsByTag // of the filter
+	observer *observer     // of the filter, nil unless records are correlated
+	section  *Section      // that digests its records, nil for that of the filter
+
+	mu   sync.Mutex
+	seen []*sightings // of goroutines that are done
 
 	budget  time.Duration // for inspection, 0 when there is none
 	longest atomic.Int64  // of the budget, what the goroutine has spent that has spent most
@@ -88,8 +94,10 @@ type batch struct {
 type scratch struct {
 	values      fieldmap.Values
 	transaction rules.Transaction
-	identity    []byte // of the transaction, for the verdict cache
-	target      []byte // name of the server, for an observation
+	whole       bool       // the transaction is that of the values, with everything
+	sightings   *sightings // nil unless records are correlated
+	identity    []byte     // of the transaction, for the verdict cache
+	target      []byte     // name of the server, for an observation
 	budget      chunkBudget
 	defers      bool // of the batch
 	rules       *rules.Set
@@ -136,6 +144,7 @@ type batches struct {
 	rules    *ruleset.Current
 	columns  *columnsByTag
 	usage    *senderUsage
+	observer *observer
 	lastTime batchTime
 }
 
@@ -146,12 +155,16 @@ func (p *batches) get(chunk []byte, tag string) *batch {
 		b = &batch{}
 	}
 	b.split(chunk, tag)
-	b.rules, b.lastTime, b.columns, b.usage = p.rules.Use(), &p.lastTime, p.columns, p.usage
+	b.rules, b.lastTime, b.columns, b.usage, b.observer = p.rules.Use(), &p.lastTime, p.columns, p.usage, p.observer
 	return b
 }
 
 func (p *batches) put(b *batch) {
-	clear(b.items)      // views of the chunk must not outlive the call
+	clear(b.items) // views of the chunk must not outlive the call
+	for _, n := range b.seen {
+		n.forget()
+	}
+	b.seen = b.seen[:0]
 	if b.rules != nil { // it is nil while the filter is closed
 		b.rules.Done()
 		b.rules = nil
@@ -165,7 +178,8 @@ func (p *batches) one(it *item, in *ruleset.InUse) *batch {
 }
 
 func (s *scratch) putBack() {
-	s.rules = nil
+	s.sightings.forget()
+	s.rules, s.sightings = nil, nil
 	if s.size() < largeScratch {
 		scratches.Put(s)
 	}

@@ -21,7 +21,7 @@ type headerKind uint8
 
 const (
 	ordinaryHeader headerKind = iota
-	changingHeader            // not in every request of a client
+	changingHeader            // not in every request of a client, or not in every reading of it
 	agentHeader
 	authorizationHeader
 	cookieHeader
@@ -35,7 +35,8 @@ var headerKinds = func() (all [24][]struct {
 }) {
 	for name, kind := range map[string]headerKind{
 		"Content-Length": changingHeader, "Content-Type": changingHeader, "Referer": changingHeader, "X-Forwarded-For": changingHeader,
-		"User-Agent": agentHeader, "Authorization": authorizationHeader, "Cookie": cookieHeader,
+		"Transfer-Encoding": changingHeader,
+		"User-Agent":        agentHeader, "Authorization": authorizationHeader, "Cookie": cookieHeader,
 		"traceparent": traceHeader, "X-Request-Id": traceHeader + 1, "X-B3-TraceId": traceHeader + 2, "X-Correlation-Id": traceHeader + 3, "X-Amzn-Trace-Id": traceHeader + 4,
 	} {
 		all[len(name)] = append(all[len(name)], struct {

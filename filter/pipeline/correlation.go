@@ -193,9 +193,13 @@ func (c *correlation) observeOne(it *item, s *scratch, section *Section) (events
 	recovery.Once(c.panics.Caught("correlation"), func() {
 		o := &c.observation
 		switch {
+		case it.seen != nil:
+			o = it.seen
 		case !c.observer.observe(it, s, o):
 			events = c.merge(it)
 			return
+		}
+		switch {
 		case c.digests != nil && section != nil:
 			section.digest.Add(o)
 			return

@@ -20,6 +20,7 @@ type digests struct {
 	log    telemetry.Logger
 	before [][]byte // that the run before could not send
 	sent   uint64
+	lost   uint64 // that the host did not take for too long
 
 	inSections uint64 // records
 }
@@ -76,7 +77,11 @@ func (d *digests) end() {
 	case len(rest) > 0:
 		d.log(telemetry.LevelWarn, "the last digests were not sent, because no more records came (incident_state keeps them for the next start)")
 	}
-	d.log(telemetry.LevelInfo, fmt.Sprintf("digests: %d sent, of %d records", d.sent, d.writer.Records()+d.inSections))
+	line := fmt.Sprintf("digests: %d sent, of %d records", d.sent, d.writer.Records()+d.inSections)
+	if d.lost > 0 {
+		line += fmt.Sprintf("; %d lost, because the host did not take them", d.lost)
+	}
+	d.log(telemetry.LevelInfo, line)
 }
 
 // digestOf returns the digest that a record holds, nil when it holds none.
@@ -118,10 +123,15 @@ func (c *correlation) merge(it *item) []*incident.Incident {
 func (c *correlation) again(packed []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.digests != nil && len(c.digests.before) < mostUntaken {
-		c.digests.before = append(c.digests.before, packed)
-		c.digests.sent--
+	if c.digests == nil {
+		return
 	}
+	c.digests.sent--
+	if len(c.digests.before) == mostUntaken {
+		c.digests.before = c.digests.before[1:]
+		c.digests.lost++
+	}
+	c.digests.before = append(c.digests.before, packed)
 }
 
 // mostUntaken is how many digests wait for a host that does not take them: an hour's.
@@ -150,16 +160,16 @@ func (c *correlation) rest() (told news) {
 	return told
 }
 
-// digestCounts returns how many digests were sent, merged, ignored because they had come before, and refused, and how many windows came late.
+// digestCounts returns how many digests were sent, lost, merged, ignored because they had come before, and refused, and how many windows came late.
 func (c *correlation) digestCounts() map[string]uint64 {
-	all := map[string]uint64{"sent": 0, "merged": 0, "repeated": 0, "refused": 0, "late": 0}
+	all := map[string]uint64{"sent": 0, "lost": 0, "merged": 0, "repeated": 0, "refused": 0, "late": 0}
 	if c == nil {
 		return all
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.digests != nil {
-		all["sent"] = c.digests.sent
+		all["sent"], all["lost"] = c.digests.sent, c.digests.lost
 		return all
 	}
 	n := c.merger.Counts()

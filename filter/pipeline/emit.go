@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
@@ -70,9 +71,6 @@ type alertWriter struct {
 // recordKey is where a copied record holds its alert map when alert_key adds nothing to the original.
 const recordKey = "waf"
 
-// usualMap is the size in bytes of the maps of most alerts.
-const usualMap = 2048
-
 // writeAlert writes the alert into the item: the record's new body, and the event for the emit tag.
 func (w *alertWriter) writeAlert(it *item, v *alert.View) {
 	if w.alertKey == "" && w.tag == nil {
@@ -83,7 +81,7 @@ func (w *alertWriter) writeAlert(it *item, v *alert.View) {
 	a := alert.New(v, secrets)
 	a.Incident, it.alertID = it.incident, a.UID
 	if w.alertKey != "" {
-		it.body = record.AppendMapWith(nil, it.event.Body, w.alertKey, a.AppendMap(make([]byte, 0, usualMap)))
+		it.body = w.appendRecord(nil, it.event.Body, a)
 	}
 	switch {
 	case w.tag == nil:
@@ -107,12 +105,20 @@ func (w *alertWriter) writeEmit(it *item, v *alert.View) {
 	it.emit = w.emission(v, a, secrets)
 }
 
+// newAlert makes an alert without secrets, heads and bodies.
+func (w *alertWriter) newAlert(v *alert.View) *alert.Alert {
+	secrets := w.secrets(v)
+	defer secrets.Release()
+	return alert.New(v, secrets)
+}
+
 // secrets learns the secrets of a transaction.
 func (w *alertWriter) secrets(v *alert.View) *redact.Pass {
 	return Secrets(w.redactor, v.Values, v.Transaction)
 }
 
-// Secrets returns a Pass that takes the secrets of a transaction out of texts about it. It is valid as long as the values are.
+// Secrets returns a Pass that takes the secrets of a transaction out of texts about it. It is valid as long as the values are, and
+// should be released.
 func Secrets(r *redact.Redactor, values *fieldmap.Values, t *rules.Transaction) *redact.Pass {
 	if r == nil {
 		return nil
@@ -142,8 +148,17 @@ func (w *alertWriter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pa
 
 // appendRecord appends a record with the map of its alert.
 func (w *alertWriter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
-	return record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), a.AppendMap(make([]byte, 0, usualMap)))
+	buffer := alertMaps.Get().(*[]byte)
+	*buffer = a.AppendMap((*buffer)[:0])
+	dst = record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), *buffer)
+	if cap(*buffer) <= largeScratch {
+		alertMaps.Put(buffer)
+	}
+	return dst
 }
+
+// alertMaps is memory for maps of alerts until they are copied.
+var alertMaps = sync.Pool{New: func() any { return new([]byte) }}
 
 // describe adds what destinations need to know besides the alert.
 func (w *alertWriter) describe(e *Emit, a *alert.Alert) *Emit {

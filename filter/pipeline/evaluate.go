@@ -60,6 +60,7 @@ func (e *evaluator) evaluate(it *item, s *scratch, h *verdictHandler) {
 		it.kind = NotHTTP
 		return
 	}
+	s.whole = false
 	verdict, key := e.lookupTimed(s, h)
 	clean := verdict != nil && !e.alerts(verdict)
 	if !clean || s.defers {
@@ -89,7 +90,7 @@ func (e *evaluator) read(it *item, values *fieldmap.Values) int {
 
 // examine does what is left to do for a record that is not known to be clean.
 func (e *evaluator) examine(it *item, s *scratch, h *verdictHandler, verdict *rules.Verdict, key rules.Key) {
-	if !s.values.Transaction(&s.transaction) {
+	if s.whole = s.values.Transaction(&s.transaction); !s.whole {
 		it.kind, it.partial = NotHTTP, s.transaction.Partial
 		return
 	}
@@ -118,6 +119,9 @@ func (e *evaluator) writeKnown(it *item, s *scratch, h *verdictHandler) {
 // pass lets a record go on as clean.
 func (e *evaluator) pass(it *item, s *scratch, h *verdictHandler, verdict *rules.Verdict) {
 	it.kind, it.verdict, it.partial = Clean, verdict, verdict.Partial
+	if s.sightings != nil {
+		s.sightings.see(it, s)
+	}
 	if h.onCleanMatch != nil && len(verdict.Matches) > 0 && s.values.Transaction(&s.transaction) {
 		h.onCleanMatch(it, e.view(it, s, verdict))
 	}

@@ -32,8 +32,14 @@ func (b *observer) observe(it *item, s *scratch, o *incident.Observation) bool {
 	default:
 		return false
 	}
+	s.whole = false
+	return b.evaluator.read(it, &s.values) >= 0 && b.observeRead(it, s, o)
+}
+
+// observeRead is observe for an item that has been read into the scratch.
+func (b *observer) observeRead(it *item, s *scratch, o *incident.Observation) bool {
 	isAlert := it.kind == Alert && it.verdict != nil
-	if b.evaluator.read(it, &s.values) < 0 || !readRequest(s, isAlert) {
+	if !s.readRequest(isAlert) {
 		return false
 	}
 	t := &s.transaction
@@ -51,11 +57,15 @@ func (b *observer) observe(it *item, s *scratch, o *incident.Observation) bool {
 }
 
 // readRequest writes the transaction of the scratch, and reports whether it has a request. Only alerts need more of it than that.
-func readRequest(s *scratch, whole bool) bool {
-	if !whole {
+func (s *scratch) readRequest(whole bool) bool {
+	switch {
+	case s.whole:
+	case !whole:
 		return s.values.Request(&s.transaction)
+	case !s.values.Transaction(&s.transaction):
+		return false
 	}
-	return s.values.Transaction(&s.transaction) && s.transaction.Unknown&rules.PartRequest == 0
+	return s.transaction.Unknown&rules.PartRequest == 0
 }
 
 // timeOf returns when a transaction took place, in milliseconds: the time of the event, or where records come from files, the time that
@@ -97,6 +107,9 @@ func (b *observer) observeEnds(o *incident.Observation, s *scratch, e *contextFi
 		}
 	default:
 		o.Target = t.ServerName
+	}
+	if o.TargetHost != "" && strings.HasPrefix(client, "127.") { // the proxy beside the target, as in a mesh: each target has its own
+		o.Source = o.TargetHost
 	}
 }
 
@@ -180,6 +193,7 @@ func categoryOf(r *rules.RuleInfo) string {
 // observeAttack distinguishes what rules found in the request and in the response.
 func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	var a *incident.Attack
+	var values []uint64
 	for i := range it.verdict.Matches {
 		m := &it.verdict.Matches[i]
 		category := categoryOf(m.Rule)
@@ -196,7 +210,10 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 			a = &incident.Attack{}
 		}
 		a.Rules = append(a.Rules, incident.Rule{ID: m.Rule.ID, Category: category, Techniques: alert.Techniques(m.Rule)})
-		a.Values ^= xxhash.Sum64String(m.Value)
+		if value := xxhash.Sum64String(m.Value); !slices.Contains(values, value) { // twice the same would be nothing
+			a.Values ^= value
+			values = append(values, value)
+		}
 	}
 	if a == nil {
 		return
@@ -210,25 +227,10 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 	outcome, _ := view.Outcome()
 	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
 	a.Show = func() incident.Sample {
-		shown := alert.New(view, b.writer.secrets(view))
+		shown := b.writer.newAlert(view)
 		return incident.Sample{Alert: shown.UID, Method: shown.Method, URI: shown.URI, Message: shown.Rule().Message, Outcome: string(shown.Outcome)}
 	}
 	o.Attack = a
-}
-
-// owned gives an observation memory of its own. What its samples show is made now.
-func owned(o *incident.Observation) *incident.Observation {
-	c := *o
-	for _, text := range []*string{&c.Source, &c.Target, &c.TargetHost, &c.Method, &c.Path, &c.Agent} {
-		*text = strings.Clone(*text)
-	}
-	if o.Attack != nil {
-		a := *o.Attack
-		sample := a.Show()
-		a.Show = func() incident.Sample { return sample }
-		c.Attack = &a
-	}
-	return &c
 }
 
 // observation returns what an item contributes, nil when nothing. It has memory of its own.

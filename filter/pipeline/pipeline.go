@@ -65,6 +65,7 @@ func New(c *Config, parts Parts) *Pipeline {
 	p.observer = &observer{evaluator: e, writer: w, timesInRecords: c.incidents.timesInRecords, identities: c.incidents.identities, salt: c.incidents.salt}
 	if c.incidents.correlates {
 		p.inspector.correlation = startCorrelation(&c.incidents, p.observer, parts.Log, parts.Panics)
+		p.inspector.batches.observer = p.observer
 	}
 	parts.Meter.Instance.Add(metrics.Collecting(p.inspector.correlation.collect))
 	p.inspector.prepare(c.onMatch)

@@ -140,6 +140,7 @@ func (b *batch) scratch() *scratch {
 	s := scratches.Get().(*scratch)
 	s.rules, s.defers, s.busy = b.rules.Set, b.defers, 0
 	s.budget.start(b.budget)
+	s.sightings = newSightings(b.observer)
 	return s
 }
 
@@ -152,5 +153,11 @@ func (b *batch) release(s *scratch) {
 		}
 	}
 	s.budget.charge(b.usage)
+	if s.sightings != nil {
+		b.mu.Lock()
+		b.seen = append(b.seen, s.sightings)
+		b.mu.Unlock()
+		s.sightings = nil
+	}
 	s.putBack()
 }

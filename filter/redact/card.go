@@ -9,11 +9,18 @@ const (
 )
 
 // cards adds the numbers of payment cards, in one piece or in groups with one blank, dash, dot, plus sign or percent escape of
-// these between them. Any number with the first digits and the check digit of a card counts.
-func (s *scanner) cards() {
+// these between them. Any number with the first digits and the check digit of a card counts. The digits are in an extent.
+func (s *scanner) cards(in extent) {
+	at := in.start
+	switch { // what begins in an escape is none of a number
+	case at >= 1 && s.text[at-1] == '%':
+		at--
+	case at >= 2 && s.text[at-2] == '%':
+		at -= 2
+	}
 	var buffer [8]span
 	groups, digits := buffer[:0], 0
-	for at := 0; at < len(s.text); {
+	for at < in.end {
 		if c := s.text[at]; c-'0' > 9 {
 			if at++; c == '%' {
 				at += escapeLength(s.text[at-1:]) - 1
@@ -78,6 +85,24 @@ func isSeparator(text string) bool {
 		return true
 	}
 	return false
+}
+
+// digitRow is a row of digits, with no more between them than separators of numbers have.
+type digitRow struct{ digits, first, last int }
+
+// add adds the digit at a place of a text, and returns where the row is when it is long enough for a card.
+func (r *digitRow) add(text string, at int) (e extent) {
+	if between := at - 1 - r.last; between > longestSeparator || between > 0 && endsNoSeparator[text[at-1]] {
+		r.digits = 0
+	}
+	if r.digits == 0 {
+		r.first = at
+	}
+	r.digits, r.last = r.digits+1, at
+	if r.digits >= shortestCard {
+		e = extent{r.first, at + 1}
+	}
+	return e
 }
 
 // longestSeparator is the length in bytes of the longest ones.

@@ -164,8 +164,8 @@ func (s *scanner) disposition(start, end int) {
 		key := strings.ToLower(strings.TrimSpace(s.text[at:stop]))
 		from, to, isQuoted := s.quoted(s.afterSpace(stop + 1))
 		if !isQuoted || to > end {
-			from = s.afterSpace(stop + 1)
-			to = max(from, min(end, from+endOf(s.text[from:end], ";")))
+			from = min(end, s.afterSpace(stop+1))
+			to = from + endOf(s.text[from:end], ";")
 		}
 		if base, _, _ := strings.Cut(key, "*"); base == "name" { // name*=UTF-8''…, name*0=…
 			value := s.text[from:to]

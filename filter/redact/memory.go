@@ -7,6 +7,7 @@ type memory struct {
 	bytes   arena[byte]
 	places  arena[int32]
 	views   arena[view]
+	parts   arena[part]
 	extents []extent // of the parts that are being read
 }
 
@@ -75,7 +76,11 @@ func (r *Redactor) pass() *Pass {
 
 // Release ends the use of a Pass, whose memory the next one gets. What it has returned stays as it is.
 func (p *Pass) Release() {
-	if p == nil || p.isReleased || p.size() > largePass {
+	if p == nil || p.isReleased {
+		return
+	}
+	p.isReleased, p.learned.full = true, true // whoever uses it nevertheless gets placeholders
+	if p.size() > largePass {
 		return
 	}
 	p.views = emptied(p.views)
@@ -86,14 +91,14 @@ func (p *Pass) Release() {
 	p.memory.bytes.reset()
 	p.memory.places.reset()
 	p.memory.views.reset()
-	p.isReleased, p.learned.full = true, true // whoever uses it nevertheless gets placeholders
+	p.memory.parts.reset()
 	passes.Put(p)
 }
 
 // size returns about how many bytes the Pass holds.
 func (p *Pass) size() int {
 	m := &p.memory
-	return cap(m.bytes.taken) + cap(m.places.taken)*4 + cap(m.views.taken)*80 + p.learned.size()
+	return cap(m.bytes.taken) + cap(m.places.taken)*4 + cap(m.views.taken)*64 + cap(m.parts.taken)*96 + p.learned.size()
 }
 
 // emptied returns a list without its elements, and what they refer to is let go.

@@ -62,12 +62,16 @@ type Pass struct {
 // cleaned is a text and what it is without its secrets.
 type cleaned struct{ text, clean string }
 
-// Start returns a Pass for a transaction and further texts of its record, which must stay as they are.
+// Start returns a Pass for a transaction and further texts of its record, which must stay as they are until it is released.
 func (r *Redactor) Start(t *rules.Transaction, texts ...string) *Pass {
 	p := r.pass()
-	if p == nil {
-		return nil
+	if p != nil {
+		p.learnAll(t, texts)
 	}
+	return p
+}
+
+func (p *Pass) learnAll(t *rules.Transaction, texts []string) {
 	p.learnHeaders(t.RequestHeaders)
 	p.learnHeaders(t.ResponseHeaders)
 	p.learnArguments(t)
@@ -75,7 +79,6 @@ func (r *Redactor) Start(t *rules.Transaction, texts ...string) *Pass {
 		p.learnText(text)
 	}
 	p.learned.settle()
-	return p
 }
 
 // Found lists what was taken out so far.

@@ -32,19 +32,19 @@ type scanner struct {
 
 // traits are what has to be in a text for something to be found in it. They are known once it was walked through.
 type traits struct {
-	escapes     [encodingCount]extent // from the first to the last sign of each encoding, for instance percent sign
-	mayHoldCard bool                  // there are as many digits in a row, with little between them
+	escapes [encodingCount]extent // from the first to the last sign of each encoding, for instance percent sign
+	card    extent                // of digits in a row, with little between them, that may be the numbers of cards
 }
 
 // extent is where a part of a text is, or something is in it; nowhere when its end is 0.
 type extent struct{ start, end int }
 
-// add extends the extent.
-func (e *extent) add(start, end int) {
+// join extends the extent to the end of a later one.
+func (e *extent) join(later extent) {
 	if e.end == 0 {
-		e.start = start
+		e.start = later.start
 	}
-	e.end = end
+	e.end = max(e.end, later.end)
 }
 
 var isInWord = func() (set byteSet) {
@@ -58,28 +58,27 @@ var isInWord = func() (set byteSet) {
 func (s *scanner) walk() {
 	s.headerLine(0)
 	s.begin(0)
-	run := 0              // where the bytes begin that may be base64
-	digits, last := 0, -1 // digits that may be of one number, and the place of the last one
+	run := 0                     // where the bytes begin that may be base64
+	number := digitRow{last: -1} // that may be a card
 	for i := 0; i < len(s.text); i++ {
 		c := s.text[i]
-		if isInWord[c] {
-			if c-'0' > 9 {
-				continue
-			}
-			if i-1 > last && (i-1-last > longestSeparator || endsNoSeparator[s.text[i-1]]) {
-				digits = 0
-			}
-			digits, last = digits+1, i
-			s.has.mayHoldCard = s.has.mayHoldCard || digits >= shortestCard
+		kind := byteKinds[c]
+		if kind == inWord {
 			continue
 		}
-		if !inRun[c] {
+		if kind == digit {
+			s.has.card.join(number.add(s.text, i))
+			continue
+		}
+		if kind&breaksRun != 0 {
 			if i-run >= shortestRun {
-				s.has.escapes[base64Or16].add(run, i)
+				s.has.escapes[base64Or16].join(extent{run, i})
 			}
 			run = i + 1
 		}
-		s.mark(i, c)
+		if kind&isMark != 0 {
+			s.mark(i, c)
+		}
 		s.begin(i + 1)
 		if i > 0 && s.text[i-1] == '%' && s.isWordAt(i+1) {
 			s.begin(i + 2)
@@ -89,12 +88,42 @@ func (s *scanner) walk() {
 		}
 	}
 	if len(s.text)-run >= shortestRun {
-		s.has.escapes[base64Or16].add(run, len(s.text))
+		s.has.escapes[base64Or16].join(extent{run, len(s.text)})
 	}
 	if isChunked(s.text) {
-		s.has.escapes[chunks].add(0, len(s.text))
+		s.has.escapes[chunks].join(extent{0, len(s.text)})
 	}
 }
+
+// byteKind is what a byte is to walk.
+type byteKind uint8
+
+// A byte of a word is inWord or digit, others are isOther and what else fits.
+const (
+	inWord byteKind = iota
+	digit
+	isOther   byteKind = 1 << iota
+	breaksRun          // no digit of base64
+	isMark             // mark looks at it
+)
+
+var byteKinds = func() (kinds [256]byteKind) {
+	for i := range kinds {
+		switch c := byte(i); {
+		case isDigit(c):
+			kinds[i] = digit
+		case !isInWord[c]:
+			kinds[i] = isOther
+			if !inRun[c] {
+				kinds[i] |= breaksRun
+			}
+		}
+	}
+	for _, c := range []byte("\n\r=:<>,/-%+\\&\x00") {
+		kinds[c] |= isMark
+	}
+	return kinds
+}()
 
 func (s *scanner) isWordAt(at int) bool { return at < len(s.text) && isInWord[s.text[at]] }
 
@@ -119,13 +148,13 @@ func (s *scanner) mark(at int, c byte) {
 		s.option(at)
 		s.key(at)
 	case '%', '+':
-		s.has.escapes[percent].add(at, at+1)
+		s.has.escapes[percent].join(extent{at, at + 1})
 	case '\\':
-		s.has.escapes[slash].add(at, at+1)
+		s.has.escapes[slash].join(extent{at, at + 1})
 	case '&':
-		s.has.escapes[markup].add(at, at+1)
+		s.has.escapes[markup].join(extent{at, at + 1})
 	case 0:
-		s.has.escapes[zeros].add(at, at+1)
+		s.has.escapes[zeros].join(extent{at, at + 1})
 	}
 }
 

@@ -39,9 +39,7 @@ func (p *Pass) read(v *view, level int, budget *int) {
 	if len(s.variables) > 0 {
 		s.again()
 	}
-	if s.has.mayHoldCard {
-		s.cards()
-	}
+	s.cards(s.has.card)
 	if p.r.pattern != nil {
 		s.own()
 	}
@@ -75,6 +73,11 @@ func (p *Pass) readParts(v *view, s *scanner, level int, budget *int) {
 			p.read(&inner.view, level+1, budget)
 			for _, found := range inner.spans {
 				s.spans = append(s.spans, inner.place(found))
+			}
+			if v.parts == nil {
+				n := len(p.memory.extents) - k // that follow in this encoding; few texts have several
+				v.parts = p.memory.parts.take(n)
+				p.memory.parts.keep(n)
 			}
 			v.parts = append(v.parts, inner)
 		}

@@ -111,6 +111,8 @@ func TestMembersSendDigestsToATopicThatOnePodReads(t *testing.T) {
 	require.Contains(t, args("--set", "incidents.aggregator=kafka+tls://kafka:9092/digests?sasl=plain"), "--alert-to=stdout,kafka+tls://kafka:9092/digests?sasl=plain&only=digests")
 	aggregator := args("--set", "gateway.kafka.topic=digests", "--set", "gateway.kafka.group=incidents", "--set", "incidents.enabled=true", "--set", "gateway.replicas=1")
 	require.Subset(t, aggregator, []string{"--listen=kafka://kafka:9092/digests?group=incidents", "--incidents=on"})
+	objects := decode(t, mustTemplate(t, append(plain, "--set", "incidents.enabled=true", "--set", "gateway.replicas=1")...))
+	require.Equal(t, apps.RecreateDeploymentStrategyType, one[*apps.Deployment](t, objects).Spec.Strategy.Type, "two do not overlap")
 	_, err := template(t, "--set", "incidents.aggregator=kafka://kafka:9092/digests")
 	require.ErrorContains(t, err, "only members of a consumer group send digests to a topic")
 }

@@ -23,13 +23,13 @@ type sections struct {
 	r      *collector
 	topic  *kafka.Consumer
 	every  time.Duration
-	stream uint64 // 0 until it is known
-	parts  int
-	asked  time.Time // for these
+	asked  time.Time // what the topic is
 	beaten map[int32]time.Time
 
-	mu   sync.Mutex
-	open map[int32]*section
+	mu     sync.Mutex
+	stream uint64 // 0 until it is known
+	parts  int
+	open   map[int32]*section
 }
 
 // section is one that has not ended.
@@ -63,14 +63,17 @@ func newSections(r *collector, topic *kafka.Consumer) *sections {
 func (s *sections) identify(ctx context.Context) {
 	for ctx.Err() == nil && time.Since(s.asked) > topicAge {
 		stream, parts, err := s.topic.Stream(ctx)
-		switch {
-		case err == nil:
-			s.stream, s.parts, s.asked = stream, parts, time.Now()
-		case s.stream != 0:
-			s.asked = time.Now() // what is known will do
-		default:
-			wait(ctx, pollPause)
+		s.mu.Lock()
+		if err == nil {
+			s.stream, s.parts = stream, parts
 		}
+		isKnown := s.stream != 0
+		s.mu.Unlock()
+		if !isKnown {
+			wait(ctx, pollPause)
+			continue
+		}
+		s.asked = time.Now() // after an error, what is known will do
 	}
 }
 
@@ -145,11 +148,14 @@ func (s *sections) seal(partition int32) {
 
 // send has the digest of a section delivered.
 func (s *sections) send(in *section) (delivered func() bool, complete bool) {
-	span := filter.Span{Stream: s.stream, Partition: uint32(in.partition), Partitions: uint32(max(s.parts, int(in.partition)+1)), From: uint64(in.from), To: uint64(in.next)}
+	s.mu.Lock()
+	stream, parts := s.stream, max(s.parts, int(in.partition)+1)
+	s.mu.Unlock()
+	span := filter.Span{Stream: stream, Partition: uint32(in.partition), Partitions: uint32(parts), From: uint64(in.from), To: uint64(in.next)}
 	if at := s.topic.ReadAt(in.partition, in.next); !at.IsZero() {
 		span.Read = at.UnixMilli()
 	}
-	return s.r.put(in.Seal(span, fmt.Sprintf("%x/%d", s.stream, in.partition)), true)
+	return s.r.put(in.Seal(span, fmt.Sprintf("%x/%d", stream, in.partition)), true)
 }
 
 // tick ends sections in which nothing more comes, and reports the partitions in which nothing comes at all, for which the aggregator waits.

@@ -41,8 +41,8 @@ var variables = []Variable{
 	{Name: "BACKEND", Setting: "backend"},
 	{Name: "BACKEND_WS", Note: "WebSockets go to the backend"},
 	{Name: "PORT", Setting: "listen", convert: port},
-	{Name: "SSL_PORT", Setting: "tls_listen", convert: port, Note: "only where SSL_CERT_FILE is set: no certificate is generated"},
-	{Name: "SSL_CERT_FILE", Setting: "tls_cert"},
+	{Name: "SSL_PORT", Setting: "tls_listen", convert: port, Note: "only where SSL_CERT_FILE and SSL_CERT_KEY_FILE are set: no certificate is generated"},
+	{Name: certificateVariable, Setting: "tls_cert", Note: "only where SSL_CERT_KEY_FILE is set, too"},
 	{Name: "SSL_CERT_KEY_FILE", Setting: "tls_key"},
 	{Name: "SSL_ENGINE", Note: "TLS is on where SSL_CERT_FILE is set"},
 	{Name: "NGINX_ALWAYS_TLS_REDIRECT", Setting: "tls_redirect", convert: strings.ToLower},
@@ -154,12 +154,18 @@ var variables = []Variable{
 	{Name: "SSL_VERIFY_DEPTH", Note: "chains may have any length"},
 }
 
+// certificateVariable is a variable of OpenSSL and of Go, too: crypto/x509 takes the file for the authorities that it trusts.
+const certificateVariable = "SSL_CERT_FILE"
+
 // readEnvironment sets what variables say, unless it is set already. It returns a note about each that sets nothing.
 func readEnvironment(values setting.Map, lookup func(string) (string, bool)) (notes []string) {
 	for _, v := range Variables() {
 		text, given := lookup(v.Name)
 		if text = strings.TrimSpace(text); !given || text == "" {
 			continue
+		}
+		if _, key := lookup("SSL_CERT_KEY_FILE"); v.Name == certificateVariable && !key {
+			continue // names the authorities that programs trust, elsewhere than in the image
 		}
 		if v.Setting == "" {
 			notes = append(notes, fmt.Sprintf("%s has no effect: %s", v.Name, v.Note))

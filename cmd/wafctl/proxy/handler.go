@@ -280,7 +280,7 @@ func (p *proxy) describeWay(in, out *http.Request, x *exchange) {
 	}
 	h := out.Header
 	if !trusted {
-		removeWay(h)
+		p.removeWay(h)
 	}
 	h["X-Forwarded-For"], h["X-Forwarded-Proto"], h["X-Forwarded-Host"] = []string{chain}, []string{scheme}, []string{host}
 	if x.client.IsValid() {
@@ -288,8 +288,10 @@ func (p *proxy) describeWay(in, out *http.Request, x *exchange) {
 	}
 }
 
-// removeWay removes what a client says of a way that its request has not taken: frameworks believe X-Forwarded-Port, -Prefix and others, too.
-func removeWay(h http.Header) {
+// removeWay removes what a client says of a way that its request has not taken: frameworks believe X-Forwarded-Port, -Prefix and others, too,
+// and the backend may believe the header in which proxies report the client.
+func (p *proxy) removeWay(h http.Header) {
+	h.Del(p.RealIPHeader)
 	for name := range h {
 		if strings.HasPrefix(name, "X-Forwarded-") {
 			delete(h, name)

@@ -205,6 +205,7 @@ func TestInspectionThatTakesTooLongFollowsOnError(t *testing.T) {
 		start := time.Now()
 		d := e.Evaluate(t.Context(), r)
 		require.Less(t, time.Since(start), time.Second)
+		t.Logf("on_error %s: a body of 1 MB is decided about after %v, with an inspect_timeout of 1ms", onError, time.Since(start).Round(time.Millisecond))
 		require.Equal(t, TimedOut, d.Reason)
 		require.Equal(t, blocked, d.Block)
 		require.Empty(t, d.Inspected)

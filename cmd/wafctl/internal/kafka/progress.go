@@ -161,8 +161,8 @@ func (p *progress) isFinished(partitions []int32) bool {
 func (p *progress) saw(partition int32, end int64, at time.Time, isIdle bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	all := append(p.seen[partition], sighting{end, at})
-	p.seen[partition] = all[max(0, len(all)-sightings):]
+	p.seen[partition] = append(p.seen[partition], sighting{end, at})
+	p.seen[partition] = p.seen[partition][max(0, len(p.seen[partition])-sightings):]
 	p.idle[partition] = isIdle
 }
 

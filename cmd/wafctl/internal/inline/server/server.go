@@ -167,6 +167,11 @@ func (s *Server) server(handler http.Handler, withTLS bool) *http.Server {
 
 // serve answers what is asked of the server itself, and has the handler answer the rest.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 2 {
+		paced := s.pace(w)
+		defer paced.begin()
+		w = paced
+	}
 	if s.draining.Load() && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}

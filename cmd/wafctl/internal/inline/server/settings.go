@@ -18,7 +18,7 @@ func Places() []setting.Property {
 		{Name: "tls_listen", Default: "off", Help: "address for HTTPS; it needs tls_cert and tls_key"},
 		{Name: "tls_cert", Help: "file with the certificate chain, PEM; a changed file is used for new connections"},
 		{Name: "tls_key", Help: "file with the private key of tls_cert, PEM"},
-		{Name: "client_ca", Help: "file with the certificates that verify those of clients, PEM; clients of tls_listen without one are turned away"},
+		{Name: "client_ca", Help: "file with the authorities that sign the certificates of clients, PEM; clients of tls_listen without a certificate are turned away"},
 		{Name: "client_verify", Default: "on", Help: "off asks clients for no certificate, whatever client_ca is"},
 		{Name: "health_listen", Default: "off", Help: "address for /healthz and /readyz; off answers them where requests arrive"},
 	}
