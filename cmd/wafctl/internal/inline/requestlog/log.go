@@ -1,5 +1,5 @@
 // Package requestlog writes the access log of a server in the request path: a line for each request, with what was decided about it. No request
-// waits for its line: lines are written by a goroutine of their own, and those that it cannot keep up with are dropped and counted.
+// waits for its line: lines are written by a goroutine of their own. Lines that it cannot keep up with are dropped and counted.
 package requestlog
 
 import (
