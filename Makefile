@@ -32,7 +32,10 @@ export CGO_ENABLED := 1
 # Go's build cache does not know that the plugin includes these files; a change of this flag has it compiled again.
 export CGO_CPPFLAGS := -DWAF_PROPERTIES=$(shell cat plugin/host/*.inc | cksum | cut -d' ' -f1)
 
-.PHONY: build test ftw ftw-proxy recorded equality lint tools generate incidents bench ablation bench-udp bench-tail bench-memory bench-archive bench-kafka bench-proxy bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
+# The tests that print figures of faults.
+FAULTS   := Slow|TakeNothing|TakenBack|Faults|Endless|Idle|UnderTraffic|LosesNo|TooLongFollows
+
+.PHONY: faults build test ftw ftw-proxy recorded equality hosts lint tools generate incidents bench ablation bench-udp bench-tail bench-memory bench-archive bench-kafka bench-proxy bench-otel gobench fuzz survive sanitize e2e collector e2e-otel run screenshots clean help
 
 build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -buildmode=c-shared -o $(OUT)/out_waf.so ./plugin
@@ -41,8 +44,8 @@ build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(CC) -O2 -Wall -Wextra -fPIC -fvisibility=hidden -D_GNU_SOURCE -shared -s -o $(OUT)/in_nano.so plugin/nano/in_nano.c -ldl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(OUT)/wafctl ./cmd/wafctl
 
-test: ## everything that needs no Fluent Bit
-	$(GO) test -tags $(TAGS) -timeout 30m ./...
+test: ## everything that needs no Fluent Bit, in minutes: the rest of some tests is in equality, hosts and survive
+	$(GO) test -tags $(TAGS) -vet=off -timeout 30m ./... # make lint vets
 	$(GO) -C otel test -tags $(TAGS) -timeout 30m ./...
 
 ftw: ## the Core Rule Set's regression suite through the filter, all of it
@@ -55,10 +58,16 @@ ftw-proxy: build ## the same suite over the wire with go-ftw: wafctl proxy next 
 recorded: ## false alerts of the packs on recorded traffic: Chromium and Wget over RECORDED=2000 pages of Debian's *-doc packages, clients, tools, webhooks
 	RECORDED=$(RECORDED) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v -run TestPacksAreQuietOnRecordedTraffic ./rules
 
-equality: ## every layer and every verdict against plain Coraza: rules, variables, random rules and sequences, EQUALITY=1000000 mutations
-	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v \
-		-run 'Equal|Random|AsCoraza|TheVariables|TargetsSelect|Supports|OnceDeceived|Remembered|Identities|SameForOthers' ./filter ./filter/pipeline ./rules/... ./internal/corazalink
+equality: ## every layer and every verdict against plain Coraza, all cases of long tests, EQUALITY=1000000 mutations, and the suite
+	EQUALITY=$(EQUALITY) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./filter/... ./rules/... ./internal/corazalink ./cmd/wafctl
 	$(MAKE) ftw
+
+faults: ## figures of slow, dying and hostile peers of wafctl proxy and wafctl auth
+	@$(GO) test -tags $(TAGS) -count=1 -timeout 30m -v -run '$(FAULTS)' ./cmd/wafctl/proxy ./cmd/wafctl/auth ./cmd/wafctl/internal/inline | \
+		grep -E '_test.go:[0-9]+: (a|an|of|on_error|[0-9]+) |^--- FAIL|^FAIL|^ok' | sed -E 's/^ +[a-z0-9_]+_test.go:[0-9]+: //'
+
+hosts: ## the plugin in hosts under sanitizers, valgrind and Go's checks of pointers, and in hosts that lack a function
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v ./plugin
 
 lint: tools ## formatting, vet, golangci-lint, spelling and style of texts
 	@unformatted=$$(gofmt -l $$(git ls-files --cached --others --exclude-standard '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
@@ -143,21 +152,20 @@ incidents: ## whole weeks of a cluster with planted attacks: what is found, when
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./filter/incident
 
 survive: build ## hostile input, faults and floods in full size; what runs for a while does so for SURVIVE=10m
-	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./survive
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 0 -v ./test/survive
 	$(MAKE) sanitize
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m ./filter/delivery ./filter/receive ./filter/flood
 	$(GO) test -tags $(TAGS) -count=1 -timeout 30m -run 'Hostile|Broken|FailedLoads|Budget|InTime|Flood|Background|Queue|Alerts|Bounds|Reload' ./filter ./filter/pipeline ./filter/ruleset ./rules
 	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 0 -v \
-		-run 'Survives|Terminated|Killed|Faults|Copies|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./e2e
+		-run 'Survives|Terminated|Killed|Faults|Copies|Reload|Panic|Hangs|OnceItIsUp|RulesChange|Daemon|Flood|Nano' ./test/e2e
 
-sanitize: build ## C under sanitizers, valgrind and Go's checks of pointers, and the race detector on everything
-	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS) -count=1 -timeout 60m -v ./plugin
-	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 30m -v -run 'NoPointer' ./e2e
+sanitize: build hosts ## C under sanitizers, valgrind and Go's checks of pointers, and the race detector on everything
+	SURVIVE=$(SURVIVE) $(GO) test -tags $(TAGS),e2e -count=1 -timeout 30m -v -run 'NoPointer' ./test/e2e
 	$(GO) test -race -tags $(TAGS) -count=1 -timeout 0 -p 1 -skip '$(NO_RACE)' ./...
 	$(GO) -C otel test -race -tags $(TAGS) -count=1 -timeout 0 ./...
 
 e2e: build ## against each real Fluent Bit found: $$FLUENT_BIT, PATH, /opt/fluent-bit*/bin
-	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 60m -v ./e2e
+	$(GO) test -tags $(TAGS),e2e -count=1 -timeout 60m -v ./test/e2e
 
 collector: ## an OpenTelemetry Collector with the processor waf, from otel/builder-config.yaml: build/work/otelcol/otelcol-waf
 	@mkdir -p build/work

@@ -24,9 +24,9 @@ var ablationSets = []ablationSet{
 	{"Nano, IP hosts", 100, func(i uint64) []byte { return event(byAddress(1<<47 + i)) }},
 	{"10 kB bodies", 4, func(i uint64) []byte {
 		if i%2 == 0 {
-			return event(form(1<<43 + i))
+			return event(form(usualSize)(1<<43 + i))
 		}
-		return event(document(1<<43 + i))
+		return event(document(usualSize)(1<<43 + i))
 	}},
 	{"attacks", 10, func(i uint64) []byte { return event(corpus.Attack(1<<48 + i)) }},
 	{"scanner", 20, func(i uint64) []byte { return accessLog(probe(1<<49 + i)) }},

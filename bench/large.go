@@ -9,8 +9,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 )
 
-// largeBody is the size in bytes from which a large body is long enough.
-const largeBody = 10_000
+// usualSize is the size in bytes of the smaller ones of large bodies.
+const usualSize = 10_000
 
 var words = strings.Fields("account address amount article balance blue bottle branch business calendar carton chair city color " +
 	"comment company contact contract copper country customer delivery department discount engine evening factory family " +
@@ -30,32 +30,74 @@ func phrase(d *rand.Rand, n int) string {
 	return strings.Join(picked, " ")
 }
 
-// form returns transaction number i with a large form.
-func form(i uint64) corpus.Record {
-	d := rand.New(rand.NewPCG(3, i))
-	var b strings.Builder
-	for n := 0; b.Len() < largeBody; n++ {
-		if n > 0 {
-			b.WriteByte('&')
+// Each of these returns a transaction of a number with a large body of a size in bytes. Larger ones have longer values, not more of them.
+
+func form(size int) func(i uint64) corpus.Record {
+	return func(i uint64) corpus.Record {
+		d := rand.New(rand.NewPCG(3, i))
+		var b strings.Builder
+		for n := 0; b.Len() < size; n++ {
+			if n > 0 {
+				b.WriteByte('&')
+			}
+			fmt.Fprintf(&b, "%s_%d=%s", words[d.IntN(len(words))], n, url.QueryEscape(phrase(d, size/usualSize*(1+d.IntN(12)))))
 		}
-		fmt.Fprintf(&b, "%s_%d=%s", words[d.IntN(len(words))], n, url.QueryEscape(phrase(d, 1+d.IntN(12))))
+		return posted(i, "application/x-www-form-urlencoded", b.String())
 	}
-	return posted(i, "application/x-www-form-urlencoded", b.String())
 }
 
-// document returns transaction number i with a large JSON document.
-func document(i uint64) corpus.Record {
-	d := rand.New(rand.NewPCG(4, i))
-	var b strings.Builder
-	b.WriteString(`{"items":[`)
-	for n := 0; b.Len() < largeBody; n++ {
-		if n > 0 {
-			b.WriteByte(',')
+func document(size int) func(i uint64) corpus.Record {
+	return func(i uint64) corpus.Record {
+		d := rand.New(rand.NewPCG(4, i))
+		var b strings.Builder
+		b.WriteString(`{"items":[`)
+		for n := 0; b.Len() < size; n++ {
+			if n > 0 {
+				b.WriteByte(',')
+			}
+			fmt.Fprintf(&b, `{"id":%d,"name":%q,"count":%d,"note":%q}`, d.IntN(1_000_000), phrase(d, 2), d.IntN(50), phrase(d, size/usualSize*(1+d.IntN(12))))
 		}
-		fmt.Fprintf(&b, `{"id":%d,"name":%q,"count":%d,"note":%q}`, d.IntN(1_000_000), phrase(d, 2), d.IntN(50), phrase(d, 1+d.IntN(12)))
+		b.WriteString("]}")
+		return posted(i, "application/json", b.String())
 	}
-	b.WriteString("]}")
-	return posted(i, "application/json", b.String())
+}
+
+func multipart(size int) func(i uint64) corpus.Record {
+	return func(i uint64) corpus.Record {
+		d := rand.New(rand.NewPCG(5, i))
+		var b strings.Builder
+		for n := 0; b.Len() < size; n++ {
+			fmt.Fprintf(&b, "--b0undary\r\nContent-Disposition: form-data; name=\"%s_%d\"\r\n\r\n%s\r\n", words[d.IntN(len(words))], n, phrase(d, size/usualSize*(1+d.IntN(24))))
+		}
+		return posted(i, "multipart/form-data; boundary=b0undary", b.String()+"--b0undary--\r\n")
+	}
+}
+
+func markup(size int) func(i uint64) corpus.Record {
+	return func(i uint64) corpus.Record {
+		d := rand.New(rand.NewPCG(6, i))
+		var b strings.Builder
+		b.WriteString("<?xml version=\"1.0\"?><orders>")
+		for b.Len() < size {
+			fmt.Fprintf(&b, "<order number=\"%d\"><item>%s</item><note>%s</note></order>", d.IntN(1_000_000), phrase(d, 2), phrase(d, size/usualSize*(1+d.IntN(12))))
+		}
+		return posted(i, "text/xml", b.String()+"</orders>")
+	}
+}
+
+func response(size int) func(i uint64) corpus.Record {
+	return func(i uint64) corpus.Record {
+		d := rand.New(rand.NewPCG(7, i))
+		var b strings.Builder
+		b.WriteString("<!DOCTYPE html><html><head><title>Orders</title></head><body>")
+		for b.Len() < size {
+			fmt.Fprintf(&b, "<h2 class=\"title\">%s</h2><p>%s.</p>\n", phrase(d, 3), phrase(d, 1+d.IntN(60)))
+		}
+		r := posted(i, "application/json", `{"page":1}`)
+		r.ResponseBody = b.String() + "</body></html>\n"
+		r.ResponseHead = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n", len(r.ResponseBody))
+		return r
+	}
 }
 
 // posted returns a transaction that sends a body.

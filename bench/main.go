@@ -14,7 +14,7 @@ type options struct {
 	runs, records int
 	modSecurity   string
 	hold          string
-	profile       string
+	profile, set  string
 	ablation      bool
 	only          *regexp.Regexp
 	replica       bool
@@ -26,7 +26,8 @@ func main() {
 	flag.IntVar(&o.records, "records", 200, "records in each run; a twenty-fifth of them for large bodies, which take long")
 	flag.StringVar(&o.modSecurity, "modsecurity", "", "path of the program that drives libmodsecurity; without it the comparison goes without")
 	flag.StringVar(&o.hold, "hold", "", "only print the memory of a process that holds this (used by the program itself)")
-	flag.StringVar(&o.profile, "profile", "", "only write a profile of the filter over clean records that all differ into this file")
+	flag.StringVar(&o.profile, "profile", "", "only write a profile of the filter over the records of -set into this file")
+	flag.StringVar(&o.set, "set", recordSets[0].name, "the set of records that is profiled")
 	flag.BoolVar(&o.ablation, "ablation", false, "only compare the filter with builds of it that lack one feature each")
 	only := flag.String("only", "", "an expression: only the features of an ablation whose names match it")
 	flag.BoolVar(&o.replica, "replica", false, "only process events as an ablation asks (used by the program itself)")
@@ -59,7 +60,7 @@ func run(o options) error {
 	case o.hold != "":
 		return hold(o.hold, o.records)
 	case o.profile != "":
-		return profileClean(o.profile)
+		return profileSet(o.profile, o.set)
 	}
 	entrants, leave, err := enter(o)
 	if err != nil {

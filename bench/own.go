@@ -27,7 +27,7 @@ var samples = []sample{
 	{"clean GET", 1, func(i uint64) []byte { return event(page(i)) }},
 	{"clean form", 1, func(i uint64) []byte { return event(smallForm(i)) }},
 	{"attack", 2, func(i uint64) []byte { return event(corpus.Attack(1<<42 + i)) }},
-	{"10 kB form", 20, func(i uint64) []byte { return event(form(1<<42 + i)) }},
+	{"10 kB form", 20, func(i uint64) []byte { return event(form(usualSize)(1<<42 + i)) }},
 	{"not HTTP", 1, nameQuery},
 }
 

@@ -1,17 +1,21 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"runtime/pprof"
-
-	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"slices"
 )
 
-// profiledRecords is how many different records the profile is over.
+// profiledRecords is how many records the profile is over, of large ones a part.
 const profiledRecords = 20_000
 
-// profileClean writes a profile of the processor time that the filter takes for clean records that all differ.
-func profileClean(file string) (err error) {
+// profileSet writes a profile of the processor time that the filter takes for the records of a set.
+func profileSet(file, name string) (err error) {
+	at := slices.IndexFunc(recordSets, func(s recordSet) bool { return s.name == name })
+	if at < 0 {
+		return fmt.Errorf("no set of records is named %q", name)
+	}
 	us, err := newOurs()
 	if err != nil {
 		return err
@@ -19,10 +23,8 @@ func profileClean(file string) (err error) {
 	if err := warmUp(entrant{"this filter", us}); err != nil {
 		return err
 	}
-	records := make([]corpus.Record, profiledRecords)
-	for i := range records {
-		records[i] = corpus.Clean(1<<44 + uint64(i))
-	}
+	set := &recordSets[at]
+	records := set.records(1<<44, profiledRecords/set.divisor)
 	out, err := os.Create(file)
 	if err != nil {
 		return err

@@ -22,9 +22,15 @@ var recordSets = []recordSet{
 		}
 		return corpus.Clean(1<<40 + i)
 	}},
-	{"attacks only", "1", 1, func(i uint64) corpus.Record { return corpus.Attack(1<<41 + i) }},
-	{"10 kB forms, clean", "10", 25, form},
-	{"10 kB JSON, clean", "10", 25, document},
+	{"scanners", "8", 1, func(i uint64) corpus.Record { return corpus.Scanner(1<<42 + i) }},
+	{"attacks only", "8", 1, func(i uint64) corpus.Record { return corpus.Attack(1<<41 + i) }},
+	{"10 kB forms, clean", "10", 25, form(usualSize)},
+	{"10 kB JSON, clean", "10", 25, document(usualSize)},
+	{"10 kB multipart, clean", "10", 25, multipart(usualSize)},
+	{"10 kB XML, clean", "10", 25, markup(usualSize)},
+	{"100 kB forms, clean", "10", 100, form(10 * usualSize)},
+	{"100 kB JSON, clean", "10", 100, document(10 * usualSize)},
+	{"100 kB responses, clean", "10", 100, response(10 * usualSize)},
 }
 
 // records returns records from a first number on.

@@ -23,7 +23,7 @@ func TestArchitectureNamesEveryPackage(t *testing.T) {
 }
 
 // named is a path on the page.
-var named = regexp.MustCompile("`((?:bench|build|cmd|e2e|filter|internal|otel|plugin|rules)/[\\w./-]+)`")
+var named = regexp.MustCompile("`((?:bench|build|cmd|filter|internal|otel|plugin|rules|test)/[\\w./-]+)`")
 
 func TestArchitectureNamesNothingElse(t *testing.T) {
 	found := named.FindAllStringSubmatch(read(t, "architecture.md"), -1)

@@ -10,6 +10,8 @@ import (
 
 	coreruleset "github.com/corazawaf/coraza-coreruleset/v4"
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // TestEachWayToAnotherCoreRuleSetLoads tries the values of rules in the page's table: for a release with one made of the embedded CRS, for
@@ -22,9 +24,7 @@ func TestEachWayToAnotherCoreRuleSetLoads(t *testing.T) {
 		t.Run(strings.NewReplacer("/", "_", ",", "_", "*", "_").Replace(row[1]), func(t *testing.T) {
 			rules := strings.ReplaceAll(row[1], "/etc/crs", dir)
 			rules = strings.ReplaceAll(rules, "/etc/nginx/modsec", dir)
-			if _, err := os.Stat(strings.Split(rules, ",")[0]); err != nil {
-				t.Skip("not installed here: ", err)
-			}
+			testtool.Path(t, strings.Split(rules, ",")[0], "modsecurity-crs")
 			code, out := shell(t, t.TempDir(), "wafctl rules --check --rules-strict off --rules '"+rules+"'")
 			require.LessOrEqual(t, code, 1, out)
 			require.Regexp(t, `(?m)^7\d\d rules loaded, \d+ skipped: OWASP_CRS/\d`, out)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The page about reliability names the tests of each promise.
+// The pages about reliability name the tests of each promise.
 func TestReliabilityNamesTestsThatThereAre(t *testing.T) {
 	there := map[string]bool{}
 	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
@@ -25,9 +25,11 @@ func TestReliabilityNamesTestsThatThereAre(t *testing.T) {
 		}
 		return err
 	}))
-	named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(read(t, "reliability.md"), -1)
-	require.NotEmpty(t, named)
-	for _, m := range named {
-		require.True(t, there[m[1]], m[1])
+	for _, page := range []string{"reliability.md", "proxy.md", "auth.md"} {
+		named := regexp.MustCompile("`((?:Test|Fuzz)\\w+)`").FindAllStringSubmatch(read(t, page), -1)
+		require.NotEmpty(t, named)
+		for _, m := range named {
+			require.True(t, there[m[1]], m[1])
+		}
 	}
 }

@@ -150,7 +150,7 @@ func TestIncidentsAreFoundBesideThePipeline(t *testing.T) {
 
 func TestAnOutputThatTriesAgainCountsRecordsOnce(t *testing.T) {
 	var out strings.Builder
-	o, err := NewOutput("", nil, setting.Map{"incidents": "on", "alert_to": "stdout"}, quiet, &out)
+	o, err := NewOutput("", testHost, setting.Map{"incidents": "on", "alert_to": "stdout"}, quiet, &out)
 	require.NoError(t, err)
 	chunks := attackers(t, 8)
 	for _, chunk := range chunks {
@@ -172,9 +172,9 @@ func TestIncidentPropertiesThatMeanNothingPreventStartup(t *testing.T) {
 		`property incident_exclude: exclusion "who=me"`:  {"incidents": "on", "incident_tag": "i", "incident_exclude": "who=me"},
 		"property incident_learning: 1s is out of range": {"incidents": "on", "incident_tag": "i", "incident_learning": "1s"},
 	} {
-		_, err := NewNamed("", nil, settings, quiet)
+		_, err := NewNamed("", testHost, settings, quiet)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := NewOutput("", nil, setting.Map{"incidents": "on", "alert_to": "stdout", "incident_tag": "x"}, quiet, &strings.Builder{})
+	_, err := NewOutput("", testHost, setting.Map{"incidents": "on", "alert_to": "stdout", "incident_tag": "x"}, quiet, &strings.Builder{})
 	require.ErrorContains(t, err, "belongs to the filter waf")
 }

@@ -168,7 +168,7 @@ func TestDigestsThatTheHostDoesNotTakeForAnHourAreCounted(t *testing.T) {
 
 func TestAnOutputDeliversDigestsAndMergesThem(t *testing.T) {
 	var sent, found strings.Builder
-	o, err := NewOutput("", nil, setting.Map{"incidents": "on", "incident_digest_tag": "digest", "alert_to": "stdout"}, quiet, &sent)
+	o, err := NewOutput("", testHost, setting.Map{"incidents": "on", "incident_digest_tag": "digest", "alert_to": "stdout"}, quiet, &sent)
 	require.NoError(t, err)
 	for _, chunk := range attackers(t, 8) {
 		require.NoError(t, o.Flush(context.Background(), chunk, "nano"))
@@ -180,7 +180,7 @@ func TestAnOutputDeliversDigestsAndMergesThem(t *testing.T) {
 	var record map[string]string
 	require.NoError(t, json.Unmarshal([]byte(last), &record))
 
-	o, err = NewOutput("", nil, setting.Map{"incidents": "on", "alert_to": "stdout"}, quiet, &found)
+	o, err = NewOutput("", testHost, setting.Map{"incidents": "on", "alert_to": "stdout"}, quiet, &found)
 	require.NoError(t, err)
 	require.NoError(t, o.Flush(context.Background(), pairs("waf_digest", record["waf_digest"]), "digest"))
 	require.NoError(t, o.Close())
@@ -193,7 +193,7 @@ func TestDigestsTakeThePlaceOfIncidents(t *testing.T) {
 		"property incident_digest_tag: requires incidents on":  {"incident_digest_tag": "d"},
 		`property incident_digest_tag: malformed tag "a b"`:    {"incidents": "on", "incident_digest_tag": "a b"},
 	} {
-		_, err := NewNamed("", nil, settings, quiet)
+		_, err := NewNamed("", testHost, settings, quiet)
 		require.ErrorContains(t, err, want)
 	}
 }

@@ -40,7 +40,7 @@ func TestNothingControlsTheDirectionOfText(t *testing.T) {
 					"file://" + file, "syslog+udp://" + received.datagrams(t) + "?max=65507", "gelf+udp://" + received.datagrams(t) + "?compress=none&chunk=8K",
 					"json+tcp://" + received.stream(t, received.drink), "forward://" + received.stream(t, received.acknowledge) + "?tag=x", "stdout",
 				}
-				o, err := NewOutput("", nil, setting.Map{
+				o, err := NewOutput("", testHost, setting.Map{
 					"rules": rules, "rule_packs": "off", "alert_on": "match", "alert_to": strings.Join(destinations, ","), "emit_format": format, "redact": redaction,
 				}, log.add, &received)
 				require.NoError(t, err)

@@ -62,9 +62,7 @@ func NewProfiled(host *Host, get setting.Getter, log Logger) (*Filter, error) {
 
 // open makes a filter of what was read so far, unless that or the rest has problems.
 func open(name string, host *Host, reader *setting.Reader, c config, log Logger) (*Filter, error) {
-	if host == nil {
-		host = &Host{engine: pipeline.NewEngineSlots()}
-	}
+	host = host.orUnshared()
 	ruleConfig := rules.ReadConfig(reader)
 	ruleConfig.Profile = c.profile
 	maps, err := fieldmap.Open(c.pipeline.FieldMap)
@@ -95,7 +93,7 @@ func open(name string, host *Host, reader *setting.Reader, c config, log Logger)
 		log(LevelInfo, "metrics of all instances: http://"+address+"/metrics")
 	}
 	f.meter.Instance.Add(metrics.Collecting(f.rules.Collect))
-	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Engine: host.engine, Meter: f.meter, Panics: f.panics, Log: log})
+	f.pipeline = pipeline.New(&c.pipeline, pipeline.Parts{Maps: maps, Rules: f.rules, Counts: counts, Engine: host.engine, Meter: f.meter, Panics: f.panics, Log: log, Producer: host.producer})
 	f.rules.Start(c.reloadInterval)
 	f.pipeline.Start()
 	return f, nil

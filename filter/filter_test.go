@@ -28,6 +28,17 @@ var (
 // testHost is the host of newFilter. Its filters share rules, and tests that count allocations wait for engine runs of the tests before.
 var testHost = NewHost()
 
+// TestMain keeps the usual rules open: most tests have them, and the Core Rule Set takes half a second of a core to open.
+func TestMain(m *testing.M) {
+	usual, err := New(testHost, setting.Map{}, quiet)
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	usual.Close() //nolint:errcheck // the process ends
+	os.Exit(code)
+}
+
 // newFilter returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
 func newFilter(t testing.TB, settings setting.Map) *Filter {
 	t.Helper()

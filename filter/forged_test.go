@@ -81,7 +81,6 @@ func values(t *testing.T, event []byte, key string) (found [][]byte) {
 
 // A verdict that came with a record is nowhere in it afterwards, and all else is there as it came.
 func TestVerdictsOfTheSenderDoNotGoOn(t *testing.T) {
-	holdRules(t)
 	dice := rand.New(rand.NewPCG(17, 3))
 	for _, key := range []string{"waf", "my.verdict", "é"} {
 		keys, forged := encodedKeys(key), forgedValues()
@@ -167,7 +166,6 @@ func TestRecordsWithAndWithoutVerdictsOfTheSenderTakeTurns(t *testing.T) {
 }
 
 func TestCopiesForTheEmitTagHaveTheirOwnVerdictOnly(t *testing.T) {
-	holdRules(t)
 	for _, key := range []string{"waf", "verdict", "off"} {
 		f := newFilter(t, setting.Map{"alert_key": key, "emit_tag": "alert", "emit_format": "record"})
 		if key == "off" {

@@ -27,9 +27,6 @@ func emitted(t testing.TB, settings setting.Map, chunk []byte) (texts []string) 
 	return texts
 }
 
-// holdRules keeps the rules open for the length of a test, so that its filters share them.
-func holdRules(t testing.TB) { newFilter(t, nil) }
-
 // schemas are those that were compiled, by name.
 var schemas sync.Map
 
@@ -88,7 +85,6 @@ func indented(t *testing.T, text string) string {
 }
 
 func TestTheSampleIsAnAlertInEveryFormat(t *testing.T) {
-	holdRules(t)
 	for _, name := range alert.Formats() {
 		if name == string(alert.MSA) {
 			continue // TestSampleBecomesTheAlertOfModSecurityForAnylog
@@ -123,7 +119,6 @@ func rich(t testing.TB) []byte {
 }
 
 func TestARichRecordIsAValidAlertInEveryFormat(t *testing.T) {
-	holdRules(t)
 	for _, name := range alert.Formats() {
 		for _, payload := range []string{"on", "off"} {
 			t.Run(name+" payload "+payload, func(t *testing.T) {
@@ -142,7 +137,6 @@ func TestARichRecordIsAValidAlertInEveryFormat(t *testing.T) {
 
 // Access logs have no addresses of servers, heads or times, and logs that are not HTTP no request at all.
 func TestPoorRecordsAreValidAlertsInEveryFormat(t *testing.T) {
-	holdRules(t)
 	apache := pairs("host", "gateway", "user", "-", "method", "GET", "path", "/?a=../../etc/passwd", "code", "403", "size", "1",
 		"referer", "-", "agent", "curl/8")
 	other := t.TempDir() + "/other.yaml"

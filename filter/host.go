@@ -10,10 +10,26 @@ import (
 type Host struct {
 	engine   *pipeline.EngineSlots
 	lastGood *ruleset.LastGood // nil keeps nothing
+	producer Producer
 }
 
 // NewHost returns what the filters of a process share. A program that ends its filters for good closes it after them.
 func NewHost() *Host { return &Host{engine: pipeline.NewEngineSlots(), lastGood: &ruleset.LastGood{}} }
+
+// As returns the same host for filters whose alerts another program makes than Fluent Bit, or that block attacks. It is closed with h.
+func (h *Host) As(p Producer) *Host {
+	as := *h.orUnshared()
+	as.producer = p
+	return &as
+}
+
+// orUnshared returns the host, and for nil one of which nobody else knows.
+func (h *Host) orUnshared() *Host {
+	if h == nil {
+		return &Host{engine: pipeline.NewEngineSlots()}
+	}
+	return h
+}
 
 // Close releases the rules that are kept for filters to come.
 func (h *Host) Close() error { return h.lastGood.Close() }

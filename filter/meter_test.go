@@ -205,7 +205,7 @@ func TestAllInstancesAreOnOnePage(t *testing.T) {
 	taken, err := net.Listen("tcp", address)
 	require.NoError(t, err)
 	defer taken.Close()
-	_, err = NewNamed("filter waf.0", nil, settings, discard)
+	_, err = NewNamed("filter waf.0", testHost, settings, discard)
 	require.ErrorContains(t, err, "property metrics_listen: listen: listen tcp "+address)
 }
 
@@ -284,7 +284,7 @@ func TestDocumentationListsAllMetrics(t *testing.T) {
 
 func TestEveryMetricOfTheTableIsOnAPage(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "alerts")
-	o, err := NewOutput("output waf.3", nil, setting.Map{
+	o, err := NewOutput("output waf.3", testHost, setting.Map{
 		"rules": ownFile(t, ruleFor("attack")), "metrics_listen": "127.0.0.1:0", "alert_to": "file://" + file,
 	}, discard, io.Discard)
 	require.NoError(t, err)

@@ -1,6 +1,7 @@
 package filter
 
 import (
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
 )
@@ -20,6 +21,8 @@ type (
 	Outcome = pipeline.Outcome
 	// Emit is one alert as a record for another tag.
 	Emit = pipeline.Emit
+	// Producer is the program that has made an alert, and what it does about attacks.
+	Producer = alert.Producer
 	// Kind is what became of one record.
 	Kind = pipeline.Kind
 	// Finding is what the filter finds in one record.

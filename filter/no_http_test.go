@@ -34,7 +34,6 @@ func warned(t *testing.T, chunks ...[]byte) (while, all []string) {
 func repeated(chunk []byte, n int) []byte { return []byte(strings.Repeat(string(chunk), n)) }
 
 func TestFilterThatInspectsNothingSaysSoOnce(t *testing.T) {
-	newFilter(t, nil) // the others share its rules
 	strange, http := pairs("level", "info", "event", "secret-value"), lineOf("/")
 	while, all := warned(t, repeated(strange, 600), repeated(strange, 600), repeated(strange, 2000))
 	require.Equal(t, []string{`nothing is inspected: no HTTP transaction in the first 1200 records. The first one has the keys level, event. ` +

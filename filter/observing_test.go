@@ -36,7 +36,6 @@ func observed(t testing.TB, settings setting.Map, fields map[string]any) *incide
 }
 
 func TestARecordIsObserved(t *testing.T) {
-	holdRules(t)
 	o := observed(t, nil, nil)
 	require.Equal(t, &incident.Observation{
 		Time: 1_772_438_400_000, Source: "198.51.100.7", Target: "10.2.0.7:8080", TargetHost: "10.2.0.7", Method: "GET", Path: "/orders/17?q=1", Status: 200, Bytes: 512,
@@ -45,7 +44,6 @@ func TestARecordIsObserved(t *testing.T) {
 }
 
 func TestWhoAsksIsBelievedOfTrustedProxiesOnly(t *testing.T) {
-	holdRules(t)
 	for name, c := range map[string]struct {
 		address, forwarded, trusted, want string
 		internal                          bool
@@ -67,7 +65,6 @@ func TestWhoAsksIsBelievedOfTrustedProxiesOnly(t *testing.T) {
 }
 
 func TestCredentialsTellPrincipalsApart(t *testing.T) {
-	holdRules(t)
 	principal := func(fields map[string]any) uint64 { return observed(t, nil, fields).Principal }
 	require.Zero(t, principal(nil))
 	all := []uint64{
@@ -92,7 +89,6 @@ func TestCredentialsTellPrincipalsApart(t *testing.T) {
 }
 
 func TestATargetIsTheWorkloadThatLogsIt(t *testing.T) {
-	holdRules(t)
 	for pod, want := range map[string]string{
 		"cart-6f7b9c8d4-x2k9p": "web/cart", "store-0": "web/store", "agent-x7k2q": "web/agent", "cart": "web/cart", "node-exporter-abcdefgh": "web/node-exporter-abcdefgh",
 	} {
@@ -106,7 +102,6 @@ func TestATargetIsTheWorkloadThatLogsIt(t *testing.T) {
 }
 
 func TestIdentitiesNameSourcesAndTargets(t *testing.T) {
-	holdRules(t)
 	file := filepath.Join(t.TempDir(), "services.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("10.2.0.0/16: rest\n10.2.0.0/24: web\n10.2.0.7: shop\nShop.Example: front\n\"2001:db8::/32\": six\n"), 0o600))
 	o := observed(t, setting.Map{"identities": file}, map[string]any{"remote_addr": "10.2.0.8"})
@@ -115,7 +110,6 @@ func TestIdentitiesNameSourcesAndTargets(t *testing.T) {
 }
 
 func TestWhatRulesFindInRequestsIsAnAttackAndInResponsesItems(t *testing.T) {
-	holdRules(t)
 	o := observed(t, nil, map[string]any{"request_uri": "/?id=1%27%20UNION%20SELECT%20a%20FROM%20b--&token=s3cr3t-value", "status": "403"})
 	require.NotNil(t, o.Attack)
 	require.True(t, o.Attack.Refused)
@@ -139,14 +133,12 @@ func TestWhatRulesFindInRequestsIsAnAttackAndInResponsesItems(t *testing.T) {
 }
 
 func TestAToolIsTheSameForAllItsRequests(t *testing.T) {
-	holdRules(t)
 	get := observed(t, nil, map[string]any{"http_accept": "*/*"})
 	post := observed(t, nil, map[string]any{"http_accept": "*/*", "request_method": "POST", "content_type": "text/plain", "request_body": "hello", "http_cookie": "a=b", "http_referer": "/"})
 	require.Equal(t, get.Shape, post.Shape)
 }
 
 func TestTheNameOfAScannerIsNoAttack(t *testing.T) {
-	holdRules(t)
 	o := observed(t, nil, map[string]any{"http_user_agent": "gobuster/3.5"})
 	require.NotNil(t, o.Attack)
 	require.NotEmpty(t, o.Attack.Rules)
@@ -156,7 +148,6 @@ func TestTheNameOfAScannerIsNoAttack(t *testing.T) {
 }
 
 func TestTheProxyBesideATargetIsNoClientOfOthers(t *testing.T) {
-	holdRules(t)
 	require.Equal(t, "10.2.0.7", observed(t, nil, map[string]any{"remote_addr": "127.0.0.6"}).Source)
 	require.Equal(t, "203.0.113.9", observed(t, nil, map[string]any{"remote_addr": "127.0.0.6", "http_x_forwarded_for": "203.0.113.9"}).Source)
 	require.Equal(t, "127.0.0.1", observed(t, nil, map[string]any{"remote_addr": "127.0.0.1", "server_addr": nil}).Source)
@@ -164,7 +155,6 @@ func TestTheProxyBesideATargetIsNoClientOfOthers(t *testing.T) {
 
 // Several rules that match one value show the payload as one rule does: a service behind a gateway may have other rules.
 func TestAPayloadIsTheSameForAllRulesThatMatchIt(t *testing.T) {
-	holdRules(t)
 	one := setting.Map{"rules": file(t, `SecRule ARGS "@contains evil" "id:1,phase:2,deny,log,severity:CRITICAL"`)}
 	two := setting.Map{"rules": file(t, `SecRule ARGS "@contains evil" "id:1,phase:2,pass,log,severity:CRITICAL"
 SecRule ARGS "@contains vil" "id:2,phase:2,deny,log,severity:CRITICAL"`)}

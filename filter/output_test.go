@@ -105,7 +105,7 @@ func TestOutputTellsAtItsEndWhatIsNotDelivered(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, l.Close())
 	var log []string
-	o, err := NewOutput("", nil, setting.Map{"alert_to": "stdout, json+tcp://" + l.Addr().String()}, func(_ Level, line string) { log = append(log, line) }, io.Discard)
+	o, err := NewOutput("", testHost, setting.Map{"alert_to": "stdout, json+tcp://" + l.Addr().String()}, func(_ Level, line string) { log = append(log, line) }, io.Discard)
 	require.NoError(t, err)
 	two := append(sample(t), sample(t)...)
 	for _, chunk := range [][]byte{two, sample(t), two} { // the first one comes again
@@ -116,7 +116,7 @@ func TestOutputTellsAtItsEndWhatIsNotDelivered(t *testing.T) {
 	require.Contains(t, strings.Join(log, "\n"), "3 alerts in 2 chunks have not reached every destination")
 
 	log = nil
-	o, err = NewOutput("", nil, setting.Map{"alert_to": "stdout"}, func(_ Level, line string) { log = append(log, line) }, io.Discard)
+	o, err = NewOutput("", testHost, setting.Map{"alert_to": "stdout"}, func(_ Level, line string) { log = append(log, line) }, io.Discard)
 	require.NoError(t, err)
 	require.NoError(t, o.Flush(context.Background(), two, "nano"))
 	require.NoError(t, o.Close())
@@ -137,7 +137,7 @@ func TestOutputBelievesVerdictsOnlyWhenToldTo(t *testing.T) {
 }
 
 func TestOutputRefusesWhatIsForTheFilter(t *testing.T) {
-	_, err := NewOutput("", nil, setting.Map{"keep": "alerts", "emit_tag": "x", "trust_verdicts": "maybe"}, discard, os.Stdout)
+	_, err := NewOutput("", testHost, setting.Map{"keep": "alerts", "emit_tag": "x", "trust_verdicts": "maybe"}, discard, os.Stdout)
 	for _, problem := range []string{
 		"property keep: belongs to the filter waf", "property emit_tag: belongs to the filter waf",
 		"property trust_verdicts: malformed switch", "property alert_to: no destination (want ",

@@ -22,6 +22,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 )
 
 // secretDice makes records with secrets in them. Each secret is or holds a random text that nothing else has.
@@ -151,7 +152,6 @@ func requireNoSecret(t *testing.T, what string, text []byte, secrets []string) {
 }
 
 func TestTheCorpusOfSecretsWouldLeakWithoutRedaction(t *testing.T) {
-	holdRules(t)
 	chunk, secrets := corpusOfSecrets(20)
 	all := strings.Join(emitted(t, setting.Map{"emit_tag": "alert", "emit_format": "record", "redact": "off", "inspect_budget": "off"}, chunk), "\n")
 	leaked := 0
@@ -164,8 +164,7 @@ func TestTheCorpusOfSecretsWouldLeakWithoutRedaction(t *testing.T) {
 }
 
 func TestNoSecretLeavesInAnyFormat(t *testing.T) {
-	holdRules(t)
-	const records = 60
+	records := testsize.Of(20, 60)
 	chunk, secrets := corpusOfSecrets(records)
 	for _, format := range alert.Formats() {
 		t.Run(format, func(t *testing.T) {
@@ -315,7 +314,6 @@ func (l *lake) acknowledge(conn net.Conn) {
 }
 
 func TestNoSecretLeavesByAnySink(t *testing.T) {
-	holdRules(t)
 	const records = 15
 	chunk, secrets := corpusOfSecrets(records)
 	for _, format := range alert.Formats() {
@@ -329,7 +327,7 @@ func TestNoSecretLeavesByAnySink(t *testing.T) {
 				"json+udp://" + received.datagrams(t), "json+tcp://" + received.stream(t, received.drink),
 				"forward://" + received.stream(t, received.acknowledge) + "?tag=x",
 			}
-			o, err := NewOutput("", nil, setting.Map{"alert_to": strings.Join(destinations, ","), "emit_format": format}, log.add, &received)
+			o, err := NewOutput("", testHost, setting.Map{"alert_to": strings.Join(destinations, ","), "emit_format": format}, log.add, &received)
 			require.NoError(t, err)
 			require.NoError(t, o.Flush(context.Background(), chunk, "nano"))
 			for _, s := range o.delivery.Stats() {

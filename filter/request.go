@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/pipeline"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
 // Evaluation is what the rules say of a transaction that still takes place.
@@ -14,6 +15,17 @@ type Evaluation = pipeline.Evaluation
 // Where the prefilter cannot rule an attack out, the engine has a time limit, and until the context ends; the evaluation is Late after that.
 func (f *Filter) Evaluate(ctx context.Context, event []byte, limit time.Duration) Evaluation {
 	return f.pipeline.Evaluate(ctx, event, limit)
+}
+
+// WithoutSecrets returns the value of a request header, or with the name "" a request target, as alerts would have it.
+func (f *Filter) WithoutSecrets(header, text string) string {
+	switch {
+	case f.redactor == nil:
+		return text
+	case header == "":
+		return f.redactor.Start(&rules.Transaction{URI: text}).Text(text)
+	}
+	return f.redactor.Start(&rules.Transaction{}, text).Header(header, text)
 }
 
 // Correlates reports whether Settle needs the event of every transaction, not only of those with an alert.

@@ -101,7 +101,7 @@ func (i *intake) stays() {
 }
 
 func TestInputHandsOverWhatItReceives(t *testing.T) {
-	for _, v := range []variant{plain, old, sanitized} {
+	for _, v := range withSanitizers(plain, old) {
 		t.Run(v.name, func(t *testing.T) {
 			i := loadInput(t, v)
 			require.Equal(t, "1", i.open("0", "nano.0", "listen_on", "udp://127.0.0.1:0"))

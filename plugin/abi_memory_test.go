@@ -2,23 +2,22 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // Every call that the host makes, and what goes wrong in it, under memcheck. It stands in for the Core Rule Set with one rule:
 // everything takes fifty times as long.
 func TestMemoryUnderValgrind(t *testing.T) {
 	if !longForm() {
-		t.Skip("the plugin and all of Go are compiled for it: make survive")
+		t.Skip("the plugin and all of Go are compiled for it: make hosts")
 	}
-	if _, err := exec.LookPath("valgrind"); err != nil {
-		t.Skip("valgrind is not installed")
-	}
+	testtool.Program(t, "valgrind", "valgrind")
 	dir := t.TempDir()
 	rules := filepath.Join(dir, "own.conf")
 	require.NoError(t, os.WriteFile(rules, []byte(`SecRule REQUEST_URI "@contains /etc/passwd" "id:1,phase:1,pass,severity:CRITICAL,msg:'one'"`), 0o644))

@@ -2,13 +2,14 @@ package main
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // musl is a host with another C library than the plugin's; it has no coroutines to offer.
@@ -16,9 +17,7 @@ var musl = variant{name: "musl", cc: "musl-gcc", object: plain.object, flags: []
 
 // The loader's reason is the message that users see, and that the page about compatibility explains.
 func TestMuslHostsAreRefusedWithTheDocumentedReason(t *testing.T) {
-	if _, err := exec.LookPath(musl.cc); err != nil {
-		t.Skip("musl-gcc is not installed (Debian: musl-tools)")
-	}
+	testtool.Program(t, musl.cc, "musl-tools")
 	loader := map[string]string{"amd64": "ld-linux-x86-64.so.2", "arm64": "ld-linux-aarch64.so.1"}[runtime.GOARCH]
 	reason := "Error loading shared library " + loader + ": No such file or directory (needed by "
 	h := launch(t, musl)

@@ -18,11 +18,11 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
-// onHosts runs a test in a plain host and in one that watches addresses and undefined behavior; in the long form also with
-// Go's own checks of pointers.
+// onHosts runs a test in a plain host; in the long form also in one that watches addresses and undefined behavior, and with Go's own checks
+// of pointers.
 func onHosts(t *testing.T, test func(t *testing.T, h *hostProcess)) {
 	t.Helper()
-	variants := []variant{plain, sanitized}
+	variants := withSanitizers(plain)
 	if longForm() {
 		variants = append(variants, pointers)
 	}
@@ -68,7 +68,7 @@ func processed(t *testing.T, properties setting.Map, chunk []byte, tag string) f
 }
 
 func TestHostReadsAllPropertiesInItsLayoutOfTheConfigMap(t *testing.T) {
-	for _, v := range []variant{plain, old, sanitized} {
+	for _, v := range withSanitizers(plain, old) {
 		t.Run(v.name, func(t *testing.T) {
 			require.Equal(t, listed(append(filter.Properties(), filter.Misplaced(false)...)), strings.Fields(start(t, v).do("map")))
 		})
@@ -225,7 +225,7 @@ func TestEmitTagIsRefusedWhereTheHostHasNoEmitter(t *testing.T) {
 
 func TestPanicLetsTheChunkPass(t *testing.T) {
 	attack := sample(t, "")
-	for _, v := range []variant{plain, sanitized} {
+	for _, v := range withSanitizers(plain) {
 		for _, cause := range []string{"fault.panic", "fault.nil"} {
 			t.Run(v.name+" "+cause, func(t *testing.T) {
 				h := start(t, v)

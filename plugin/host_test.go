@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // The build tags of the Makefile, and the one that makes chunks with certain tags panic.
@@ -88,10 +90,18 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// longForm reports whether tests have their full size: with SURVIVE set, as make survive does.
+// longForm reports whether tests have their full size: with SURVIVE set, as make hosts does.
 func longForm() bool { return os.Getenv("SURVIVE") != "" }
 
-// start compiles a variant of the host, runs it and loads the plugin.
+// withSanitizers returns variants and, in the long form, the one with sanitizers. Its plugin is another one to build.
+func withSanitizers(all ...variant) []variant {
+	if longForm() {
+		all = append(all, sanitized)
+	}
+	return all
+}
+
+// start runs a variant of the host and loads the plugin.
 func start(t testing.TB, v variant) *hostProcess {
 	t.Helper()
 	h := launch(t, v)
@@ -101,12 +111,25 @@ func start(t testing.TB, v variant) *hostProcess {
 	return h
 }
 
-// launch compiles a variant of the host and runs it.
+// hostPrograms are those that were compiled, by what they were compiled with.
+var hostPrograms = map[string]string{}
+
+// hostProgram compiles a variant of the host once and returns its program.
+func hostProgram(t testing.TB, v variant) (program string) {
+	t.Helper()
+	key := fmt.Sprint(v.cc, v.flags)
+	if hostPrograms[key] == "" {
+		program = filepath.Join(objectDir, fmt.Sprint("host-", len(hostPrograms)))
+		compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
+		hostPrograms[key] = program
+	}
+	return hostPrograms[key]
+}
+
+// launch runs a variant of the host.
 func launch(t testing.TB, v variant) *hostProcess {
 	t.Helper()
-	program := filepath.Join(t.TempDir(), "host")
-	compile(t, v, "-rdynamic", "-o", program, "../testdata/host/host.c", "-ldl", "-lpthread")
-	command := append(append([]string{}, v.run...), program)
+	command := append(append([]string{}, v.run...), hostProgram(t, v))
 	run := exec.Command(command[0], command[1:]...)
 	run.Stderr = os.Stderr
 	run.Env = append(os.Environ(), v.env...)
@@ -127,14 +150,14 @@ func launch(t testing.TB, v variant) *hostProcess {
 	return h
 }
 
-// compile runs the C compiler, and skips the test where it cannot do what the variant asks for.
+// compile runs the C compiler. Not every one has the libraries of sanitizers.
 func compile(t testing.TB, v variant, args ...string) {
 	t.Helper()
 	args = append(append([]string{"-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-g"}, v.flags...), args...)
 	out, err := exec.Command(v.cc, args...).CombinedOutput()
 	for _, library := range []string{"asan", "ubsan"} {
 		if strings.Contains(string(out), library) {
-			t.Skipf("the C compiler has no %s: %s", library, out)
+			testtool.Missing(t, "lib"+library+" of the C compiler", "gcc")
 		}
 	}
 	require.NoError(t, err, "%s", out)

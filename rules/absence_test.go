@@ -11,6 +11,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/coverage"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
@@ -73,7 +74,7 @@ func remove(t *model.Transaction, parts model.Parts) {
 func TestWhatIsNotLoggedAddsNoMatch(t *testing.T) {
 	set := open(t, setting.Map{"blocking_paranoia": "4"})
 	random := rand.New(rand.NewPCG(1, 2))
-	profiles := make([]model.Parts, 40)
+	profiles := make([]model.Parts, testsize.Of(12, 40))
 	for i := range profiles {
 		for _, part := range []model.Parts{model.PartProtocol, model.PartHost | model.PartHostName, model.PartUserAgent, model.PartReferer, model.PartCookie, model.PartOtherHeaders,
 			model.PartAccept, model.PartContentType, model.PartContentLength, model.PartTransferEncoding, model.PartTarget | model.PartEscapes, model.PartQuery,

@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -12,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
@@ -148,9 +148,7 @@ func TestTransactionsOnWhichExpressionsGiveUpEnd(t *testing.T) {
 // The rules of CRS 3.3 whose expressions need backtracking.
 func TestBacktrackingRulesOfTheCoreRuleSet3(t *testing.T) {
 	const dir = "/usr/share/modsecurity-crs/rules"
-	if _, err := os.Stat(dir); err != nil {
-		t.Skipf("without Debian's package modsecurity-crs: %v", err)
-	}
+	testtool.Path(t, dir, "modsecurity-crs")
 	argument := func(value string) func(*model.Transaction) {
 		return func(tx *model.Transaction) { tx.URI = "/?q=" + value }
 	}

@@ -66,7 +66,8 @@ func (s *Set) Compile(c *Case) (err error) {
 	return err
 }
 
-// Prefilter returns the verdict on the transaction of a compiled case when it is certain without running the rules, nil when it is not.
+// Prefilter returns the verdict on the transaction of a compiled case when it is certain without running the rules, or known from the same
+// combination of rules in another transaction, nil when it is neither.
 // It takes microseconds for a common transaction.
 func (s *Set) Prefilter(c *Case, t *model.Transaction) *model.Verdict {
 	c.asked, c.answer, c.way = true, c.engine.Ask(t, c.matches), Prefiltered
@@ -78,6 +79,11 @@ func (s *Set) Prefilter(c *Case, t *model.Transaction) *model.Verdict {
 	case c.answer.Passes && !c.matches && partial == 0:
 		s.speed.prefiltered.Add(1)
 		return model.PassVerdict()
+	}
+	if v := c.engine.Known(&c.answer); v != nil {
+		s.speed.prefiltered.Add(1)
+		v.Partial |= partial
+		return v
 	}
 	return nil
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // otherReleases are directories with releases of the Core Rule Set other than the embedded one: from the module proxy, from Debian's package
@@ -43,7 +45,7 @@ func otherReleases(t *testing.T) (sources []string) {
 
 // paranoiaLevels are the first and the last, and all of them in make equality.
 func paranoiaLevels() []int {
-	if os.Getenv("EQUALITY") != "" {
+	if testsize.Full() {
 		return []int{1, 2, 3, 4}
 	}
 	return []int{1, 4}
@@ -61,9 +63,7 @@ func TestThePrefilterSupportsReleasesOfTheCoreRuleSet(t *testing.T) {
 
 // A directory in the layout of ModSecurity for Anylog, with Debian's CRS 3.3 and ModSecurity's configuration, loads as it is.
 func TestDirectoriesOfModSecurityWithCRS3Load(t *testing.T) {
-	if _, err := os.Stat("/usr/share/modsecurity-crs/rules"); err != nil {
-		t.Skipf("without Debian's package modsecurity-crs: %v", err)
-	}
+	testtool.Path(t, "/usr/share/modsecurity-crs/rules", "modsecurity-crs")
 	dir := t.TempDir()
 	write(t, dir, map[string]string{"main.conf": mainText, "modsecurity.conf": oldStyle, "unicode.mapping": "(MAC - Roman)\n"})
 	require.NoError(t, os.CopyFS(filepath.Join(dir, "rules"), os.DirFS("/usr/share/modsecurity-crs/rules")))

@@ -36,14 +36,14 @@ type Way uint8
 // The ways to a verdict, the fastest first.
 const (
 	Cached      Way = iota // by a cached verdict
-	Prefiltered            // certain to be clean without running the rules
+	Prefiltered            // certain without running the rules
 	Evaluated              // by the engine
 )
 
 // Speed counts how verdicts on transactions were found.
 type Speed struct {
 	Cached      uint64 // cached verdicts
-	Prefiltered uint64 // certain to be clean without running the rules
+	Prefiltered uint64 // certain without running the rules
 	Evaluated   uint64 // by the engine
 }
 

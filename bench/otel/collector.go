@@ -20,7 +20,8 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
-// writeLines writes n records from number first on into a file, as nginx logs them in the format combined.
+// writeLines writes n records from number first on into a file, as nginx logs them in the format combined. The receiver takes files that begin
+// alike for the same one, so that the times of lines differ.
 func writeLines(file string, record func(uint64) corpus.Record, first, n int) error {
 	f, err := os.Create(file)
 	if err != nil {
@@ -29,7 +30,7 @@ func writeLines(file string, record func(uint64) corpus.Record, first, n int) er
 	w := bufio.NewWriterSize(f, 1<<20)
 	for i := first; i < first+n; i++ {
 		r := record(uint64(i))
-		fmt.Fprintf(w, "%s - - [30/May/2024:07:16:%02d +0000] \"%s %s HTTP/1.1\" %d 512 %s %s\n", r.SrcIP, i/1000%60, r.Method,
+		fmt.Fprintf(w, "%s - - [30/May/2024:07:%02d:%02d +0000] \"%s %s HTTP/1.1\" %d 512 %s %s\n", r.SrcIP, i/60_000%60, i/1000%60, r.Method,
 			strings.ReplaceAll(r.Target, `"`, `\x22`), r.Status, quoted(r.Referer), quoted(r.Agent))
 	}
 	if err := w.Flush(); err != nil {

@@ -25,6 +25,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // patience is how long the test waits for a query to return data.
@@ -90,10 +91,7 @@ func drive(t *testing.T, f *filter.Filter, o *filter.Output, i uint64) {
 // prometheus starts a real one that scrapes an address and has the alert rules, and returns where it is.
 func prometheus(t *testing.T, scraped string) (base string) {
 	t.Helper()
-	program, err := exec.LookPath("prometheus")
-	if err != nil {
-		t.Skip("prometheus is not installed (Debian: apt-get install prometheus): no query is run")
-	}
+	program := testtool.Program(t, "prometheus", "prometheus")
 	dir := t.TempDir()
 	rules, err := filepath.Abs("../prometheus/alerts.yaml")
 	require.NoError(t, err)
@@ -209,10 +207,7 @@ func TestEveryQueryReturnsDataOfARunningInstance(t *testing.T) {
 }
 
 func TestAlertRulesFireWhenTheyShould(t *testing.T) {
-	program, err := exec.LookPath("promtool")
-	if err != nil {
-		t.Skip("promtool is not installed (Debian: apt-get install prometheus): alert rules are not tried")
-	}
+	program := testtool.Program(t, "promtool", "prometheus")
 	for _, args := range [][]string{{"check", "rules", "alerts.yaml"}, {"test", "rules", "alerts_test.yaml"}} {
 		run := exec.Command(program, args...)
 		run.Dir = "../prometheus"

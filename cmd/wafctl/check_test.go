@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/visible"
 )
@@ -35,7 +36,7 @@ type result struct {
 // wafctl runs one command line in this process.
 func wafctl(stdin io.Reader, change func(*cli.Console), args ...string) result {
 	var out, err bytes.Buffer
-	c := &cli.Console{Host: host, In: stdin, Out: &out, Err: &err}
+	c := &cli.Console{Host: clitest.Host, In: stdin, Out: &out, Err: &err}
 	if change != nil {
 		change(c)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 )
@@ -28,7 +29,7 @@ func TestVersionNamesEngineAndRules(t *testing.T) {
 
 // commands returns all commands by their names, the root as "".
 func commands() map[string]*cobra.Command {
-	root := newRoot(&cli.Console{Host: host, In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, nil)
+	root := newRoot(&cli.Console{Host: clitest.Host, In: strings.NewReader(""), Out: io.Discard, Err: io.Discard}, nil)
 	all := map[string]*cobra.Command{"": root}
 	for _, cmd := range root.Commands() {
 		if cmd.IsAvailableCommand() && cmd.Name() != "help" {

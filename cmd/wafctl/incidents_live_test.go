@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/intake"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
@@ -103,7 +104,7 @@ func openLive(t *testing.T, more setting.Map, log filter.Logger) *filter.Filter 
 			settings[name] = value
 		}
 	}
-	f, err := filter.New(host, settings, log)
+	f, err := filter.New(clitest.Host, settings, log)
 	require.NoError(t, err)
 	return f
 }

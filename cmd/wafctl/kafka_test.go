@@ -24,6 +24,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -138,6 +139,27 @@ func TestRecordsComeFromKafkaAndAlertsGoThere(t *testing.T) {
 	require.Equal(t, map[string]int{"192.0.2.1": 1, "192.0.2.2": 1, "10.1.2.3": 3}, keys)
 }
 
+// Fluent Bit's output kafka writes the time of a record before what the record holds.
+func TestRecordsComeFromFluentBit(t *testing.T) {
+	c := newCluster(t, 1)
+	c.send("records", &kgo.Record{Key: []byte("192.0.2.9"), Value: []byte(`{"@timestamp":1780125408.123456,"remote_addr":"192.0.2.9","request_method":"GET",` +
+		`"request_uri":"/?file=../../etc/passwd","status":"200","http_user_agent":"curl/8.14.1","host":"shop.example"}`)})
+	r := start(t, nil, append([]string{"--listen", "kafka://" + c.brokers + "/records", "--alert-to", "kafka://" + c.brokers + "/alerts"}, quickRules...)...)
+	require.Equal(t, "192.0.2.9", c.alerts(1)[0].key)
+	require.Equal(t, cli.ExitClean, r.End(), r.err.String())
+}
+
+// Where a member starts behind a backlog, alerts are about records of long ago.
+func TestAlertsAboutOldRecordsAreDelivered(t *testing.T) {
+	c := newCluster(t, 1)
+	old := message("192.0.2.1", 1, true)
+	old.Timestamp = time.Now().Add(-24 * time.Hour)
+	c.send("records", old)
+	r := start(t, nil, append([]string{"--listen", "kafka://" + c.brokers + "/records", "--alert-to", "kafka://" + c.brokers + "/alerts"}, quickRules...)...)
+	require.Len(t, c.alerts(1), 1)
+	require.Equal(t, cli.ExitClean, r.End(), r.err.String())
+}
+
 // quickRules are rules that a member has loaded at once.
 var quickRules = []string{"--rules", "testdata/attacks.conf", "--rule-packs", "off"}
 
@@ -152,10 +174,14 @@ type member struct {
 // join starts a member that delivers alerts to a cluster.
 func (c *cluster) join(to *cluster) *member {
 	c.t.Helper()
+	return c.start("kafka://"+c.brokers+"/records?session-timeout=3s", "kafka://"+to.brokers+"/alerts")
+}
+
+// start starts a member that listens to a topic and delivers alerts to destinations.
+func (c *cluster) start(topic, destinations string, args ...string) *member {
+	c.t.Helper()
 	m := &member{t: c.t, records: filepath.Join(c.t.TempDir(), "records.ndjson")}
-	m.cmd = program(c.t, append([]string{
-		"run", "--listen", "kafka://" + c.brokers + "/records?session-timeout=3s", "--alert-to", "kafka://" + to.brokers + "/alerts", "--output", m.records,
-	}, quickRules...)...)
+	m.cmd = program(c.t, slices.Concat([]string{"run", "--listen", topic, "--alert-to", destinations, "--output", m.records}, quickRules, args)...)
 	m.cmd.Stderr = &m.messages
 	require.NoError(c.t, m.cmd.Start())
 	c.t.Cleanup(func() {
@@ -210,8 +236,14 @@ func (s *traffic) send(n int) {
 // awaitCommits waits until the group has committed all records.
 func (c *cluster) awaitCommits(records int) {
 	c.t.Helper()
+	c.awaitGroup("waf", "records", records)
+}
+
+// awaitGroup waits until a group has committed all records of a topic.
+func (c *cluster) awaitGroup(group, topic string, records int) {
+	c.t.Helper()
 	require.Eventually(c.t, func() bool {
-		sum := c.commits()
+		sum := c.committed(group, topic)
 		require.LessOrEqual(c.t, sum, int64(records))
 		return sum == int64(records)
 	}, 3*patience, 50*time.Millisecond)
@@ -305,9 +337,17 @@ func awaitEvaluation(t *testing.T, records int, members ...*member) {
 }
 
 // commits returns the sum of the offsets that the group has committed.
-func (c *cluster) commits() (sum int64) {
+func (c *cluster) commits() int64 {
 	c.t.Helper()
-	committed, err := c.admin.FetchOffsetsForTopics(c.t.Context(), "waf", "records")
+	return c.committed("waf", "records")
+}
+
+func (c *cluster) committed(group, topic string) (sum int64) {
+	c.t.Helper()
+	committed, err := c.admin.FetchOffsetsForTopics(c.t.Context(), group, topic)
+	if errors.Is(err, kerr.GroupIDNotFound) { // nobody has joined it yet
+		return 0
+	}
 	require.NoError(c.t, err)
 	committed.Each(func(o kadm.OffsetResponse) { sum += max(0, o.At) })
 	return sum

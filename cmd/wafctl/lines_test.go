@@ -12,6 +12,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 )
 
 const (
@@ -31,7 +32,7 @@ func attackLines(l accesslog.Line) string {
 
 func TestPlainLinesAreReadByAllCommandsThatReadFiles(t *testing.T) {
 	folder := t.TempDir()
-	for _, l := range accesslog.Lines() {
+	for i, l := range accesslog.Lines() {
 		t.Run(l.Title, func(t *testing.T) {
 			var zipped bytes.Buffer
 			w := gzip.NewWriter(&zipped)
@@ -53,6 +54,9 @@ func TestPlainLinesAreReadByAllCommandsThatReadFiles(t *testing.T) {
 			require.Contains(t, got.out, ": no field map knows these keys, and the text is not a line of a known format\n")
 			require.Contains(t, got.out, "3 records by field map: "+l.Map+" 2, none 1\n")
 
+			if i > 0 && !testsize.Full() {
+				return // all commands read files the same way
+			}
 			got = wafctl(nil, nil, "report", "-o", filepath.Join(folder, "page.html"), path)
 			require.Equal(t, cli.ExitClean, got.code, got.err)
 			require.Contains(t, got.out, "1 alert in 3 records")

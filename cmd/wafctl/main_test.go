@@ -13,29 +13,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
-	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
 
 // asProgram makes the test binary be wafctl itself.
 const asProgram = "WAFCTL_AS_PROGRAM"
 
-// host is what the filters of the tests share.
-var host = filter.NewHost()
-
 func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" {
 		main()
 	}
-	// Rule sets of the same content are shared while one is open, so the tests compile the usual one once.
-	usual, err := filter.New(host, setting.Map{}, func(filter.Level, string) {})
-	if err != nil {
-		panic(err)
-	}
-	code := m.Run()
-	usual.Close()
-	os.Exit(code)
+	clitest.Main(m, nil)
 }
 
 func program(t *testing.T, args ...string) *exec.Cmd {

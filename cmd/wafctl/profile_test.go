@@ -17,7 +17,7 @@ func TestProfileTellsWhereTheTimeGoes(t *testing.T) {
 	got := wafctl(strings.NewReader(records), nil, "check", "--profile", "-")
 	require.Equal(t, cli.ExitAlert, got.code, got.err)
 	require.Regexp(t, `^4 records in \S+ \S+: 1 alert\n`, got.out)
-	require.Regexp(t, `\n +1  not HTTP\n +1  with a cached verdict\n +1  ruled out by the prefilter.*\n +1  evaluated by the engine.*\n\nThe prefilter took`, got.out)
+	require.Regexp(t, `\n +1  not HTTP\n +1  with a cached verdict\n +1  decided by the prefilter.*\n +1  evaluated by the engine.*\n\nThe prefilter took`, got.out)
 	require.Regexp(t, `(?m)^RULE +TIME +SHARE +RUNS +A RUN +SKIPPED +MESSAGE$`, got.out)
 	require.Regexp(t, `\d+ rules more ran, in .*; --all lists them\n`, got.out)
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 	"github.com/stretchr/testify/require"
 )
@@ -31,7 +32,7 @@ func (s *slow) Read(b []byte) (int, error) {
 
 func TestProgressIsShownOnATerminalAndTakenAway(t *testing.T) {
 	var shown syncbuffer.Buffer
-	c := &cli.Console{Host: host, In: &slow{strings.NewReader(attack + "\n" + clean + "\n"), &shown, "2 records, 1 alert", t}, Err: &shown, BarWidth: 120}
+	c := &cli.Console{Host: clitest.Host, In: &slow{strings.NewReader(attack + "\n" + clean + "\n"), &shown, "2 records, 1 alert", t}, Err: &shown, BarWidth: 120}
 	var screened syncbuffer.Buffer
 	c.Out = c.Screen(&screened)
 	require.Equal(t, cli.ExitAlert, execute(context.Background(), c, []string{"check", "-"}))

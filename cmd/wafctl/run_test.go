@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
@@ -41,7 +42,7 @@ func start(t *testing.T, stdin io.Reader, args ...string) *running {
 	r := &running{t: t, code: make(chan int, 1)}
 	ctx, cancel := context.WithCancel(t.Context())
 	r.cancel = cancel
-	c := &cli.Console{Host: host, In: stdin, Out: &r.out, Err: &r.err}
+	c := &cli.Console{Host: clitest.Host, In: stdin, Out: &r.out, Err: &r.err}
 	go func() { r.code <- execute(ctx, c, append([]string{"run"}, args...)) }()
 	r.wait(&r.err, `listening on`)
 	return r
@@ -329,7 +330,7 @@ func TestRunEndsWhenRecordsCannotBeWritten(t *testing.T) {
 	defer feed.Close()
 	go io.WriteString(feed, clean+"\n") //nolint:errcheck // the reader is gone at the end
 	var messages syncbuffer.Buffer
-	c := &cli.Console{Host: host, In: stdin, Out: &brokenPipe{}, Err: &messages}
+	c := &cli.Console{Host: clitest.Host, In: stdin, Out: &brokenPipe{}, Err: &messages}
 	require.Equal(t, cli.ExitError, execute(t.Context(), c, []string{"run", "--listen", "-", "--output", "stdout", "--alert-to", "off"}))
 	require.Contains(t, messages.String(), "write records: io: read/write on closed pipe")
 }

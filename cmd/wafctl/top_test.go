@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/stretchr/testify/require"
 )
 
@@ -63,7 +64,7 @@ func TestTopFollowsAFile(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	r.cancel = cancel
 	go func() {
-		r.code <- execute(ctx, &cli.Console{Host: host, In: strings.NewReader(""), Out: &r.out, Err: &r.err}, []string{"top", "--interval", "1s", path})
+		r.code <- execute(ctx, &cli.Console{Host: clitest.Host, In: strings.NewReader(""), Out: &r.out, Err: &r.err}, []string{"top", "--interval", "1s", path})
 	}()
 	r.wait(&r.out, `(?m)^\d\d:\d\d:\d\d  records 0 \(0/s\); alerts 0 `)
 	file, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)

@@ -3,6 +3,7 @@ package alert
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strconv"
 	"time"
 
@@ -14,10 +15,11 @@ import (
 // Alert is what may be told of one transaction with a verdict. It shares no memory with the record, and its texts have no
 // secrets in them.
 type Alert struct {
-	UID     string    // the same for the same record and rules
-	Time    time.Time // of the event
-	Begin   string    // of the transaction, as the record says it; "" when it does not
-	RuleSet string    // name and version of the rules
+	UID      string    // the same for the same record and rules
+	Time     time.Time // of the event
+	Begin    string    // of the transaction, as the record says it; "" when it does not
+	RuleSet  string    // name and version of the rules
+	Producer Producer
 
 	Matches   []rules.Match // matches of detection rules, in the order in which they matched
 	Severity  int           // of the most severe match in syslog's numbers, 0 emergency to 7 debug
@@ -80,7 +82,7 @@ func New(v *View, secrets *redact.Pass) *Alert {
 	t, fields := v.Transaction, v.Values
 	a := &Alert{
 		UID: v.uid(), Time: time.Unix(v.Event.Time.Seconds, v.Event.Time.Nanoseconds), RuleSet: v.RuleSet,
-		Matches: make([]rules.Match, len(v.Verdict.Matches)), Severity: v.Severity(), naming: v.Naming, worst: worst(v.Verdict),
+		Matches: make([]rules.Match, len(v.Verdict.Matches)), Severity: v.Severity(), naming: v.Naming, Producer: v.Producer, worst: worst(v.Verdict),
 		Score: v.Verdict.Score(), Scores: v.Verdict.Scores, Inspected: v.inspected(), Truncated: t.Truncated(),
 		Partial: v.Verdict.Partial.Names(), HTTP: t.Unknown&rules.PartRequest == 0, Method: secrets.Text(t.Method), Protocol: t.Protocol, Status: v.status(),
 		ClientIP: fields.Get(fieldmap.ClientIP), ClientPort: fields.Get(fieldmap.ClientPort),
@@ -157,8 +159,13 @@ func (a *Alert) ruleIn(format Format) *rules.Match {
 }
 
 // Categories returns the kinds of attacks that the rules have found, each once.
-func (a *Alert) Categories() []string {
-	return a.each(func(r *rules.RuleInfo) []string { return []string{r.Category()} })
+func (a *Alert) Categories() (all []string) {
+	for i := range a.Matches {
+		if c := a.Matches[i].Rule.Category(); c != "" && !slices.Contains(all, c) {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // tags returns the tags of the rules, each once.
@@ -168,11 +175,9 @@ func (a *Alert) tags() []string {
 
 // each collects what rules say, each text once and in the order of the matches.
 func (a *Alert) each(say func(*rules.RuleInfo) []string) (all []string) {
-	seen := map[string]bool{"": true}
 	for i := range a.Matches {
 		for _, text := range say(a.Matches[i].Rule) {
-			if !seen[text] {
-				seen[text] = true
+			if text != "" && !slices.Contains(all, text) {
 				all = append(all, text)
 			}
 		}

@@ -15,6 +15,9 @@ type document struct {
 	maps  []openMap
 }
 
+// usualDepth is how many maps most documents have within one another.
+const usualDepth = 4
+
 // openMap is a map that is being written.
 type openMap struct {
 	key     int // offset of its key
@@ -27,7 +30,7 @@ var mapHead = []byte{0xdf, 0, 0, 0, 0}
 
 // newDocument starts a map behind what dst holds.
 func newDocument(dst []byte) *document {
-	d := &document{bytes: dst}
+	d := &document{bytes: dst, maps: make([]openMap, 0, usualDepth)}
 	d.push(len(dst))
 	return d
 }

@@ -51,7 +51,7 @@ func (a *Alert) ecsEvent(d *document) {
 	d.alwaysTexts("type", []string{outcome[1]})
 	d.always("outcome", outcome[0])
 	d.text("reason", a.Reason)
-	d.always("action", "web-attack-detected")
+	d.always("action", a.ecsAction())
 	d.always("id", a.UID)
 	d.always("module", "waf")
 	d.always("dataset", "waf.alert")
@@ -62,6 +62,14 @@ func (a *Alert) ecsEvent(d *document) {
 		d.always("start", timestamp(a.Repeats.First))
 		d.always("end", timestamp(a.Repeats.Last))
 	}
+}
+
+// ecsAction is what the program that made the alert has done. Where it reads logs, somebody else has blocked a request.
+func (a *Alert) ecsAction() string {
+	if a.Producer.Inline && a.Outcome == Blocked {
+		return "web-attack-blocked"
+	}
+	return "web-attack-detected"
 }
 
 func (a *Alert) ecsRule(d *document) {

@@ -43,8 +43,8 @@ func (a *Alert) appendModSecurity(dst []byte, payload bool) []byte {
 		})
 		d.object("producer", func() {
 			d.always("modsecurity", product)
-			d.always("connector", "Fluent Bit")
-			d.always("secrules_engine", "DetectionOnly")
+			d.always("connector", a.Producer.program())
+			d.always("secrules_engine", a.Producer.engine())
 			d.alwaysTexts("components", []string{a.RuleSet})
 		})
 		a.messages(d)

@@ -52,21 +52,39 @@ var marks = []string{
 
 // outcomeOf tells what has become of an attack, and why it is thought so.
 func outcomeOf(v *View) (Outcome, string) {
-	t := v.Transaction
-	status := t.ResponseStatus
-	if action := v.Values.Get(fieldmap.Action); isRefusal(action) {
+	action := v.Values.Get(fieldmap.Action)
+	switch refused := isRefusal(action); {
+	case refused && v.Producer.Inline:
+		return Blocked, action
+	case refused:
 		return Blocked, "the source logged the action: " + action
 	}
+	if reason := refusalIn(v.Transaction); reason != "" && !v.Producer.Inline {
+		return Blocked, reason
+	}
+	return answered(v)
+}
+
+// refusalIn returns by what a response is known for that of a device in front of the application, "" when it is not.
+func refusalIn(t *rules.Transaction) string {
+	status := t.ResponseStatus
 	if slices.Contains(refusals, status) {
-		return Blocked, fmt.Sprintf("the request was refused with status %d", status)
+		return fmt.Sprintf("the request was refused with status %d", status)
 	}
 	if status >= 400 && !slices.Contains(ordinary, status) {
 		if guard := protector(t.ResponseHeaders); guard != "" {
-			return Blocked, fmt.Sprintf("status %d from a WAF, identified by its response header %s", status, guard)
+			return fmt.Sprintf("status %d from a WAF, identified by its response header %s", status, guard)
 		}
 	}
-	leak := responseMatch(v.Verdict.Matches)
+	return ""
+}
+
+// answered is the outcome of an attack that nobody has blocked.
+func answered(v *View) (Outcome, string) {
+	status, leak := v.Transaction.ResponseStatus, responseMatch(v.Verdict.Matches)
 	switch {
+	case status == 0 && v.Producer.Inline:
+		return Attempted, "the request passed, and its response is not known"
 	case status == 0:
 		return Attempted, "the log does not have the response status"
 	case status >= 200 && status < 300 && leak != nil:
@@ -75,6 +93,8 @@ func outcomeOf(v *View) (Outcome, string) {
 		return Attempted, fmt.Sprintf("status %d is not a success, although rule %d matched in the response", status, leak.Rule.ID)
 	case status >= 200 && status < 300:
 		return Attempted, fmt.Sprintf("status %d, without a sign of success in the response", status)
+	case v.Producer.Inline:
+		return Attempted, fmt.Sprintf("the request passed, and the backend answered with status %d", status)
 	default:
 		return Attempted, fmt.Sprintf("status %d, which is not how a WAF blocks", status)
 	}

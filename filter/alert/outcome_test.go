@@ -49,6 +49,32 @@ func TestTheOutcomeFollowsFromStatusHeadersAndRules(t *testing.T) {
 	}
 }
 
+// Who decides about a request knows whether it was blocked: a status is the application's, whatever it looks like.
+func TestInTheRequestPathTheOutcomeIsAFact(t *testing.T) {
+	leak := rules.Match{Rule: &rules.RuleInfo{ID: 951220, Phase: 4}}
+	for name, c := range map[string]struct {
+		status  int
+		headers []rules.Header
+		matches []rules.Match
+		want    Outcome
+		reason  string
+	}{
+		"forbidden by the application": {403, nil, nil, Attempted, "the request passed, and the backend answered with status 403"},
+		"another WAF":                  {500, []rules.Header{{Name: "Server", Value: "ZhongKui WAF"}}, nil, Attempted, "the request passed, and the backend answered with status 500"},
+		"success with a leak":          {200, nil, []rules.Match{leak}, LikelySucceeded, "status 200, and rule 951220 matched in the response"},
+		"no response":                  {0, nil, nil, Attempted, "the request passed, and its response is not known"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, reason := outcomeOf(&View{
+				Transaction: &rules.Transaction{ResponseStatus: c.status, ResponseHeaders: c.headers}, Verdict: &rules.Verdict{Matches: c.matches},
+				Values: &fieldmap.Values{}, Producer: Producer{Program: "wafctl", Inline: true},
+			})
+			require.Equal(t, c.want, got)
+			require.Equal(t, c.reason, reason)
+		})
+	}
+}
+
 func TestTechniquesComeFromTagsOrCategories(t *testing.T) {
 	a := &Alert{Matches: []rules.Match{
 		{Rule: &rules.RuleInfo{Tags: []string{"attack-sqli"}}},

@@ -38,8 +38,15 @@ func (a *Alert) readPlace(body []byte, secrets *redact.Pass) {
 			a.Place.read(pairs.Value, secrets)
 			continue
 		}
-		name, known := networkKeys[strings.TrimPrefix(pairs.Key, "_")] // GELF puts an underscore before each
-		if text, isText := record.Text(pairs.Value); known && isText && text != "" {
+		key := strings.TrimPrefix(pairs.Key, "_") // GELF puts an underscore before each
+		name, known := networkKeys[key]
+		if !known {
+			continue
+		}
+		if text, isText := record.Text(pairs.Value); isText && text != "" {
+			if a.Network == nil {
+				a.Network = make([]Pair, 0, len(networkKeys))
+			}
 			a.Network = append(a.Network, Pair{name, strings.Clone(secrets.Text(text))})
 		}
 	}

@@ -39,10 +39,10 @@ func summaryUID(of string, seen Repeats) string {
 
 // NewNotice returns an alert that tells how many were skipped by a limit of so many a second. Its severity is that of the worst
 // of them.
-func NewNotice(seen Repeats, severity, limit int, ruleSet string) *Alert {
+func NewNotice(seen Repeats, severity, limit int, ruleSet string, by Producer) *Alert {
 	return &Alert{
 		UID: summaryUID("limit", seen), Time: seen.Last, RuleSet: ruleSet, Severity: severity, Notice: true, Repeats: &seen,
-		Reason: "flood control",
+		Reason: "flood control", Producer: by,
 		notice: rules.Notice(severity, fmt.Sprintf("%d alerts dropped: more than %d per second", seen.Count, limit)),
 	}
 }

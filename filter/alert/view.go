@@ -21,6 +21,7 @@ type View struct {
 	Verdict     *rules.Verdict
 	RuleSet     string // name and version of the rules
 	Naming      Naming
+	Producer    Producer
 
 	outcome Outcome // "" until it was asked for
 	reason  string

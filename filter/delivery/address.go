@@ -27,7 +27,7 @@ type address struct {
 func parseList(list string, opt *Options) ([]*destination, error) {
 	var destinations []*destination
 	var problems []error
-	opt.NoDigests = opt.NoDigests || slices.ContainsFunc(strings.Split(list, ","), OnlyDigests)
+	noDigests := slices.ContainsFunc(strings.Split(list, ","), OnlyDigests)
 	for text := range strings.SplitSeq(list, ",") {
 		if text = strings.TrimSpace(text); text == "" {
 			continue
@@ -35,6 +35,9 @@ func parseList(list string, opt *Options) ([]*destination, error) {
 		d, errs := parseDestination(text, opt)
 		for _, err := range errs {
 			problems = append(problems, fmt.Errorf("destination %q: %w", nameOf(text), err))
+		}
+		if d != nil {
+			d.takes = takesOf(text, noDigests)
 		}
 		destinations = append(destinations, d)
 	}
@@ -70,7 +73,7 @@ func parseDestination(text string, opt *Options) (*destination, []error) {
 	timeout := a.Duration("timeout", 10*time.Millisecond, 10*time.Minute)
 	sink := scheme.open(a, timeout)
 	return &destination{
-		name: nameOf(text), takes: takesOf(text, opt.NoDigests), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters, caught: opt.Caught,
+		name: nameOf(text), timeout: timeout, turn: make(chan struct{}, 1), sink: sink, counters: a.counters, caught: opt.Caught,
 	}, append(problems, a.Problems()...)
 }
 

@@ -43,10 +43,9 @@ type Message struct {
 
 // Options are what destinations need to know of their surroundings. The zero value is ready for use.
 type Options struct {
-	Hostname  string    // name of this machine; the system's when empty
-	Stdout    io.Writer // where the destination stdout writes; os.Stdout when nil
-	NoDigests bool      // another destination gets them
-	Remember  int       // how many unfinished batches are remembered, the oldest forgotten first; 1,024 when 0
+	Hostname string    // name of this machine; the system's when empty
+	Stdout   io.Writer // where the destination stdout writes; os.Stdout when nil
+	Remember int       // how many unfinished batches are remembered, the oldest forgotten first; 1,024 when 0
 
 	// Caught gets the panics that are caught, in whose place the delivery fails; may be nil.
 	Caught recovery.Caught
@@ -115,7 +114,7 @@ func (d *Delivery) Deliver(ctx context.Context, batch string, msgs []Message) er
 				failures[i] = fmt.Errorf("deliver to %s: panic: %s", to.name, recovery.Describe(cause))
 				to.caught(cause, stack)
 			}
-			recovery.Once(failed, func() { failures[i] = to.deliver(ctx, to.wanted(msgs), d.progress.of(id, i)) })
+			recovery.Once(failed, func() { failures[i] = to.deliver(ctx, to.takes.wanted(msgs), d.progress.of(id, i)) })
 		})
 	}
 	wg.Wait()

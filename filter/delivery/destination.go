@@ -77,6 +77,11 @@ const (
 	takesDigests
 )
 
+// Wanted returns a function that picks the messages that are for a destination. noDigests says that another one gets the digests.
+func Wanted(destination string, noDigests bool) func([]Message) []Message {
+	return takesOf(destination, noDigests).wanted
+}
+
 // takesOf reads what a destination takes. People who read syslog or Graylog have no use for digests.
 func takesOf(text string, noDigests bool) takes {
 	switch {
@@ -95,9 +100,9 @@ func OnlyDigests(text string) bool {
 	return options.Get("only") == "digests"
 }
 
-// wanted returns the messages that are for this destination.
-func (d *destination) wanted(msgs []Message) []Message {
-	unwanted := func(m Message) bool { return d.takes != takesAll && m.Digest == (d.takes == takesAlerts) }
+// wanted returns the messages that are taken.
+func (t takes) wanted(msgs []Message) []Message {
+	unwanted := func(m Message) bool { return t != takesAll && m.Digest == (t == takesAlerts) }
 	if !slices.ContainsFunc(msgs, unwanted) {
 		return msgs
 	}

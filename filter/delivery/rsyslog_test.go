@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // startRsyslog runs a real rsyslogd on a loopback port and returns its address and the file it writes.
@@ -50,13 +51,7 @@ action(type="omfile" file=%q template="parts")
 }
 
 func TestRsyslogReadsWhatWeSend(t *testing.T) {
-	program, err := exec.LookPath("rsyslogd")
-	if err != nil {
-		program = "/usr/sbin/rsyslogd" // not in the PATH of every user
-	}
-	if _, err := os.Stat(program); err != nil {
-		t.Skip("rsyslogd is not installed (apt-get install rsyslog)")
-	}
+	program := testtool.Program(t, "rsyslogd", "rsyslog")
 	address, file := startRsyslog(t, program)
 	d := mustOpen(t, "syslog+tcp://"+address+"?facility=local5&app-name=waf&procid=7", Options{})
 	msgs := alerts(0, 200)

@@ -23,7 +23,8 @@ const (
 )
 
 // requestBody writes the body into a transaction: without chunked framing, and closed where it is cut. Without a whole head
-// its type may be one that was sent and not logged; a body that looks like no type is an argument.
+// its type may be one that was sent and not logged; a body that looks like no type is an argument. One with a content coding is inspected as
+// it is, like in an engine in the request path, and what it stands for is not seen.
 func (v *Values) requestBody(t *rules.Transaction, wholeHead bool) {
 	body := v.Get(RequestBody)
 	if body == "" {
@@ -34,7 +35,7 @@ func (v *Values) requestBody(t *rules.Transaction, wholeHead bool) {
 			return
 		}
 	}
-	if declaresEntities(t.RequestHeaders, body) {
+	if declaresEntities(t.RequestHeaders, body) || isOpaque(contentCodings(t.RequestHeaders), body) {
 		t.Partial |= rules.PartialBody
 	}
 	if t.RequestCut {
@@ -51,7 +52,7 @@ func declaresEntities(headers []rules.Header, body string) bool {
 }
 
 // responseBody writes the body into a transaction: without chunked framing, and decoded. Headers that name codings leave with
-// the codings. A body that cannot be decoded stays as it is.
+// the codings. A body that cannot be decoded stays as it is, and is partial: what it stands for is not seen.
 func (v *Values) responseBody(t *rules.Transaction, wholeHead bool) {
 	body := v.Get(ResponseBody)
 	if body == "" {
@@ -66,9 +67,9 @@ func (v *Values) responseBody(t *rules.Transaction, wholeHead bool) {
 		if isDecoded = len(decoded) > 0; isDecoded {
 			body = view(decoded)
 			t.ResponseCut = t.ResponseCut || err != nil
-			if errors.Is(err, io.ErrShortBuffer) {
-				t.Partial |= rules.PartialResponse
-			}
+		}
+		if !isDecoded || errors.Is(err, io.ErrShortBuffer) {
+			t.Partial |= rules.PartialResponse
 		}
 	}
 	if !wholeHead && value(t.ResponseHeaders, contentType) == "" {

@@ -27,11 +27,14 @@ const (
 	maxWindow = 8 << 20
 )
 
-var errCoding = errors.New("unknown content coding")
+var errCoding = errors.New("unknown content coding, or too many")
 
 // decode writes over buf what a body holds under its content codings, as far as it can be decoded and at most maxDecoded
 // bytes. An error says that this is not all; it is io.ErrShortBuffer at the limit.
 func decode(buf []byte, body string, codings []string) ([]byte, error) {
+	if len(codings) > maxCodings {
+		return buf[:0], errCoding
+	}
 	var source io.Reader = strings.NewReader(body)
 	for _, name := range slices.Backward(codings) {
 		pool, known := decoders[strings.ToLower(name)]
@@ -129,8 +132,7 @@ func (d *deflateDecoder) reset(source io.Reader) error {
 	return err
 }
 
-// contentCodings returns the codings of a body in the order in which they were applied. There is no answer for more than
-// maxCodings.
+// contentCodings returns the codings of a body in the order in which they were applied.
 func contentCodings(headers []rules.Header) (codings []string) {
 	for i := range headers {
 		if !isNamed(&headers[i], "Content-Encoding") {
@@ -142,10 +144,12 @@ func contentCodings(headers []rules.Header) (codings []string) {
 			}
 		}
 	}
-	if len(codings) > maxCodings {
-		return nil
-	}
 	return codings
+}
+
+// isOpaque reports whether the codings of a body hide what it says: each that is not known, and all where the body is none of text.
+func isOpaque(codings []string, body string) bool {
+	return len(codings) > 0 && (!isText(body) || slices.ContainsFunc(codings, func(name string) bool { return decoders[strings.ToLower(name)] == nil }))
 }
 
 // isText reports whether a body is text and so not compressed: no format of a content coding starts without control

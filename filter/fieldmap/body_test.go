@@ -200,6 +200,19 @@ func TestSeveralCodingsAndFraming(t *testing.T) {
 	require.False(t, got.ResponseCut)
 }
 
+// Engines in the request path do not decode request bodies; the rules see the bytes, and nobody says that they saw more.
+func TestEncodedRequestBodiesArePartial(t *testing.T) {
+	for coding, encode := range encodings {
+		got := exchange("Content-Encoding: "+coding+"\r\n", encode(page), "", "")
+		require.Equal(t, encode(page), got.RequestBody)
+		require.Equal(t, rules.PartialBody, got.Partial, coding)
+		require.Zero(t, exchange("Content-Encoding: "+coding+"\r\n", "a=b", "", "").Partial, "it is not encoded")
+	}
+	require.Equal(t, rules.PartialBody, exchange("Content-Encoding: base64\r\n", "a=b", "", "").Partial)
+	require.Zero(t, exchange("Content-Encoding: identity\r\n", "a=b", "", "").Partial)
+	require.Zero(t, exchange("Content-Encoding: gzip\r\n", "", "", "").Partial)
+}
+
 func TestDamagedEncodingsLoseNothing(t *testing.T) {
 	long := strings.Repeat(page+" ", 40)
 	for coding, encode := range encodings {
@@ -229,10 +242,15 @@ func TestBodiesThatAreNotEncodedStayAsTheyAre(t *testing.T) {
 		got = response(coding, binary)
 		require.Equal(t, binary, got.ResponseBody)
 		require.Equal(t, coding, value(got.ResponseHeaders, "Content-Encoding"))
+		require.Equal(t, rules.PartialResponse, got.Partial)
 	}
-	for _, coding := range []string{"compress", "identity", "gzip, gzip, gzip, gzip", ""} {
+	for coding, partial := range map[string]rules.Partial{
+		"compress": rules.PartialResponse, "identity": 0, "gzip, gzip, gzip, gzip": rules.PartialResponse, "": 0,
+	} {
 		encoded := encodings["gzip"](page)
-		require.Equal(t, encoded, response(coding, encoded).ResponseBody)
+		got := response(coding, encoded)
+		require.Equal(t, encoded, got.ResponseBody)
+		require.Equal(t, partial, got.Partial, coding)
 	}
 	// The length in the head is that of the encoded body.
 	got := exchange("", "", "Content-Encoding: gzip\r\nContent-Length: 5000\r\n", "text of a page")

@@ -49,6 +49,7 @@ type Control struct {
 	worst      int           // severity of the worst of them
 	limitedTag string
 	ruleSet    string
+	producer   alert.Producer
 	noticed    time.Time
 }
 
@@ -84,7 +85,7 @@ func (c *Control) Offer(a *alert.Alert, tag string) (send bool) {
 		return false
 	}
 	if !c.allowed(now) {
-		c.leaveOut(a.Severity, alert.Repeats{Count: 1, First: a.Time, Last: a.Time}, tag, a.RuleSet)
+		c.leaveOut(a, alert.Repeats{Count: 1, First: a.Time, Last: a.Time}, tag)
 		return false
 	}
 	if c.settings.Window > 0 {
@@ -156,7 +157,7 @@ func (c *Control) bound() {
 // summary returns the alert that stands for the repeats of a kind, unless the limit skips it.
 func (c *Control) summary(k *kind, now time.Time) (r Repeat, told bool) {
 	if !c.allowed(now) {
-		c.leaveOut(k.alert.Severity, k.seen, k.tag, k.alert.RuleSet)
+		c.leaveOut(k.alert, k.seen, k.tag)
 		return r, false
 	}
 	return Repeat{k.alert.Summing(k.seen), k.tag}, true
@@ -178,11 +179,11 @@ func (c *Control) allowed(now time.Time) bool {
 }
 
 // leaveOut counts alerts that the limit skips.
-func (c *Control) leaveOut(severity int, seen alert.Repeats, tag, ruleSet string) {
-	if c.limited.Count == 0 || severity < c.worst {
-		c.worst = severity
+func (c *Control) leaveOut(a *alert.Alert, seen alert.Repeats, tag string) {
+	if c.limited.Count == 0 || a.Severity < c.worst {
+		c.worst = a.Severity
 	}
-	c.limitedTag, c.ruleSet = tag, ruleSet
+	c.limitedTag, c.ruleSet, c.producer = tag, a.RuleSet, a.Producer
 	add(&c.limited, seen)
 }
 
@@ -225,7 +226,7 @@ func (c *Control) Due(all bool) (due []Repeat) {
 		e = next
 	}
 	if c.limited.Count > 0 && (all || now.Sub(c.noticed) >= noticeEvery) {
-		due = append(due, Repeat{alert.NewNotice(c.limited, c.worst, c.settings.Limit, c.ruleSet), c.limitedTag})
+		due = append(due, Repeat{alert.NewNotice(c.limited, c.worst, c.settings.Limit, c.ruleSet, c.producer), c.limitedTag})
 		c.limited, c.noticed = alert.Repeats{}, now
 	}
 	return due

@@ -38,7 +38,7 @@ var (
 	OpenOnes     = gauge("waf_incidents_open", "Open incidents.")
 	IncidentRoom = counter("waf_incident_evictions_total", "Incident state dropped early to stay within memory limits; untracked counts records of sources without room.", "what")
 	Digests      = counter("waf_digests_total", "Digests of records: sent to an aggregator, or lost because the host did not take them for an hour; merged, repeated or refused by an aggregator; late counts windows of ten seconds that arrived too late.", "what")
-	Inspections  = counter("waf_inspections_total", "Verdicts by path: from the cache (cache), ruled out by the prefilter (gate), or by running rules (full).", "path")
+	Inspections  = counter("waf_inspections_total", "Verdicts by path: from the cache (cache), by the prefilter (gate), or by running rules (full).", "path")
 	InspectTime  = distribution("waf_inspection_seconds", "Time per verdict; every 64th of path cache is timed, full is the engine run.", "path")
 	Candidates   = counter("waf_gate_candidates_total", "Candidate rules that the engine ran, summed over transactions of path full.")
 	CacheEntries = gauge("waf_cache_entries", "Cached verdicts. Instances with the same rules share a cache.")

@@ -80,6 +80,7 @@ type batch struct {
 	usage    *senderUsage  // of all filters that share the engine
 	columns  *columnsByTag // of the filter
 	observer *observer     // of the filter, nil unless records are correlated
+	section  *Section      // that digests its records, nil for that of the filter
 
 	mu   sync.Mutex
 	seen []*sightings // of goroutines that are done
@@ -116,7 +117,7 @@ const largeScratch = 64 << 10
 func (b *batch) split(chunk []byte, tag string) {
 	b.items = b.items[:0]
 	b.broken, b.unread = nil, 0
-	b.budget, b.defers = 0, false
+	b.budget, b.defers, b.section = 0, false, nil
 	b.longest.Store(0)
 	b.add(chunk, tag)
 }

@@ -89,7 +89,7 @@ func (it *item) finding() Finding {
 }
 
 func (w *alertWriter) summarize(v *alert.View) *Summary {
-	details := alert.New(v, w.secrets(v))
+	details := w.newAlert(v)
 	return &Summary{
 		Rule:       details.Rule(),
 		ClientIP:   strings.Clone(v.Transaction.ClientIP),

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,7 +19,10 @@ import (
 // chunk after the other is correlated, its records in their order.
 type correlation struct {
 	observer *observer
-	state    string // file, "" for none
+	state    string      // file, "" for none
+	isHeld   atomic.Bool // the state is saved when the host says so, and not otherwise
+	salt     string
+	every    time.Duration // that a digest sums up
 	log      telemetry.Logger
 	panics   *telemetry.Panics
 
@@ -55,10 +59,11 @@ const (
 
 // startCorrelation begins where the state file stops, if there is one.
 func startCorrelation(config *incidentConfig, o *observer, log telemetry.Logger, caught *telemetry.Panics) *correlation {
-	c := &correlation{observer: o, state: config.state, log: log, panics: caught, chunks: map[string]*correlated{}, stop: make(chan struct{})}
-	every, wait := config.options.Thresholds.DigestEvery, config.options.Thresholds.DigestWait
+	c := &correlation{observer: o, state: config.state, salt: config.salt, log: log, panics: caught, chunks: map[string]*correlated{}, stop: make(chan struct{})}
+	c.every = config.options.Thresholds.DigestEvery
+	wait := config.options.Thresholds.DigestWait
 	if config.digestTag != "" {
-		c.digests = startDigests(digest.NewWriter(config.salt, every), c.state, log)
+		c.digests = startDigests(digest.NewWriter(c.salt, c.every), c.state, log)
 		return c
 	}
 	if c.state == "" {
@@ -81,16 +86,18 @@ func (c *correlation) saveNowAndThen() {
 	for {
 		select {
 		case <-ticks.C:
-			c.save()
+			if !c.isHeld.Load() {
+				c.save()
+			}
 		case <-c.stop:
 			return
 		}
 	}
 }
 
-func (c *correlation) save() {
+func (c *correlation) save() (saved bool) {
 	if c.state == "" {
-		return
+		return true
 	}
 	state, err := c.marshal()
 	if err == nil {
@@ -99,6 +106,7 @@ func (c *correlation) save() {
 	if err != nil {
 		c.log(telemetry.LevelWarn, fmt.Sprintf("incident state could not be saved: %v", err))
 	}
+	return err == nil
 }
 
 func (c *correlation) marshal() ([]byte, error) {
@@ -131,7 +139,9 @@ func (c *correlation) end() {
 	}
 	close(c.stop)
 	c.saving.Wait()
-	c.save()
+	if !c.isHeld.Load() {
+		c.save()
+	}
 	n := c.correlator.Counts()
 	line := fmt.Sprintf("incidents: %d opened, %d closed, %d open", n.Opened, n.Closed, n.Open)
 	if n.Excluded > 0 {
@@ -172,14 +182,14 @@ func (c *correlation) observe(b *batch) (found news) {
 	s := b.scratch()
 	defer s.putBack()
 	for i := range b.items {
-		found.events = append(found.events, c.observeOne(&b.items[i], s)...)
+		found.events = append(found.events, c.observeOne(&b.items[i], s, b.section)...)
 	}
 	found.digests = c.digests.due(time.Now())
 	return found
 }
 
 // observeOne returns the events that an item causes. A panic costs only what this one contributes.
-func (c *correlation) observeOne(it *item, s *scratch) (events []*incident.Incident) {
+func (c *correlation) observeOne(it *item, s *scratch, section *Section) (events []*incident.Incident) {
 	recovery.Once(c.panics.Caught("correlation"), func() {
 		o := &c.observation
 		switch {
@@ -189,7 +199,11 @@ func (c *correlation) observeOne(it *item, s *scratch) (events []*incident.Incid
 			events = c.merge(it)
 			return
 		}
-		if c.digests != nil {
+		switch {
+		case c.digests != nil && section != nil:
+			section.digest.Add(o)
+			return
+		case c.digests != nil:
 			c.digests.add(o)
 			return
 		}

@@ -21,6 +21,8 @@ type digests struct {
 	before [][]byte // that the run before could not send
 	sent   uint64
 	lost   uint64 // that the host did not take for too long
+
+	inSections uint64 // records
 }
 
 func startDigests(w *digest.Writer, state string, log telemetry.Logger) *digests {
@@ -75,7 +77,7 @@ func (d *digests) end() {
 	case len(rest) > 0:
 		d.log(telemetry.LevelWarn, "the last digests were not sent, because no more records came (incident_state keeps them for the next start)")
 	}
-	line := fmt.Sprintf("digests: %d sent, of %d records", d.sent, d.writer.Records())
+	line := fmt.Sprintf("digests: %d sent, of %d records", d.sent, d.writer.Records()+d.inSections)
 	if d.lost > 0 {
 		line += fmt.Sprintf("; %d lost, because the host did not take them", d.lost)
 	}

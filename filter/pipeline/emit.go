@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
@@ -76,10 +77,11 @@ func (w *alertWriter) writeAlert(it *item, v *alert.View) {
 		return
 	}
 	secrets := w.secrets(v)
+	defer secrets.Release()
 	a := alert.New(v, secrets)
 	a.Incident, it.alertID = it.incident, a.UID
 	if w.alertKey != "" {
-		it.body = record.AppendMapWith(nil, it.event.Body, w.alertKey, a.AppendMap(nil))
+		it.body = w.appendRecord(nil, it.event.Body, a)
 	}
 	switch {
 	case w.tag == nil:
@@ -97,9 +99,17 @@ func (w *alertWriter) writeEmit(it *item, v *alert.View) {
 		return
 	}
 	secrets := w.secrets(v)
+	defer secrets.Release()
 	a := alert.New(v, secrets)
 	a.Incident = it.incident
 	it.emit = w.emission(v, a, secrets)
+}
+
+// newAlert makes an alert without secrets, heads and bodies.
+func (w *alertWriter) newAlert(v *alert.View) *alert.Alert {
+	secrets := w.secrets(v)
+	defer secrets.Release()
+	return alert.New(v, secrets)
 }
 
 // secrets learns the secrets of a transaction.
@@ -107,7 +117,8 @@ func (w *alertWriter) secrets(v *alert.View) *redact.Pass {
 	return Secrets(w.redactor, v.Values, v.Transaction)
 }
 
-// Secrets returns a Pass that takes the secrets of a transaction out of texts about it. It is valid as long as the values are.
+// Secrets returns a Pass that takes the secrets of a transaction out of texts about it. It is valid as long as the values are, and
+// should be released.
 func Secrets(r *redact.Redactor, values *fieldmap.Values, t *rules.Transaction) *redact.Pass {
 	if r == nil {
 		return nil
@@ -137,8 +148,17 @@ func (w *alertWriter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pa
 
 // appendRecord appends a record with the map of its alert.
 func (w *alertWriter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
-	return record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), a.AppendMap(nil))
+	buffer := alertMaps.Get().(*[]byte)
+	*buffer = a.AppendMap((*buffer)[:0])
+	dst = record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), *buffer)
+	if cap(*buffer) <= largeScratch {
+		alertMaps.Put(buffer)
+	}
+	return dst
 }
+
+// alertMaps is memory for maps of alerts until they are copied.
+var alertMaps = sync.Pool{New: func() any { return new([]byte) }}
 
 // describe adds what destinations need to know besides the alert.
 func (w *alertWriter) describe(e *Emit, a *alert.Alert) *Emit {

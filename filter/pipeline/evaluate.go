@@ -20,7 +20,8 @@ type evaluator struct {
 	alertKey string       // key of the map added to a matching record, "" adds nothing
 	trusted  string       // records with this key have a verdict already; "" when none is believed
 	naming   alert.Naming // of alerts
-	strict   bool         // a sender that has used its fair share of the engine waits behind others
+	producer alert.Producer
+	strict   bool // a sender that has used its fair share of the engine waits behind others
 	slots    *EngineSlots
 	meter    *telemetry.Meter
 	panics   *telemetry.Panics
@@ -129,7 +130,7 @@ func (e *evaluator) pass(it *item, s *scratch, h *verdictHandler, verdict *rules
 // view returns a view of the item's transaction, which is valid as long as the scratch is not used again.
 func (e *evaluator) view(it *item, s *scratch, verdict *rules.Verdict) *alert.View {
 	return &alert.View{
-		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(), Naming: e.naming,
+		Event: &it.event, Values: &s.values, Transaction: &s.transaction, Verdict: verdict, RuleSet: s.rules.Name(), Naming: e.naming, Producer: e.producer,
 	}
 }
 

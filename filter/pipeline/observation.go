@@ -228,7 +228,7 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 	outcome, _ := view.Outcome()
 	a.Refused, a.Likely = outcome == alert.Blocked, outcome == alert.LikelySucceeded
 	a.Show = func() incident.Sample {
-		shown := alert.New(view, b.writer.secrets(view))
+		shown := b.writer.newAlert(view)
 		return incident.Sample{Alert: shown.UID, Method: shown.Method, URI: shown.URI, Message: shown.Rule().Message, Outcome: string(shown.Outcome)}
 	}
 	o.Attack = a

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"strconv"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/flood"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
@@ -40,13 +41,15 @@ type Parts struct {
 	Meter  *telemetry.Meter
 	Panics *telemetry.Panics
 	Log    telemetry.Logger
+
+	Producer alert.Producer // of alerts
 }
 
 // New returns a pipeline. Chunks may come once it is started.
 func New(c *Config, parts Parts) *Pipeline {
 	e := &evaluator{
 		maps: parts.Maps, onMatch: c.onMatch, alertKey: c.alertKey, trusted: c.trusted, naming: c.alertName, strict: c.async.skips,
-		slots: parts.Engine, meter: parts.Meter, panics: parts.Panics,
+		producer: parts.Producer, slots: parts.Engine, meter: parts.Meter, panics: parts.Panics,
 	}
 	w := &alertWriter{emitConfig: c.emits, alertKey: c.alertKey, redactor: c.Redactor, flood: flood.New(c.flood), counts: parts.Counts}
 	p := &Pipeline{
@@ -115,7 +118,10 @@ func (out *Outcome) Reset() {
 
 // Process evaluates one chunk of msgpack events that arrived under a tag. It never fails: what cannot be evaluated
 // continues as it came and is counted. The chunk is borrowed for the call.
-func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) {
+func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) { p.ProcessIn(nil, chunk, tag, out) }
+
+// ProcessIn is Process for records that a section digests.
+func (p *Pipeline) ProcessIn(section *Section, chunk []byte, tag string, out *Outcome) {
 	out.Reset()
 	i := &p.inspector
 	if p.IsEmitTag(tag) {
@@ -133,6 +139,7 @@ func (p *Pipeline) Process(chunk []byte, tag string, out *Outcome) {
 	}
 	b := i.batches.get(chunk, tag)
 	defer i.batches.put(b)
+	b.section = section
 	whole := false
 	defer func() {
 		if !whole {

@@ -38,7 +38,7 @@ func TestWhatIsNotOneEventIsBroken(t *testing.T) {
 
 // Large requests take long. However many there are, others get their verdict.
 func TestLargeTransactionsLeaveRoomForOthers(t *testing.T) {
-	f := newFilter(t, setting.Map{"emit_tag": "alert"})
+	f := newFilter(t, setting.Map{"emit_tag": "alert", "inspect_budget": "1m"})
 	require.Equal(t, Alert, f.Evaluate(t.Context(), attackEvent(1), time.Minute).Kind, "rules are compiled")
 	large := f.inspector.evaluator.slots.largeRequests
 	for range cap(large) {

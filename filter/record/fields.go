@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -153,24 +154,38 @@ func IsNil(b []byte) bool { return len(b) == 1 && b[0] == 0xc0 }
 // AppendMapWith appends a map with a pair set in it: all pairs with the key are skipped, and the new one comes last. A nil
 // value only removes.
 func AppendMapWith(dst, body []byte, key string, value []byte) []byte {
-	kept := uint32(0)
-	for p, _ := ReadMap(body); p.Next(); {
-		if !p.IsKey || p.Key != key {
+	p, _ := ReadMap(body)
+	pairs, kept, removed := p.rest, uint32(0), false
+	for p.Next() {
+		if p.IsKey && p.Key == key {
+			removed = true
+		} else {
 			kept++
 		}
 	}
+	pairs = pairs[:len(pairs)-len(p.rest)]
 	if value != nil {
 		kept++
 	}
-	dst = msgp.AppendMapHeader(dst, kept)
-	for p, _ := ReadMap(body); p.Next(); {
-		if !p.IsKey || p.Key != key {
-			dst = append(dst, p.Raw...)
-		}
+	dst = msgp.AppendMapHeader(slices.Grow(dst, len(body)+len(key)+len(value)+2*msgp.MapHeaderSize), kept)
+	if removed {
+		dst = appendWithout(dst, body, key)
+	} else {
+		dst = append(dst, pairs...)
 	}
 	if value != nil {
 		dst = msgp.AppendString(dst, key)
 		dst = append(dst, value...)
+	}
+	return dst
+}
+
+// appendWithout appends the pairs of a map but for those with a key.
+func appendWithout(dst, body []byte, key string) []byte {
+	for p, _ := ReadMap(body); p.Next(); {
+		if !p.IsKey || p.Key != key {
+			dst = append(dst, p.Raw...)
+		}
 	}
 	return dst
 }

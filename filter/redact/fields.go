@@ -1,6 +1,9 @@
 package redact
 
-import "strings"
+import (
+	"strings"
+	"unsafe"
+)
 
 // nearby is how far, in bytes, is looked for what belongs to a name.
 const nearby = 4096
@@ -51,7 +54,23 @@ func (s *scanner) classify(name string) class {
 			return always
 		}
 	}
-	return s.r.classify(name)
+	return s.tells(name)
+}
+
+// tells is Redactor.classify for a part of the text, of which some are looked at by several methods.
+func (s *scanner) tells(name string) class {
+	if len(name) != len(s.told) || unsafe.StringData(name) != unsafe.StringData(s.told) {
+		s.told, s.toldAs = name, s.r.classify(name)
+	}
+	return s.toldAs
+}
+
+// headerKind is that of the Redactor for a part of the text.
+func (s *scanner) headerKind(name string) (Kind, class) {
+	if kind, of, has := partsOf(name); has {
+		return kind, of
+	}
+	return Argument, s.tells(name)
 }
 
 // assignment looks at name=value, as in arguments, attributes, parameters and files of settings.
@@ -64,7 +83,7 @@ func (s *scanner) assignment(at int) {
 		before--
 	}
 	name := s.argumentBefore(before)
-	if name == "" {
+	if name == "" || s.tellsNothing(name) {
 		return
 	}
 	start := at + 1
@@ -171,10 +190,12 @@ func (s *scanner) closing(start int, quote string) int {
 
 // colon looks at "name": value, name: value and the credentials of a URL.
 func (s *scanner) colon(at int) {
-	for _, scheme := range [...]string{"://", `:\/\/`} {
-		if strings.HasPrefix(s.text[at:], scheme) {
-			s.userInfo(at + len(scheme))
-			return
+	if at+1 < len(s.text) && (s.text[at+1] == '/' || s.text[at+1] == '\\') {
+		for _, scheme := range [...]string{"://", `:\/\/`} {
+			if strings.HasPrefix(s.text[at:], scheme) {
+				s.userInfo(at + len(scheme))
+				return
+			}
 		}
 	}
 	if at < s.until {
@@ -197,7 +218,7 @@ func (s *scanner) colon(at int) {
 	for isQuoted && start < len(s.text) && (isBlank(s.text[start]) || isBreak(s.text[start])) {
 		start++
 	}
-	if name == "" || start == len(s.text) {
+	if name == "" || start == len(s.text) || s.tellsNothing(name) {
 		return
 	}
 	if isQuoted {
@@ -205,6 +226,11 @@ func (s *scanner) colon(at int) {
 	} else {
 		s.line(name, end-len(name), start)
 	}
+}
+
+// tellsNothing reports whether the name of a value tells nothing of it, nor of a value beside it.
+func (s *scanner) tellsNothing(name string) bool {
+	return s.classify(name) == plain && !pairWords.hasFold(lastWord(name))
 }
 
 // member looks at a member of an object, "name": value.
@@ -348,7 +374,7 @@ func (s *scanner) again() {
 }
 
 // ordinaryUsers are names before the @ of a URL that tell nothing when they stand alone.
-var ordinaryUsers = map[string]bool{"git": true, "anonymous": true, "ftp": true, "root": true, "admin": true, "user": true, "guest": true}
+var ordinaryUsers = wordsOf("git anonymous ftp root admin user guest")
 
 // userInfo looks at what stands before the host of a URL: credentials, or a token that takes the place of the user.
 func (s *scanner) userInfo(start int) {
@@ -364,7 +390,7 @@ func (s *scanner) userInfo(start int) {
 		s.add(start+len(user)+1, at, Authorization)
 		return
 	}
-	if hasPassword || !ordinaryUsers[strings.ToLower(user)] {
+	if hasPassword || !ordinaryUsers.has(strings.ToLower(user)) {
 		s.add(start, at, Authorization)
 	}
 }

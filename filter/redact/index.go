@@ -11,6 +11,16 @@ import (
 type index struct {
 	needles []needle // sorted
 	filter  [filterWords]uint64
+
+	added []needle // before they were sorted
+	order []begun
+	open  []int32
+}
+
+// begun is a needle while they are sorted: small, so that sorting moves little.
+type begun struct {
+	begin uint64
+	place int32
 }
 
 // needle is one of the texts.
@@ -30,34 +40,28 @@ const (
 )
 
 func (x *index) add(text string, k Kind, isEncoded bool) {
-	x.needles = append(x.needles, needle{begin: windowOf(text), text: text[:min(len(text), longestNeedle)], whole: text, kind: k, isEncoded: isEncoded})
+	x.added = append(x.added, needle{begin: windowOf(text), text: text[:min(len(text), longestNeedle)], whole: text, kind: k, isEncoded: isEncoded})
 }
 
 // settle makes the index ready. Of texts that are the same as far as they are compared, the longest stays.
 func (x *index) settle() {
-	type entry struct {
-		begin uint64
-		place int32
+	x.order = x.order[:0]
+	for i := range x.added {
+		x.order = append(x.order, begun{x.added[i].begin, int32(i)})
 	}
-	order := make([]entry, len(x.needles)) // small, so that sorting moves little
-	for i := range x.needles {
-		order[i] = entry{x.needles[i].begin, int32(i)}
-	}
-	slices.SortFunc(order, func(a, b entry) int {
+	slices.SortFunc(x.order, func(a, b begun) int {
 		if a.begin != b.begin {
 			return cmp.Compare(a.begin, b.begin)
 		}
-		m, n := &x.needles[a.place], &x.needles[b.place]
+		m, n := &x.added[a.place], &x.added[b.place]
 		return cmp.Or(strings.Compare(m.text, n.text), cmp.Compare(len(n.whole), len(m.whole)), cmp.Compare(a.place, b.place))
 	})
-	sorted := make([]needle, 0, len(order))
-	for _, e := range order {
-		if n := &x.needles[e.place]; len(sorted) == 0 || sorted[len(sorted)-1].text != n.text {
-			sorted = append(sorted, *n)
+	for _, b := range x.order {
+		if n := &x.added[b.place]; len(x.needles) == 0 || x.needles[len(x.needles)-1].text != n.text {
+			x.needles = append(x.needles, *n)
 		}
 	}
-	x.needles = sorted
-	var open []int32 // needles that begin the one that is looked at, shortest first
+	open := x.open[:0] // needles that begin the one that is looked at, shortest first
 	for i := range x.needles {
 		n := &x.needles[i]
 		for len(open) > 0 && !strings.HasPrefix(n.text, x.needles[open[len(open)-1]].text) {
@@ -71,7 +75,19 @@ func (x *index) settle() {
 		h := hashOf(n.begin)
 		x.filter[h>>6] |= 1 << (h & 63)
 	}
+	x.open = open
 }
+
+// reset removes all needles.
+func (x *index) reset() {
+	if len(x.added) > 0 {
+		x.filter = [filterWords]uint64{}
+	}
+	x.needles, x.added = emptied(x.needles), emptied(x.added)
+}
+
+// size returns about how many bytes are held.
+func (x *index) size() int { return (cap(x.needles)+cap(x.added))*64 + cap(x.order)*16 + cap(x.open)*4 }
 
 func windowOf(text string) (w uint64) {
 	for i := range window {

@@ -16,9 +16,9 @@ func (s *scanner) tag() {
 	end := s.attributes(func(name string, from, to int) {
 		name = strings.ToLower(name)
 		switch {
-		case tagValues[name]:
+		case tagValues.has(name):
 			values = append(values, span{from, to, Argument})
-		case tagNames[name] && s.named(from, to) == always:
+		case tagNames.has(name) && s.named(from, to) == always:
 			isSecret = true
 			isText = isText || name != "id" && name != "type"
 		}
@@ -95,9 +95,9 @@ func (s *scanner) element(at int) {
 		return
 	}
 	switch {
-	case s.r.isSecretName(name):
+	case s.tells(name) == always:
 		s.add(at+1, s.elementEnd(at, name), Argument)
-	case pairNames[strings.ToLower(name[strings.LastIndexByte(name, ':')+1:])]:
+	case pairNames.has(strings.ToLower(name[strings.LastIndexByte(name, ':')+1:])):
 		s.elementPair(at+1, open-1)
 	}
 }
@@ -124,7 +124,7 @@ func (s *scanner) elementPair(at, open int) {
 		return
 	}
 	if before := strings.TrimRight(s.text[:open], " \t\r\n"); strings.HasSuffix(before, ">") {
-		if start := strings.LastIndex(before, "</"); start >= 0 && pairValues[strings.ToLower(before[start+2:len(before)-1])] {
+		if start := strings.LastIndex(before, "</"); start >= 0 && pairValues.has(strings.ToLower(before[start+2:len(before)-1])) {
 			name := before[start+2 : len(before)-1]
 			if from := strings.LastIndex(before[max(0, start-nearby):start], "<"+name); from >= 0 {
 				s.add(max(0, start-nearby)+from+1+len(name)+1, start, Argument)
@@ -164,8 +164,8 @@ func (s *scanner) disposition(start, end int) {
 		key := strings.ToLower(strings.TrimSpace(s.text[at:stop]))
 		from, to, isQuoted := s.quoted(s.afterSpace(stop + 1))
 		if !isQuoted || to > end {
-			from = s.afterSpace(stop + 1)
-			to = max(from, min(end, from+endOf(s.text[from:end], ";")))
+			from = min(end, s.afterSpace(stop+1))
+			to = from + endOf(s.text[from:end], ";")
 		}
 		if base, _, _ := strings.Cut(key, "*"); base == "name" { // name*=UTF-8''…, name*0=…
 			value := s.text[from:to]

@@ -67,16 +67,16 @@ type ending struct {
 type names struct {
 	parts     automaton
 	foreign   []string // parts and words that are not ASCII
-	words     map[string]bool
-	whole     map[string]bool
+	words     words
+	whole     words
 	endings   [256][]ending // by their last byte
-	innocuous map[string]bool
+	innocuous words
 }
 
 var builtIn = newNames(&BuiltIn)
 
 func newNames(n *Names) *names {
-	c := &names{words: map[string]bool{}, whole: map[string]bool{}, innocuous: map[string]bool{}}
+	c := &names{}
 	var parts []string
 	for _, part := range n.Parts {
 		if isASCII(part) {
@@ -87,12 +87,12 @@ func newNames(n *Names) *names {
 	}
 	c.parts = newAutomaton(parts)
 	for _, word := range n.Words {
-		if c.words[word] = true; !isASCII(word) {
+		if c.words.add(word); !isASCII(word) {
 			c.foreign = append(c.foreign, word)
 		}
 	}
 	for _, name := range n.Whole {
-		c.whole[name] = true
+		c.whole.add(name)
 	}
 	for k, list := range map[class][]string{random: n.Random, code: n.Code} {
 		for _, text := range list {
@@ -101,51 +101,62 @@ func newNames(n *Names) *names {
 		}
 	}
 	for _, name := range n.Innocuous {
-		c.innocuous[name] = true
+		c.innocuous.add(name)
 	}
 	return c
 }
 
 // classify returns what a name such as password, user[pass], apiKey or X-Auth-Token tells of its value. Escapes in it are undone.
 func (r *Redactor) classify(name string) class {
-	name = decodedName(name)
+	for i := range len(name) {
+		if beginsEscape[name[i]] {
+			return r.classifyPlain(decodedName(name))
+		}
+	}
+	return r.classifyPlain(name)
+}
+
+// beginsEscape are the bytes without which decodedName has nothing to undo.
+var beginsEscape = setOf(`%\`)
+
+// classifyPlain is classify for a name without escapes.
+func (r *Redactor) classifyPlain(name string) class {
 	var buffer [64]byte
 	squeezed := buffer[:0]
 	state, start := 0, 0
 	isForeign := false
 	for i := range len(name) {
 		c := name[i]
-		switch {
-		case c >= utf8.RuneSelf:
-			isForeign = true
-		case !isWordByte(c):
-			if builtIn.isWord(squeezed[start:]) {
-				return always
+		symbol := symbolOf[c]
+		if symbol >= otherSymbol {
+			if c < utf8.RuneSelf {
+				if builtIn.words.has(shared(squeezed[start:])) {
+					return always
+				}
+				start = len(squeezed)
+				continue
 			}
-			start = len(squeezed)
-			continue
-		case isUpper(c) && len(squeezed) > start && !isUpper(name[i-1]):
-			if builtIn.isWord(squeezed[start:]) {
+			isForeign = true
+		} else if isUpper(c) && len(squeezed) > start && !isUpper(name[i-1]) {
+			if builtIn.words.has(shared(squeezed[start:])) {
 				return always
 			}
 			start = len(squeezed)
 		}
-		c = lower(c)
-		squeezed = append(squeezed, c)
-		if state = builtIn.parts.next(state, c); builtIn.parts.accepts(state) {
+		squeezed = append(squeezed, lowerByte[c])
+		if state = int(builtIn.parts[state][symbol]); state == found {
 			return always
 		}
 	}
+	text := shared(squeezed)
 	switch {
-	case builtIn.isWord(squeezed[start:]), builtIn.whole[string(squeezed)], r.names[string(squeezed)], isForeign && r.isForeignSecret(name):
+	case builtIn.words.has(text[start:]), builtIn.whole.has(text), len(r.names) > 0 && r.names[text], isForeign && r.isForeignSecret(name):
 		return always
-	case builtIn.innocuous[string(squeezed)]:
+	case builtIn.innocuous.has(text):
 		return plain
 	}
 	return builtIn.ending(squeezed)
 }
-
-func (n *names) isWord(word []byte) bool { return len(word) > 0 && n.words[string(word)] }
 
 // ending returns what the end of a name tells, in front of the number of an element.
 func (n *names) ending(squeezed []byte) class {
@@ -182,9 +193,6 @@ func (r *Redactor) isForeignSecret(name string) bool {
 	return r.names[squeezed] || slices.ContainsFunc(builtIn.foreign, func(part string) bool { return strings.Contains(squeezed, part) })
 }
 
-// isSecretName reports whether the value of a name is a secret, whatever it is.
-func (r *Redactor) isSecretName(name string) bool { return r.classify(name) == always }
-
 // decodedName undoes what hides a name: percent escapes, also of percent signs, and \u escapes.
 func decodedName(name string) string {
 	for range 3 {
@@ -206,7 +214,7 @@ func decodedName(name string) string {
 	return name
 }
 
-// lastWord returns the last word of a name that is no number, in lower case: name of fields[0][name], value of dataValue.
+// lastWord returns the last word of a name that is no number: name of fields[0][name], Value of dataValue.
 func lastWord(name string) string {
 	end := len(name)
 	for end > 0 && !isLetter(name[end-1]) {
@@ -216,7 +224,7 @@ func lastWord(name string) string {
 	for start > 0 && isLetter(name[start-1]) && !(start < end && isUpper(name[start]) && !isUpper(name[start-1])) {
 		start--
 	}
-	return strings.ToLower(name[start:end])
+	return name[start:end]
 }
 
 // squeeze returns the letters and digits of a text, letters of ASCII in lower case.
@@ -258,78 +266,91 @@ var ownHeaders = [...]struct {
 
 // headerKind returns what the value of a header is, and what its name tells of it.
 func (r *Redactor) headerKind(name string) (Kind, class) {
-	for i := range ownHeaders {
-		if h := &ownHeaders[i]; len(h.name) == len(name) && strings.EqualFold(h.name, name) {
-			return h.kind, h.of
-		}
+	if kind, of, has := partsOf(name); has {
+		return kind, of
 	}
 	return Argument, r.classify(name)
 }
 
-// automaton finds whether one of some texts of letters and digits of ASCII in lower case is in another one.
-type automaton struct {
-	steps [][symbols]uint16
-	found []bool
-}
-
-const symbols = 37 // digits, letters, and everything else
-
-func symbol(c byte) int {
-	switch {
-	case isDigit(c):
-		return int(c - '0')
-	case 'a' <= c && c <= 'z':
-		return int(c-'a') + 10
+// partsOf returns what the value of a header that has parts is.
+func partsOf(name string) (kind Kind, of class, has bool) {
+	for i := range ownHeaders {
+		if h := &ownHeaders[i]; len(h.name) == len(name) && strings.EqualFold(h.name, name) {
+			return h.kind, h.of, true
+		}
 	}
-	return symbols - 1
+	return 0, 0, false
 }
+
+// automaton finds whether one of some texts of letters and digits of ASCII in lower case is in another one: the next state by the state
+// and the symbol of a byte. It starts with 0, and is never left behind found.
+type automaton [][symbols]uint16
+
+const (
+	symbols     = 37 // digits, letters, and everything else
+	otherSymbol = symbols - 1
+	found       = 1
+)
+
+// symbolOf is the symbol of each byte.
+var symbolOf = func() (of [256]uint8) {
+	for i := range of {
+		switch c := lower(byte(i)); {
+		case isDigit(c):
+			of[i] = c - '0'
+		case isLetter(c):
+			of[i] = c - 'a' + 10
+		default:
+			of[i] = symbols - 1
+		}
+	}
+	return of
+}()
 
 func newAutomaton(texts []string) automaton {
-	a := automaton{steps: make([][symbols]uint16, 1), found: make([]bool, 1)}
+	a := make(automaton, found+1)
 	for _, text := range texts {
 		state := 0
 		for i := range len(text) {
-			to := &a.steps[state][symbol(text[i])]
-			if *to == 0 {
-				*to = uint16(len(a.steps))
-				state = len(a.steps)
-				a.steps, a.found = append(a.steps, [symbols]uint16{}), append(a.found, false)
-			} else {
-				state = int(*to)
+			to := &a[state][symbolOf[text[i]]]
+			switch {
+			case i == len(text)-1:
+				*to = found // also of a longer text that begins so
+			case *to == 0:
+				*to = uint16(len(a))
+				a = append(a, [symbols]uint16{})
+			}
+			if state = int(a[state][symbolOf[text[i]]]); state == found {
+				break
 			}
 		}
-		a.found[state] = true
 	}
 	a.link()
 	return a
 }
 
 // link adds the steps where a text goes on otherwise than the one that was expected.
-func (a *automaton) link() {
-	fails := make([]int, len(a.steps))
+func (a automaton) link() {
+	fails := make([]int, len(a))
 	queue := []int{0}
 	for len(queue) > 0 {
 		state := queue[0]
 		queue = queue[1:]
-		a.found[state] = a.found[state] || a.found[fails[state]]
 		for c := range symbols {
-			to := int(a.steps[state][c])
-			switch {
-			case to != 0:
+			switch to := int(a[state][c]); {
+			case state != 0 && a[fails[state]][c] == found:
+				a[state][c] = found
+			case to == 0:
+				a[state][c] = a[fails[state]][c]
+			case to != found:
 				if state != 0 {
-					fails[to] = int(a.steps[fails[state]][c])
+					fails[to] = int(a[fails[state]][c])
 				}
 				queue = append(queue, to)
-			case state != 0:
-				a.steps[state][c] = a.steps[fails[state]][c]
 			}
 		}
 	}
 }
-
-func (a *automaton) next(state int, c byte) int { return int(a.steps[state][symbol(c)]) }
-
-func (a *automaton) accepts(state int) bool { return a.found[state] }
 
 func isASCII(text string) bool {
 	return strings.IndexFunc(text, func(r rune) bool { return r >= utf8.RuneSelf }) < 0

@@ -2,19 +2,19 @@ package redact
 
 import "strings"
 
-// Members that hold a name, and those beside them that hold its value: {"name": "password", "value": …}.
-var (
-	pairNames  = wordsOf("name key field param parameter header attribute attr property label variable option type id kind k n")
-	pairValues = wordsOf("value values val v content contents data text default string")
+const (
+	namesOfPairs  = "name key field param parameter header attribute attr property label variable option type id kind k n"
+	valuesOfPairs = "value values val v content contents data text default string"
+	wordsOfTags   = "equiv itemprop" // with which attributes of elements end besides: http-equiv
 )
 
-func wordsOf(list string) map[string]bool {
-	words := map[string]bool{}
-	for _, word := range strings.Fields(list) {
-		words[word] = true
-	}
-	return words
-}
+// Members that hold a name, and those beside them that hold its value: {"name": "password", "value": …}.
+var (
+	pairNames  = wordsOf(namesOfPairs)
+	pairValues = wordsOf(valuesOfPairs)
+	tagWords   = wordsOf(wordsOfTags)
+	pairWords  = wordsOf(namesOfPairs + " " + valuesOfPairs + " " + wordsOfTags)
+)
 
 // named returns what a text tells of the value beside it, when it is the name of one.
 func (s *scanner) named(from, to int) class {
@@ -27,15 +27,15 @@ func (s *scanner) named(from, to int) class {
 // argumentPair looks at name=password&value=… and at attributes of elements. It reports whether it was the name of a pair.
 func (s *scanner) argumentPair(name string, at, from, to int) bool {
 	word := lastWord(name)
-	if pairValues[word] {
+	if pairValues.hasFold(word) {
 		s.sibling = span{from, to, Argument}
 	}
 	inTag := s.open > 0 && at-s.open < nearby
-	if inTag && s.tagged != s.open && (pairNames[word] || word == "equiv" || word == "itemprop") {
+	if inTag && s.tagged != s.open && (pairNames.hasFold(word) || tagWords.hasFold(word)) {
 		s.tagged = s.open
 		s.tag()
 	}
-	if !pairNames[word] {
+	if !pairNames.hasFold(word) {
 		return false
 	}
 	of := s.named(from, to)
@@ -44,7 +44,7 @@ func (s *scanner) argumentPair(name string, at, from, to int) bool {
 	}
 	if next := s.nextArgument(to); next > 0 {
 		end := next + endOf(s.text[next:], "=&; \t\r\n")
-		if end < len(s.text) && s.text[end] == '=' && pairValues[lastWord(s.text[next:end])] {
+		if end < len(s.text) && s.text[end] == '=' && pairValues.hasFold(lastWord(s.text[next:end])) {
 			s.addValue(end+1, end+1+valueLength(s.text[end+1:]), of)
 			return true
 		}
@@ -67,10 +67,10 @@ func (s *scanner) nextArgument(at int) int {
 // memberPair looks at {"name": "password", "value": …}, in any order.
 func (s *scanner) memberPair(name string, from, to int, isText bool) bool {
 	word := lastWord(name)
-	if pairValues[word] {
+	if pairValues.hasFold(word) {
 		s.sibling = span{from, to, Argument}
 	}
-	if !isText || !pairNames[word] {
+	if !isText || !pairNames.hasFold(word) {
 		return false
 	}
 	of := s.named(from, to)
@@ -92,7 +92,7 @@ func (s *scanner) memberPair(name string, from, to int, isText bool) bool {
 			for before > 0 && (isBlank(s.text[before-1]) || isBreak(s.text[before-1])) {
 				before--
 			}
-			if start := s.afterSpace(at + 1); pairValues[lastWord(s.quotedBefore(before))] {
+			if start := s.afterSpace(at + 1); pairValues.hasFold(lastWord(s.quotedBefore(before))) {
 				from, to, is := s.quoted(start)
 				if !is {
 					from, to = start, start+memberLength(s.text[start:])
@@ -122,10 +122,10 @@ func (s *scanner) afterSpace(at int) int {
 // linePair looks at name: password in a line, and value: … in the one before or behind it.
 func (s *scanner) linePair(name string, from, to int) bool {
 	word := lastWord(name)
-	if pairValues[word] {
+	if pairValues.hasFold(word) {
 		s.sibling = span{from, to, Argument}
 	}
-	if !pairNames[word] || to-from > 256 {
+	if !pairNames.hasFold(word) || to-from > 256 {
 		return false
 	}
 	of := s.named(from, to)
@@ -138,7 +138,7 @@ func (s *scanner) linePair(name string, from, to int) bool {
 	}
 	next := s.afterSpace(to + endOf(s.text[to:], "\r\n"))
 	end := next + endOf(s.text[next:], ": \t\r\n")
-	if end < len(s.text) && s.text[end] == ':' && pairValues[lastWord(s.text[next:end])] {
+	if end < len(s.text) && s.text[end] == ':' && pairValues.hasFold(lastWord(s.text[next:end])) {
 		start := s.afterBlanks(end + 1)
 		stop := start + endOf(s.text[start:], "\r\n")
 		if indent := s.indent(next); indent >= 0 {

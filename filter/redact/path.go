@@ -10,7 +10,7 @@ func (s *scanner) segment(at int) {
 		return
 	}
 	name := s.nameBefore(at)
-	if len(name) < 1 || len(name) > 64 || !pathWords[name] && s.r.classify(name) != always {
+	if len(name) < 1 || len(name) > 64 || !pathWords.has(name) && s.tells(name) != always {
 		return
 	}
 	end := at + 1

@@ -2,7 +2,6 @@ package redact
 
 import (
 	"strings"
-	"unsafe"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -20,7 +19,7 @@ func (p *Pass) AppendValue(dst, value []byte) []byte { return p.AppendMember(dst
 // AppendMember is AppendValue for a value that stands under a key.
 func (p *Pass) AppendMember(dst, value []byte, key string) []byte {
 	if p == nil {
-		if !visible.HasBidi(unsafe.String(unsafe.SliceData(value), len(value))) {
+		if !visible.HasBidi(shared(value)) {
 			return append(dst, value...)
 		}
 		p = &Pass{}
@@ -63,7 +62,7 @@ func (p *Pass) appendMap(dst []byte, pairs record.Pairs, key string, depth int) 
 		if of != always {
 			inner = pairs.Key
 		}
-		if named != "" && pairValues[lastWord(pairs.Key)] {
+		if named != "" && pairValues.hasFold(lastWord(pairs.Key)) {
 			inner = named
 		}
 		if pairs.IsKey {
@@ -79,7 +78,7 @@ func (p *Pass) appendMap(dst []byte, pairs record.Pairs, key string, depth int) 
 // pairName returns the name of a secret in a map of name and value, "" when there is none.
 func (p *Pass) pairName(pairs record.Pairs) string {
 	for pairs.Next() {
-		if !pairNames[lastWord(pairs.Key)] {
+		if !pairNames.hasFold(lastWord(pairs.Key)) {
 			continue
 		}
 		if name, isText := record.Text(pairs.Value); isText {
@@ -111,7 +110,7 @@ func (p *Pass) keyKind(key string) (Kind, class) {
 // request_Authorization, http.request.header.set-cookie.
 func (r *Redactor) keyKind(key string) (Kind, class) {
 	if kind, of := r.headerKind(key); of != always || kind != Argument {
-		if of == plain && !strings.Contains(lastWord(key), "cookie") {
+		if of == plain && !strings.Contains(strings.ToLower(lastWord(key)), "cookie") {
 			return kind, of
 		}
 	}

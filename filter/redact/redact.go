@@ -41,33 +41,37 @@ func New(names []string, pattern string) (*Redactor, error) {
 
 // Line takes the secrets out of a text of which nothing is known, such as a log line.
 func (r *Redactor) Line(text string) string {
-	return r.pass().Text(text)
-}
-
-func (r *Redactor) pass() *Pass {
-	if r == nil {
-		return nil
-	}
-	return &Pass{r: r}
+	p := r.pass()
+	defer p.Release()
+	return p.Text(text)
 }
 
 // Pass takes the secrets of one transaction out of texts about it. It learns them where something marks them as secrets, so that it
 // finds them again where nothing tells it: in a body that repeats them, or in what a rule has made of them. A nil Pass takes
 // nothing out. It is not safe for concurrent use.
 type Pass struct {
-	r       *Redactor
-	learned learned
-	views   []*view // of texts that were learned from, since they are written as well
-	cleaned map[string]string
-	found   [kindCount]bool
+	r          *Redactor
+	learned    learned
+	views      []*view   // of texts that were learned from, since they are written as well
+	cleaned    []cleaned // at most mostCleaned
+	found      [kindCount]bool
+	memory     memory
+	isReleased bool
 }
 
-// Start returns a Pass for a transaction and further texts of its record, which must stay as they are.
+// cleaned is a text and what it is without its secrets.
+type cleaned struct{ text, clean string }
+
+// Start returns a Pass for a transaction and further texts of its record, which must stay as they are until it is released.
 func (r *Redactor) Start(t *rules.Transaction, texts ...string) *Pass {
 	p := r.pass()
-	if p == nil {
-		return nil
+	if p != nil {
+		p.learnAll(t, texts)
 	}
+	return p
+}
+
+func (p *Pass) learnAll(t *rules.Transaction, texts []string) {
 	p.learnHeaders(t.RequestHeaders)
 	p.learnHeaders(t.ResponseHeaders)
 	p.learnArguments(t)
@@ -75,7 +79,6 @@ func (r *Redactor) Start(t *rules.Transaction, texts ...string) *Pass {
 		p.learnText(text)
 	}
 	p.learned.settle()
-	return p
 }
 
 // Found lists what was taken out so far.
@@ -99,16 +102,19 @@ func (p *Pass) Text(text string) string {
 	if p.learned.full {
 		return p.hide(p.learned.kind)
 	}
-	if clean, known := p.cleaned[text]; known {
-		return clean
+	for i := range p.cleaned {
+		if p.cleaned[i].text == text {
+			return p.cleaned[i].clean
+		}
 	}
-	v := p.view(text)
+	v := p.kept(text)
+	if v == nil {
+		v = &view{text: text}
+		p.scan(v)
+	}
 	clean := p.replace(text, merged(p.learned.spans(v, v.spans)))
 	if len(p.cleaned) < mostCleaned {
-		if p.cleaned == nil {
-			p.cleaned = map[string]string{}
-		}
-		p.cleaned[text] = clean
+		p.cleaned = append(p.cleaned, cleaned{text, clean})
 	}
 	return clean
 }
@@ -138,7 +144,7 @@ func (p *Pass) Quoted(text string) string {
 		if at-start < shortestRandom || !looksRandom(clean[start:at]) {
 			continue
 		}
-		if searches--; searches < 0 || strings.Contains(p.learned.all, lowered(clean[start:at])) {
+		if searches--; searches < 0 || strings.Contains(p.learned.all, p.memory.lowered(clean[start:at])) {
 			pieces = append(pieces, span{start, at, Argument})
 		}
 	}
@@ -192,15 +198,18 @@ func (p *Pass) replace(text string, spans []span) string {
 	if len(spans) == 0 {
 		return text
 	}
-	var clean []byte
+	var clean strings.Builder
+	clean.Grow(len(text) + len(spans)*len(Placeholder))
 	at := 0
 	for _, s := range spans {
 		if text[s.start:s.end] == Placeholder {
 			continue
 		}
 		p.found[s.kind] = true
-		clean = append(append(clean, text[at:s.start]...), Placeholder...)
+		clean.WriteString(text[at:s.start])
+		clean.WriteString(Placeholder)
 		at = s.end
 	}
-	return string(append(clean, text[at:]...))
+	clean.WriteString(text[at:])
+	return clean.String()
 }

@@ -24,18 +24,28 @@ type scanner struct {
 	tagged    int      // the same of the last element whose attributes were read
 	sibling   span     // the last value that stood under a name such as "value"
 	variables []string // of GraphQL that stand for secrets
+
+	told   string // the last name that was classified,
+	toldAs class  // and what it tells
+	has    traits
 }
 
-// isMark tells the bytes at which something is looked for.
-var isMark = func() (marks [256]bool) {
-	for i := range marks {
-		marks[i] = isTokenStart[i]
+// traits are what has to be in a text for something to be found in it. They are known once it was walked through.
+type traits struct {
+	escapes [encodingCount]extent // from the first to the last sign of each encoding, for instance percent sign
+	card    extent                // of digits in a row, with little between them, that may be the numbers of cards
+}
+
+// extent is where a part of a text is, or something is in it; nowhere when its end is 0.
+type extent struct{ start, end int }
+
+// join extends the extent to the end of a later one.
+func (e *extent) join(later extent) {
+	if e.end == 0 {
+		e.start = later.start
 	}
-	for _, c := range []byte("\n\r=:><,-/bB") {
-		marks[c] = true
-	}
-	return marks
-}()
+	e.end = max(e.end, later.end)
+}
 
 var isInWord = func() (set byteSet) {
 	for c := range set {
@@ -44,44 +54,135 @@ var isInWord = func() (set byteSet) {
 	return set
 }()
 
-// walk looks at the text from its start to its end.
+// walk looks at the text from its start to its end: at all that is no part of a word, and where words begin.
 func (s *scanner) walk() {
 	s.headerLine(0)
+	s.begin(0)
+	run := 0                     // where the bytes begin that may be base64
+	number := digitRow{last: -1} // that may be a card
 	for i := 0; i < len(s.text); i++ {
 		c := s.text[i]
-		if !isMark[c] {
+		kind := byteKinds[c]
+		if kind == inWord {
 			continue
 		}
-		switch c {
-		case '\n', '\r':
-			s.headerLine(i + 1)
-		case '=':
-			s.assignment(i)
-		case ':':
-			s.colon(i)
-		case '<':
-			s.open = i + 1
-		case '>':
-			s.element(i)
-		case ',':
-			s.comma(i)
-		case '/':
-			s.segment(i)
-		case '-':
-			s.option(i)
-			s.token(i)
-		default:
-			if i > 0 && isInWord[s.text[i-1]] && !s.escaped(i) {
-				continue
+		if kind == digit {
+			s.has.card.join(number.add(s.text, i))
+			continue
+		}
+		if kind&breaksRun != 0 {
+			if i-run >= shortestRun {
+				s.has.escapes[base64Or16].join(extent{run, i})
 			}
-			if lower(c) == 'b' {
-				s.credentials(i)
-			} else {
-				s.token(i)
+			run = i + 1
+		}
+		if kind&isMark != 0 {
+			s.mark(i, c)
+		}
+		s.begin(i + 1)
+		if i > 0 && s.text[i-1] == '%' && s.isWordAt(i+1) {
+			s.begin(i + 2)
+		}
+		if c == '%' && s.isWordAt(i+1) && s.isWordAt(i+2) {
+			s.begin(i + 3)
+		}
+	}
+	if len(s.text)-run >= shortestRun {
+		s.has.escapes[base64Or16].join(extent{run, len(s.text)})
+	}
+	if isChunked(s.text) {
+		s.has.escapes[chunks].join(extent{0, len(s.text)})
+	}
+}
+
+// byteKind is what a byte is to walk.
+type byteKind uint8
+
+// A byte of a word is inWord or digit, others are isOther and what else fits.
+const (
+	inWord byteKind = iota
+	digit
+	isOther   byteKind = 1 << iota
+	breaksRun          // no digit of base64
+	isMark             // mark looks at it
+)
+
+var byteKinds = func() (kinds [256]byteKind) {
+	for i := range kinds {
+		switch c := byte(i); {
+		case isDigit(c):
+			kinds[i] = digit
+		case !isInWord[c]:
+			kinds[i] = isOther
+			if !inRun[c] {
+				kinds[i] |= breaksRun
 			}
 		}
 	}
+	for _, c := range []byte("\n\r=:<>,/-%+\\&\x00") {
+		kinds[c] |= isMark
+	}
+	return kinds
+}()
+
+func (s *scanner) isWordAt(at int) bool { return at < len(s.text) && isInWord[s.text[at]] }
+
+// mark looks at a byte that is no part of a word.
+func (s *scanner) mark(at int, c byte) {
+	switch c {
+	case '\n', '\r':
+		s.headerLine(at + 1)
+	case '=':
+		s.assignment(at)
+	case ':':
+		s.colon(at)
+	case '<':
+		s.open = at + 1
+	case '>':
+		s.element(at)
+	case ',':
+		s.comma(at)
+	case '/':
+		s.segment(at)
+	case '-':
+		s.option(at)
+		s.key(at)
+	case '%', '+':
+		s.has.escapes[percent].join(extent{at, at + 1})
+	case '\\':
+		s.has.escapes[slash].join(extent{at, at + 1})
+	case '&':
+		s.has.escapes[markup].join(extent{at, at + 1})
+	case 0:
+		s.has.escapes[zeros].join(extent{at, at + 1})
+	}
 }
+
+// begin looks at the beginning of a word, or at what follows a percent escape.
+func (s *scanner) begin(at int) {
+	if at+1 >= len(s.text) || beginnings[s.text[at]]&(1<<(s.text[at+1]&63)) == 0 {
+		return
+	}
+	if lower(s.text[at]) == 'b' {
+		s.credentials(at)
+	} else {
+		s.token(at)
+	}
+}
+
+// beginnings are the first two bytes of the prefixes of tokens and of the schemes of credentials: by the first one, a bit for the second
+// one, that bytes share whose last six bits are the same.
+var beginnings = func() (seconds [256]uint64) {
+	for _, p := range prefixes {
+		seconds[p.text[0]] |= 1 << (p.text[1] & 63)
+	}
+	for _, b := range []byte("bB") {
+		for _, second := range []byte("eEaA") { // bearer and basic
+			seconds[b] |= 1 << (second & 63)
+		}
+	}
+	return seconds
+}()
 
 func (s *scanner) add(start, end int, k Kind) {
 	if start < end {
@@ -113,8 +214,8 @@ func (s *scanner) headerLine(at int) {
 	if name == "" || end == len(s.text) || s.text[end] != ':' || strings.HasPrefix(s.text[end:], "://") {
 		return
 	}
-	kind, of := s.r.headerKind(name)
-	if strings.EqualFold(name, "Content-Disposition") {
+	kind, of := s.headerKind(name)
+	if len(name) == len("Content-Disposition") && strings.EqualFold(name, "Content-Disposition") {
 		start, stop := s.lineValue(end + 1)
 		s.disposition(start, stop)
 		return

@@ -70,7 +70,10 @@ func (p *Pass) learnText(text string) {
 	if len(text) >= shortestKept && p.kept(text) != nil {
 		return
 	}
-	v := p.r.scan(text)
+	room := append(p.memory.views.take(1), view{text: text})
+	p.memory.views.keep(1)
+	v := &room[0]
+	p.scan(v)
 	p.learnView(v)
 	if len(text) >= shortestKept {
 		p.views = append(p.views, v)
@@ -85,13 +88,6 @@ func (p *Pass) kept(text string) *view {
 		}
 	}
 	return nil
-}
-
-func (p *Pass) view(text string) *view {
-	if v := p.kept(text); v != nil {
-		return v
-	}
-	return p.r.scan(text)
 }
 
 func (p *Pass) learnView(v *view) {
@@ -174,10 +170,12 @@ func (p *Pass) learnPieces(text string, k Kind) {
 // learnInner learns the texts in an element or an object that is a secret as a whole: rules read them one by one.
 func (p *Pass) learnInner(text string) {
 	if strings.IndexByte(text, '<') >= 0 {
-		between(markupBreaks)(text, func(start, end int) {
-			inner := strings.TrimPrefix(text[start:end], "![CDATA[")
-			p.learned.add(strings.TrimSuffix(inner, "]]"), Argument)
-		})
+		for inner := range strings.FieldsFuncSeq(text, func(c rune) bool { return c == '<' || c == '>' }) {
+			if len(inner) >= shortestPart {
+				inner = strings.TrimPrefix(inner, "![CDATA[")
+				p.learned.add(strings.TrimSuffix(inner, "]]"), Argument)
+			}
+		}
 	}
 	if text[0] != '{' && text[0] != '[' {
 		return
@@ -195,8 +193,6 @@ func (p *Pass) learnInner(text string) {
 	}
 }
 
-var markupBreaks = setOf("<>")
-
 // What is learned is looked for everywhere, so it must be long enough not to be found by chance. Cookies are often flags and
 // names of languages.
 const (
@@ -212,13 +208,15 @@ const (
 
 // learned are the secrets of one transaction.
 type learned struct {
+	memory  *memory
 	secrets []secret
 	known   map[string]bool // in lower case
 	bytes   int
 	full    bool
 	kind    Kind // of the secret that did not fit in
 
-	all      string // of them, in lower case
+	all      string // of them, in lower case, a line for each; with the memory of lines
+	lines    []byte
 	plain    index  // as they are, in lower case
 	squeezed index  // letters and digits only: what a rule's transformations leave, and base64 and hexadecimal digits
 	low      []byte // of a text: all of it, its letters and digits, and where those stand
@@ -242,8 +240,8 @@ func (l *learned) add(text string, k Kind) bool {
 	if len(text) < shortest || l.full {
 		return false
 	}
-	low := lowered(text)
-	if l.known[low] || noSecrets[low] {
+	low := l.memory.lowered(text)
+	if l.known[low] || noSecrets.has(low) {
 		return false
 	}
 	if l.bytes += len(text); len(l.known) == mostSecrets || l.bytes > mostLearned {
@@ -260,32 +258,47 @@ func (l *learned) add(text string, k Kind) bool {
 
 // settle makes the secrets ready to be found.
 func (l *learned) settle() {
-	l.plain.needles = make([]needle, 0, len(l.secrets))
-	l.squeezed.needles = make([]needle, 0, 5*len(l.secrets))
-	var all strings.Builder
+	if len(l.secrets) == 0 {
+		return
+	}
 	for i := range l.secrets {
 		s := &l.secrets[i]
-		all.WriteString(lowered(s.text))
-		all.WriteByte('\n')
+		low := l.memory.lowered(s.text)
+		l.lines = append(append(l.lines, low...), '\n')
 		shortest := shortestSecret
 		if s.kind == Cookie || s.kind == SetCookie {
 			shortest = shortestCookie
 		}
-		digits := squeeze(s.text)
-		if len(digits) >= shortest {
-			l.squeezed.add(digits, s.kind, false)
+		l.digits = appendSqueezed(l.digits[:0], s.text)
+		if len(l.digits) >= shortest {
+			l.squeezed.add(l.memory.copied(l.digits), s.kind, false)
 		}
-		if len(digits) < len(s.text) { // else all that the one index finds, the other one does
-			l.plain.add(lowered(s.text), s.kind, false)
+		if len(l.digits) < len(s.text) { // else all that the one index finds, the other one does
+			l.plain.add(low, s.kind, false)
 		}
 		if s.isEscaped {
 			continue
 		}
-		l.squeezed.addEncoded(s.text, s.kind)
+		l.squeezed.addEncoded(l.memory, s.text, s.kind)
 	}
-	l.all = all.String()
+	l.all = shared(l.lines)
 	l.plain.settle()
 	l.squeezed.settle()
+}
+
+// reset forgets everything.
+func (l *learned) reset() {
+	l.secrets = emptied(l.secrets)
+	clear(l.known)
+	l.bytes, l.all = 0, ""
+	l.lines = emptied(l.lines)
+	l.plain.reset()
+	l.squeezed.reset()
+}
+
+// size returns about how many bytes are held.
+func (l *learned) size() int {
+	return cap(l.secrets)*40 + len(l.known)*64 + cap(l.lines) + cap(l.low) + cap(l.digits) + cap(l.places)*4 + l.plain.size() + l.squeezed.size()
 }
 
 // Bounds of a secret in another encoding: the start of a long one is enough, and the core of a short one is found by chance.
@@ -296,19 +309,19 @@ const (
 
 // addEncoded adds what is left of a secret in hexadecimal digits, and in base64 at each of the three places where it can begin in
 // what is encoded: the digits that depend on nothing else, letters and digits in lower case.
-func (x *index) addEncoded(text string, k Kind) {
+func (x *index) addEncoded(m *memory, text string, k Kind) {
 	var raw [longestEncoded + 2]byte
 	var digits [2 * longestEncoded]byte
 	text = text[:min(len(text), longestEncoded)]
 	copy(raw[2:], text)
-	x.add(string(hex.AppendEncode(digits[:0], raw[2:2+len(text)])), k, true)
+	x.add(m.copied(hex.AppendEncode(digits[:0], raw[2:2+len(text)])), k, true)
 	for before, foreign := range [...]int{0, 2, 3} {
 		all := base64.RawStdEncoding.AppendEncode(digits[:0], raw[2-before:2+len(text)])[foreign:]
 		if (before+len(text))%3 != 0 {
 			all = all[:len(all)-1]
 		}
 		if core := appendSqueezed(all[:0], all); len(core) >= shortestEncoded {
-			x.add(string(core), k, true)
+			x.add(m.copied(core), k, true)
 		}
 	}
 }
@@ -324,12 +337,12 @@ func (l *learned) spans(v *view, found []span) []span {
 		for i, c := range l.low {
 			l.low[i] = lowerByte[c]
 		}
-		l.plain.find(unsafe.String(unsafe.SliceData(l.low), len(l.low)), func(start, end int, n *needle) {
+		l.plain.find(shared(l.low), func(start, end int, n *needle) {
 			found = append(found, span{start, end, n.kind})
 		})
 	}
 	l.squeeze(v.text)
-	l.squeezed.find(unsafe.String(unsafe.SliceData(l.digits), len(l.digits)), func(start, end int, n *needle) {
+	l.squeezed.find(shared(l.digits), func(start, end int, n *needle) {
 		s := span{int(l.places[start]), int(l.places[end-1]) + 1, n.kind}
 		if n.isEncoded {
 			s = run(v.text, s)
@@ -347,9 +360,7 @@ func (l *learned) spans(v *view, found []span) []span {
 
 // squeeze notes the letters and digits of a text, and where they stand.
 func (l *learned) squeeze(text string) {
-	if cap(l.digits) < len(text) {
-		l.digits, l.places = make([]byte, len(text)), make([]int32, len(text))
-	}
+	l.digits, l.places = slices.Grow(l.digits[:0], len(text)), slices.Grow(l.places[:0], len(text))
 	digits, places := l.digits[:len(text)], l.places[:len(text)]
 	n := 0
 	for i := range len(text) {
@@ -370,18 +381,4 @@ func run(text string, s span) span {
 		s.end++
 	}
 	return s
-}
-
-// lowered returns a text of the same length with the letters of ASCII in lower case.
-func lowered(text string) string {
-	for i := range len(text) {
-		if isUpper(text[i]) {
-			low := []byte(text)
-			for ; i < len(low); i++ {
-				low[i] = lowerByte[low[i]]
-			}
-			return string(low)
-		}
-	}
-	return text
 }

@@ -29,25 +29,12 @@ var prefixesBy = func() (by [256][]prefix) {
 	return by
 }()
 
-// isTokenStart tells the bytes with which prefixes begin.
-var isTokenStart = func() (starts [256]bool) {
-	for _, p := range prefixes {
-		starts[p.text[0]] = true
-	}
-	starts[privateKey[0]] = true
-	return starts
-}()
-
 // token looks at tokens that say what they are.
 func (s *scanner) token(at int) {
 	if at < s.until {
 		return
 	}
 	rest := s.text[at:]
-	if rest[0] == privateKey[0] {
-		s.key(at)
-		return
-	}
 	for _, p := range prefixesBy[rest[0]] {
 		if !strings.HasPrefix(rest, p.text) {
 			continue
@@ -59,13 +46,10 @@ func (s *scanner) token(at int) {
 	}
 }
 
-// escaped reports whether the two bytes before a place are the digits of a percent escape.
-func (s *scanner) escaped(at int) bool { return at >= 3 && s.text[at-3] == '%' }
-
 // key looks at a private key in PEM.
 func (s *scanner) key(at int) {
 	rest := s.text[at:]
-	if !strings.HasPrefix(rest, privateKey) || !strings.Contains(rest[:min(len(rest), 64)], "PRIVATE KEY") {
+	if at < s.until || !strings.HasPrefix(rest, privateKey) || !strings.Contains(rest[:min(len(rest), 64)], "PRIVATE KEY") {
 		return
 	}
 	end := len(rest)

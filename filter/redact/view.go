@@ -3,7 +3,6 @@ package redact
 import (
 	"slices"
 	"strings"
-	"unsafe"
 )
 
 // view is a text with the secrets that are recognized by what stands around them, and what is left of its parts when their escapes
@@ -27,59 +26,63 @@ const (
 	leastBudget = 4096
 )
 
-// scan finds the secrets in a text by what stands around them: lines of heads, arguments, fields of JSON, XML and multipart
-// bodies, also behind escapes. What cannot be distinguished counts as secret.
-func (r *Redactor) scan(text string) *view {
-	budget := len(text)*mostDecoded + leastBudget
-	v := &view{text: text}
-	r.read(v, 0, &budget)
-	return v
+// scan finds the secrets in the text of a view by what stands around them: lines of heads, arguments, fields of JSON, XML and
+// multipart bodies, also behind escapes. What cannot be distinguished counts as secret.
+func (p *Pass) scan(v *view) {
+	budget := len(v.text)*mostDecoded + leastBudget
+	p.read(v, 0, &budget)
 }
 
-func (r *Redactor) read(v *view, level int, budget *int) {
-	s := scanner{r: r, text: v.text, level: level}
+func (p *Pass) read(v *view, level int, budget *int) {
+	s := scanner{r: p.r, text: v.text, level: level}
 	s.walk()
 	if len(s.variables) > 0 {
 		s.again()
 	}
-	s.cards()
-	if r.pattern != nil {
+	s.cards(s.has.card)
+	if p.r.pattern != nil {
 		s.own()
 	}
 	if level < mostLevels {
-		r.readParts(v, &s, level, budget)
+		p.readParts(v, &s, level, budget)
 	}
 	v.spans = merged(s.spans)
 }
 
 // readParts reads what is behind escapes.
-func (r *Redactor) readParts(v *view, s *scanner, level int, budget *int) {
+func (p *Pass) readParts(v *view, s *scanner, level int, budget *int) {
+	first := len(p.memory.extents)
 	for i := range decoders {
-		d := &decoders[i]
-		if !d.applies(v.text) {
+		signs := s.has.escapes[i]
+		if signs.end == 0 {
 			continue
 		}
-		d.each(v.text, func(start, end int) {
-			var decoded []byte
-			var places []int32
-			if *budget > 0 {
-				decoded, places = d.decode(v.text[start:end])
-			}
+		d := &decoders[i]
+		p.memory.extents = d.parts(p.memory.extents[:first], v.text, signs)
+		for k := first; k < len(p.memory.extents) && *budget > 0; k++ {
+			at := p.memory.extents[k]
+			decoded, places := d.decode(&p.memory, v.text[at.start:at.end])
 			if decoded == nil {
-				return
+				continue
 			}
 			*budget -= len(decoded)
 			for i := range places {
-				places[i] += int32(start)
+				places[i] += int32(at.start)
 			}
-			p := part{view: view{text: unsafe.String(unsafe.SliceData(decoded), len(decoded))}, places: places}
-			r.read(&p.view, level+1, budget)
-			for _, found := range p.spans {
-				s.spans = append(s.spans, p.place(found))
+			inner := part{view: view{text: shared(decoded)}, places: places}
+			p.read(&inner.view, level+1, budget)
+			for _, found := range inner.spans {
+				s.spans = append(s.spans, inner.place(found))
 			}
-			v.parts = append(v.parts, p)
-		})
+			if v.parts == nil {
+				n := len(p.memory.extents) - k // that follow in this encoding; few texts have several
+				v.parts = p.memory.parts.take(n)
+				p.memory.parts.keep(n)
+			}
+			v.parts = append(v.parts, inner)
+		}
 	}
+	p.memory.extents = p.memory.extents[:first]
 }
 
 // place returns where a span of the part is in the text. A part without places is one as a whole.

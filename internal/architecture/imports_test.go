@@ -22,7 +22,7 @@ const (
 var order = []string{"tools", "filter", "rules", "internal"}
 
 // tools are folders whose packages nothing else imports.
-var tools = []string{"cmd", "plugin", "otel", "bench", "build", "docs", "e2e", "survive", "test"}
+var tools = []string{"cmd", "plugin", "otel", "bench", "build", "docs", "test"}
 
 // inFilter are the packages under filter/ with those of filter/ that they may import.
 var inFilter = map[string][]string{

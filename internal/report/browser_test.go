@@ -15,15 +15,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // TestBrowserShowsThePageInBothColorSchemes opens a page with hostile texts in Chromium: the style must pass the page's own
 // policy, follow the color scheme, and nothing may be loaded.
 func TestBrowserShowsThePageInBothColorSchemes(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
-		t.Skip("chromium is not installed")
-	}
+	browser := testtool.Program(t, "chromium", "chromium")
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer server.Close()

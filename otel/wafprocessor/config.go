@@ -77,10 +77,7 @@ func (c *Config) Validate() error {
 			problems = append(problems, fmt.Errorf("property %s: %w", name, err))
 		}
 	}
-	if problems == nil {
-		problems = append(problems, filter.Validate(c))
-	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, filter.Validate(c))...)
 }
 
 func unknown(name string, names []string) error {

@@ -58,6 +58,7 @@ func TestProblemsOfAConfiguration(t *testing.T) {
 		"values":    {"property rules: malformed value map[crs:true] (want a text, a number, a switch or a list of these)"},
 		"range":     {`property anomaly_inbound: malformed number "many"`, `property flood_window: malformed time "1y"`},
 		"incidents": {"property alert_detail: requires incidents on"},
+		"several":   {"unknown property blocking_paranoai", "property rules: malformed value", `property flood_window: malformed time "1y"`},
 	} {
 		_, c := loaded(t, name)
 		err := confmap.Validate(c)

@@ -49,7 +49,7 @@ func newProcessor(set processor.Settings, c *Config, next consumer.Logs) *wafPro
 
 // shared is what the processors of the process share, also across reloads of the collector's configuration: a collector makes its factories
 // anew with each.
-var shared = filter.NewHost()
+var shared = filter.NewHost().As(filter.Producer{Program: "OpenTelemetry Collector"})
 
 // start opens the rules. After a reload of the collector's configuration, rules that have become unusable leave those of before in use.
 func (p *wafProcessor) start(context.Context, component.Host) error {

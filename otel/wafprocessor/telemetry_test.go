@@ -36,3 +36,27 @@ func TestTheCollectorsMetricsCountRecords(t *testing.T) {
 	metadatatest.AssertEqualProcessorWafSuppressedAlerts(t, telemetry, none, metricdatatest.IgnoreTimestamp())
 	require.NoError(t, p.Shutdown(t.Context()))
 }
+
+// A collector makes a processor for each pipeline that names it.
+func TestProcessorsOfSeveralPipelinesCountTogether(t *testing.T) {
+	telemetry := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, telemetry.Shutdown(context.Background())) })
+	for n := range 2 {
+		p, err := NewFactory().CreateLogs(t.Context(), metadatatest.NewSettings(telemetry), createDefaultConfig(), consumertest.NewNop())
+		require.NoError(t, err)
+		require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+		defer func() { require.NoError(t, p.Shutdown(context.Background())) }()
+		for range n + 1 {
+			require.NoError(t, p.ConsumeLogs(t.Context(), single(request(attack))))
+		}
+	}
+	metric, err := telemetry.GetMetric("otelcol_processor_waf_records")
+	require.NoError(t, err)
+	for _, point := range metric.Data.(metricdata.Sum[int64]).DataPoints {
+		if result, _ := point.Attributes.Value("result"); result.AsString() == "alert" {
+			require.EqualValues(t, 3, point.Value)
+			return
+		}
+	}
+	require.Fail(t, "no such point")
+}

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // perlScript matches byte strings as PCRE does without UTF mode: for each line with an expression and a value in hexadecimal digits it writes
@@ -32,14 +34,12 @@ type question struct{ expression, value string }
 // askPerl returns what Perl finds.
 func askPerl(t *testing.T, questions []question) (answers []string) {
 	t.Helper()
-	if _, err := exec.LookPath("perl"); err != nil {
-		t.Skip("without perl there is nothing to compare with")
-	}
+	program := testtool.Program(t, "perl", "perl")
 	var in bytes.Buffer
 	for _, q := range questions {
 		fmt.Fprintln(&in, hex.EncodeToString([]byte(q.expression)), hex.EncodeToString([]byte(q.value)))
 	}
-	perl := exec.CommandContext(t.Context(), "perl", "-e", perlScript)
+	perl := exec.CommandContext(t.Context(), program, "-e", perlScript)
 	perl.Stdin = &in
 	out, err := perl.Output()
 	require.NoError(t, err)

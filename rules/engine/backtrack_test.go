@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/backtrack"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
@@ -108,7 +109,7 @@ func (m ruleMaker) mutated(text string) string {
 // The prefilter's answers on expressions that backtrack are those of the engine, whose operator tries them on every value.
 func TestThePrefilterIsNeverWrongAboutExpressionsThatBacktrack(t *testing.T) {
 	asked, sure, matching := 0, 0, 0
-	for seed := range randomSeeds(450) / 15 {
+	for seed := range uint64(testsize.Random(t, 30, 15*mutationsPerSet)) {
 		m := ruleMaker{rand.New(rand.NewPCG(seed, 7))}
 		var rules strings.Builder
 		var texts []string

@@ -31,33 +31,37 @@ func newMatch(info *model.RuleInfo, m types.MatchedRule) model.Match {
 	match := model.Match{Rule: info, Message: strings.Clone(m.Message()), Data: strings.Clone(m.Data())}
 	if all := m.MatchedDatas(); len(all) > 0 {
 		last := all[len(all)-1]
-		match.Variable = shown(last.Variable().Name(), last.Key())
-		match.Others = otherNames(all[:len(all)-1], match.Variable)
 		match.Value = strings.Clone(last.Value())
 		match.Link = last.ChainLevel()
-		match.Values = len(all)
+		nameValues(&match, len(all), func(i int) string { return shown(all[i].Variable().Name(), all[i].Key()) })
 	}
-	if match.Message == "" {
-		match.Message = info.FallbackMessage()
-	}
-	conceal(&match)
+	complete(&match)
 	return match
+}
+
+// complete adds the message of a match that has none, and takes out what must not leave with an alert.
+func complete(match *model.Match) {
+	if match.Message == "" {
+		match.Message = match.Rule.FallbackMessage()
+	}
+	conceal(match)
 }
 
 // maxOthers bounds the variables that a match lists: one rule can match thousands of arguments.
 const maxOthers = 32
 
-func otherNames(all []types.MatchData, last string) (names []string) {
-	for _, data := range all {
-		name := shown(data.Variable().Name(), data.Key())
-		if name != last && !slices.Contains(names, name) {
-			names = append(names, name)
+// nameValues notes the names of the values that matched, in order.
+func nameValues(match *model.Match, n int, name func(i int) string) {
+	match.Values = n
+	match.Variable = strings.Clone(name(n - 1))
+	for i := range n - 1 {
+		if len(match.Others) == maxOthers {
+			return
 		}
-		if len(names) == maxOthers {
-			break
+		if other := name(i); other != match.Variable && !slices.Contains(match.Others, other) {
+			match.Others = append(match.Others, strings.Clone(other))
 		}
 	}
-	return names
 }
 
 // crsScores are the sums that CRS keeps in TX variables, and their names in an alert.
@@ -82,6 +86,21 @@ var crsScores = []struct{ variable, name string }{
 	{"outbound_anomaly_score_pl4", "outbound_pl4"},
 }
 
+// The names under which CRS 4 and CRS 3 keep the sums that decide.
+var (
+	inboundSums  = []string{"blocking_inbound_anomaly_score", "anomaly_score"}
+	outboundSums = []string{"blocking_outbound_anomaly_score", "outbound_anomaly_score"}
+)
+
+// scoreVariables returns the names of all TX variables that readScores reads.
+func scoreVariables() []string {
+	names := slices.Concat(inboundSums, outboundSums)
+	for _, s := range crsScores {
+		names = append(names, s.variable)
+	}
+	return names
+}
+
 func readScores(v *model.Verdict, tx types.Transaction) {
 	state, can := tx.(plugintypes.TransactionState)
 	if !can {
@@ -95,8 +114,8 @@ func readScores(v *model.Verdict, tx types.Transaction) {
 		}
 		return 0
 	}
-	v.Inbound = number(firstSet(variables, "blocking_inbound_anomaly_score", "anomaly_score"))
-	v.Outbound = number(firstSet(variables, "blocking_outbound_anomaly_score", "outbound_anomaly_score"))
+	v.Inbound = number(firstSet(variables, inboundSums))
+	v.Outbound = number(firstSet(variables, outboundSums))
 	for _, s := range crsScores {
 		if n := number(s.variable); n != 0 {
 			v.Scores = append(v.Scores, model.Score{Name: s.name, Value: n})
@@ -104,10 +123,12 @@ func readScores(v *model.Verdict, tx types.Transaction) {
 	}
 }
 
-// firstSet returns the first of the names under which CRS 4 and CRS 3 keep a sum.
-func firstSet(variables interface{ Get(string) []string }, crs4, crs3 string) string {
-	if len(variables.Get(crs4)) > 0 {
-		return crs4
+// firstSet returns the first name under which a sum is kept, the last when it is not kept.
+func firstSet(variables interface{ Get(string) []string }, names []string) string {
+	for _, name := range names {
+		if len(variables.Get(name)) > 0 {
+			return name
+		}
 	}
-	return crs3
+	return names[len(names)-1]
 }

@@ -62,7 +62,7 @@ func newPrefilter(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *
 	made, err := prefilter.New(prefilter.Rules{
 		Yield: p.yield, WAF: compiled, Data: newProgramFiles(p.Program, p.operators), Place: p.Places(), Watched: table.watched,
 		Blocking: func(id int) bool { return table.blocking[id] },
-		Baseline: baseline, Fresh: freshState.Variables(), Own: requirementsOf, Making: &p.operators.ofPrefilters,
+		Baseline: baseline, Fresh: freshState.Variables(), Own: requirementsOf, Scores: scoreVariables(), Making: &p.operators.ofPrefilters,
 	})
 	if made == nil {
 		g.baseline.Close() // it has nothing on disk that could fail to go away
@@ -128,21 +128,6 @@ func (e *Engine) askPrefilter(t *model.Transaction, matches bool) (a prefilter.A
 		}
 	}()
 	return e.prefilter.Ask(t, prefilter.Query{Exempt: e.exempt, Matches: matches})
-}
-
-// Learn gives the prefilter the verdict of the engine.
-func (e *Engine) Learn(a prefilter.Answer, v *model.Verdict) {
-	if e.prefilter == nil || v.Blocked {
-		return
-	}
-	e.prefilter.Learn(a, len(v.Matches), func(id int) int {
-		for i := range v.Matches {
-			if v.Matches[i].Rule.ID == id {
-				return v.Matches[i].Values
-			}
-		}
-		return 0
-	})
 }
 
 // watched reports whether a match of a rule can make an alert.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
@@ -76,7 +77,7 @@ func (m ruleMaker) flowTransaction() *model.Transaction {
 }
 
 func TestThePrefilterIsNeverWrongAboutRandomDataFlow(t *testing.T) {
-	seeds := randomSeeds(600)
+	seeds := uint64(testsize.Random(t, 600, mutationsPerSet))
 	var sure int
 	for seed := range seeds {
 		m := ruleMaker{rand.New(rand.NewPCG(seed, 7))}

@@ -4,14 +4,13 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
@@ -194,19 +193,12 @@ func TestThePrefilterAsksAllRulesOfAValue(t *testing.T) {
 	require.NoError(t, e.Close())
 }
 
-// randomSeeds returns how many random rule sets a test takes: its own number, or a fifteenth of EQUALITY. Each that can be prefiltered sees
-// 30 transactions.
-func randomSeeds(own uint64) uint64 {
-	if n, err := strconv.ParseUint(os.Getenv("EQUALITY"), 10, 32); err == nil {
-		return n / 15
-	}
-	return own
-}
+// mutationsPerSet is how many mutations of EQUALITY one random rule set stands for. Each that can be prefiltered sees 30 transactions.
+const mutationsPerSet = 15
 
 func TestThePrefilterIsNeverWrongAboutRandomRules(t *testing.T) {
-	seeds := randomSeeds(600)
 	var asked, sure int
-	for seed := range seeds {
+	for seed := range uint64(testsize.Random(t, 600, mutationsPerSet)) {
 		a, s := checkPrefilter(t, seed)
 		asked, sure = asked+a, sure+s
 	}

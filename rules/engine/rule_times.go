@@ -40,7 +40,7 @@ func (p *profile) ask(e *Engine, t *model.Transaction, matches bool) prefilter.A
 	a := e.askPrefilter(t, matches)
 	p.prefilter.Add(int64(time.Since(start)))
 	switch {
-	case a.Clean, a.Passes && !matches:
+	case a.Clean, a.Passes && !matches, a.Outline != nil:
 		e.spared.Add(1)
 	default:
 		for _, id := range a.Idle {

@@ -22,7 +22,8 @@ type scratch struct {
 	looking    []literalset.Bitset // tests that look at a text, and at those of which it was made
 	candidates literalset.Bitset   // fast patterns whose test the value can match
 	counted    combination
-	fired      literalset.Bitset // fast patterns whose test a value matches
+	reporting  [maxCounted]*chain // the chains of counted
+	fired      literalset.Bitset  // fast patterns whose test a value matches
 
 	isCandidate bool     // the engine has to evaluate
 	candidate   *chain   // the first chain because of which it has to, nil when there is none
@@ -45,9 +46,13 @@ type Answer struct {
 	Passes bool // it is certain that no rule that blocks matches; rules that only count may match
 	// Idle are the ids of rules that are certain not to match, and that leave nothing behind when they do not. The engine need
 	// not run them for this transaction. It is empty when the engine has nothing to evaluate.
-	Idle    []int
-	Unread  model.Partial // what was beyond the engine's limits, when the answer is Clean or Passes
-	counted combination
+	Idle   []int
+	Unread model.Partial // what was beyond the engine's limits, when the answer is Clean or Passes
+	// Findings are the matches of all counting rules as the engine would report them, nil when that is not certain. Outline is the
+	// rest of the verdict, nil when the engine has to find it.
+	Findings []Finding
+	Outline  *model.Verdict
+	counted  combination
 }
 
 // Query says what is asked of a transaction.
@@ -71,17 +76,32 @@ func (s *scratch) ask(in *model.Transaction, q Query) Answer {
 	s.exempt = q.Exempt
 	s.counted, s.isCandidate, s.candidate, s.diverted, s.scannedAll = combination{exempt: q.Exempt, response: in.HasResponse}, false, nil, false, false
 	s.evaluate(in)
-	evaluate := s.isCandidate
+	a := Answer{Clean: !s.isCandidate && s.counted.n == 0, Unread: s.variables.Unread()}
+	a.Passes = a.Clean
+	if !a.Clean {
+		s.askCombination(&a, q)
+	}
 	s.variables.Release()
-	a := Answer{Clean: !evaluate && s.counted.n == 0, Unread: s.variables.Unread(), counted: s.counted}
-	if evaluate {
-		a.counted = combination{}
-	}
-	a.Passes = a.Clean || !evaluate && s.prefilter.learned.knows(s.counted)
-	if !a.Clean && (!a.Passes || q.Matches) {
-		a.Idle = s.idle()
-	}
 	return a
+}
+
+// askCombination completes the answer on a transaction that matches rules.
+func (s *scratch) askCombination(a *Answer, q Query) {
+	if !s.isCandidate {
+		known := s.prefilter.learned.consequence(&s.counted)
+		a.counted, a.Passes = s.counted, known.passes
+		if a.Passes && !q.Matches {
+			return
+		}
+		if a.Unread == 0 && !s.run.gaveUp {
+			a.Findings = s.findings()
+		}
+		if a.Findings != nil && known.verdict != nil {
+			a.Outline = known.verdict
+			return
+		}
+	}
+	a.Idle = s.idle()
 }
 
 // evaluate finds out whether the engine has to evaluate. Rules that only count are counted instead.
@@ -136,7 +156,22 @@ func (s *scratch) noteCandidate(c *chain) {
 
 // count notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
 func (s *scratch) count(c *chain) bool {
-	return c.counts && !s.run.uncertain && s.counted.add(c.id, len(s.run.matched))
+	if !c.counts || s.run.uncertain {
+		return false
+	}
+	matched, adding := len(s.run.matched), s.run.lastMatched
+	if c.surplus {
+		found, ok := s.finding(c)
+		if !ok {
+			return false
+		}
+		matched, adding = len(found.Matched), len(found.Matched)
+	}
+	if !s.counted.add(c.id, matched, adding) {
+		return false
+	}
+	s.reporting[s.counted.n-1] = c
+	return true
 }
 
 // applyEffects runs the rules that select how the body is read, and reports whether the body is read in any case.

@@ -2,6 +2,9 @@ package prefilter
 
 import (
 	"strings"
+	"sync/atomic"
+
+	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 )
@@ -21,22 +24,26 @@ type chain struct {
 	tags  []string
 	links []corazalink.Link
 
-	alerts    bool     // a match can alert
-	removable bool     // a ctl action names the rule for removal
-	loses     bool     // a ctl action names the rule for the removal of a target
-	decisive  int      // a match of so many links makes the transaction a candidate; 0 for a chain that never does
-	diverts   string   // the construct because of which a match changes what is not followed, "" when there is none
-	skipAfter string   // the marker of skipAfter
-	skip      int      // the number of skip
-	effects   []effect // on how bodies are read, which the prefilter follows
+	alerts    bool                           // a match can alert
+	removable bool                           // a ctl action names the rule for removal
+	loses     bool                           // a ctl action names the rule for the removal of a target
+	lost      []corazavariables.RuleVariable // of these targets
+	decisive  int                            // a match of so many links makes the transaction a candidate; 0 for a chain that never does
+	diverts   string                         // the construct because of which a match changes what is not followed, "" when there is none
+	skipAfter string                         // the marker of skipAfter
+	skip      int                            // the number of skip
+	effects   []effect                       // on how bodies are read, which the prefilter follows
 	writes    []*write
 
-	static  bool // whether it matches does not depend on the transaction
-	dynamic bool // never static: what the plain requests say of it is not to be trusted
-	matches bool // of a static chain: it matches the plain request
-	differs bool // whether it matches depends on whether there is a response
-	dead    bool // never evaluated
-	counts  bool // it does nothing but add to variables
+	static     bool        // whether it matches does not depend on the transaction
+	dynamic    bool        // never static: what the plain requests say of it is not to be trusted
+	matches    bool        // of a static chain: it matches the plain request
+	differs    bool        // whether it matches depends on whether there is a response
+	dead       bool        // never evaluated
+	counts     bool        // it does nothing but add to variables
+	surplus    bool        // of a chain that counts: it can match fewer values than its test
+	mistrusted atomic.Bool // what was found of it was not what the engine reports
+	reports    *report     // how its matches are reported without the engine, nil when they are not
 
 	tests     []test // of the decisive links, or of all
 	compiling bool   // the tests are being made

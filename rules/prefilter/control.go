@@ -84,7 +84,7 @@ func (f *dataFlow) readControl(c *chain, link int, ctl *corazalink.Control) {
 // guardRemovals has chains divert whose match removes what must not be missing, and notes what others can remove.
 func (f *dataFlow) guardRemovals() {
 	for _, c := range f.chains {
-		c.removable, c.loses = false, false
+		c.removable, c.loses, c.lost = false, false, nil
 	}
 	for _, c := range f.chains {
 		if c.dead || c.static && !c.matches && len(c.links) == 1 {
@@ -110,6 +110,7 @@ func (f *dataFlow) guardRemoval(c *chain, link int, ctl *corazalink.Control) {
 	for _, removed := range concerned {
 		if strings.HasPrefix(ctl.Name, "ruleRemoveTarget") {
 			removed.loses = true
+			removed.lost = append(removed.lost, ctl.Variable)
 		} else {
 			removed.removable = true
 		}

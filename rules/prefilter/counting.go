@@ -10,14 +10,15 @@ import (
 	corazavariables "github.com/corazawaf/coraza/v3/types/variables"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
 )
 
-// Rules that only add to a score do not alert by themselves: a numeric Host header, say. Whether those of a transaction
-// together reach a threshold follows from which rules matched how many values, so the engine has to evaluate each such
-// combination only once.
+// Rules that only add to a score do not block by themselves: a numeric Host header, say, or most signs of an attack. Which scores those of
+// a transaction lead to, and whether these reach a threshold, follows from which rules matched how many values, so the engine has to
+// evaluate each such combination only once. What the rules matched in another transaction is found without it (findings.go).
 
-// combination are the counting rules that a transaction matches, in ascending order, with what else decides whether their sum blocks: which
+// combination are the counting rules that a transaction matches, in ascending order, with what else decides what their sums lead to: which
 // of the other rules run.
 type combination struct {
 	rules    [maxCounted]countedRule
@@ -26,72 +27,116 @@ type combination struct {
 	exempt   *Exempt // rules that do not run
 }
 
-type countedRule struct{ id, values int }
+// countedRule is a rule with the number of values that it matched in all links of its chain, and in the last, which adds to the sums.
+type countedRule struct{ id, matched, adding int32 }
 
 const (
-	maxCounted      = 4
+	maxCounted      = 12
 	maxCombinations = 4096
 )
 
 func (m *combination) has(id int) bool {
 	for i := range m.n {
-		if m.rules[i].id == id {
+		if m.rules[i].id == int32(id) {
 			return true
 		}
 	}
 	return false
 }
 
-func (m *combination) add(id, values int) bool {
-	if m.n == maxCounted {
+func (m *combination) add(id, matched, adding int) bool {
+	rule := countedRule{int32(id), int32(matched), int32(adding)}
+	if m.n == maxCounted || int(rule.id) != id || int(rule.matched) != matched {
 		return false
 	}
 	at := m.n
-	for at > 0 && m.rules[at-1].id > id {
+	for at > 0 && m.rules[at-1].id > rule.id {
 		m.rules[at] = m.rules[at-1]
 		at--
 	}
-	m.rules[at] = countedRule{id, values}
+	m.rules[at] = rule
 	m.n++
 	return true
 }
 
-// combinations are those with which the engine did not block, so that a transaction with one of them passes. It is safe for concurrent use.
+// consequence is what the engine made of a transaction with a combination.
+type consequence struct {
+	passes bool // nothing blocked
+	// The verdict on every transaction with the combination, but for the matches of the counting rules, of which it has the rules
+	// only. It is nil where more than the combination decides.
+	verdict *model.Verdict
+}
+
+// combinations are those that the engine has seen. It is safe for concurrent use.
 type combinations struct {
 	mu    sync.RWMutex
-	known map[combination]struct{}
+	known map[combination]consequence
 }
 
-func (c *combinations) knows(m combination) bool {
+func (c *combinations) consequence(m *combination) consequence {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	_, found := c.known[m]
-	return found
+	return c.known[*m]
 }
 
-func (c *combinations) learn(m combination) {
+func (c *combinations) learn(m combination, o consequence) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.known == nil {
-		c.known = map[combination]struct{}{}
+		c.known = map[combination]consequence{}
 	}
 	if len(c.known) < maxCombinations {
-		c.known[m] = struct{}{}
+		c.known[m] = o
 	}
 }
 
-// Learn takes over what the engine made of a transaction that it did not block. values returns how many values a rule that can alert has
-// matched, for all of these rules. When they are those that the answer has counted, the next transaction with the same combination passes.
-func (g *Prefilter) Learn(a Answer, rules int, values func(id int) int) {
-	if a.counted.n == 0 || a.counted.n != rules {
+// Learn takes over what the engine made of a transaction. When the counting rules that it matched are those that the answer has counted,
+// the outcome is that of every transaction with the same combination.
+func (g *Prefilter) Learn(a *Answer, v *model.Verdict) {
+	if a.counted.n == 0 || v.Partial != 0 {
 		return
 	}
-	for _, m := range a.counted.rules[:a.counted.n] {
-		if values(m.id) != m.values {
+	counted, derived := 0, true
+	for i := range v.Matches {
+		m := &v.Matches[i]
+		switch {
+		case !a.counted.has(m.Rule.ID):
+			derived = derived && g.derived[m.Rule.ID]
+		case a.counted.matchedBy(m.Rule.ID) != m.Values:
 			return
+		default:
+			counted++
 		}
 	}
-	g.learned.learn(a.counted)
+	o := consequence{passes: !v.Blocked && len(v.Matches) == counted}
+	if derived && a.Findings != nil {
+		o.verdict = a.counted.outline(v)
+	}
+	if counted == a.counted.n && (o.passes || o.verdict != nil) {
+		g.learned.learn(a.counted, o)
+	}
+}
+
+// matchedBy returns how many values a rule matched.
+func (m *combination) matchedBy(id int) int {
+	for _, rule := range m.rules[:m.n] {
+		if int(rule.id) == id {
+			return int(rule.matched)
+		}
+	}
+	return 0
+}
+
+// outline returns a verdict without what differs from one transaction with the combination to another.
+func (m *combination) outline(v *model.Verdict) *model.Verdict {
+	o := *v
+	o.Matches = slices.Clone(v.Matches)
+	for i := range o.Matches {
+		if match := &o.Matches[i]; m.has(match.Rule.ID) {
+			*match = model.Match{Rule: match.Rule}
+		}
+	}
+	return &o
 }
 
 // findCounting finds the chains that do nothing but add to variables. blocks reports which chains block.
@@ -107,13 +152,7 @@ func (f *dataFlow) findCounting(blocks func(id int) bool) {
 	}
 	grow := map[string]bool{} // by the names of the sums, of which most rules have the same
 	for _, c := range f.chains {
-		if !c.alerts || c.static || blocks(c.id) || c.changes() || len(c.links) != 1 || c.links[0].Operator == nil {
-			continue
-		}
-		if c.links[0].MultiMatch && slices.ContainsFunc(c.links[0].Transformations, func(t corazalink.Transformation) bool { return !transform.ExactReports[t.Name] }) {
-			continue // how often it matches is not known
-		}
-		if slices.ContainsFunc(c.writes, func(w *write) bool { return !f.adds(w) }) {
+		if !c.alerts || c.static || blocks(c.id) || c.changes() || !f.onlyAdds(c) {
 			continue
 		}
 		sums := f.sums(c)
@@ -127,6 +166,46 @@ func (f *dataFlow) findCounting(blocks func(id int) bool) {
 	}
 }
 
+// onlyAdds reports whether a chain does nothing but add to variables with its last link, and whether it is known how many values it matches.
+// Links before may set variables that no other chain reads.
+func (f *dataFlow) onlyAdds(c *chain) bool {
+	for i := range c.links {
+		l := &c.links[i]
+		if l.Operator == nil || len(c.links) > 1 && l.MultiMatch {
+			return false
+		}
+		c.surplus = l.MultiMatch && slices.ContainsFunc(l.Transformations, func(t corazalink.Transformation) bool { return !transform.ExactReports[t.Name] })
+	}
+	return !slices.ContainsFunc(c.writes, func(w *write) bool {
+		return !(w.link == len(c.links)-1 && f.adds(w)) && !f.isPrivate(w)
+	})
+}
+
+// isPrivate reports whether a write gives a value to a variable that only links behind it read.
+func (f *dataFlow) isPrivate(w *write) bool {
+	if w.isTemplate || w.remove || strings.HasPrefix(w.value, "+") || strings.HasPrefix(w.value, "-") {
+		return false
+	}
+	return !slices.ContainsFunc(f.chains, func(c *chain) bool {
+		for i := range c.links {
+			l := &c.links[i]
+			if reads := f.readsName(l, w.name); reads && (c != w.chain || i <= w.link) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// readsName reports whether a link can read a TX variable.
+func (f *dataFlow) readsName(l *corazalink.Link, name string) bool {
+	names := map[string]bool{name: true}
+	if reads, _ := f.readsSums(l, names); reads || l.Operator != nil && f.readsAny(l.Operator.Argument, names) || f.readsAny(l.Message+l.LogData, names) {
+		return true
+	}
+	return slices.ContainsFunc(assignments(l), func(a assignment) bool { return f.readsAny(a.name, names) || f.readsAny(a.value, names) })
+}
+
 // sums returns the names of the variables to which a chain adds, and of those to which static chains add them. It is nil when a name is
 // not known.
 func (f *dataFlow) sums(c *chain) map[string]bool {
@@ -138,7 +217,7 @@ func (f *dataFlow) sums(c *chain) map[string]bool {
 		sums[w.name] = true
 		return true
 	}
-	if slices.ContainsFunc(c.writes, func(w *write) bool { return !add(w) }) {
+	if slices.ContainsFunc(c.writes, func(w *write) bool { return f.adds(w) && !add(w) }) {
 		return nil
 	}
 	for before := -1; before < len(sums); {
@@ -225,4 +304,13 @@ func (f *dataFlow) readsSums(l *corazalink.Link, sums map[string]bool) (reads, l
 		reads = reads || is
 	}
 	return reads, larger && (l.Operator == nil || !f.readsAny(l.Operator.Argument, sums))
+}
+
+// Mistrust has the matches of a rule be reported by the engine from now on.
+func (g *Prefilter) Mistrust(id int) {
+	for _, c := range g.reported {
+		if c.id == id {
+			c.mistrusted.Store(true)
+		}
+	}
 }

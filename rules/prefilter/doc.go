@@ -2,15 +2,18 @@
 //
 // # Claim
 //
-// [Prefilter.Ask] claims one of three things about a transaction, and each is certain:
+// [Prefilter.Ask] claims some of four things about a transaction, and each is certain:
 //
 //   - Clean: if Coraza evaluated all rules, no alerting rule would match.
 //   - Passes: no rule that blocks would match. Detection rules may match, but together they add up to a score that the engine has been
 //     seen to let pass.
 //   - Idle: if Coraza evaluated the rule, it would not match and would leave nothing behind, so it can be removed from the transaction
 //     before the engine runs.
+//   - Findings and outline: the verdict of the engine, with all that it says. The engine has evaluated the same combination of counting
+//     rules before, which decides the scores and what follows from them; what these rules match here is found as the engine would
+//     (findings.go).
 //
-// It never claims the opposite. A transaction that is not clean is a candidate, and the verdict is Coraza's. The prefilter must never
+// It never claims the opposite. A transaction that is not clean is a candidate, and the verdict is Coraza's, or one equal to it. The prefilter must never
 // report false negatives; false positives cost time only.
 //
 // # Invariant
@@ -84,6 +87,8 @@
 //   - TX data flow: which rules write and read which TX variables (dataflow.go). A producer is a chain whose writes another chain reads.
 //   - static, dynamic: whether what a rule does is the same for every clean transaction. Invariant is stronger: the same for candidates, too.
 //   - divert: what a chain does whose match the prefilter does not follow.
-//   - counting rule: a detection rule that only adds to the anomaly score. Combinations of counting rules that the engine has let pass are
+//   - counting rule: a detection rule that only adds to the anomaly score. What the engine makes of a combination of counting rules is
 //     learned (counting.go).
+//   - finding: the match of a counting rule, with its message and the values that matched, as the engine reports it.
+//   - derived rule: an alerting rule that looks at nothing but scores, so that its match follows from the combination.
 package prefilter

@@ -69,6 +69,7 @@ type run struct {
 	steps         int
 	local         []local        // TX variables that the chain has set, all values they can have
 	matched       []string       // values that rules of the chain matched
+	lastMatched   int            // how many of them the last rule matched, when all match
 	groups        []namedGroup   // all values that captured groups can have, apart from those of captures
 	captures      []capture      // matches of which groups can be needed
 	counters      map[string]int // what feeders have added to variables
@@ -106,12 +107,14 @@ func (r *run) reset(v *variables.Values) {
 // chain reports whether the chain can match: false is certain, true may be too careful.
 func (r *run) chain(c *chain) bool {
 	for i := range c.tests {
+		before := len(r.matched)
 		if !r.test(&c.tests[i]) {
 			return false
 		}
 		if r.uncertain {
 			return true
 		}
+		r.lastMatched = len(r.matched) - before
 	}
 	return true
 }

@@ -36,6 +36,8 @@ type Prefilter struct {
 	bodies       variables.Bodies
 	cache        *valueCache
 	learned      combinations
+	reported     []*chain     // counting chains whose matches are reported without the engine
+	derived      map[int]bool // ids of alerting rules whose matches follow from a combination
 	reads        Reads
 	automata     regex.Budget
 	report       []Rule
@@ -56,6 +58,8 @@ type Rules struct {
 	// Own reports whether an operator is one of the project's, which look at the value alone, and what the values have on which it
 	// matches.
 	Own func(operator, argument string) (n Requirements, isOwn bool)
+
+	Scores []string // names of the TX variables that a verdict has, in lower case and without TX.
 
 	Making *atomic.Int64 // nanoseconds are added that compiling takes which is put off until an expression sees its first value
 }
@@ -107,10 +111,12 @@ func New(r Rules) (*Prefilter, error) {
 	}
 	f.findCounting(r.Blocking)
 	g.counted, g.writers = f.counted(), f.writers()
-	g.fastPatterns = f.numberFastPatterns(g.counted, g.compile(f, &compiler{
+	p := &compiler{
 		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, automata: &g.automata, own: r.Own,
 		prefiltered: r.WAF.Settings.RxPreFilter,
-	}))
+	}
+	g.fastPatterns = f.numberFastPatterns(g.counted, g.compile(f, p))
+	g.reported, g.derived = p.findReported(r.Scores)
 	g.canSkipRules = f.idleRulesStayIdle() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.readsInvariant(c.links) })
 	g.buffers = newBuffers(g.fastPatterns, g.steps)
 	err := g.passesBaseline(&r.Baseline, r.Place)
@@ -138,7 +144,8 @@ func (g *Prefilter) passesBaseline(b *Baseline, place func(id int) string) error
 		case noteCandidate != nil:
 			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", noteCandidate.id, noteCandidate.place)
 		case a.counted.n > 0:
-			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", a.counted.rules[0].id, place(a.counted.rules[0].id))
+			id := int(a.counted.rules[0].id)
+			return fmt.Errorf("prefilter: rule %d at %s can match on a plain request", id, place(id))
 		default:
 			return fmt.Errorf("prefilter: the body of a plain request is not read")
 		}

@@ -21,6 +21,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
@@ -255,13 +256,8 @@ func forget(in *model.Transaction, v *variables.Values, d *duo, state plugintype
 	return ""
 }
 
-// transactions returns how many random transactions a test takes: its own number, or a fifth of EQUALITY.
-func transactions(own int) int {
-	if n, err := strconv.Atoi(os.Getenv("EQUALITY")); err == nil {
-		return max(1, n/5)
-	}
-	return own
-}
+// mutationsPerTransaction is how many mutations of EQUALITY one random transaction stands for.
+const mutationsPerTransaction = 5
 
 // bodyReadAs tells how the engine has read a body.
 func bodyReadAs(in *model.Transaction, l *variables.Limits, state plugintypes.TransactionState) string {
@@ -286,7 +282,7 @@ func TestTheVariablesAreCorazasInRandomTransactions(t *testing.T) {
 		all = append(all, newDuo(t, s))
 	}
 	turns := []*duo{all[0], all[1], all[2], all[0], all[1], all[2], all[2], all[3]}
-	n := transactions(1600)
+	n := testsize.Random(t, 1600, mutationsPerTransaction)
 	compared, byKind := 0, map[string]int{}
 	for seed := range n {
 		d := turns[seed%len(turns)]
@@ -415,7 +411,7 @@ func TestTargetsSelectWhatCorazaSelects(t *testing.T) {
 	const rules, each = 40, 12
 	duos := []*duo{newDuo(t, duoSettings[0]), newDuo(t, duoSettings[1]), newDuo(t, duoSettings[2])}
 	compared, byKey, found := 0, 0, 0
-	for round := range max(1, transactions(480)/each) {
+	for round := range max(1, testsize.Random(t, 480, mutationsPerTransaction)/each) {
 		l := *duos[round%len(duos)].limits()
 		l.Arguments = 6 // a thousand would take long
 		m := targetMaker{newMaker(uint64(round)+1<<32, &l)}

@@ -93,6 +93,26 @@ func TestKEDAScalesMembersByLag(t *testing.T) {
 	require.Equal(t, int32(2), *one[*apps.Deployment](t, objects).Spec.Replicas)
 	_, err := template(t, append(plain, "--set", "gateway.kafka.keda.enabled=true", "--set", "gateway.autoscaling.enabled=true")...)
 	require.ErrorContains(t, err, "gateway.kafka.keda takes the place of gateway.autoscaling")
+	_, err = template(t, append(plain, "--set", "gateway.kafka.keda.enabled=true", "--set", "incidents.enabled=true", "--set", "gateway.replicas=1")...)
+	require.ErrorContains(t, err, "one pod finds the incidents of all records")
 	_, err = template(t, "--set", "mode=gateway", "--set", "gateway.kafka.brokers={kafka}")
 	require.ErrorContains(t, err, "gateway/kafka/brokers")
+}
+
+func TestMembersSendDigestsToATopicThatOnePodReads(t *testing.T) {
+	plain := []string{"--set", "mode=gateway", "--set", "gateway.kafka.brokers={kafka:9092}"}
+	args := func(more ...string) []string {
+		objects := decode(t, mustTemplate(t, append(plain, more...)...))
+		return one[*apps.Deployment](t, objects).Spec.Template.Spec.Containers[0].Args
+	}
+	members := args("--set", "incidents.aggregator=kafka://kafka:9092/digests")
+	require.Contains(t, members, "--alert-to=stdout,kafka://kafka:9092/digests?only=digests")
+	require.Subset(t, members, []string{"--incidents=on", "--incident-digest-tag=digest"})
+	require.Contains(t, args("--set", "incidents.aggregator=kafka+tls://kafka:9092/digests?sasl=plain"), "--alert-to=stdout,kafka+tls://kafka:9092/digests?sasl=plain&only=digests")
+	aggregator := args("--set", "gateway.kafka.topic=digests", "--set", "gateway.kafka.group=incidents", "--set", "incidents.enabled=true", "--set", "gateway.replicas=1")
+	require.Subset(t, aggregator, []string{"--listen=kafka://kafka:9092/digests?group=incidents", "--incidents=on"})
+	objects := decode(t, mustTemplate(t, append(plain, "--set", "incidents.enabled=true", "--set", "gateway.replicas=1")...))
+	require.Equal(t, apps.RecreateDeploymentStrategyType, one[*apps.Deployment](t, objects).Spec.Strategy.Type, "two do not overlap")
+	_, err := template(t, "--set", "incidents.aggregator=kafka://kafka:9092/digests")
+	require.ErrorContains(t, err, "only members of a consumer group send digests to a topic")
 }

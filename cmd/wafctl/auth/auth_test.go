@@ -15,10 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
+
+func TestMain(m *testing.M) { clitest.Main(m, setting.Map{"rule_packs": "off"}) }
 
 // running is an endpoint that can be asked.
 type running struct {
@@ -38,7 +41,7 @@ func run(t *testing.T, settings setting.Map) *running {
 		all[name] = value
 	}
 	a := &running{t: t}
-	e, err := open(all, setting.NewReader(all, Properties()), &cli.Console{Out: &a.alerts, Err: &a.log})
+	e, err := open(all, setting.NewReader(all, Properties()), &cli.Console{Host: clitest.Host, Out: &a.alerts, Err: &a.log})
 	require.NoError(t, err)
 	a.endpoint, a.address = e, e.Addresses()[0].String()
 	ctx, stop := context.WithCancel(context.Background())
@@ -167,7 +170,7 @@ func TestEachCallerIsAnswered(t *testing.T) {
 func TestWithoutTrustedProxiesNothingStarts(t *testing.T) {
 	for _, value := range []string{"", "none"} {
 		all := setting.Map{"listen": "127.0.0.1:0", "trusted_proxies": value}
-		_, err := open(all, setting.NewReader(all, Properties()), &cli.Console{Out: io.Discard, Err: io.Discard})
+		_, err := open(all, setting.NewReader(all, Properties()), &cli.Console{Host: clitest.Host, Out: io.Discard, Err: io.Discard})
 		require.ErrorContains(t, err, "trusted_proxies")
 	}
 }
@@ -348,6 +351,14 @@ func TestABodyOfEnvoyIsWholeOnlyIfItSaysSo(t *testing.T) {
 	a.ask("POST", "/envoy/login", "do='drop table'", "Host", "shop.example", "Content-Type", form, partialBody, "true")
 	a.end()
 	require.Contains(t, a.alerts.String(), `"partial":["body"]`, "the alert says so, too")
+}
+
+// A compressed body has arrived, and nobody has seen what it says.
+func TestEncodedBodiesCountAsPartial(t *testing.T) {
+	a := run(t, setting.Map{"exclude_rules": "920270,920450,920420"}) // the Core Rule Set allows none
+	got := asks["traefik"](a, "POST", "/", "\x1f\x8b\x08\x00", "Content-Type", "text/plain", "Content-Encoding", "gzip")
+	require.Equal(t, 200, got.status)
+	require.Equal(t, "uri, headers, body;partial", got.inspected)
 }
 
 func TestChunkedBodiesAreInspected(t *testing.T) {

@@ -20,6 +20,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // ingress is a real program that asks an endpoint, with its configuration from conf/auth.
@@ -34,12 +35,7 @@ type ingress struct {
 // one is its configuration.
 func ingressOf(t *testing.T, program string, files []string, args func(g *ingress, dir string) []string) *ingress {
 	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		if path, err = exec.LookPath("/usr/sbin/" + program); err != nil {
-			t.Skip(program + " is not installed")
-		}
-	}
+	path := testtool.Program(t, program, map[string]string{"nginx": "nginx-light", "caddy": "caddy", "haproxy": "haproxy"}[program])
 	g := &ingress{t: t, endpoint: run(t, setting.Map{"emit_format": "record"}), address: loopback.Address(t)}
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.backend.Add(1)

@@ -18,6 +18,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
@@ -49,7 +50,7 @@ func TestTheArgumentsOfTheChartAreTaken(t *testing.T) {
 		all[name] = value // files and addresses of a pod
 	}
 	r := setting.NewReader(all, Properties())
-	a, err := open(all, r, &cli.Console{Out: io.Discard, Err: io.Discard})
+	a, err := open(all, r, &cli.Console{Host: clitest.Host, Out: io.Discard, Err: io.Discard})
 	require.NoError(t, err)
 	for name := range all {
 		require.True(t, r.Given(name), name)

@@ -86,7 +86,7 @@ func (a *endpoint) evaluate(ctx context.Context, d *description) inline.Decision
 // answer gives a decision to a caller.
 func (a *endpoint) answer(w http.ResponseWriter, r *http.Request, c *caller, decision *inline.Decision) {
 	w.Header().Set(inspectedHeader, inspected(decision))
-	if decision.Alert != "" {
+	if decision.Block && decision.Alert != "" {
 		w.Header().Set(alertHeader, decision.Alert)
 	}
 	switch {

@@ -4,13 +4,13 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 	"time"
 
-	jsoniter "github.com/json-iterator/go"
 	"github.com/mattn/go-runewidth"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
@@ -143,7 +143,7 @@ func (e *explainer) one(name string, line int, x *filter.Explanation) error {
 		e.alerts++
 	}
 	if e.asJSON {
-		return jsoniter.NewEncoder(e.to).Encode(newJSONExplanation(line, x))
+		return json.NewEncoder(e.to).Encode(newJSONExplanation(line, x))
 	}
 	e.text(fmt.Sprintf("%s:%d", name, line), x)
 	return nil

@@ -2,10 +2,9 @@ package check
 
 import (
 	"bufio"
+	"encoding/json"
 	"strconv"
 	"time"
-
-	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
@@ -17,7 +16,7 @@ import (
 // jsonLines writes one JSON object a record.
 type jsonLines struct {
 	to       *bufio.Writer
-	encoder  *jsoniter.Encoder
+	encoder  *json.Encoder
 	withFile bool
 }
 
@@ -40,7 +39,7 @@ type jsonRecord struct {
 
 func newJSONLines(c *cli.Console, withFile bool) *jsonLines {
 	to := cli.LineWriter(c)
-	return &jsonLines{to: to, encoder: jsoniter.NewEncoder(to), withFile: withFile}
+	return &jsonLines{to: to, encoder: json.NewEncoder(to), withFile: withFile}
 }
 
 func (j *jsonLines) record(file string, r *evaluation.Checked) error {

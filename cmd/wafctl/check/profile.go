@@ -3,12 +3,11 @@ package check
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"time"
-
-	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
@@ -57,7 +56,7 @@ func (p *profiling) table(to *bufio.Writer, took time.Duration) {
 	}{
 		{counts.NotHTTP, "not HTTP"},
 		{profile.Cached, "with a cached verdict"},
-		{profile.Prefiltered, "ruled out by the prefilter: no rule ran"},
+		{profile.Prefiltered, "decided by the prefilter: no rule ran"},
 		{profile.Evaluated, "evaluated by the engine, without rules that the prefilter ruled out"},
 	} {
 		fmt.Fprintf(to, "%10s  %s\n", cli.Grouped(line.n), line.what)
@@ -187,5 +186,5 @@ func (p *profiling) json(to *bufio.Writer, took time.Duration) error {
 			ID: r.ID, Message: cli.Mend(r.Message), File: cli.Mend(r.File), Line: r.Line, Phase: r.Phase, Time: r.Time.Nanoseconds(), Runs: r.Runs, Spared: r.Spared,
 		})
 	}
-	return jsoniter.NewEncoder(to).Encode(&j)
+	return json.NewEncoder(to).Encode(&j)
 }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -80,6 +81,9 @@ type collector struct {
 	intakes  *intakes
 	outboxes []*outbox.Outbox
 	stream   *evaluation.Stream
+
+	sections map[*kafka.Consumer]*sections // of topics whose records are digested
+	keeper   keeper
 
 	writing sync.Mutex // of the stream
 	failed  error      // of writing to it
@@ -184,6 +188,7 @@ func (r *collector) Run(ctx context.Context) error {
 	defer cancel()
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	r.end = cancel
+	r.digest()
 	for _, topic := range r.intakes.topics {
 		if err := topic.Start(); err != nil {
 			r.intakes.closeAll()
@@ -198,8 +203,9 @@ func (r *collector) Run(ctx context.Context) error {
 	ending := make(chan struct{})
 	var summarizing sync.WaitGroup
 	summarizing.Go(func() {
-		recovery.Once(r.filter.Caught("summaries"), func() { outbox.SendDue(r.filter, ending, r.send) })
+		recovery.Once(r.filter.Caught("summaries"), func() { outbox.SendDue(r.filter, ending, r.sendDue) })
 	})
+	summarizing.Go(func() { recovery.Loop(ending, r.filter.Caught("saving incidents"), func() { r.keeper.run(ending) }) })
 	var processing sync.WaitGroup
 	processing.Go(func() { recovery.Loop(nil, r.filter.Caught("processing"), r.process) })
 	for _, topic := range r.intakes.topics {
@@ -211,14 +217,52 @@ func (r *collector) Run(ctx context.Context) error {
 		o.Last()
 	}
 	processing.Wait()
+	r.endSections()
 	close(ending)
 	summarizing.Wait()
-	err := errors.Join(r.failed, r.finish(), r.stream.End())
+	err := r.finish()
+	if err == nil || r.keeper.digests() == 0 {
+		r.keeper.save() // digests whose incidents were not delivered are to come again
+	}
+	err = errors.Join(r.failed, err, r.stream.End())
 	for _, topic := range r.intakes.topics {
 		topic.Close() // commits what finish has delivered
 	}
 	return err
 }
+
+// digest has the records of topics digested, where the filter sends digests, and the state of incidents kept, where it makes incidents of them.
+func (r *collector) digest() {
+	if len(r.intakes.topics) == 0 {
+		return
+	}
+	if r.filter.HoldState() {
+		r.keeper.filter, r.keeper.settled = r.filter, func() bool { return !slices.ContainsFunc(r.outboxes, (*outbox.Outbox).IsBusy) }
+	}
+	if r.filter.NewSection() == nil {
+		return
+	}
+	r.sections = map[*kafka.Consumer]*sections{}
+	for _, topic := range r.intakes.topics {
+		r.sections[topic] = newSections(r, topic)
+	}
+}
+
+// endSections ends the sections of topics when alerts are delivered, or their destinations are given up.
+func (r *collector) endSections() {
+	if len(r.sections) == 0 {
+		return
+	}
+	for slices.ContainsFunc(r.outboxes, (*outbox.Outbox).IsBusy) && !slices.ContainsFunc(r.outboxes, (*outbox.Outbox).HasStopped) {
+		time.Sleep(endTick)
+	}
+	for _, s := range r.sections {
+		s.end()
+	}
+}
+
+// endTick is how often destinations are looked at at the end.
+const endTick = 10 * time.Millisecond
 
 func (r *collector) greet() {
 	var destinations []string
@@ -246,15 +290,17 @@ func (r *collector) process() {
 // step takes one batch.
 func (r *collector) step(batch receive.Batch, outcome *filter.Outcome) {
 	defer r.intakes.Queue.Done(batch)
-	r.evaluate(batch.Events, outcome)
+	r.keeper.emitting.RLock()
+	defer r.keeper.emitting.RUnlock()
+	r.evaluate(nil, batch.Events, outcome)
 	r.send(outcome.Emits)
 }
 
 // evaluate runs events through the filter and writes the records that continue. Where the filter panics these are those that came.
-func (r *collector) evaluate(events []byte, outcome *filter.Outcome) {
+func (r *collector) evaluate(section *filter.Section, events []byte, outcome *filter.Outcome) {
 	continued := events
 	outcome.Reset()
-	if recovery.Once(r.filter.Caught("filter"), func() { r.filter.Process(events, r.tag, outcome) }) {
+	if recovery.Once(r.filter.Caught("filter"), func() { r.filter.ProcessIn(section, events, r.tag, outcome) }) {
 		if outcome.Changed {
 			continued = outcome.Data
 		}
@@ -279,6 +325,13 @@ func (r *collector) write(records []byte) {
 
 // send puts alerts into all outboxes.
 func (r *collector) send(emits []filter.Emit) { r.put(emits, false) }
+
+// sendDue sends what has become ready beside records.
+func (r *collector) sendDue(ready func() []filter.Emit) {
+	r.keeper.emitting.RLock()
+	defer r.keeper.emitting.RUnlock()
+	r.send(ready())
+}
 
 // put is send that may be patient. It returns how to find out whether all destinations have taken the alerts, and reports whether none
 // was given up.
@@ -316,9 +369,9 @@ func (r *collector) finish() error {
 	var problems []error
 	for _, o := range r.outboxes {
 		taken, lost := o.Close()
-		r.console.Note(cli.Count(taken, "alert") + " delivered to " + o.Destination())
+		r.console.Note(o.Count(taken) + " delivered to " + o.Destination())
 		if lost > 0 {
-			problems = append(problems, fmt.Errorf("%s not delivered to %s", cli.Count(lost, "alert"), o.Destination()))
+			problems = append(problems, fmt.Errorf("%s not delivered to %s", o.Count(lost), o.Destination()))
 		}
 	}
 	return errors.Join(problems...)

@@ -24,18 +24,35 @@ func (r *collector) consume(ctx context.Context, topic *kafka.Consumer) {
 	decoder := r.intakes.Messages()
 	told := cli.Limiter{Every: pollWarning}
 	var outcome filter.Outcome
+	digesting := r.sections[topic]
 	for ctx.Err() == nil {
-		batch, err := topic.Poll(ctx)
+		batch, err := r.poll(ctx, topic, digesting)
 		if err != nil {
 			if _, may := told.May(time.Now()); may {
 				r.console.Say("warning: " + topic.Name() + ": " + err.Error())
 			}
 			wait(ctx, pollPause)
 		}
-		if len(batch.Records) > 0 {
+		switch {
+		case len(batch.Records) == 0:
+		case digesting != nil:
+			digesting.consumeBatch(batch, decoder, &outcome)
+		default:
 			r.consumeBatch(batch, decoder, &outcome)
 		}
 	}
+}
+
+// poll waits for records, until ctx ends, and sees to sections.
+func (r *collector) poll(ctx context.Context, topic *kafka.Consumer, digesting *sections) (*kafka.Batch, error) {
+	if digesting == nil {
+		return topic.Poll(ctx)
+	}
+	digesting.identify(ctx)
+	digesting.tick()
+	ctx, cancel := context.WithTimeout(ctx, sectionTick)
+	defer cancel()
+	return topic.Poll(ctx)
 }
 
 // consumeBatch evaluates some records. They are finished when their alerts are delivered, and also when this panics: they must not hold up
@@ -51,8 +68,21 @@ func (r *collector) consumeBatch(batch *kafka.Batch, decoder *receive.Messages, 
 		decoder.Add(m.Value, sentAt(m), m.Topic, m.Partition, m.Offset)
 	}
 	events, _ := decoder.Take()
-	r.evaluate(events, outcome)
-	delivered, complete = r.put(outcome.Emits, true)
+	delivered, complete = r.evaluateAndPut(nil, events, outcome)
+}
+
+// evaluateAndPut evaluates events in a section, or in none, and puts what comes of them into the outboxes.
+func (r *collector) evaluateAndPut(section *filter.Section, events []byte, outcome *filter.Outcome) (delivered func() bool, complete bool) {
+	r.keeper.emitting.RLock()
+	defer r.keeper.emitting.RUnlock()
+	before := r.keeper.digests()
+	r.evaluate(section, events, outcome)
+	taken, complete := r.put(outcome.Emits, true)
+	if r.keeper.digests() == before {
+		return taken, complete
+	}
+	kept := r.keeper.next()
+	return func() bool { return taken() && kept() }, complete
 }
 
 // sentAt returns the time of a message, the same one each time it is read.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,6 +56,11 @@ func listen(settings *setting.Reader, c *cli.Console, caught recovery.Caught) *i
 			continue
 		}
 		s.Places = append(s.Places, place)
+	}
+	for _, destination := range kafka.Join(settings.List("alert_to")) {
+		if kafka.Is(destination) && slices.ContainsFunc(list, func(text string) bool { return kafka.Is(text) && kafka.IsSame(text, destination) }) {
+			settings.Problem("alert_to", fmt.Errorf("records also come from %s (want another topic)", kafka.Name(destination)))
+		}
 	}
 	if len(list) == 0 {
 		settings.Problem("listen", fmt.Errorf("empty (want %s)", listenForms))

@@ -3,13 +3,12 @@ package compare
 import (
 	"bufio"
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
@@ -107,7 +106,7 @@ func byCount(counts map[string]int) []string {
 // changeLines writes one JSON object a change.
 type changeLines struct {
 	to       *bufio.Writer
-	encoder  *jsoniter.Encoder
+	encoder  *json.Encoder
 	withFile bool
 }
 
@@ -124,7 +123,7 @@ type jsonChange struct {
 
 func newChangeLines(c *cli.Console, withFile bool) *changeLines {
 	to := cli.LineWriter(c)
-	return &changeLines{to: to, encoder: jsoniter.NewEncoder(to), withFile: withFile}
+	return &changeLines{to: to, encoder: json.NewEncoder(to), withFile: withFile}
 }
 
 func (l *changeLines) change(file string, r *evaluation.Checked, d *change) error {

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"time"
 
-	jsoniter "github.com/json-iterator/go"
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
@@ -97,7 +97,7 @@ func runDoctor(ctx context.Context, c *cli.Console, names []string, host string,
 	}
 	to := cli.LineWriter(c)
 	tell := func(f Finding) { writeFinding(c, to, &f) }
-	if encoder := jsoniter.NewEncoder(to); asJSON {
+	if encoder := json.NewEncoder(to); asJSON {
 		tell = func(f Finding) {
 			f.Text, f.Advice = cli.Mend(f.Text), cli.Mend(f.Advice)
 			encoder.Encode(&f) //nolint:errcheck // the writer keeps its error until it is flushed

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	jsoniter "github.com/json-iterator/go"
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
@@ -233,7 +233,7 @@ func iso(milliseconds int64) string {
 }
 
 func (r *incidentReport) json(found []*Found) error {
-	encoder := jsoniter.ConfigCompatibleWithStandardLibrary.NewEncoder(r.to)
+	encoder := json.NewEncoder(r.to)
 	for _, i := range found {
 		line := incidentLine{Incident: i.Incident, First: iso(i.First), Last: iso(i.Last), Opened: iso(i.Opened)}
 		for _, s := range i.Samples {

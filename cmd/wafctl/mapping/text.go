@@ -1,11 +1,10 @@
 package mapping
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
-
-	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
@@ -158,7 +157,7 @@ func (m *mapper) json(r *mapped) {
 		j.Status, j.Unknown = t.ResponseStatus, t.Unknown.String()
 		j.Headers, j.Args = lines(t.RequestHeaders, ": ", r.secrets.Header), lines(t.Arguments, "=", r.secrets.Field)
 	}
-	jsoniter.NewEncoder(m.to).Encode(j) //nolint:errcheck // the writer keeps its error until it is flushed
+	json.NewEncoder(m.to).Encode(j) //nolint:errcheck // the writer keeps its error until it is flushed
 }
 
 func lines(headers []rules.Header, separator string, clean func(name, value string) string) (all []string) {

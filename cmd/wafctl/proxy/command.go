@@ -52,6 +52,9 @@ func start(f *cli.Flags, c *cli.Console) (*proxy, error) {
 		for _, note := range readEnvironment(f.Values, os.LookupEnv) {
 			c.Note(note)
 		}
+		if f.Values["tls_cert"] == os.Getenv(certificateVariable) {
+			os.Unsetenv(certificateVariable) //nolint:errcheck // it cannot fail; the certificate is no authority that verifies backends and destinations
+		}
 	}
 	r := setting.NewReader(f, Properties())
 	r.Noun = "flag"

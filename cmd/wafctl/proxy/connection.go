@@ -3,8 +3,6 @@ package proxy
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"errors"
 	"net"
 	"net/http"
 	"time"
@@ -21,7 +19,7 @@ const (
 )
 
 // transport returns what requests go to the backend with.
-func (s *settings) transport() (*http.Transport, error) {
+func (s *settings) transport() *http.Transport {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -41,11 +39,9 @@ func (s *settings) transport() (*http.Transport, error) {
 	t.Protocols.SetHTTP1(s.backend.Scheme != "h2c")
 	t.Protocols.SetHTTP2(s.backend.Scheme == "https")
 	t.Protocols.SetUnencryptedHTTP2(s.backend.Scheme == "h2c")
-	if s.backendCA != nil {
-		t.TLSClientConfig.RootCAs = x509.NewCertPool()
-		if !t.TLSClientConfig.RootCAs.AppendCertsFromPEM(s.backendCA) {
-			return nil, errors.New("backend_ca: no certificate in PEM")
-		}
+	t.TLSClientConfig.RootCAs = s.backendCA
+	if s.backendPair != nil {
+		t.TLSClientConfig.GetClientCertificate = s.backendPair.Client
 	}
-	return t, nil
+	return t
 }

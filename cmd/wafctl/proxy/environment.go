@@ -41,12 +41,12 @@ var variables = []Variable{
 	{Name: "BACKEND", Setting: "backend"},
 	{Name: "BACKEND_WS", Note: "WebSockets go to the backend"},
 	{Name: "PORT", Setting: "listen", convert: port},
-	{Name: "SSL_PORT", Setting: "tls_listen", convert: port, Note: "only where SSL_CERT_FILE is set: no certificate is generated"},
-	{Name: "SSL_CERT_FILE", Setting: "tls_cert"},
+	{Name: "SSL_PORT", Setting: "tls_listen", convert: port, Note: "only where SSL_CERT_FILE and SSL_CERT_KEY_FILE are set: no certificate is generated"},
+	{Name: certificateVariable, Setting: "tls_cert", Note: "only where SSL_CERT_KEY_FILE is set, too"},
 	{Name: "SSL_CERT_KEY_FILE", Setting: "tls_key"},
 	{Name: "SSL_ENGINE", Note: "TLS is on where SSL_CERT_FILE is set"},
-	{Name: "NGINX_ALWAYS_TLS_REDIRECT", Setting: "tls_redirect"},
-	{Name: "APACHE_ALWAYS_TLS_REDIRECT", Setting: "tls_redirect"},
+	{Name: "NGINX_ALWAYS_TLS_REDIRECT", Setting: "tls_redirect", convert: strings.ToLower},
+	{Name: "APACHE_ALWAYS_TLS_REDIRECT", Setting: "tls_redirect", convert: strings.ToLower},
 	{Name: "HTTP2", Setting: "http2"},
 	{Name: "H2_DIRECT", Setting: "http2"},
 	{Name: "PROXY_PRESERVE_HOST", Setting: "preserve_host"},
@@ -99,15 +99,15 @@ var variables = []Variable{
 	{Name: "CRS_DISABLE_PLUGINS", Note: "name the folders of plugins that you use in rules"},
 	{Name: "CRS_ENABLE_TEST_MARKER", Note: "the rules' own suite runs without a marker"},
 
-	{Name: "ACCESSLOG", Note: "there is no access log: alerts and metrics report"},
+	{Name: "ACCESSLOG", Setting: "access_log", convert: accessLog, Note: "the standard output unless set, as in the image, in the format combined"},
 	{Name: "ERRORLOG", Note: "problems go to the standard error output"},
 	{Name: "LOGLEVEL", Note: "--quiet logs warnings and errors only"},
-	{Name: "METRICSLOG", Note: "there is no access log"},
+	{Name: "METRICSLOG", Note: "there is one access log, and metrics_listen"},
 	{Name: "METRICS_ALLOW_FROM", Note: "see metrics_listen: bind it where only Prometheus can ask"},
 	{Name: "METRICS_DENY_FROM", Note: "see metrics_listen: bind it where only Prometheus can ask"},
 	{Name: "APACHE_ERRORLOG_FORMAT", Note: "there is no Apache"},
-	{Name: "APACHE_LOGFORMAT", Note: "there is no Apache"},
-	{Name: "APACHE_METRICS_LOGFORMAT", Note: "there is no Apache"},
+	{Name: "APACHE_LOGFORMAT", Note: "see access_log_format"},
+	{Name: "APACHE_METRICS_LOGFORMAT", Note: "there is one access log, and metrics_listen"},
 	{Name: "MUTEX", Note: "there is no Apache"},
 	{Name: "CORS_HEADER_403_ALLOW_ORIGIN", Note: "the page about a blocked request has no CORS headers"},
 	{Name: "CORS_HEADER_403_ALLOW_METHODS", Note: "the page about a blocked request has no CORS headers"},
@@ -118,7 +118,7 @@ var variables = []Variable{
 	{Name: "HTTP3_ALT_SVC_PORT", Note: "HTTP/3 is not spoken"},
 	{Name: "H2_PROTOCOLS", Note: "HTTP/1.1 and HTTP/2, see http2"},
 	{Name: "NGINX_ENVSUBST_OUTPUT_DIR", Note: "there is no nginx"},
-	{Name: "NGINX_PORT_IN_REDIRECT", Note: "redirects name the port of tls_listen unless that is 443"},
+	{Name: "NGINX_PORT_IN_REDIRECT", Note: "redirects go to port 443, see tls_redirect"},
 	{Name: "NGINX_WORKER_PROCESSES", Note: "all cores are used; GOMAXPROCS bounds them"},
 	{Name: "NGINX_X_FORWARDED_PORT", Note: "X-Forwarded-Port is not set"},
 	{Name: "NGINX_X_FORWARDED_PROTO", Note: "X-Forwarded-Proto is the protocol of the connection, or what a trusted proxy reports"},
@@ -126,8 +126,8 @@ var variables = []Variable{
 	{Name: "PROXY_HOST_HEADER", Note: "see preserve_host"},
 	{Name: "PROXY_ERROR_OVERRIDE", Note: "errors of the backend pass as they are"},
 	{Name: "PROXY_SSL", Note: "TLS is used where BACKEND begins with https"},
-	{Name: "PROXY_SSL_CERT_FILE", Note: "no client certificate is sent to the backend"},
-	{Name: "PROXY_SSL_CERT_KEY_FILE", Note: "no client certificate is sent to the backend"},
+	{Name: "PROXY_SSL_CERT_FILE", Setting: "backend_cert"},
+	{Name: "PROXY_SSL_CERT_KEY_FILE", Setting: "backend_key"},
 	{Name: "PROXY_SSL_CHECK_PEER_NAME", Note: "names are checked unless PROXY_SSL_VERIFY is off"},
 	{Name: "PROXY_SSL_CIPHERS", Note: "the secure ones of Go's crypto/tls"},
 	{Name: "PROXY_SSL_PROTOCOLS", Note: "TLS 1.2 and 1.3"},
@@ -150,9 +150,12 @@ var variables = []Variable{
 	{Name: "SSL_PREFER_CIPHERS", Note: "Go's crypto/tls chooses"},
 	{Name: "SSL_PROTOCOLS", Note: "TLS 1.2 and 1.3"},
 	{Name: "SSL_SESSION_TICKETS", Note: "on, with keys that change"},
-	{Name: "SSL_VERIFY", Note: "client certificates are not asked for"},
-	{Name: "SSL_VERIFY_DEPTH", Note: "client certificates are not asked for"},
+	{Name: "SSL_VERIFY", Setting: "client_verify", convert: strings.ToLower, Note: "on needs client_ca"},
+	{Name: "SSL_VERIFY_DEPTH", Note: "chains may have any length"},
 }
+
+// certificateVariable is a variable of OpenSSL and of Go, too: crypto/x509 takes the file for the authorities that it trusts.
+const certificateVariable = "SSL_CERT_FILE"
 
 // readEnvironment sets what variables say, unless it is set already. It returns a note about each that sets nothing.
 func readEnvironment(values setting.Map, lookup func(string) (string, bool)) (notes []string) {
@@ -160,6 +163,9 @@ func readEnvironment(values setting.Map, lookup func(string) (string, bool)) (no
 		text, given := lookup(v.Name)
 		if text = strings.TrimSpace(text); !given || text == "" {
 			continue
+		}
+		if _, key := lookup("SSL_CERT_KEY_FILE"); v.Name == certificateVariable && !key {
+			continue // names the authorities that programs trust, elsewhere than in the image
 		}
 		if v.Setting == "" {
 			notes = append(notes, fmt.Sprintf("%s has no effect: %s", v.Name, v.Note))
@@ -170,6 +176,11 @@ func readEnvironment(values setting.Map, lookup func(string) (string, bool)) (no
 		}
 		if values[v.Setting] == "" {
 			values[v.Setting] = text
+		}
+	}
+	for name, text := range map[string]string{"access_log": "stdout", "access_log_format": "combined"} { // as the image has them
+		if values[name] == "" {
+			values[name] = text
 		}
 	}
 	if values["rules"] == "" {
@@ -245,6 +256,19 @@ func auditLog(text string) string {
 		return "off"
 	}
 	return "file://" + text
+}
+
+// accessLog returns the place of an access log. Those of the image itself are links to its standard output.
+func accessLog(text string) string {
+	switch text {
+	case "/dev/stdout", "/proc/self/fd/1", "/var/log/nginx/access.log", "/var/log/apache2/access.log":
+		return "stdout"
+	case "/dev/stderr", "/proc/self/fd/2":
+		return "stderr"
+	case "/dev/null":
+		return "off"
+	}
+	return text
 }
 
 func auditParts(text string) string {

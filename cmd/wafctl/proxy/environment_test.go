@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
@@ -71,9 +74,31 @@ func TestTheEnvironmentOfTheImageIsRead(t *testing.T) {
 		"backend": "http://shop:80", "listen": ":8081", "tls_listen": ":8444", "tls_cert": certificate, "tls_key": key, "blocking_paranoia": "2",
 		"anomaly_inbound": "7", "engine": "detect", "body_over_limit": "partial", "backend_timeout": "60s", "idle_timeout": "30s",
 		"trusted_proxies": "10.0.0.0/8,192.168.0.0/16", "real_ip_header": "X-REAL-IP", "alert_to": "stdout", "include_payload": "off",
-		"header_timeout": "40s", "backend_verify": "off", "allowed_request_content_type": "|application/json| |text/xml|",
+		"header_timeout": "40s", "access_log": "stdout", "access_log_format": "combined", "backend_verify": "off", "allowed_request_content_type": "|application/json| |text/xml|",
 		"modsec_req_body_access": "on", "rules": "crs",
 	}, values)
+}
+
+// Without a key, the variable means something else: the authorities that programs of the container trust.
+func TestAFileOfAuthoritiesIsNoCertificate(t *testing.T) {
+	values := setting.Map{}
+	_, err := read(t, map[string]string{"BACKEND": "http://shop", "SSL_CERT_FILE": "/etc/ssl/certs/ca-certificates.crt"}, values)
+	require.NoError(t, err)
+	require.Empty(t, values["tls_cert"])
+	require.Empty(t, values["tls_listen"])
+}
+
+// The certificate of the server does not become the authority that verifies backends.
+func TestTheCertificateIsNoAuthority(t *testing.T) {
+	certificate, key := writeCertificate(t, t.TempDir(), 1)
+	t.Setenv("SSL_CERT_FILE", certificate)
+	t.Setenv("SSL_CERT_KEY_FILE", key)
+	f := &cli.Flags{Values: setting.Map{"environment": "on", "listen": "127.0.0.1:0", "tls_listen": "127.0.0.1:0", "access_log": "off"}}
+	p, err := start(f, &cli.Console{Host: clitest.Host, Out: io.Discard, Err: io.Discard})
+	require.NoError(t, err)
+	p.engine.Discard()
+	require.Equal(t, certificate, f.Values["tls_cert"])
+	require.Empty(t, os.Getenv("SSL_CERT_FILE"))
 }
 
 // These are the defaults that the image sets itself, those with files apart.

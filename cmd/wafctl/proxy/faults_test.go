@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
@@ -50,7 +52,9 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		begin := time.Now()
 		require.NoError(t, conn.SetReadDeadline(begin.Add(10*time.Second)))
 		answer, _ := io.ReadAll(conn)
-		require.Less(t, time.Since(begin), 1900*time.Millisecond, name)
+		took := time.Since(begin)
+		require.Less(t, took, 1900*time.Millisecond, name)
+		t.Logf("%s that comes byte by byte ends after %v, with a time limit of 300ms", name, took.Round(time.Millisecond))
 		if c.status != 0 {
 			require.Contains(t, string(answer), fmt.Sprint(c.status), name)
 		}
@@ -59,6 +63,117 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 	}
 	require.Zero(t, b.count())
 	require.Zero(t, p.Bodies.Used.Load())
+}
+
+// dialHTTP2 opens a connection of HTTP/2, on which nothing is read by itself.
+func (p *running) dialHTTP2(settings ...http2.Setting) (net.Conn, *http2.Framer) {
+	p.t.Helper()
+	conn, err := net.Dial("tcp", p.address)
+	require.NoError(p.t, err)
+	p.t.Cleanup(func() { conn.Close() })
+	require.NoError(p.t, conn.SetDeadline(time.Now().Add(30*time.Second)))
+	send(conn, http2.ClientPreface)
+	framer := http2.NewFramer(conn, conn)
+	require.NoError(p.t, framer.WriteSettings(settings...))
+	return conn, framer
+}
+
+// ask begins a request on a stream; one that is whole has no body.
+func ask(t testing.TB, framer *http2.Framer, stream uint32, method string, whole bool) {
+	t.Helper()
+	var block strings.Builder
+	encoder := hpack.NewEncoder(&block)
+	for _, f := range [][2]string{{":method", method}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", "/"}, {"user-agent", "x"}, {"accept", "*/*"},
+		{"content-type", "application/json"}} {
+		require.NoError(t, encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
+	}
+	require.NoError(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: []byte(block.String()), EndHeaders: true, EndStream: whole}))
+}
+
+// The same over HTTP/2: a body that does not come, and a response for which the client opens no window.
+func TestSlowClientsOfHTTP2AreCutOff(t *testing.T) {
+	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/octet-stream")
+		_, _ = w.Write(make([]byte, 1<<20))
+	}))
+	defer b.Close()
+	p := run(t, b.URL, setting.Map{"body_timeout": "300ms", "send_timeout": "500ms", "backend_timeout": "1s"})
+	_, framer := p.dialHTTP2()
+	ask(t, framer, 1, "POST", false)
+	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	begin := time.Now()
+	for status := ""; status == ""; {
+		frame, err := framer.ReadFrame()
+		require.NoError(t, err)
+		if head, is := frame.(*http2.MetaHeadersFrame); is {
+			status = head.PseudoValue("status")
+			require.Equal(t, "408", status)
+		}
+	}
+	require.Less(t, time.Since(begin), 5*time.Second)
+	t.Logf("a body that does not come, in HTTP/2, gets 408 after %v, with a body_timeout of 300ms", time.Since(begin).Round(time.Millisecond))
+
+	begin = time.Now()
+	_, framer = p.dialHTTP2(http2.Setting{ID: http2.SettingInitialWindowSize, Val: 0})
+	for stream := range uint32(20) {
+		ask(t, framer, 2*stream+1, "GET", true)
+	}
+	require.Eventually(t, func() bool { return p.InFlight() > 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 25*time.Second, 10*time.Millisecond, "a client that takes nothing holds no request")
+	t.Logf("20 responses without a window, in HTTP/2, end after %v, with a send_timeout of 500ms", time.Since(begin).Round(time.Millisecond))
+}
+
+// The time for a client to take a response does not run while the backend has nothing to say.
+func TestStreamsOfHTTP2MayPause(t *testing.T) {
+	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		for range 2 {
+			send(w, "data: 1\n\n")
+			w.(http.Flusher).Flush()
+			time.Sleep(700 * time.Millisecond)
+		}
+	}))
+	defer b.Close()
+	p := run(t, b.URL, setting.Map{"send_timeout": "200ms"})
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	request, err := http.NewRequest(http.MethodGet, "http://"+p.address+"/", nil)
+	require.NoError(t, err)
+	request.Header = http.Header{"Accept": {"*/*"}, "User-Agent": {"x"}}
+	request.Host = "shop.example"
+	response, err := transport.RoundTrip(request)
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Equal(t, 2, response.ProtoMajor)
+	text, err := io.ReadAll(response.Body)
+	require.NoError(t, err)
+	require.Equal(t, "data: 1\n\ndata: 1\n\n", string(text))
+}
+
+// Requests that are taken back at once, thousands of them on one connection, neither pile up nor reach the backend without inspection.
+func TestRequestsThatAreTakenBackDoNotPileUp(t *testing.T) {
+	b := record(t)
+	p := run(t, b.URL, nil)
+	conn, framer := p.dialHTTP2()
+	go func() { _, _ = io.Copy(io.Discard, conn) }()
+	most := int64(0)
+	for stream := range uint32(5000) {
+		var block strings.Builder
+		encoder := hpack.NewEncoder(&block)
+		for _, f := range [][2]string{{":method", "GET"}, {":scheme", "http"}, {":authority", "shop.example"}, {":path", attack}, {"user-agent", "x"}, {"accept", "*/*"}} {
+			require.NoError(t, encoder.WriteField(hpack.HeaderField{Name: f[0], Value: f[1]}))
+		}
+		if framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 2*stream + 1, BlockFragment: []byte(block.String()), EndHeaders: true, EndStream: true}) != nil ||
+			framer.WriteRSTStream(2*stream+1, http2.ErrCodeCancel) != nil {
+			break // the connection is closed: as good
+		}
+		most = max(most, p.InFlight())
+	}
+	require.LessOrEqual(t, most, int64(128), "as many as streams may be open")
+	t.Logf("of 5,000 requests taken back at once, at most %d were under way", most)
+	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 25*time.Second, 10*time.Millisecond)
+	require.Zero(t, b.count(), "each is an attack")
 }
 
 // A client that takes nothing of a response does not hold its connection forever.
@@ -81,9 +196,11 @@ func TestClientsThatTakeNothingAreCutOff(t *testing.T) {
 	require.NoError(t, err)
 	defer conn.Close()
 	send(conn, "GET / HTTP/1.1\r\n"+common+"\r\n")
+	begin := time.Now()
 	select {
 	case err := <-ended:
 		require.Error(t, err)
+		t.Logf("a client that takes nothing is cut off after %v, with a send_timeout of 300ms", time.Since(begin).Round(time.Millisecond))
 	case <-time.After(20 * time.Second):
 		t.Fatal("the response goes on")
 	}
@@ -106,6 +223,7 @@ func TestFaultsOfTheBackend(t *testing.T) {
 			send(c, "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\nhalf")
 		}, 0},
 		"two lengths that differ": {func(c net.Conn) { send(c, "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nok") }, 502},
+		"a status that is none":   {func(c net.Conn) { send(c, "HTTP/1.1 099 Odd\r\nContent-Length: 2\r\n\r\nok") }, 502},
 		"a head that does not end": {func(c net.Conn) {
 			send(c, "HTTP/1.1 200 OK\r\n"+strings.Repeat("X-A: bbbbbbbbbbbbbbbbbbbbbbbb\r\n", 50_000))
 		}, 502},
@@ -155,9 +273,40 @@ func TestFaultsOfTheBackend(t *testing.T) {
 				require.Equal(t, c.status, status)
 			}
 			require.Less(t, time.Since(begin), 10*time.Second)
+			t.Logf("a backend, %s: status %d, 0 for a response that is cut short, after %v, with a backend_timeout of 1s", name, status, time.Since(begin).Round(time.Millisecond))
 			require.Eventually(t, func() bool { return p.InFlight() == 0 }, 10*time.Second, time.Millisecond)
 		})
 	}
+}
+
+// What a backend sends unasked, between two responses, reaches neither a client nor the log.
+func TestBytesBetweenResponsesReachNobody(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer l.Close()
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+					send(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+					time.Sleep(300 * time.Millisecond)
+				}
+			}()
+		}
+	}()
+	p := run(t, "http://"+l.Addr().String(), nil)
+	for range 3 {
+		status, body := p.get("/")
+		require.Equal(t, 200, status)
+		require.Equal(t, "ok", body)
+	}
+	require.Eventually(t, func() bool { return strings.Contains(p.log.String(), "Unsolicited response") }, 10*time.Second, time.Millisecond)
+	require.NotContains(t, p.log.String(), "200 OK")
 }
 
 func TestABackendThatIsDownIsABadGateway(t *testing.T) {
@@ -177,6 +326,7 @@ func TestEndlessBodiesEnd(t *testing.T) {
 	b := record(t)
 	p := run(t, b.URL, setting.Map{"modsec_req_body_limit": "1000000", "body_memory": "1M"})
 	var clients sync.WaitGroup
+	var sent atomic.Int64
 	for range 16 {
 		clients.Go(func() {
 			conn, err := net.Dial("tcp", p.address)
@@ -187,7 +337,9 @@ func TestEndlessBodiesEnd(t *testing.T) {
 			send(conn, "POST / HTTP/1.1\r\n"+common+"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n")
 			chunk := "10000\r\n" + strings.Repeat("x", 0x10000) + "\r\n"
 			for {
-				if _, err := io.WriteString(conn, chunk); err != nil {
+				n, err := io.WriteString(conn, chunk)
+				sent.Add(int64(n))
+				if err != nil {
 					return
 				}
 			}
@@ -196,6 +348,7 @@ func TestEndlessBodiesEnd(t *testing.T) {
 	clients.Wait()
 	require.Zero(t, b.count())
 	require.EqualValues(t, 16, p.Rejected(server.BodyTooLong))
+	t.Logf("16 endless bodies end after %d MB that clients have written, %d of them kept in files of 1 MB", sent.Load()>>20, p.Bodies.Spooled.Load())
 	require.Zero(t, p.Bodies.Used.Load())
 	left, err := filepath.Glob(filepath.Join(p.Bodies.Dir, "wafctl-body-*"))
 	require.NoError(t, err)
@@ -319,6 +472,7 @@ func TestRulesChangeUnderTraffic(t *testing.T) {
 	}
 	close(stop)
 	require.Empty(t, failed())
+	t.Logf("%d requests during 5 changes of the rules, 2 of them broken: none failed", answered.Load())
 }
 
 // Requests that arrive while the process is about to end are answered; clients are sent away, and nothing is cut.
@@ -341,5 +495,6 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	<-p.ended
 	require.NoError(t, p.err)
 	require.EqualValues(t, answered.Load(), b.count())
+	t.Logf("%d requests around SIGTERM: all answered, and counted", answered.Load())
 	require.EqualValues(t, answered.Load(), p.engine.Filter().Counts().Clean)
 }

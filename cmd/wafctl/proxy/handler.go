@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/requestlog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 )
 
@@ -29,20 +30,16 @@ type proxy struct {
 	target  url.URL // of the backend, without a path
 }
 
-func newProxy(s settings, e *inline.Engine, v *server.Server) (*proxy, error) {
+func newProxy(s settings, e *inline.Engine, v *server.Server) *proxy {
 	p := &proxy{settings: s, Server: v, engine: e, target: url.URL{Scheme: s.backend.Scheme, Host: s.backend.Host}}
 	if s.backend.Scheme == "h2c" {
 		p.target.Scheme = "http"
 	}
 	p.counts.start()
-	transport, err := s.transport()
-	if err != nil {
-		return nil, err
-	}
 	p.reverse = &httputil.ReverseProxy{
-		Rewrite: p.rewrite, Transport: transport, ModifyResponse: p.inspectResponse, ErrorHandler: p.failed, ErrorLog: v.Log, BufferPool: &buffers{},
+		Rewrite: p.rewrite, Transport: s.transport(), ModifyResponse: p.inspectResponse, ErrorHandler: p.failed, ErrorLog: v.Log, BufferPool: &buffers{},
 	}
-	return p, nil
+	return p
 }
 
 // buffers are those that responses are copied with.
@@ -72,6 +69,24 @@ type exchange struct {
 	started time.Time
 }
 
+// note writes into the access log what became of a request, once that is settled.
+func (x *exchange) note() {
+	line := requestlog.Of(x.writer)
+	if line == nil {
+		return
+	}
+	line.Decision, line.Alert, line.Rules, line.Score = string(x.Outcome()), x.Alert, x.Rules, x.Score
+	if x.Reason == inline.TimedOut || x.Reason == inline.Failed {
+		line.Reason = string(x.Reason)
+	}
+	if x.client.IsValid() {
+		line.Client = x.client.Addr().String()
+	}
+	if line.Status == 0 {
+		line.Status = x.status // of a tunnel
+	}
+}
+
 type exchangeKey struct{}
 
 func exchangeOf(r *http.Request) *exchange { return r.Context().Value(exchangeKey{}).(*exchange) }
@@ -82,7 +97,7 @@ func (p *proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.Reject(w, r, status, why)
 		return
 	}
-	if p.tlsRedirect && r.TLS == nil {
+	if p.tlsRedirect != "" && r.TLS == nil {
 		p.redirect(w, r)
 		return
 	}
@@ -108,6 +123,7 @@ func (p *proxy) serve(w http.ResponseWriter, r *http.Request) {
 	request := p.describe(r, x, b)
 	request.Unseen = kind != "" && kind != webSocket
 	x.Transaction = p.engine.Begin(r.Context(), request)
+	defer x.note()
 	if x.Block {
 		server.Page{Status: x.Status, ID: x.Alert}.Write(w, r)
 		return
@@ -157,7 +173,7 @@ func (p *proxy) streams(r *http.Request) stream {
 	switch {
 	case isWebSocket(r):
 		return webSocket
-	case isGRPC(r):
+	case p.backend.Scheme != "http" && isGRPC(r): // gRPC needs HTTP/2
 		return grpc
 	case !p.RequestBodies && r.Body != http.NoBody:
 		return notInspected
@@ -168,12 +184,15 @@ func (p *proxy) streams(r *http.Request) stream {
 }
 
 func (p *proxy) redirect(w http.ResponseWriter, r *http.Request) {
+	if line := requestlog.Of(w); line != nil {
+		line.Decision = "redirected"
+	}
 	host, _, err := net.SplitHostPort(r.Host)
 	if err != nil {
 		host = r.Host
 	}
-	if _, port, _ := net.SplitHostPort(p.TLSListen); port != "443" {
-		host = net.JoinHostPort(strings.Trim(host, "[]"), port)
+	if p.tlsRedirect != portOfTLS {
+		host = net.JoinHostPort(strings.Trim(host, "[]"), p.tlsRedirect)
 	}
 	w.Header().Set("Location", "https://"+host+targetOf(r))
 	w.WriteHeader(http.StatusPermanentRedirect)
@@ -244,7 +263,8 @@ func (p *proxy) describeWay(in, out *http.Request, x *exchange) {
 	if in.TLS != nil {
 		scheme = "https"
 	}
-	if p.engine.Trusts(peer) {
+	trusted := p.engine.Trusts(peer)
+	if trusted {
 		if before := strings.Join(in.Header["X-Forwarded-For"], ", "); before != "" {
 			chain = before + ", " + chain
 		}
@@ -259,9 +279,23 @@ func (p *proxy) describeWay(in, out *http.Request, x *exchange) {
 		}
 	}
 	h := out.Header
+	if !trusted {
+		p.removeWay(h)
+	}
 	h["X-Forwarded-For"], h["X-Forwarded-Proto"], h["X-Forwarded-Host"] = []string{chain}, []string{scheme}, []string{host}
 	if x.client.IsValid() {
 		h["X-Real-Ip"] = []string{x.client.Addr().String()}
+	}
+}
+
+// removeWay removes what a client says of a way that its request has not taken: frameworks believe X-Forwarded-Port, -Prefix and others, too,
+// and the backend may believe the header in which proxies report the client.
+func (p *proxy) removeWay(h http.Header) {
+	h.Del(p.RealIPHeader)
+	for name := range h {
+		if strings.HasPrefix(name, "X-Forwarded-") {
+			delete(h, name)
+		}
 	}
 }
 

@@ -17,9 +17,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
+
+func TestMain(m *testing.M) { clitest.Main(m, setting.Map{"rule_packs": "off"}) }
 
 // running is a proxy in front of a backend.
 type running struct {
@@ -47,7 +50,7 @@ func runFor(t testing.TB, backend string, settings setting.Map) *running {
 	}
 	p := &running{t: t, ended: make(chan struct{})}
 	r := setting.NewReader(all, Properties())
-	s, err := open(all, r, &cli.Console{Out: &p.alerts, Err: &p.log})
+	s, err := open(all, r, &cli.Console{Host: clitest.Host, Out: &p.alerts, Err: &p.log})
 	require.NoError(t, err)
 	p.proxy, p.address = s, s.Addresses()[0].String()
 	ctx, stop := context.WithCancel(t.Context())
@@ -204,7 +207,10 @@ func TestDetectAndOffPass(t *testing.T) {
 func TestResponsesAreInspectedBeforeTheyAreSent(t *testing.T) {
 	leak := "You have an error in your SQL syntax; check the manual that corresponds to your MySQL server version"
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", r.URL.Query().Get("type"))
+		w.Header()["Content-Type"] = nil
+		if kind := r.URL.Query().Get("type"); kind != "" {
+			w.Header().Set("Content-Type", kind)
+		}
 		if r.URL.Query().Has("gzip") {
 			w.Header().Set("Content-Encoding", "gzip")
 			packed := gzip.NewWriter(w)
@@ -220,7 +226,7 @@ func TestResponsesAreInspectedBeforeTheyAreSent(t *testing.T) {
 	}))
 	defer b.Close()
 	p := run(t, b.URL, nil)
-	for _, target := range []string{"/?type=text/html", "/?type=text/html&long", "/?type=text/html&gzip"} {
+	for _, target := range []string{"/?type=text/html", "/?type=text/html&long", "/?type=text/html&gzip", "/?type=Text/HTML%20%3Bcharset=utf-8"} {
 		status, body := p.get(target)
 		require.Equal(t, 403, status, target)
 		require.NotContains(t, body, leak)
@@ -228,6 +234,10 @@ func TestResponsesAreInspectedBeforeTheyAreSent(t *testing.T) {
 	status, body := p.get("/?type=image/png&long")
 	require.Equal(t, 200, status, "not a type that rules look at")
 	require.Len(t, body, 100_003+len(leak))
+	response, err := http.Get("http://" + p.address + "/?type=")
+	require.NoError(t, err)
+	require.NoError(t, response.Body.Close())
+	require.Empty(t, response.Header["Content-Type"], "nobody guesses a type that the backend does not give")
 	status, body = p.get("/ok?type=text/css")
 	require.Equal(t, 200, status)
 	require.Contains(t, body, leak)

@@ -3,7 +3,9 @@ package proxy
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,6 +22,12 @@ var errBlocked = errors.New("blocked")
 // inspectResponse has the rules look at a response before anything of it is sent.
 func (p *proxy) inspectResponse(r *http.Response) error {
 	x := exchangeOf(r.Request)
+	if r.StatusCode < 100 {
+		return fmt.Errorf("malformed status %d", r.StatusCode)
+	}
+	if len(r.Header["Content-Type"]) == 0 {
+		x.writer.Header()["Content-Type"] = nil // net/http would guess one
+	}
 	x.status = r.StatusCode
 	p.counts.response(r.StatusCode)
 	if p.Mode == inline.Off || r.StatusCode == http.StatusSwitchingProtocols {
@@ -29,7 +37,8 @@ func (p *proxy) inspectResponse(r *http.Response) error {
 	if !withBody && !p.engine.NeedsHead(r.StatusCode) {
 		return nil
 	}
-	reply := &inline.Response{Status: r.StatusCode, Head: inline.AppendResponseHead(make([]byte, 0, 512), "HTTP/1.1", r.StatusCode, r.Header)}
+	head := inline.AppendResponseHead(make([]byte, 0, 512), "HTTP/1.1", r.StatusCode, plainType(r.Header))
+	reply := &inline.Response{Status: r.StatusCode, Head: head}
 	if withBody {
 		var err error
 		if reply.Body, err = p.hold(r); err != nil {
@@ -47,8 +56,7 @@ func (p *proxy) inspectsBody(r *http.Response) bool {
 	if !p.ResponseBody || r.Body == http.NoBody || r.ContentLength == 0 || r.Request.Method == http.MethodHead {
 		return false
 	}
-	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
-	kind = strings.TrimSpace(kind)
+	kind, _ := mediaType(r.Header)
 	return slices.ContainsFunc(p.ResponseTypes, func(want string) bool {
 		for one := range strings.FieldsSeq(want) {
 			if strings.EqualFold(one, kind) {
@@ -57,6 +65,28 @@ func (p *proxy) inspectsBody(r *http.Response) bool {
 		}
 		return false
 	})
+}
+
+// mediaType returns the type of a response, and its parameters with the semicolon.
+func mediaType(h http.Header) (kind, parameters string) {
+	text := h.Get("Content-Type")
+	if at := strings.IndexByte(text, ';'); at >= 0 {
+		text, parameters = text[:at], text[at:]
+	}
+	return strings.TrimSpace(text), parameters
+}
+
+// plainType returns a header with the type in lower case and without spaces behind it: the engine compares it letter by letter with the types
+// that it inspects.
+func plainType(h http.Header) http.Header {
+	kind, parameters := mediaType(h)
+	plain := strings.ToLower(kind) + parameters
+	if plain == h.Get("Content-Type") {
+		return h
+	}
+	h = maps.Clone(h)
+	h["Content-Type"] = []string{plain}
+	return h
 }
 
 // hold reads the body of a response as far as it is inspected, and puts a body in its place that begins with that.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/requestlog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
@@ -17,11 +18,17 @@ func open(get setting.Getter, r *setting.Reader, c *cli.Console) (*proxy, error)
 		return nil, err
 	}
 	v := server.New("proxy", s.server, engine, c, badTarget, badHeader)
-	p, err := newProxy(s, engine, v)
-	if err == nil {
-		err = v.Listen(p, r)
+	if s.accessLog != "" {
+		if v.Requests, err = requestlog.Open(s.accessLog, s.accessLogFormat, c, engine.Filter().WithoutSecrets); err != nil {
+			r.Problem("access_log", err)
+		} else {
+			engine.Filter().Measure(v.Requests)
+		}
 	}
-	if err != nil {
+	v.Watch(s.backendPair)
+	p := newProxy(s, engine, v)
+	if err := v.Listen(p, r); err != nil {
+		v.Requests.Discard()
 		engine.Discard()
 		return nil, err
 	}

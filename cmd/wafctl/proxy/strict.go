@@ -16,7 +16,7 @@ var hopByHop = []string{
 }
 
 // singletons are the request headers of which recipients use the first or the last, each as it likes.
-var singletons = []string{"Content-Type", "Content-Encoding", "Authorization"}
+var singletons = []string{"Content-Type", "Content-Encoding", "Content-Length", "Authorization"}
 
 // check returns the status with which to reject a request that could mean something else to the backend than to the rules, 0 for others.
 // What the server rejects itself, such as contradicting lengths, two Host headers or malformed names, does not come this far.
@@ -25,6 +25,8 @@ func check(r *http.Request) (status int, reason server.Rejection) {
 	case r.Method == http.MethodConnect:
 		return http.StatusMethodNotAllowed, badTarget
 	case !strings.HasPrefix(r.URL.Path, "/") && r.RequestURI != "*", r.URL.Opaque != "", r.URL.User != nil:
+		return http.StatusBadRequest, badTarget
+	case strings.HasPrefix(r.RequestURI, "//") && !strings.HasPrefix(r.RequestURI, r.URL.EscapedPath()): // see backendURL
 		return http.StatusBadRequest, badTarget
 	case r.Host == "" && r.ProtoAtLeast(1, 1):
 		return http.StatusBadRequest, badHeader
@@ -48,11 +50,27 @@ func strip(r *http.Request) {
 		r.Header.Del("Upgrade")
 		r.Header.Del("Http2-Settings")
 	}
+	delete(r.Header, "Host") // of HTTP/2, besides the authority, which is what goes to the backend
+	for name := range r.Header {
+		if strings.Contains(name, "_") && hasMeaning(strings.ReplaceAll(name, "_", "-")) {
+			delete(r.Header, name)
+		}
+	}
 }
 
-// isWebSocket reports whether a request asks for a WebSocket.
+// hasMeaning reports whether a header is one that the rules or the backend go by. Many backends read names with _ as those with -: what is
+// said there would be inspected as something else, or be taken for what the proxy itself says.
+func hasMeaning(name string) bool {
+	const way = "x-forwarded-"
+	return len(name) > len(way) && strings.EqualFold(name[:len(way)], way) || slices.ContainsFunc(meaningful, func(one string) bool { return strings.EqualFold(one, name) })
+}
+
+var meaningful = []string{"x-real-ip", "content-type", "content-length", "content-encoding", "transfer-encoding"}
+
+// isWebSocket reports whether a request asks for a WebSocket. One with a body does not: a backend that knows no WebSockets would take it
+// for any other request, and nobody would have looked at the body.
 func isWebSocket(r *http.Request) bool {
-	return r.ProtoMajor == 1 && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && hasOption(r.Header["Connection"], "upgrade")
+	return r.ProtoMajor == 1 && r.Method == http.MethodGet && r.Body == http.NoBody && strings.EqualFold(r.Header.Get("Upgrade"), "websocket") && hasOption(r.Header["Connection"], "upgrade")
 }
 
 func hasOption(lines []string, want string) bool {
@@ -63,6 +81,7 @@ func hasOption(lines []string, want string) bool {
 
 // isGRPC reports whether a request is a call of gRPC: its messages are frames that the rules cannot read, and go on both ways at once.
 func isGRPC(r *http.Request) bool {
-	kind := r.Header.Get("Content-Type")
-	return r.ProtoMajor == 2 && strings.HasPrefix(kind, "application/grpc") && !strings.HasPrefix(kind, "application/grpc-web")
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	kind, _, _ = strings.Cut(strings.TrimSpace(kind), "+")
+	return r.ProtoMajor == 2 && r.Method == http.MethodPost && strings.EqualFold(kind, "application/grpc")
 }

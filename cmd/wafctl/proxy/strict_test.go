@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -83,7 +85,7 @@ func TestTargetsArriveAsTheyCame(t *testing.T) {
 	p := run(t, "http://"+w.Addr().String(), nil)
 	for _, target := range []string{
 		"/", "/a?", "/a?b=c", "/a/../b", "/a/./b", "/a//b", "//a/b", "///a", "/%61%2F", "/%2e%2e/a", "/a%20b", "/a;b=c", "/a?b=c;d=e", "/a?b=%zz&c", "/a%zz",
-		"/a?b=[1]", "/ü", "/a?x=http://b/", "/~u/!$&'()*+,;=:@", "/a|b", "/a?q=\"x\"", "/a#b?c", "*",
+		"/a?b=[1]", "/ü", "/a?x=http://b/", "/~u/!$&'()*+,;=:@", "/a|b", "/a?q=\"x\"", "/a#b?c", "*", "//a|b", "//a|b%2fc", "//a\"b",
 	} {
 		method := "GET"
 		if target == "*" {
@@ -259,6 +261,81 @@ func TestHeadersAreBounded(t *testing.T) {
 	require.EqualValues(t, 1, p.Rejected(server.TooManyHeaders))
 }
 
+// A backend that knows no WebSockets answers the handshake like any other request, and takes its body: that is inspected.
+func TestABodyDoesNotHideBehindAnUpgrade(t *testing.T) {
+	w := listenRaw(t)
+	p := run(t, "http://"+w.Addr().String(), nil)
+	for _, method := range []string{"POST", "GET"} {
+		for _, framing := range []string{"Content-Length: 15\r\n\r\ndo='drop table'", "Transfer-Encoding: chunked\r\n\r\nf\r\ndo='drop table'\r\n0\r\n\r\n"} {
+			status, _ := p.raw(method + " / HTTP/1.1\r\n" + common + "Content-Type: application/x-www-form-urlencoded\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + framing)
+			require.Equal(t, 403, status)
+			require.Empty(t, w.take())
+		}
+	}
+	status, _ := p.raw("POST / HTTP/1.1\r\n" + common + "Content-Type: application/x-www-form-urlencoded\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n\r\na=b")
+	require.Equal(t, 200, status)
+	require.NotContains(t, w.take(), "Upgrade", "it is no handshake any more")
+}
+
+// A type that the client writes does not keep its body from inspection: gRPC needs a backend with HTTP/2, and the type exactly.
+func TestABodyDoesNotHideBehindTheTypeOfGRPC(t *testing.T) {
+	w := listenRaw(t)
+	p := run(t, "http://"+w.Addr().String(), setting.Map{"exclude_rules": "920420"}) // the Core Rule Set allows few types
+	call := func(kind string) []hpack.HeaderField {
+		return []hpack.HeaderField{{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "shop.example"},
+			{Name: ":path", Value: "/"}, {Name: "user-agent", Value: "x"}, {Name: "accept", Value: "*/*"}, {Name: "content-type", Value: kind}}
+	}
+	require.False(t, p.http2(call("application/grpc"), "do='drop table'"))
+	require.Empty(t, w.take())
+	require.Zero(t, p.counts.streams[grpc].Load())
+	for kind, is := range map[string]bool{
+		"application/grpc": true, "application/grpc+proto": true, "application/grpc;charset=utf-8": true, "application/grpcx": false, "application/grpc-web": false,
+	} {
+		r := &http.Request{Method: http.MethodPost, ProtoMajor: 2, Header: http.Header{"Content-Type": {kind}}}
+		require.Equal(t, is, isGRPC(r), kind)
+	}
+}
+
+// Many backends read X_Real_IP as X-Real-IP, and take both for what the proxy says.
+func TestClientsDoNotDescribeTheirWay(t *testing.T) {
+	w := listenRaw(t)
+	p := run(t, "http://"+w.Addr().String(), nil)
+	status, _ := p.raw("GET / HTTP/1.1\r\n" + common + "X_Forwarded_For: 198.51.100.1\r\nx_real-ip: 198.51.100.1\r\nContent_Length: 1\r\nX_Own: 1\r\n" +
+		"X-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /198.51.100.1\r\n\r\n")
+	require.Equal(t, 200, status)
+	got := w.take()
+	require.NotContains(t, got, "198.51.100.1")
+	require.NotContains(t, strings.ToLower(got), "content_length")
+	require.NotContains(t, got, "X-Forwarded-Port")
+	require.Contains(t, got, "X_own: 1\r\n", "is nobody else's")
+
+	p = run(t, "http://"+w.Addr().String(), setting.Map{"trusted_proxies": "10.0.0.0/8", "real_ip_header": "CF-Connecting-IP"})
+	p.raw("GET / HTTP/1.1\r\n" + common + "CF-Connecting-IP: 198.51.100.1\r\n\r\n")
+	require.NotContains(t, w.take(), "198.51.100.1")
+
+	p = run(t, "http://"+w.Addr().String(), setting.Map{"trusted_proxies": "127.0.0.1"})
+	p.raw("GET / HTTP/1.1\r\n" + common + "X-Forwarded-Port: 8443\r\nX_Forwarded_For: 198.51.100.1\r\n\r\n")
+	got = w.take()
+	require.Contains(t, got, "X-Forwarded-Port: 8443\r\n")
+	require.NotContains(t, got, "198.51.100.1", "a proxy writes names as they are")
+}
+
+// What a coding hides has not been seen, and nobody says so.
+func TestCodedBodiesCountAsPartial(t *testing.T) {
+	b := record(t)
+	p := run(t, b.URL, setting.Map{"exclude_rules": "920450,920420,920270"}) // the Core Rule Set allows no codings
+	post := func(coding, body string) {
+		status, _ := p.raw("POST / HTTP/1.1\r\n" + common + "Content-Type: text/plain\r\nContent-Encoding: " + coding + "\r\nContent-Length: 3\r\n\r\n" + body)
+		require.Equal(t, 200, status)
+	}
+	post("identity", "a=b")
+	post("gzip", "a=b") // is none, and inspected as it is
+	require.Zero(t, p.engine.Filter().Counts().Partial)
+	post("gzip", "\x1f\x8b\x08")
+	post("aws-chunked, zstd", "a=b")
+	require.EqualValues(t, 2, p.engine.Filter().Counts().Partial)
+}
+
 // HTTP/2 has its own ways to say too much: lengths that contradict the frames, headers of connections, and line ends in values.
 func TestRequestsOfHTTP2ThatAreAmbiguousDoNotArrive(t *testing.T) {
 	w := listenRaw(t)
@@ -272,6 +349,10 @@ func TestRequestsOfHTTP2ThatAreAmbiguousDoNotArrive(t *testing.T) {
 		"a line end in a value":      {{Name: "x-a", Value: "b\r\nX-C: d"}},
 		"a name in capitals":         {{Name: "X-A", Value: "b"}},
 		"a second path":              {{Name: ":path", Value: "/b"}},
+		"two lengths":                {{Name: "content-length", Value: "5"}, {Name: "content-length", Value: "1"}},
+		"a coding of the transfer":   {{Name: "te", Value: "gzip"}},
+		"an upgrade":                 {{Name: "upgrade", Value: "websocket"}},
+		"a protocol":                 {{Name: ":protocol", Value: "websocket"}},
 	} {
 		require.False(t, p.http2(append(append([]hpack.HeaderField{}, basic...), extra...), `"abc"`), name)
 		time.Sleep(time.Millisecond)
@@ -279,6 +360,47 @@ func TestRequestsOfHTTP2ThatAreAmbiguousDoNotArrive(t *testing.T) {
 	}
 	require.True(t, p.http2(basic, `"abc"`), "without any of it")
 	require.True(t, strings.HasSuffix(w.take(), `"abc"`))
+}
+
+// HTTP/2 may name a host besides its authority; rules and backend get the authority alone.
+func TestTheHostOfHTTP2IsItsAuthority(t *testing.T) {
+	w := listenRaw(t)
+	rule := filepath.Join(t.TempDir(), "hosts.conf")
+	require.NoError(t, os.WriteFile(rule, []byte(`SecRule &REQUEST_HEADERS:Host "@gt 1" "id:100,phase:1,deny,log,msg:'two hosts'"`), 0o600))
+	p := run(t, "http://"+w.Addr().String(), setting.Map{"rules": rule})
+	require.True(t, p.http2([]hpack.HeaderField{{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "shop.example"},
+		{Name: ":path", Value: "/"}, {Name: "host", Value: "other.example"}, {Name: "cookie", Value: "a=b"}, {Name: "cookie", Value: "c=d"}}, ""))
+	got := w.take()
+	require.Contains(t, got, "Host: shop.example\r\n")
+	require.NotContains(t, got, "other.example")
+	require.Contains(t, got, "Cookie: a=b; c=d\r\n", "crumbs are one header")
+}
+
+// A head of HTTP/2 in endless frames ends the connection, and takes no more memory than heads may.
+func TestEndlessHeadsOfHTTP2End(t *testing.T) {
+	w := listenRaw(t)
+	p := run(t, "http://"+w.Addr().String(), nil)
+	conn, err := net.Dial("tcp", p.address)
+	require.NoError(t, err)
+	defer conn.Close()
+	require.NoError(t, conn.SetDeadline(time.Now().Add(20*time.Second)))
+	send(conn, http2.ClientPreface)
+	framer := http2.NewFramer(conn, conn)
+	require.NoError(t, framer.WriteSettings())
+	var block strings.Builder
+	encoder := hpack.NewEncoder(&block)
+	require.NoError(t, encoder.WriteField(hpack.HeaderField{Name: "x-a", Value: strings.Repeat("b", 8000)}))
+	require.NoError(t, framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: []byte(block.String())}))
+	sent := 0
+	for range 10_000 { // 60 MB, unless it ends
+		sent += block.Len()
+		if err = framer.WriteContinuation(1, false, []byte(block.String())); err != nil {
+			break
+		}
+	}
+	require.Error(t, err, "the connection is closed")
+	t.Logf("an endless head of HTTP/2 ends the connection after %d kB that the client has written, buffers of the kernel included", sent>>10)
+	require.Empty(t, w.take())
 }
 
 // http2 sends one request over HTTP/2 and reports whether the answer has status 200.

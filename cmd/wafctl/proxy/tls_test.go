@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
@@ -80,8 +82,23 @@ func TestTLSWithCertificatesThatChange(t *testing.T) {
 	serial, _, _ = get("/")
 	require.EqualValues(t, 2, serial)
 
-	status, _ = p.raw("GET /a?b HTTP/1.1\r\n" + common + "\r\n")
-	require.Equal(t, http.StatusPermanentRedirect, status)
+}
+
+func TestRequestsWithoutTLSAreRedirected(t *testing.T) {
+	b := record(t)
+	certificate, key := writeCertificate(t, t.TempDir(), 1)
+	for redirect, want := range map[string]string{"on": "https://shop.example/a?b", "8443": "https://shop.example:8443/a?b"} {
+		p := run(t, b.URL, setting.Map{"tls_listen": "127.0.0.1:0", "tls_cert": certificate, "tls_key": key, "tls_redirect": redirect})
+		request, err := http.NewRequest(http.MethodGet, "http://"+p.address+"/a?b", nil)
+		require.NoError(t, err)
+		request.Host = "shop.example:8080"
+		response, err := http.DefaultTransport.RoundTrip(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		require.Equal(t, http.StatusPermanentRedirect, response.StatusCode)
+		require.Equal(t, want, response.Header.Get("Location"))
+	}
+	require.Zero(t, b.count())
 }
 
 func TestBackendsWithTLSAreVerified(t *testing.T) {
@@ -96,6 +113,90 @@ func TestBackendsWithTLSAreVerified(t *testing.T) {
 	require.NoError(t, os.WriteFile(ca, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: b.Certificate().Raw}), 0o600))
 	status, _ = run(t, b.URL, setting.Map{"backend_ca": ca}).get("/")
 	require.Equal(t, 200, status)
+}
+
+// client returns a transport with a certificate, that of a folder.
+func client(t *testing.T, dir string) *http.Transport {
+	t.Helper()
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	require.NoError(t, err)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{Certificates: []tls.Certificate{pair}, InsecureSkipVerify: true}} //nolint:gosec // a test's own certificate
+	t.Cleanup(transport.CloseIdleConnections)
+	return transport
+}
+
+// Clients need a certificate of the authority, which may change.
+func TestClientsAreVerified(t *testing.T) {
+	b := record(t)
+	dir, known, unknown, later := t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()
+	certificate, key := writeCertificate(t, dir, 1)
+	authority, _ := writeCertificate(t, known, 2)
+	writeCertificate(t, unknown, 3)
+	newAuthority, _ := writeCertificate(t, later, 4)
+	p := run(t, b.URL, setting.Map{"listen": "off", "tls_listen": "127.0.0.1:0", "tls_cert": certificate, "tls_key": key, "client_ca": authority})
+	get := func(transport http.RoundTripper) (status int, err error) {
+		request, err := http.NewRequest(http.MethodGet, "https://"+p.address+"/", nil)
+		require.NoError(t, err)
+		request.Host = "shop.example"
+		request.Header.Set("Accept", "*/*")
+		response, err := transport.RoundTrip(request)
+		if err != nil {
+			return 0, err
+		}
+		return response.StatusCode, response.Body.Close()
+	}
+	before := client(t, known)
+	status, err := get(before)
+	require.NoError(t, err)
+	require.Equal(t, 200, status)
+	_, err = get(client(t, unknown))
+	require.Error(t, err)
+	_, err = get(&http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}) //nolint:gosec // a test's own certificate
+	require.Error(t, err)
+	require.Equal(t, 1, b.count())
+
+	text, err := os.ReadFile(newAuthority)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(authority, text, 0o600))
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGHUP))
+	require.Eventually(t, func() bool { status, _ := get(client(t, later)); return status == 200 }, 20*time.Second, 10*time.Millisecond)
+	before.CloseIdleConnections()
+	_, err = get(before)
+	require.Error(t, err)
+}
+
+func TestBackendsMayVerifyTheProxy(t *testing.T) {
+	dir := t.TempDir()
+	certificate, key := writeCertificate(t, dir, 7)
+	pool, err := server.ReadAuthorities(certificate)
+	require.NoError(t, err)
+	b := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		send(w, r.TLS.PeerCertificates[0].SerialNumber.String())
+	}))
+	b.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool} //nolint:gosec // a test's
+	b.Config.ErrorLog = log.New(io.Discard, "", 0)
+	b.StartTLS()
+	defer b.Close()
+	status, _ := run(t, b.URL, setting.Map{"backend_verify": "off"}).get("/")
+	require.Equal(t, 502, status)
+	status, body := run(t, b.URL, setting.Map{"backend_verify": "off", "backend_cert": certificate, "backend_key": key}).get("/")
+	require.Equal(t, 200, status)
+	require.Equal(t, "7", body)
+}
+
+func TestHalfOfTheSettingsForCertificatesIsAProblem(t *testing.T) {
+	certificate, key := writeCertificate(t, t.TempDir(), 1)
+	for want, settings := range map[string]setting.Map{
+		"on needs client_ca":    {"client_verify": "on", "tls_listen": ":0", "tls_cert": certificate, "tls_key": key},
+		"needs tls_listen":      {"client_ca": certificate},
+		"need each other":       {"backend_cert": certificate},
+		"no certificate in PEM": {"backend_ca": key},
+	} {
+		settings["backend"] = "https://shop"
+		r := setting.NewReader(settings, Properties())
+		readSettings(r)
+		require.ErrorContains(t, r.Err(), want)
+	}
 }
 
 // gRPC goes both ways at once, and ends with trailers.

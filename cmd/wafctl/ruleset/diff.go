@@ -2,11 +2,10 @@ package ruleset
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"strconv"
-
-	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
@@ -57,7 +56,7 @@ type jsonDifference struct {
 
 func diffJSON(c *cli.Console, d *rules.Difference) error {
 	to := cli.LineWriter(c)
-	encoder := jsoniter.NewEncoder(to)
+	encoder := json.NewEncoder(to)
 	var lines []jsonDifference
 	for _, r := range d.Added {
 		lines = append(lines, jsonDifference{Change: "added", ID: r.ID, After: r.Text})

@@ -3,12 +3,12 @@
 package ruleset
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	jsoniter "github.com/json-iterator/go"
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
@@ -155,7 +155,7 @@ type JSONRule struct {
 
 func listJSON(c *cli.Console, w *filter.Filter, all bool) error {
 	to := cli.LineWriter(c)
-	encoder := jsoniter.NewEncoder(to)
+	encoder := json.NewEncoder(to)
 	for _, r := range w.Rules() {
 		if !all && !r.Detection {
 			continue

@@ -2,13 +2,12 @@ package tune
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
-
-	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
@@ -78,7 +77,7 @@ type JSONExclusion struct {
 }
 
 func (t *tuned) json(to *bufio.Writer) error {
-	encoder := jsoniter.NewEncoder(to)
+	encoder := json.NewEncoder(to)
 	for _, x := range t.exclusions {
 		if err := encoder.Encode(JSONExclusion{x.rule, x.target, cli.Mend(x.message), x.alerts, x.removes, x.directive(), x.property(), t.settings[x.rule].Name, x.attacks}); err != nil {
 			return err

@@ -173,14 +173,14 @@ func TestOldAndRepeatedNumbersAreKnown(t *testing.T) {
 		number uint64
 		known  bool
 	}{{1, false}, {1, true}, {3, false}, {2, false}, {2, true}, {3, true}, {200, false}, {199, false}, {100, true}, {137, false}, {136, true}} {
-		require.Equal(t, step.known, m.isKnown(head{7, step.number}), step)
+		require.Equal(t, step.known, m.isKnown(head{node: 7, number: step.number}, time.Now()), step)
 		if !step.known {
-			m.note(head{7, step.number})
+			m.note(head{node: 7, number: step.number}, time.Now())
 		}
 	}
-	require.False(t, m.isKnown(head{8, 1}))
+	require.False(t, m.isKnown(head{node: 8, number: 1}, time.Now()))
 	for n := range uint64(2 * mostNodes) {
-		m.note(head{n, 1})
+		m.note(head{node: n, number: 1}, time.Now())
 	}
 	require.Len(t, m.nodes, mostNodes)
 }

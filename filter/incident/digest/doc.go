@@ -16,6 +16,14 @@
 // Bounded sets stay commutative because they keep the least elements: those that a set of all nodes would keep are among the least of
 // each node.
 //
+// # Streams
+//
+// Records that come from a log with positions, such as a partition of a topic, are digested in sections, which begin and end where the records
+// say so. A digest then names the span that it sums up. Whoever reads the same span again makes the same digest, so that a reader may be
+// killed at any time and another one go on where it has committed: what came before is known by its positions. The aggregator decides on a
+// window when the digests of all partitions are past it, by the times of their records or because nothing more was there to read, and
+// waits some minutes for partitions that are silent. Spans that overlap without being the same count twice.
+//
 // # What is lost
 //
 // Attacks keep their times to the millisecond, and everything that detectors use of them. Other records lose the order within the quarter

@@ -39,6 +39,7 @@ type Merger struct {
 	done    int64 // the latest window that was given to the correlator
 	ahead   int
 	nodes   map[uint64]*node
+	streams []*stream
 	turn    uint64 // counts digests
 	came    time.Time
 	counts  Counts
@@ -64,9 +65,9 @@ func (m *Merger) Merge(digest []byte, now time.Time) (events []*incident.Inciden
 	if err != nil {
 		return nil, err
 	}
-	if m.isKnown(name) {
+	if m.isKnown(name, now) {
 		m.counts.Repeated++
-		return nil, nil
+		return m.closeComplete(now), nil
 	}
 	content, err := expand(packed)
 	if err != nil {
@@ -76,12 +77,15 @@ func (m *Merger) Merge(digest []byte, now time.Time) (events []*incident.Inciden
 	if err != nil {
 		return nil, err
 	}
-	m.note(name)
+	m.note(name, now)
 	m.counts.Digests++
-	m.came = now
+	if len(windows) > 0 {
+		m.came = now
+	}
 	for _, at := range slices.Sorted(maps.Keys(windows)) {
 		m.counts.Records += uint64(windows[at].records())
 		m.advance(at)
+		m.reach(name, at, now)
 		if m.done > 0 && at <= m.done || at > m.newest {
 			m.counts.Late++
 			events = append(events, m.observe(at, windows[at])...)
@@ -89,7 +93,20 @@ func (m *Merger) Merge(digest []byte, now time.Time) (events []*incident.Inciden
 		}
 		m.put(at, windows[at])
 	}
-	return append(events, m.close(m.newest-int64(m.wait/(windowTime*time.Millisecond)))...), nil
+	return append(events, m.closeComplete(now)...), nil
+}
+
+// reach notes that records of a window came from a partition.
+func (m *Merger) reach(name head, at int64, now time.Time) {
+	if s := name.span; s != nil && at <= m.newest {
+		p := m.stream(s, now).Partitions[s.Partition]
+		p.Newest = max(p.Newest, at)
+	}
+}
+
+// closeComplete gives the windows to the correlator for which no more digests are awaited.
+func (m *Merger) closeComplete(now time.Time) []*incident.Incident {
+	return m.close(min(m.newest, m.watermark(now)) - int64(m.wait/(windowTime*time.Millisecond)))
 }
 
 // advance moves the time ahead. A node whose clock is far ahead of others does not.
@@ -142,7 +159,7 @@ func (m *Merger) Due(now time.Time) []*incident.Incident {
 	if len(m.windows) == 0 || now.Sub(m.came) < m.wait {
 		return nil
 	}
-	return m.close(m.newest)
+	return m.close(min(m.newest, m.watermark(now)))
 }
 
 // Flush decides on everything that waits: no more digests will come.
@@ -162,7 +179,12 @@ func (m *Merger) Counts() Counts {
 }
 
 // isKnown reports whether a digest came before. One that is much older than the latest of its node counts as known.
-func (m *Merger) isKnown(name head) bool {
+func (m *Merger) isKnown(name head, now time.Time) bool {
+	if s := name.span; s != nil {
+		p := m.stream(s, now).Partitions[s.Partition]
+		p.came, p.Read = now, max(p.Read, s.Read)
+		return s.From < s.To && p.covers(s)
+	}
 	n := m.nodes[name.node]
 	switch {
 	case n == nil || name.number > n.Latest:
@@ -173,7 +195,11 @@ func (m *Merger) isKnown(name head) bool {
 	return n.Seen>>(n.Latest-name.number)&1 == 1
 }
 
-func (m *Merger) note(name head) {
+func (m *Merger) note(name head, now time.Time) {
+	if s := name.span; s != nil {
+		m.stream(s, now).Partitions[s.Partition].cover(s)
+		return
+	}
 	n := m.nodes[name.node]
 	if n == nil {
 		m.forget()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
@@ -13,6 +14,7 @@ import (
 // mergerState is what a merger knows besides its correlator.
 type mergerState struct {
 	Nodes   map[uint64]*node `json:"nodes"`
+	Streams []*stream        `json:"streams,omitempty"`
 	Windows []byte           `json:"windows"` // that wait, encoded
 	Newest  int64            `json:"newest"`
 	Done    int64            `json:"done"`
@@ -22,7 +24,7 @@ type mergerState struct {
 
 // Keep puts the state of the merger beside that of its correlator, which is to be saved next.
 func (m *Merger) Keep() error {
-	s := mergerState{Nodes: m.nodes, Windows: encode(m.windows), Newest: m.newest, Done: m.done, Turn: m.turn, Counts: m.counts}
+	s := mergerState{Nodes: m.nodes, Streams: m.streams, Windows: encode(m.windows), Newest: m.newest, Done: m.done, Turn: m.turn, Counts: m.counts}
 	text, err := json.Marshal(&s)
 	if err != nil {
 		return fmt.Errorf("digest: %w", err)
@@ -46,6 +48,15 @@ func (m *Merger) restore(state []byte) {
 	for name, n := range s.Nodes {
 		if n != nil && len(m.nodes) < mostNodes {
 			m.nodes[name] = n
+		}
+	}
+	for _, known := range s.Streams {
+		if known != nil && len(m.streams) < mostStreams && len(known.Partitions) <= mostPartitions && !slices.Contains(known.Partitions, nil) {
+			known.came = m.came
+			for _, p := range known.Partitions {
+				p.came = m.came
+			}
+			m.streams = append(m.streams, known)
 		}
 	}
 	for at, w := range windows {

@@ -15,7 +15,8 @@ import (
 // Key is that of a digest in a record.
 const Key = "waf_digest"
 
-// A digest is the version, the node and its number, the first bytes of an HMAC-SHA256 of everything else under the salt, and the compressed content.
+// A digest is the version, the node and its number or a span, the first bytes of an HMAC-SHA256 of everything else under the salt, and the compressed
+// content.
 const (
 	version  = 1
 	headSize = 1 + 8 + 8
@@ -131,20 +132,39 @@ func (w *Writer) seal(these func(at int64) bool) error {
 		return err
 	}
 	w.number++
-	w.ready = append(w.ready, sign(head{w.node, w.number}, packed, w.salt))
+	w.ready = append(w.ready, sign(head{node: w.node, number: w.number}, packed, w.salt))
 	return nil
 }
 
 // Records returns how many observations there were.
 func (w *Writer) Records() uint64 { return w.records }
 
-// head names a digest: the run of a node, and which of its digests it is.
-type head struct{ node, number uint64 }
+// head names a digest: the run of a node, and which of its digests it is, or the span of which it is.
+type head struct {
+	node, number uint64
+	span         *Span // nil for a digest of a node
+}
+
+func (h head) append(out []byte) []byte {
+	if h.span != nil {
+		return h.span.append(out)
+	}
+	out = append(out, version)
+	out = binary.LittleEndian.AppendUint64(out, h.node)
+	return binary.LittleEndian.AppendUint64(out, h.number)
+}
+
+// readHead reads the first bytes of a digest.
+func readHead(b []byte) (h head, err error) {
+	if b[0] == spanVersion {
+		h.span, err = readSpan(b)
+		return h, err
+	}
+	return head{node: binary.LittleEndian.Uint64(b[1:]), number: binary.LittleEndian.Uint64(b[9:])}, nil
+}
 
 func sign(h head, packed, salt []byte) []byte {
-	out := append(make([]byte, 0, headSize+macSize+len(packed)), version)
-	out = binary.LittleEndian.AppendUint64(out, h.node)
-	out = binary.LittleEndian.AppendUint64(out, h.number)
+	out := h.append(make([]byte, 0, spanHeadSize+macSize+len(packed)))
 	out = append(out, mac(out, packed, salt)...)
 	return append(out, packed...)
 }
@@ -158,15 +178,20 @@ func mac(head, packed, salt []byte) []byte {
 
 // verify returns the name and the compressed content of a digest.
 func verify(digest, salt []byte) (h head, packed []byte, err error) {
-	if len(digest) < headSize+macSize {
+	if len(digest) == 0 {
 		return h, nil, errors.New("digest: too short")
 	}
-	if digest[0] != version {
-		return h, nil, fmt.Errorf("digest: version %d (expected %d)", digest[0], version)
+	size := map[byte]int{version: headSize, spanVersion: spanHeadSize}[digest[0]]
+	switch {
+	case size == 0:
+		return h, nil, fmt.Errorf("digest: version %d (expected %d or %d)", digest[0], version, spanVersion)
+	case len(digest) < size+macSize:
+		return h, nil, errors.New("digest: too short")
 	}
-	packed = digest[headSize+macSize:]
-	if !hmac.Equal(digest[headSize:headSize+macSize], mac(digest[:headSize], packed, salt)) {
+	packed = digest[size+macSize:]
+	if !hmac.Equal(digest[size:size+macSize], mac(digest[:size], packed, salt)) {
 		return h, nil, errors.New("digest: wrong signature: it was changed on its way, or the salt in incident_rules is not the same")
 	}
-	return head{binary.LittleEndian.Uint64(digest[1:]), binary.LittleEndian.Uint64(digest[9:])}, packed, nil
+	h, err = readHead(digest)
+	return h, packed, err
 }

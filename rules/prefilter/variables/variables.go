@@ -115,14 +115,20 @@ func (v *Values) lastValue(c Collection, key string) (value string) {
 	return value
 }
 
-// value returns the first value of a key, "" when there is none.
-func (v *Values) value(c Collection, key string) string {
+// First returns the first value of a key, and whether there is one.
+func (v *Values) First(c Collection, key string) (value string, found bool) {
 	for i := range v.Pairs[c] {
 		if p := &v.Pairs[c][i]; p.Key == key {
-			return p.Value
+			return p.Value, true
 		}
 	}
-	return ""
+	return "", false
+}
+
+// value returns the first value of a key, "" when there is none.
+func (v *Values) value(c Collection, key string) string {
+	value, _ := v.First(c, key)
+	return value
 }
 
 func (v *Values) bodyProcessorFor(contentType string) {

@@ -73,7 +73,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 
 {{- /* "true" when wafctl runs in the pods, in the path of requests, and not Fluent Bit. */ -}}
 {{- define "waf.isInline" -}}
-{{- if eq .Values.mode "auth" }}true{{ end -}}
+{{- if has .Values.mode (list "auth" "proxy") }}true{{ end -}}
 {{- end -}}
 
 {{- /* Folders in the container. */ -}}
@@ -115,7 +115,12 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- $all = default (list "stdout") (concat $all .Values.destinations.others) -}}
 {{- with .Values.incidents.aggregator -}}
+{{- if contains "://" . -}}
+{{- if not (include "waf.isMember" $) }}{{ fail "incidents.aggregator: only members of a consumer group send digests to a topic (set gateway.kafka)" }}{{ end -}}
+{{- $all = append $all (printf "%s%sonly=digests" . (ternary "&" "?" (contains "?" .))) -}}
+{{- else -}}
 {{- $all = append $all (printf "forward://%s?tag=digest&only=digests" .) -}}
+{{- end -}}
 {{- end -}}
 {{- join "," $all -}}
 {{- end -}}
@@ -126,8 +131,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- if .Values.incidents.aggregator -}}
 {{- $properties = dict "incidents" "on" "incident_digest_tag" "digest" -}}
 {{- else if .Values.incidents.enabled -}}
-{{- if and (eq .Values.mode "gateway") (or .Values.gateway.autoscaling.enabled (gt (int .Values.gateway.replicas) 1)) -}}
-{{- fail "incidents.enabled: in mode gateway, one pod finds the incidents of all records (set gateway.replicas to 1, without autoscaling)" -}}
+{{- if and (eq .Values.mode "gateway") (or .Values.gateway.autoscaling.enabled (include "waf.scalesByLag" .) (gt (int .Values.gateway.replicas) 1)) -}}
+{{- fail "incidents.enabled: in mode gateway, one pod finds the incidents of all records (set gateway.replicas to 1, without autoscaling and KEDA)" -}}
 {{- end -}}
 {{- $properties = dict "incidents" "on" -}}
 {{- end -}}
@@ -189,6 +194,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end -}}
 {{- end -}}
 {{- if eq .Values.mode "auth" }}{{ $ports = append $ports (dict "name" "requests" "containerPort" .Values.auth.port) }}{{ end -}}
+{{- if eq .Values.mode "proxy" -}}
+{{- $ports = append $ports (dict "name" "requests" "containerPort" .Values.proxy.port "servicePort" .Values.proxy.service.port) -}}
+{{- with .Values.proxy.tlsPort }}{{ $ports = append $ports (dict "name" "tls" "containerPort" . "servicePort" $.Values.proxy.service.tlsPort) }}{{ end -}}
+{{- end -}}
 {{- range .Values.extraPorts }}{{ $ports = append $ports . }}{{ end -}}
 {{- with $ports }}{{ toYaml (dict "ports" .) }}{{ end -}}
 {{- end -}}

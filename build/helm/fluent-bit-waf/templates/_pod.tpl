@@ -76,7 +76,7 @@ spec:
     - --listen={{ include "waf.listen" . }}
     - --alert-to={{ include "waf.alertTo" . }}
     - --metrics-listen=0.0.0.0:{{ .Values.http.port }}
-    {{- range $name, $value := include "waf.properties" . | fromYaml }}
+    {{- range $name, $value := mergeOverwrite (include "waf.incidents" . | fromYaml) (include "waf.properties" . | fromYaml) }}
     - {{ printf "--%s=%s" ($name | replace "_" "-") $value | toJson }}
     {{- end }}
   {{- else if include "waf.isInline" . }}

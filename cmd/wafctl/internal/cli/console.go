@@ -33,7 +33,7 @@ type Console struct {
 }
 
 func NewConsole() *Console {
-	c := &Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, BarDelay: barDelay, Host: filter.NewHost()}
+	c := &Console{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, BarDelay: barDelay, Host: filter.NewHost().As(filter.Producer{Program: "wafctl"})}
 	dumb := os.Getenv("TERM") == "dumb"
 	if c.Width = widthOf(os.Stdout); c.Width > 0 {
 		c.Color = os.Getenv("NO_COLOR") == "" && !dumb

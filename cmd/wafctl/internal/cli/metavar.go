@@ -19,8 +19,8 @@ const (
 
 // metavars are what help shows as the value of settings that take more than a few words.
 var metavars = byName(map[string]string{
-	OnOff: "prefilter gate rules_strict include_payload redact incidents base64 modsec_req_body_access modsec_resp_body_access tls_redirect http2 " +
-		"environment preserve_host backend_verify",
+	OnOff: "prefilter gate rules_strict include_payload redact incidents base64 modsec_req_body_access modsec_resp_body_access http2 " +
+		"environment preserve_host backend_verify client_verify",
 	oneZero: "enforce_bodyproc_urlencoded validate_utf8_encoding",
 	"NUMBER": "blocking_paranoia paranoia detection_paranoia executing_paranoia anomaly_inbound anomaly_outbound reporting_level max_num_args " +
 		"arg_name_length arg_length total_arg_length modsec_req_body_json_depth_limit modsec_arguments_limit sockets source_rate " +
@@ -40,7 +40,9 @@ var metavars = byName(map[string]string{
 	"HOST:PORT":       "metrics_listen tls_listen health_listen",
 	"PLACE,...":       "listen",
 	"DESTINATION,...": "alert_to",
-	"FILE":            "output incident_state incident_rules identities tls_cert tls_key backend_ca",
+	"FILE":            "output incident_state incident_rules identities tls_cert tls_key client_ca backend_ca backend_cert backend_key",
+	"PLACE":           "access_log",
+	"on|off|PORT":     "tls_redirect",
 	"TAG":             "tag emit_tag metrics_tag incident_tag incident_digest_tag",
 	"KEY":             "alert_key source_address_key time_key",
 	"ZONE":            "time_zone",

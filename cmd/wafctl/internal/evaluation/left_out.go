@@ -1,11 +1,10 @@
 package evaluation
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
-
-	jsoniter "github.com/json-iterator/go"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
@@ -30,7 +29,7 @@ func ListLeftOut(c *cli.Console, w *filter.Filter, asJSON, all bool) error {
 	for i, m := range w.FieldMaps() {
 		left, idle := w.LeftOut(m)
 		if asJSON {
-			encodeLeftOut(jsoniter.NewEncoder(to), m, left, idle)
+			encodeLeftOut(json.NewEncoder(to), m, left, idle)
 			continue
 		}
 		if i > 0 {
@@ -77,7 +76,7 @@ func ids(idle []rules.Loaded) string {
 }
 
 // encodeLeftOut writes JSON; the encoder's writer keeps its error until it is flushed.
-func encodeLeftOut(to *jsoniter.Encoder, m *fieldmap.Map, left []rules.LeftOut, idle []rules.Loaded) {
+func encodeLeftOut(to *json.Encoder, m *fieldmap.Map, left []rules.LeftOut, idle []rules.Loaded) {
 	for _, l := range left {
 		to.Encode(JSONLeftOut{FieldMap: m.Name, ID: l.ID, Paranoia: l.Paranoia(), Needs: l.Needs.String(), Why: l.Why, Message: l.Message}) //nolint:errcheck // see above
 	}

@@ -8,10 +8,16 @@ import (
 
 // counts are what an engine counts besides its filter. It is a prometheus.Collector.
 type counts struct {
-	passed, alerted, blocked, blockedResponses, blockedUninspected atomic.Uint64 // requests by what became of them
-	disabled                                                       atomic.Uint64
-	timeouts, failures                                             atomic.Uint64 // inspections that came to nothing
-	unseen                                                         atomic.Uint64
+	outcomes           map[Outcome]*atomic.Uint64 // requests by what became of them
+	timeouts, failures atomic.Uint64              // inspections that came to nothing
+	unseen             atomic.Uint64
+}
+
+func (c *counts) start() {
+	c.outcomes = map[Outcome]*atomic.Uint64{}
+	for _, o := range []Outcome{Passed, Alerted, Blocked, BlockedResponse, BlockedUninspected, NotInspected} {
+		c.outcomes[o] = new(atomic.Uint64)
+	}
 }
 
 var (
@@ -23,19 +29,8 @@ var (
 
 // of counts a transaction that is settled.
 func (c *counts) of(t *Transaction) {
-	switch {
-	case t.Block && t.Reason != Attack:
-		c.blockedUninspected.Add(1)
-	case t.Block && t.ending.response != nil:
-		c.blockedResponses.Add(1)
-	case t.Block:
-		c.blocked.Add(1)
-	case t.Reason == Attack:
-		c.alerted.Add(1)
-	default:
-		c.passed.Add(1)
-	}
-	if t.request.Unseen {
+	c.outcomes[t.Outcome()].Add(1)
+	if t.request.Unseen && t.Reason != Disabled {
 		c.unseen.Add(1)
 	}
 }
@@ -52,12 +47,9 @@ func (c *counts) Collect(to chan<- prometheus.Metric) {
 	send := func(d *prometheus.Desc, n *atomic.Uint64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n.Load()), labels...)
 	}
-	send(decisionsDesc, &c.passed, "passed")
-	send(decisionsDesc, &c.alerted, "alerted")
-	send(decisionsDesc, &c.blocked, "blocked")
-	send(decisionsDesc, &c.blockedResponses, "blocked_response")
-	send(decisionsDesc, &c.blockedUninspected, "blocked_uninspected")
-	send(decisionsDesc, &c.disabled, "disabled")
+	for outcome, n := range c.outcomes {
+		send(decisionsDesc, n, string(outcome))
+	}
 	send(failuresDesc, &c.timeouts, "timeout")
 	send(failuresDesc, &c.failures, "error")
 	send(unseenDesc, &c.unseen)
@@ -70,8 +62,8 @@ type Totals struct{ Passed, Alerted, Blocked, Uninspected uint64 }
 func (e *Engine) Totals() Totals {
 	c := &e.counts
 	return Totals{
-		Passed: c.passed.Load() + c.disabled.Load(), Alerted: c.alerted.Load(),
-		Blocked:     c.blocked.Load() + c.blockedResponses.Load() + c.blockedUninspected.Load(),
+		Passed: c.outcomes[Passed].Load() + c.outcomes[NotInspected].Load(), Alerted: c.outcomes[Alerted].Load(),
+		Blocked:     c.outcomes[Blocked].Load() + c.outcomes[BlockedResponse].Load() + c.outcomes[BlockedUninspected].Load(),
 		Uninspected: c.timeouts.Load() + c.failures.Load(),
 	}
 }

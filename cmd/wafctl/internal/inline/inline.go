@@ -44,9 +44,11 @@ type Engine struct {
 // reader reads, and the settings of the filter. Run must be called before requests are evaluated.
 func Open(s Settings, get setting.Getter, r *setting.Reader, c *cli.Console) (*Engine, error) {
 	e := &Engine{Settings: s, console: c, stop: make(chan struct{}), realIP: http.CanonicalHeaderKey(s.RealIPHeader)}
+	e.counts.start()
 	from := filterSettings{get}
 	limit := setting.NewReader(from, filter.Properties()).Size("emit_limit") // filter.New reports what is wrong with it
-	f, problems := filter.New(c.Host, from, c.Log(true))
+	producer := filter.Producer{Program: "wafctl", Inline: true, Blocks: s.Mode == On}
+	f, problems := filter.New(c.Host.As(producer), from, c.Log(true))
 	e.filter = f
 	var err error
 	if e.outboxes, err = outbox.Open(s.Destinations, c, limit, e.caught); err != nil {
@@ -85,7 +87,7 @@ func (e *Engine) Run(ctx context.Context) {
 		go o.Run(e.filter.Caught("delivery"))
 	}
 	e.running.Go(func() {
-		recovery.Once(e.filter.Caught("summaries"), func() { outbox.SendDue(e.filter, e.stop, e.send) })
+		recovery.Once(e.filter.Caught("summaries"), func() { outbox.SendDue(e.filter, e.stop, func(ready func() []filter.Emit) { e.send(ready()) }) })
 	})
 	e.warmUp(ctx)
 }

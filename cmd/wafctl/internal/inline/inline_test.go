@@ -14,17 +14,20 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli/clitest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 )
+
+func TestMain(m *testing.M) { clitest.Main(m, setting.Map{"rule_packs": "off"}) }
 
 // engine returns a running engine, and a function that ends it and returns the alerts that it has delivered.
 func engine(t *testing.T, settings setting.Map) (e *Engine, end func() []map[string]any) {
 	t.Helper()
 	var out syncbuffer.Buffer
 	r := setting.NewReader(settings, Properties())
-	e, err := Open(ReadSettings(r), settings, r, &cli.Console{Out: &out, Err: io.Discard})
+	e, err := Open(ReadSettings(r), settings, r, &cli.Console{Host: clitest.Host, Out: &out, Err: io.Discard})
 	require.NoError(t, err)
 	e.Run(t.Context())
 	return e, sync.OnceValue(func() (alerts []map[string]any) {
@@ -67,6 +70,49 @@ func TestABlockedRequestHasTheIDOfItsAlertInEveryFormatThatHasIDs(t *testing.T) 
 		text := mustJSON(t, alerts[0])
 		require.Contains(t, text, d.Alert, format)
 		require.Contains(t, strings.ToLower(text), "blocked", format)
+	}
+}
+
+// What was done about an attack is said in the words of each format: by whom, and whether it was blocked or only reported.
+func TestAlertsSayWhatWasDone(t *testing.T) {
+	for _, c := range []struct{ engine, format, want string }{
+		{"on", "modsecurity", `"producer":{"components":["OWASP_CRS/4.25.0"],"connector":"wafctl","modsecurity":"fluent-bit-waf","secrules_engine":"Enabled"}`},
+		{"detect", "modsecurity", `"connector":"wafctl","modsecurity":"fluent-bit-waf","secrules_engine":"DetectionOnly"`},
+		{"on", "modsecurity", `"reason":"blocked by wafctl"`},
+		{"on", "ecs", `"action":"web-attack-blocked"`},
+		{"on", "ecs", `"outcome":"failure"`},
+		{"on", "ecs", `"type":["denied"]`},
+		{"detect", "ecs", `"action":"web-attack-detected"`},
+		{"detect", "ecs", `"type":["info"]`},
+		{"on", "ocsf", `"action":"Denied","action_id":2`},
+		{"on", "ocsf", `"disposition":"Blocked","disposition_id":2`},
+		{"detect", "ocsf", `"action":"Observed","action_id":3`},
+		{"detect", "ocsf", `"disposition":"Detected","disposition_id":15`},
+		{"on", "gelf", `"_outcome":"blocked"`},
+		{"detect", "gelf", `"_outcome":"attempted"`},
+		{"on", "record", `"outcome":"blocked"`},
+		{"detect", "record", `"reason":"the request passed, and the backend answered with status 403"`},
+		{"on", "msa", `"retcode":"403"`},
+	} {
+		e, end := engine(t, setting.Map{"engine": c.engine, "emit_format": c.format})
+		e.Begin(t.Context(), request(attack)).End(403) // by the application, unless the engine is on
+		alerts := end()
+		require.Len(t, alerts, 1)
+		require.Contains(t, mustJSON(t, alerts[0]), c.want, c.format)
+	}
+}
+
+func TestLinesSayWhatWasDone(t *testing.T) {
+	for mode, want := range map[string]string{"on": " act=blocked ", "detect": " act=attempted "} {
+		var out syncbuffer.Buffer
+		settings := setting.Map{"engine": mode, "emit_format": "cef"}
+		r := setting.NewReader(settings, Properties())
+		e, err := Open(ReadSettings(r), settings, r, &cli.Console{Host: clitest.Host, Out: &out, Err: io.Discard})
+		require.NoError(t, err)
+		e.Run(t.Context())
+		e.Begin(t.Context(), request(attack)).End(403)
+		e.Close()
+		require.Contains(t, out.String(), want)
 	}
 }
 
@@ -159,6 +205,7 @@ func TestInspectionThatTakesTooLongFollowsOnError(t *testing.T) {
 		start := time.Now()
 		d := e.Evaluate(t.Context(), r)
 		require.Less(t, time.Since(start), time.Second)
+		t.Logf("on_error %s: a body of 1 MB is decided about after %v, with an inspect_timeout of 1ms", onError, time.Since(start).Round(time.Millisecond))
 		require.Equal(t, TimedOut, d.Reason)
 		require.Equal(t, blocked, d.Block)
 		require.Empty(t, d.Inspected)

@@ -16,8 +16,8 @@ type Decision struct {
 	Status int    // of the answer to a blocked request; 0 unless Block
 	Reason Reason // of the decision
 
-	// Alert is the id of the alert about a blocked request, which the answer should carry: the same that destinations get. It is "" where
-	// nothing is blocked, or nothing was found.
+	// Alert is the id of the alert, the same that destinations get, "" when there is none. The answer to a blocked request should carry it. It
+	// is known once the transaction is settled.
 	Alert string
 
 	Rules     []int    // ids of the rules that matched, in order; none unless Reason is Attack
@@ -49,6 +49,36 @@ type Transaction struct {
 	settled    bool
 }
 
+// Outcome is what became of a transaction, as metrics and logs name it.
+type Outcome string
+
+// The outcomes.
+const (
+	Passed             Outcome = "passed"
+	Alerted            Outcome = "alerted" // passed with an alert
+	Blocked            Outcome = "blocked"
+	BlockedResponse    Outcome = "blocked_response"
+	BlockedUninspected Outcome = "blocked_uninspected"
+	NotInspected       Outcome = "disabled"
+)
+
+// Outcome returns what became of the transaction, or will once it is settled.
+func (t *Transaction) Outcome() Outcome {
+	switch {
+	case t.Reason == Disabled:
+		return NotInspected
+	case t.Block && t.Reason != Attack:
+		return BlockedUninspected
+	case t.Block && t.ending.response != nil:
+		return BlockedResponse
+	case t.Block:
+		return Blocked
+	case t.Reason == Attack:
+		return Alerted
+	}
+	return Passed
+}
+
 // Evaluate decides about a request of which no response will be seen, and delivers its alert.
 func (e *Engine) Evaluate(ctx context.Context, r *Request) Decision {
 	t := e.Begin(ctx, r)
@@ -62,7 +92,7 @@ func (e *Engine) Begin(ctx context.Context, r *Request) *Transaction {
 	t := &Transaction{engine: e, request: r}
 	if e.Mode == Off {
 		t.Reason, t.settled = Disabled, true
-		e.counts.disabled.Add(1)
+		e.counts.of(t)
 		return t
 	}
 	if r.Time.IsZero() {
@@ -197,10 +227,7 @@ func (t *Transaction) settle() {
 		e.filter.Settle(&t.evaluation, nil, e.Tag, &out)
 	} else {
 		t.record(func(event []byte) {
-			id := e.filter.Settle(&t.evaluation, event, e.Tag, &out)
-			if t.Block {
-				t.Alert = id
-			}
+			t.Alert = e.filter.Settle(&t.evaluation, event, e.Tag, &out)
 		})
 	}
 	e.send(out.Emits)

@@ -13,6 +13,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kgo"
@@ -63,6 +64,12 @@ func rest(text string) string {
 func Name(text string) string {
 	name, _, _ := strings.Cut(text, "?")
 	return name
+}
+
+// IsSame reports whether two topics have the same name at the same brokers, as far as their addresses show.
+func IsSame(one, other string) bool {
+	a, b := parse(one, ConsumerOptions()), parse(other, ProducerOptions())
+	return a.topic == b.topic && slices.ContainsFunc(a.brokers, func(broker string) bool { return slices.Contains(b.brokers, broker) })
 }
 
 // securityOptions are the options of both directions.

@@ -68,11 +68,13 @@ type Consumer struct {
 	caught  recovery.Caught
 	end     chan struct{}
 	helper  sync.WaitGroup
+	digests *progress // nil unless its records are digested
 
 	closing    atomic.Bool
 	unanswered int // looks at the lag, for the goroutine that does
 
 	mu      sync.Mutex
+	polls   uint64
 	pending []*Batch        // polled and not finished, the oldest first
 	lag     map[int32]int64 // of the partitions that the member has, once it is known
 }
@@ -82,6 +84,7 @@ type Batch struct {
 	Records []*kgo.Record
 
 	next      map[int32]kgo.EpochOffset // where partitions go on behind the batch
+	poll      uint64
 	mu        sync.Mutex
 	delivered func() bool // nil until the records were evaluated
 }
@@ -165,6 +168,8 @@ func (c *Consumer) Poll(ctx context.Context) (*Batch, error) {
 	})
 	if len(b.Records) > 0 {
 		c.mu.Lock()
+		c.polls++
+		b.poll = c.polls
 		c.pending = append(c.pending, b)
 		c.mu.Unlock()
 	}
@@ -176,10 +181,22 @@ func (c *Consumer) settle() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for len(c.pending) > 0 && c.pending[0].isFinished() {
-		c.client.MarkCommitOffsets(map[string]map[int32]kgo.EpochOffset{c.topic: c.pending[0].next})
+		if c.digests == nil {
+			c.mark(c.pending[0].next)
+		} else {
+			c.digests.settle(c.pending[0].next)
+		}
 		c.pending[0] = nil
 		c.pending = c.pending[1:]
 	}
+	if c.digests != nil {
+		c.mark(c.digests.finished())
+	}
+}
+
+// mark has offsets committed with the next commit.
+func (c *Consumer) mark(next map[int32]kgo.EpochOffset) {
+	c.client.MarkCommitOffsets(map[string]map[int32]kgo.EpochOffset{c.topic: next})
 }
 
 // isPending reports whether records of any of the partitions are not finished.
@@ -193,8 +210,17 @@ func (c *Consumer) isPending(partitions []int32) bool {
 
 // handOver finishes what was polled of partitions before others get them.
 func (c *Consumer) handOver(ctx context.Context, client *kgo.Client, partitions []int32) {
-	for end := time.Now().Add(handoverTime); c.isPending(partitions) && time.Now().Before(end) && ctx.Err() == nil && !c.closing.Load(); {
-		time.Sleep(settleInterval / 10)
+	end := time.Now().Add(handoverTime)
+	wait := func(until func([]int32) bool) bool {
+		for !until(partitions) && time.Now().Before(end) && ctx.Err() == nil && !c.closing.Load() {
+			time.Sleep(settleInterval / 10)
+			c.settle()
+		}
+		return until(partitions)
+	}
+	if wait(func(all []int32) bool { return !c.isPending(all) }) && c.digests != nil && !c.closing.Load() {
+		c.digests.hooks.Seal(partitions)
+		wait(c.digests.isFinished)
 		c.settle()
 	}
 	client.CommitMarkedOffsets(ctx) //nolint:errcheck // others evaluate again what is not committed
@@ -223,19 +249,18 @@ func (c *Consumer) watch() {
 func (c *Consumer) look() {
 	ctx, cancel := context.WithTimeout(context.Background(), requestTime)
 	defer cancel()
+	asked := time.Now()
 	ends, err := c.admin.ListEndOffsets(ctx, c.topic)
 	if err != nil {
-		if c.unanswered++; c.unanswered%warnEvery == 1 {
-			c.warn(fmt.Sprintf("%s: no answer from the brokers: %v (are their names, TLS, user and password right?)", c.name, err))
-		}
+		c.complain(fmt.Errorf("no answer from the brokers: %w (are their names, TLS, user and password right?)", err))
+		return
+	}
+	starts, err := c.admin.ListStartOffsets(ctx, c.topic)
+	if err = errors.Join(err, ends.Error()); err != nil {
+		c.complain(err)
 		return
 	}
 	c.unanswered = 0
-	starts, err := c.admin.ListStartOffsets(ctx, c.topic)
-	if err = errors.Join(err, ends.Error()); err != nil {
-		c.warn(fmt.Sprintf("%s: %v", c.name, err))
-		return
-	}
 	committed := c.client.CommittedOffsets()[c.topic] // those of partitions that have some
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -244,7 +269,17 @@ func (c *Consumer) look() {
 		start, _ := starts.Lookup(c.topic, partition)
 		if known {
 			c.lag[partition] = max(0, end.Offset-max(committed[partition].Offset, start.Offset))
+			if c.digests != nil {
+				c.digests.saw(partition, end.Offset, asked, c.lag[partition] == 0)
+			}
 		}
+	}
+}
+
+// complain warns now and then of brokers that do not answer as they should.
+func (c *Consumer) complain(err error) {
+	if c.unanswered++; c.unanswered%warnEvery == 1 {
+		c.warn(fmt.Sprintf("%s: %v", c.name, err))
 	}
 }
 
@@ -263,6 +298,9 @@ func (c *Consumer) disown(partitions []int32) {
 	defer c.mu.Unlock()
 	for _, p := range partitions {
 		delete(c.lag, p)
+	}
+	if c.digests != nil {
+		c.digests.lose(partitions, c.polls)
 	}
 }
 

@@ -30,7 +30,7 @@ func Stats(all []*Outbox) (stats []delivery.Stats) {
 
 // SendDue sends what becomes ready in a filter beside records, such as summaries of suppressed alerts, until ending is closed, and then what
 // is left. A panic of one attempt does not keep others.
-func SendDue(f *filter.Filter, ending <-chan struct{}, send func([]filter.Emit)) {
+func SendDue(f *filter.Filter, ending <-chan struct{}, send func(ready func() []filter.Emit)) {
 	caught := f.Caught("summaries")
 	recovery.Loop(ending, caught, func() {
 		ticks := time.NewTicker(time.Second)
@@ -38,11 +38,11 @@ func SendDue(f *filter.Filter, ending <-chan struct{}, send func([]filter.Emit))
 		for {
 			select {
 			case <-ticks.C:
-				send(f.Due(nil))
+				send(func() []filter.Emit { return f.Due(nil) })
 			case <-ending:
 				return
 			}
 		}
 	})
-	recovery.Once(caught, func() { send(f.Left()) })
+	recovery.Once(caught, func() { send(f.Left) })
 }

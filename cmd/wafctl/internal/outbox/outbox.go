@@ -25,11 +25,11 @@ type deliverer interface {
 }
 
 // openDestination opens a destination of any kind.
-func openDestination(destination string, c *cli.Console, caught recovery.Caught, noDigests bool) (deliverer, error) {
+func openDestination(destination string, c *cli.Console, caught recovery.Caught) (deliverer, error) {
 	if kafka.Is(destination) {
 		return kafka.OpenProducer(destination, func(line string) { c.Say("warning: " + line) })
 	}
-	return delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught, NoDigests: noDigests})
+	return delivery.Open(destination, delivery.Options{Stdout: c.Out, Caught: caught})
 }
 
 // Outbox holds the alerts for one destination until it has taken them. Each destination has its own, so that one that is
@@ -37,7 +37,9 @@ func openDestination(destination string, c *cli.Console, caught recovery.Caught,
 type Outbox struct {
 	console     *cli.Console
 	destination string // as the user wrote it, without options, which may hold keys
+	takes       string // what it gets: alert or digest
 	delivery    deliverer
+	wanted      func([]delivery.Message) []delivery.Message
 	limit       int           // bytes of alerts that may wait
 	ending      chan struct{} // closed when no more records arrive
 	ended       chan struct{} // closed when deliver has returned
@@ -61,16 +63,20 @@ type Outbox struct {
 func Open(destinations []string, c *cli.Console, limit int64, caught recovery.Caught) ([]*Outbox, error) {
 	var all []*Outbox
 	var problems []error
+	noDigests := slices.ContainsFunc(destinations, delivery.OnlyDigests)
 	for _, destination := range destinations {
-		d, err := openDestination(destination, c, caught, slices.ContainsFunc(destinations, delivery.OnlyDigests))
+		d, err := openDestination(destination, c, caught)
 		if err != nil {
 			problems = append(problems, err)
 			continue
 		}
 		name, _, _ := strings.Cut(destination, "?")
 		o := &Outbox{
-			console: c, destination: name, delivery: d, limit: int(limit), ending: make(chan struct{}),
+			console: c, destination: name, takes: "alert", delivery: d, wanted: delivery.Wanted(destination, noDigests), limit: int(limit), ending: make(chan struct{}),
 			ended: make(chan struct{}), told: cli.Limiter{Every: 10 * time.Second},
+		}
+		if delivery.OnlyDigests(destination) {
+			o.takes = "digest"
 		}
 		o.changed.L = &o.mu
 		all = append(all, o)
@@ -92,6 +98,7 @@ func (o *Outbox) put(alerts []delivery.Message, waits func() bool) (settledAt ui
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	complete = true
+	alerts = o.wanted(alerts)
 	for i := range alerts {
 		o.offered++
 		n := size(&alerts[i])
@@ -127,6 +134,20 @@ func (o *Outbox) HasSettled(alerts uint64) bool {
 	return o.settled >= alerts
 }
 
+// IsBusy reports whether alerts are not settled.
+func (o *Outbox) IsBusy() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.settled < o.queued
+}
+
+// HasStopped reports whether nothing is delivered any more.
+func (o *Outbox) HasStopped() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.stopped
+}
+
 func (o *Outbox) full(more int) bool { return o.bytes > 0 && o.bytes+more > o.limit }
 
 func size(m *delivery.Message) int { return len(m.JSON) + len(m.Record) }
@@ -139,6 +160,9 @@ func (o *Outbox) tell(line string) {
 
 // Destination is where alerts go, without options, which may hold keys.
 func (o *Outbox) Destination() string { return o.destination }
+
+// Count writes a number of what the destination gets.
+func (o *Outbox) Count(n uint64) string { return cli.Count(n, o.takes) }
 
 // Run delivers alerts until the outbox is closed and empty, or the destination is given up. It is a goroutine of its own.
 func (o *Outbox) Run(caught recovery.Caught) {

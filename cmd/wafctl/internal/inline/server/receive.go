@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"os"
 	"time"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/requestlog"
 )
 
 // Receive reads the body of a request as far as it is inspected, up to a limit. It answers and reports false where it cannot go on.
@@ -45,6 +47,9 @@ func isOurs(err error) bool {
 // Reject answers a request that is not inspected. The connection is closed: there may be more of the request in it.
 func (s *Server) Reject(w http.ResponseWriter, r *http.Request, status int, why Rejection) {
 	s.counts.rejected[why].Add(1)
+	if line := requestlog.Of(w); line != nil {
+		line.Decision, line.Reason = "rejected", string(why)
+	}
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/requestlog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
@@ -28,14 +29,16 @@ import (
 type Server struct {
 	Settings
 
-	Bodies Bodies
-	Log    *log.Logger // at a limited rate
+	Bodies   Bodies
+	Log      *log.Logger     // at a limited rate
+	Requests *requestlog.Log // nil without an access log
 
 	console *cli.Console
 	engine  *inline.Engine
 	handler http.Handler
 	counts  counts
 
+	watched []*Certificates // whose files may change
 	servers []*http.Server
 	places  []net.Listener // of the servers
 	names   []string       // of the places, for the log
@@ -44,7 +47,7 @@ type Server struct {
 	ready    atomic.Bool // requests can be inspected
 }
 
-// lines writes the log of net/http, which has a line for each broken handshake, at a limited rate.
+// lines writes the log of net/http, which has a line for each broken handshake, at a limited rate and without what was sent.
 type lines struct {
 	console *cli.Console
 	limiter cli.Limiter
@@ -53,7 +56,8 @@ type lines struct {
 // Write implements io.Writer.
 func (l *lines) Write(text []byte) (int, error) {
 	if _, may := l.limiter.May(time.Now()); may {
-		l.console.Say("warning: " + strings.TrimSpace(string(text)))
+		line, _, _ := strings.Cut(string(text), " starting with ") // the bytes that a backend has sent unasked
+		l.console.Say("warning: " + strings.TrimSpace(line))
 	}
 	return len(text), nil
 }
@@ -66,7 +70,15 @@ func New(command string, s Settings, e *inline.Engine, c *cli.Console, reasons .
 	v.Bodies.Limit, v.Bodies.Dir = s.bodyMemory, s.tempDir
 	v.counts.start(command, reasons)
 	e.Filter().Measure(v)
+	v.Watch(s.certificates)
 	return v
+}
+
+// Watch has changed files of certificates read again. It may be called of nil ones, and before Run.
+func (s *Server) Watch(c *Certificates) {
+	if c != nil {
+		s.watched = append(s.watched, c)
+	}
 }
 
 // Listen opens the places where requests arrive for a handler. Problems stay in the reader, and nothing is open where there are any.
@@ -144,21 +156,32 @@ func (s *Server) server(handler http.Handler, withTLS bool) *http.Server {
 	v.Protocols.SetHTTP2(s.HTTP2 && withTLS)
 	v.Protocols.SetUnencryptedHTTP2(s.HTTP2 && !withTLS)
 	if withTLS {
-		v.TLSConfig = &tls.Config{GetCertificate: s.certificates.get, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
+		v.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}}
 		if s.HTTP2 {
 			v.TLSConfig.NextProtos = []string{"h2", "http/1.1"}
 		}
+		s.certificates.serve(v.TLSConfig)
 	}
 	return v
 }
 
 // serve answers what is asked of the server itself, and has the handler answer the rest.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if r.ProtoMajor == 2 {
+		paced := s.pace(w)
+		defer paced.begin()
+		w = paced
+	}
 	if s.draining.Load() && r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
 	if s.healthListen == "" && s.serveHealth(w, r) {
 		return
+	}
+	if s.Requests != nil {
+		entry := s.Requests.Start(w, r)
+		defer entry.End()
+		w = entry
 	}
 	if countLines(r.Header) > s.maxHeaders {
 		s.Reject(w, r, http.StatusRequestHeaderFieldsTooLarge, TooManyHeaders)
@@ -186,7 +209,14 @@ func (s *Server) Run(ctx context.Context, greeting string) error {
 	defer signal.Stop(terminated)
 	defer signal.Stop(hup)
 
+	log.SetOutput(s.Log.Writer()) // net/http has no other log for connections to the backend
+	log.SetFlags(0)
+	defer log.SetOutput(os.Stderr)
+
 	s.engine.Run(ctx)
+	if s.Requests != nil {
+		go s.Requests.Run(s.engine.Filter().Caught("access log"))
+	}
 	failed := make(chan error, len(s.servers))
 	for i, v := range s.servers {
 		go recovery.Once(s.engine.Filter().Caught("server"), func() {
@@ -216,6 +246,7 @@ func (s *Server) wait(ctx context.Context, terminated, hup <-chan os.Signal, fai
 			s.reloadCertificates()
 		case <-hup:
 			s.reloadCertificates()
+			s.Requests.Reopen()
 			s.engine.Filter().LookForChanges()
 		case err := <-failed:
 			s.draining.Store(true)
@@ -240,14 +271,13 @@ func (s *Server) Drain(ctx context.Context) {
 }
 
 func (s *Server) reloadCertificates() {
-	if s.certificates == nil {
-		return
-	}
-	switch changed, err := s.certificates.reload(); {
-	case err != nil:
-		s.Log.Printf("%v; the certificate of before stays in use", err)
-	case changed:
-		s.console.Note("the certificate has changed")
+	for _, c := range s.watched {
+		switch changed, err := c.reload(); {
+		case err != nil:
+			s.Log.Printf("%v; the certificate of before stays in use", err)
+		case changed:
+			s.console.Note("the certificate in " + c.certificate + " has changed")
+		}
 	}
 }
 
@@ -261,6 +291,7 @@ func (s *Server) shutDown() error {
 			problems = append(problems, fmt.Errorf("requests did not end within shutdown_timeout (%v)", s.shutdownTimeout), v.Close())
 		}
 	}
+	s.Requests.Close()
 	totals := s.engine.Totals()
 	for _, d := range s.engine.Close() {
 		s.console.Note(cli.Count(d.Taken, "alert") + " delivered to " + d.Destination)

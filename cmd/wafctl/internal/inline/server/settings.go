@@ -18,6 +18,8 @@ func Places() []setting.Property {
 		{Name: "tls_listen", Default: "off", Help: "address for HTTPS; it needs tls_cert and tls_key"},
 		{Name: "tls_cert", Help: "file with the certificate chain, PEM; a changed file is used for new connections"},
 		{Name: "tls_key", Help: "file with the private key of tls_cert, PEM"},
+		{Name: "client_ca", Help: "file with the authorities that sign the certificates of clients, PEM; clients of tls_listen without a certificate are turned away"},
+		{Name: "client_verify", Default: "on", Help: "off asks clients for no certificate, whatever client_ca is"},
 		{Name: "health_listen", Default: "off", Help: "address for /healthz and /readyz; off answers them where requests arrive"},
 	}
 }
@@ -62,7 +64,7 @@ type Settings struct {
 	TLSListen     string // "" for none
 
 	listen, healthListen string        // "" for none
-	certificates         *certificates // nil without TLS
+	certificates         *Certificates // nil without TLS
 
 	bodyMemory int64
 	tempDir    string
@@ -110,6 +112,15 @@ func readAddress(r *setting.Reader, name string) string {
 }
 
 func (s *Settings) readTLS(r *setting.Reader) {
+	authorities := r.Text("client_ca")
+	switch verify := r.Bool("client_verify"); {
+	case !verify:
+		authorities = ""
+	case r.Given("client_verify") && authorities == "":
+		r.Problem("client_verify", errors.New("on needs client_ca"))
+	case authorities != "" && s.TLSListen == "":
+		r.Problem("client_ca", errors.New("needs tls_listen"))
+	}
 	if s.TLSListen == "" {
 		return
 	}
@@ -119,7 +130,7 @@ func (s *Settings) readTLS(r *setting.Reader) {
 		return
 	}
 	var err error
-	if s.certificates, err = openCertificates(certificate, key); err != nil {
+	if s.certificates, err = OpenCertificates(certificate, key, authorities); err != nil {
 		r.Problem("tls_cert", err)
 	}
 }

@@ -72,7 +72,7 @@ func TestForgeriesReachNoLine(t *testing.T) {
 			address, received := packets(t)
 			file := filepath.Join(t.TempDir(), "alerts")
 			var stdout, log bytes.Buffer
-			o, err := filter.NewOutput("", nil, setting.Map{"emit_format": format, "alert_to": "syslog+udp://" + address + ",stdout,file://" + file},
+			o, err := filter.NewOutput("", host, setting.Map{"emit_format": format, "alert_to": "syslog+udp://" + address + ",stdout,file://" + file},
 				func(_ filter.Level, line string) { log.WriteString(line + "\n") }, &stdout)
 			require.NoError(t, err)
 			require.NoError(t, o.Flush(context.Background(), chunk, "nano"))

@@ -15,18 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // rsyslog starts a real rsyslogd that writes what comes over TCP to a file, one message a line, and returns that file.
 func rsyslog(t *testing.T, port int) (file string) {
 	t.Helper()
-	program, err := exec.LookPath("rsyslogd")
-	if err != nil {
-		program, err = exec.LookPath("/usr/sbin/rsyslogd")
-	}
-	if err != nil {
-		t.Skip("rsyslogd is not installed")
-	}
+	program := testtool.Program(t, "rsyslogd", "rsyslog")
 	dir := t.TempDir()
 	file = filepath.Join(dir, "received")
 	config := filepath.Join(dir, "rsyslog.conf")

@@ -125,7 +125,7 @@ func TestMixesOfLimitsAndFaultsGoOn(t *testing.T) {
 
 // filter has a mix go through the filter, as threads of a host do, and requires that the sums are right.
 func (m *mix) filter(t *testing.T, what string, progress *atomic.Int64) uint64 {
-	f, err := filter.New(nil, m.settings, func(filter.Level, string) {})
+	f, err := filter.New(host, m.settings, func(filter.Level, string) {})
 	require.NoError(t, err, what)
 	var sent, taken atomic.Uint64
 	take := func(emits []filter.Emit) {
@@ -183,7 +183,7 @@ func (m *mix) filter(t *testing.T, what string, progress *atomic.Int64) uint64 {
 // output has a mix go to a peer with a fault, and requires that a flush ends when its time is over.
 func (m *mix) output(t *testing.T, what string, progress *atomic.Int64) uint64 {
 	settings := setting.Map{"alert_to": "json+tcp://" + peer(t, m.destiny), "cache_size": m.settings["cache_size"], "emit_format": m.settings["emit_format"]}
-	o, err := filter.NewOutput("", nil, settings, func(filter.Level, string) {}, os.Stderr)
+	o, err := filter.NewOutput("", host, settings, func(filter.Level, string) {}, os.Stderr)
 	require.NoError(t, err, what)
 	sent := uint64(0)
 	for range m.chunks {

@@ -19,7 +19,7 @@ var root = func() string {
 	if err != nil {
 		panic(err)
 	}
-	return filepath.Dir(wd)
+	return filepath.Dir(filepath.Dir(wd))
 }()
 
 // fluentBit is one real Fluent Bit.

@@ -19,6 +19,20 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
+// host is what filters share.
+var host = filter.NewHost()
+
+// TestMain keeps the usual rules open: most filters have them, and the Core Rule Set takes half a second of a core to open.
+func TestMain(m *testing.M) {
+	usual, err := filter.New(host, setting.Map{}, func(filter.Level, string) {})
+	if err != nil {
+		panic(err)
+	}
+	code := m.Run()
+	usual.Close()
+	os.Exit(code)
+}
+
 // duration is how long tests that run for a while do, 0 for the short form of all tests.
 func duration(t testing.TB) time.Duration {
 	text := os.Getenv("SURVIVE")
@@ -38,14 +52,19 @@ func sized(t testing.TB, full, short int) int {
 	return short
 }
 
-// open returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise.
+// open returns a filter that inspects everything, however busy the machine is, unless the settings say otherwise. With a budget it has rules of
+// its own: verdicts that other tests have cached would spare the engine the work that the test is about.
 func open(t testing.TB, settings setting.Map) *filter.Filter {
 	t.Helper()
 	all := setting.Map{"inspect_budget": "off"}
 	for name, value := range settings {
 		all[name] = value
 	}
-	f, err := filter.New(nil, all, func(level filter.Level, line string) {
+	shared := host
+	if all["inspect_budget"] != "off" {
+		shared = nil
+	}
+	f, err := filter.New(shared, all, func(level filter.Level, line string) {
 		if test, is := t.(*testing.T); is { // while it fuzzes, a testing.F may not log
 			test.Log(level, line)
 		}

@@ -26,6 +26,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // configMaps returns the data of the ConfigMaps of a rendered chart by the last part of their names.
@@ -279,11 +280,7 @@ func post(t *testing.T, port int, path, body string) {
 // helmTest runs the script in the pod of "helm test" against a deployment on this machine: it has to succeed, and to fail when a port is closed.
 func helmTest(t *testing.T, d *deployment, file string) {
 	t.Helper()
-	busybox, err := exec.LookPath("busybox")
-	if err != nil {
-		t.Log("without busybox: the script of helm test did not run")
-		return
-	}
+	busybox := testtool.Program(t, "busybox", "busybox")
 	text, err := os.ReadFile(filepath.Join(root, "build", file))
 	require.NoError(t, err)
 	script := regexp.MustCompile(`(?s)\n        - sh\n        - -ec\n        - \|\n(.*?)\n  nodeSelector:`).FindSubmatch(text)

@@ -22,15 +22,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testtool"
 )
 
 // TestPlayground runs the pipeline of build/playground behind a real nginx with the playground's site: each button of the page has to make an alert
 // at a Loki, ordinary requests none.
 func TestPlayground(t *testing.T) {
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("nginx is not installed")
-	}
+	nginx := testtool.Program(t, "nginx", "nginx-light")
 	folder := filepath.Join(root, "build", "playground")
 	page, err := os.ReadFile(filepath.Join(folder, "page", "index.html"))
 	require.NoError(t, err)
