@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
-	usual.Close() //nolint:errcheck // the process ends
+	usual.Close()
 	os.Exit(code)
 }
 

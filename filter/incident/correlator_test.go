@@ -205,3 +205,25 @@ func TestAClockThatIsAheadKeepsNothingOpen(t *testing.T) {
 		require.Equal(t, Closed, status, id)
 	}
 }
+
+// A time that cannot be read, or years ahead, does not become that of an incident.
+func TestOneWrongClockGivesAnIncidentNoTime(t *testing.T) {
+	c := New(Options{})
+	var last *Incident
+	for n := range 60 {
+		o := Observation{Time: epoch + int64(n)*second, Source: "203.0.113.9", Target: "shop/cart", Method: "GET", Path: fmt.Sprintf("/item?q=%d", n), Status: 200, Attack: alarm(942100+n, uint64(n))}
+		if n%7 == 3 {
+			o.Time = 253402300799000 // the year 9999
+		}
+		for _, e := range c.Observe(&o).Events {
+			last = e
+		}
+	}
+	for _, e := range c.Flush() {
+		last = e
+	}
+	require.NotNil(t, last)
+	require.LessOrEqual(t, last.Last, int64(epoch+60*second))
+	require.GreaterOrEqual(t, last.First, int64(epoch))
+	require.Equal(t, Closed, last.Status)
+}

@@ -136,7 +136,7 @@ func (c *Correlator) isStrong(v *view) bool {
 // pivotByAttack finds an attack by what was attacked itself.
 func (c *Correlator) pivotByAttack(v *view) {
 	by := c.infected.of(v.sourceKey, v.now, c.pivotWindow())
-	if by != nil && v.weight >= 1 && v.Target != v.Source && by.Name != clip(v.Target) {
+	if by != nil && v.weight >= 1 && v.Target != "" && v.Target != v.Source && by.Name != clip(v.Target) {
 		c.pivot(v, by, Critical)
 	}
 }
@@ -253,7 +253,7 @@ func (c *Correlator) connect(v *view) {
 	if c.edges.known(v.edge) {
 		return
 	}
-	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil && by.Strong && !c.learning() && by.Name != clip(v.Target) && v.Target != v.Source {
+	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil && by.Strong && !c.learning() && v.Target != "" && by.Name != clip(v.Target) && v.Target != v.Source {
 		if by.Edges++; by.Edges <= 3 {
 			c.pivot(v, by, High)
 		}

@@ -146,7 +146,7 @@ func chain(hops []Hop) string {
 	var all []string
 	for n, h := range hops {
 		if n == 0 {
-			all = append(all, h.From)
+			all = append(all, cmp.Or(h.From, "an unknown source"))
 		}
 		all = append(all, h.To)
 	}

@@ -10,6 +10,7 @@ const (
 	disorder = 60_000         // milliseconds that a record may be late
 	patience = 20_000         // milliseconds that an attack waits for the record of which it may be an echo
 	leap     = 3_600_000      // milliseconds by which one record alone may move the clock ahead
+	absurd   = 7 * 86_400_000 // milliseconds from which one record alone counts as of now
 	agreeing = 4              // records in a row that move it further
 	backward = 64             // records in a row that move it back
 	longAgo  = math.MaxUint32 // seconds since what was never, or is in a future that did not come
@@ -35,6 +36,8 @@ func (c *clock) at(t int64) int64 {
 		c.Ahead++
 		if c.confirmed(t, agreeing) {
 			c.Now = t
+		} else if t > c.Now+absurd { // a wrong clock, or a time that could not be read
+			return c.Now
 		}
 	case t >= c.Now:
 		c.Now, c.Agree = t, 0

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"unsafe"
 
@@ -101,8 +102,8 @@ func (b *observer) observeEnds(o *incident.Observation, s *scratch, e *contextFi
 		}
 	case t.ServerIP != "":
 		o.Target = t.ServerIP
-		if port := s.values.Get(fieldmap.ServerPort); port != "" {
-			s.target = appendHostPort(s.target[:0], t.ServerIP, port)
+		if t.ServerPort > 0 {
+			s.target = appendHostPort(s.target[:0], t.ServerIP, t.ServerPort)
 			o.Target = unsafe.String(unsafe.SliceData(s.target), len(s.target)) // a view, as the other texts
 		}
 	default:
@@ -114,13 +115,13 @@ func (b *observer) observeEnds(o *incident.Observation, s *scratch, e *contextFi
 }
 
 // appendHostPort does what net.JoinHostPort does, without an allocation.
-func appendHostPort(dst []byte, host, port string) []byte {
+func appendHostPort(dst []byte, host string, port int) []byte {
 	if strings.IndexByte(host, ':') >= 0 {
 		dst = append(append(append(dst, '['), host...), ']')
 	} else {
 		dst = append(dst, host...)
 	}
-	return append(append(dst, ':'), port...)
+	return strconv.AppendInt(append(dst, ':'), int64(port), 10)
 }
 
 // observeClient hashes what tells clients apart.

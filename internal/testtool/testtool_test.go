@@ -46,6 +46,7 @@ func TestMissingToolsSkipTestsAndFailThemWhereTheyAreRequired(t *testing.T) {
 		"no-such-program is not installed (Debian: apt-get install one)": func(t testing.TB) { Program(t, "no-such-program", "one") },
 		"/no/such/file is not installed (Debian: apt-get install two)":   func(t testing.TB) { Path(t, "/no/such/file", "two") },
 	}
+	foreign := func(t testing.TB) { Program(t, "no-such-program", "") }
 	for value, ends := range map[string]string{"": "skipped: ", "optional": "skipped: ", "required": "failed: "} {
 		t.Setenv(Variable, value)
 		for want, need := range needs {
@@ -54,5 +55,6 @@ func TestMissingToolsSkipTestsAndFailThemWhereTheyAreRequired(t *testing.T) {
 			}
 			require.Equal(t, want, endOf(need))
 		}
+		require.Equal(t, "skipped: no-such-program is not installed", endOf(foreign))
 	}
 }

@@ -35,7 +35,8 @@ type ingress struct {
 // one is its configuration.
 func ingressOf(t *testing.T, program string, files []string, args func(g *ingress, dir string) []string) *ingress {
 	t.Helper()
-	path := testtool.Program(t, program, map[string]string{"nginx": "nginx-light", "caddy": "caddy", "haproxy": "haproxy"}[program])
+	packages := map[string]string{"nginx": "nginx-light", "caddy": "caddy", "haproxy": "haproxy"} // Debian has no Traefik
+	path := testtool.Program(t, program, packages[program])
 	g := &ingress{t: t, endpoint: run(t, setting.Map{"emit_format": "record"}), address: loopback.Address(t)}
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		g.backend.Add(1)
