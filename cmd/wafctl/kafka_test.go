@@ -123,6 +123,7 @@ func (c *cluster) run(args ...string) *running {
 }
 
 func TestRecordsComeFromKafkaAndAlertsGoThere(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 3)
 	at := time.Now()
 	c.send("records", message("192.0.2.1", 1, true), message("192.0.2.1", 2, false), message("192.0.2.2", 3, true), &kgo.Record{Value: []byte("not JSON")},
@@ -141,6 +142,7 @@ func TestRecordsComeFromKafkaAndAlertsGoThere(t *testing.T) {
 
 // Fluent Bit's output kafka writes the time of a record before what the record holds.
 func TestRecordsComeFromFluentBit(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1)
 	c.send("records", &kgo.Record{Key: []byte("192.0.2.9"), Value: []byte(`{"@timestamp":1780125408.123456,"remote_addr":"192.0.2.9","request_method":"GET",` +
 		`"request_uri":"/?file=../../etc/passwd","status":"200","http_user_agent":"curl/8.14.1","host":"shop.example"}`)})
@@ -151,6 +153,7 @@ func TestRecordsComeFromFluentBit(t *testing.T) {
 
 // Where a member starts behind a backlog, alerts are about records of long ago.
 func TestAlertsAboutOldRecordsAreDelivered(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 1)
 	old := message("192.0.2.1", 1, true)
 	old.Timestamp = time.Now().Add(-24 * time.Hour)
@@ -288,6 +291,7 @@ func evaluated(t *testing.T, members ...*member) int {
 }
 
 func TestMembersThatComeAndGoLoseNothing(t *testing.T) {
+	t.Parallel()
 	c := newCluster(t, 8)
 	s := &traffic{c: c}
 	s.send(2000)
@@ -354,6 +358,7 @@ func (c *cluster) committed(group, topic string) (sum int64) {
 }
 
 func TestNothingIsCommittedBeforeItsAlertsAreDelivered(t *testing.T) {
+	t.Parallel()
 	c, siem := newCluster(t, 8), newCluster(t, 8)
 	release := siem.hold()
 	s := &traffic{c: c}
@@ -372,6 +377,7 @@ func TestNothingIsCommittedBeforeItsAlertsAreDelivered(t *testing.T) {
 
 // Members that are not killed finish what they have before others take over.
 func TestPartitionsMoveWithoutRepeats(t *testing.T) {
+	t.Parallel()
 	c, siem := newCluster(t, 8), newCluster(t, 8)
 	s := &traffic{c: c}
 	members := []*member{c.join(siem)}
@@ -411,6 +417,7 @@ func lag(t *testing.T, page string) (sum int) {
 }
 
 func TestADestinationThatIsDownStopsReadingAndGrowsTheLag(t *testing.T) {
+	t.Parallel()
 	c, siem := newCluster(t, 4), newCluster(t, 4)
 	release := siem.hold()
 	const sent = 20_000
@@ -438,6 +445,7 @@ func TestADestinationThatIsDownStopsReadingAndGrowsTheLag(t *testing.T) {
 }
 
 func TestAlertsThatCannotBeDeliveredAtTheEndAreEvaluatedAgain(t *testing.T) {
+	t.Parallel()
 	c, siem := newCluster(t, 4), newCluster(t, 4)
 	release := siem.hold()
 	s := &traffic{c: c}
@@ -457,6 +465,7 @@ func TestAlertsThatCannotBeDeliveredAtTheEndAreEvaluatedAgain(t *testing.T) {
 }
 
 func TestBrokersAskForTLSAndPasswords(t *testing.T) {
+	t.Parallel()
 	server := httptest.NewTLSServer(http.NotFoundHandler()) // for its certificate
 	t.Cleanup(server.Close)
 	dir := t.TempDir()
@@ -489,6 +498,7 @@ func TestBrokersAskForTLSAndPasswords(t *testing.T) {
 }
 
 func TestTopicsThatCannotBeMeantAreRefused(t *testing.T) {
+	t.Parallel()
 	got := wafctl(nil, nil, "run", "--listen", "kafka://a:9092,b/records?start=middle&group=x,kafka://h/no/topic,kafka://h/t?ca=/nowhere", "--alert-to",
 		"kafka://h/alerts?key=host&max=10,kafka+tls://h/alerts?cert=/nowhere&sasl=plain&user=x")
 	require.Equal(t, cli.ExitError, got.code)

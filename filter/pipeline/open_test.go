@@ -53,7 +53,7 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	code := m.Run()
-	usual.Close()
+	usual.Close() //nolint:errcheck // the process ends
 	os.Exit(code)
 }
 
