@@ -45,7 +45,7 @@ build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(OUT)/wafctl ./cmd/wafctl
 
 test: ## everything that needs no Fluent Bit, in minutes: the rest of some tests is in equality, hosts and survive
-	$(GO) test -tags $(TAGS) -vet=off -timeout 30m ./... # make lint vets
+	$(GO) test -tags $(TAGS) -vet=off -parallel 8 -timeout 30m ./... # make lint vets; parallel tests mostly wait
 	$(GO) -C otel test -tags $(TAGS) -timeout 30m ./...
 
 ftw: ## the Core Rule Set's regression suite through the filter, all of it
