@@ -79,21 +79,25 @@ func (s *scratch) ask(in *model.Transaction, q Query) Answer {
 	a := Answer{Clean: !s.isCandidate && s.counted.n == 0, Unread: s.variables.Unread()}
 	a.Passes = a.Clean
 	if !a.Clean {
-		s.askCombination(&a, q)
+		s.askCombination(&a, in, q)
 	}
 	s.variables.Release()
 	return a
 }
 
+// mostReported is the size in bytes up to which a transaction is reported without the engine. Callers share out the time of the engine, which
+// keeps a flood of large attacks from filling their buffers with copies of records.
+const mostReported = 16 << 10
+
 // askCombination completes the answer on a transaction that matches rules.
-func (s *scratch) askCombination(a *Answer, q Query) {
+func (s *scratch) askCombination(a *Answer, in *model.Transaction, q Query) {
 	if !s.isCandidate {
 		known := s.prefilter.learned.consequence(&s.counted)
 		a.counted, a.Passes = s.counted, known.passes
 		if a.Passes && !q.Matches {
 			return
 		}
-		if a.Unread == 0 && !s.run.gaveUp {
+		if a.Unread == 0 && !s.run.gaveUp && len(in.URI)+len(in.RequestBody)+len(in.ResponseBody) <= mostReported {
 			a.Findings = s.findings()
 		}
 		if a.Findings != nil && known.verdict != nil {
