@@ -27,7 +27,7 @@ var recordSets = []recordSet{
 	{"10 kB forms, clean", "10", 25, form(usualSize)},
 	{"10 kB JSON, clean", "10", 25, document(usualSize)},
 	{"10 kB multipart, clean", "10", 25, multipart(usualSize)},
-	{"10 kB XML, clean", "10", 25, markup(usualSize)},
+	{"10 kB XML, type not allowed", "5", 25, markup(usualSize)},
 	{"100 kB forms, clean", "10", 100, form(10 * usualSize)},
 	{"100 kB JSON, clean", "10", 100, document(10 * usualSize)},
 	{"100 kB responses, clean", "10", 100, response(10 * usualSize)},
