@@ -25,6 +25,7 @@ type scratch struct {
 	reporting  [maxCounted]*chain // the chains of counted
 	fired      literalset.Bitset  // fast patterns whose test a value matches
 
+	isLarge     bool     // the transaction is not reported without the engine
 	isCandidate bool     // the engine has to evaluate
 	candidate   *chain   // the first chain because of which it has to, nil when there is none
 	diverted    bool     // a chain can match that changes which rules run or how bodies are read
@@ -74,12 +75,13 @@ func (g *Prefilter) Ask(in *model.Transaction, q Query) Answer {
 
 func (s *scratch) ask(in *model.Transaction, q Query) Answer {
 	s.exempt = q.Exempt
+	s.isLarge = len(in.URI)+len(in.RequestBody)+len(in.ResponseBody) > mostReported
 	s.counted, s.isCandidate, s.candidate, s.diverted, s.scannedAll = combination{exempt: q.Exempt, response: in.HasResponse}, false, nil, false, false
 	s.evaluate(in)
 	a := Answer{Clean: !s.isCandidate && s.counted.n == 0, Unread: s.variables.Unread()}
 	a.Passes = a.Clean
 	if !a.Clean {
-		s.askCombination(&a, in, q)
+		s.askCombination(&a, q)
 	}
 	s.variables.Release()
 	return a
@@ -89,15 +91,18 @@ func (s *scratch) ask(in *model.Transaction, q Query) Answer {
 // keeps a flood of large attacks from filling their buffers with copies of records.
 const mostReported = 16 << 10
 
+// fewCounted is how many rules of a larger transaction are counted. What is beyond them makes it a candidate, so that no more rules look at it.
+const fewCounted = 4
+
 // askCombination completes the answer on a transaction that matches rules.
-func (s *scratch) askCombination(a *Answer, in *model.Transaction, q Query) {
+func (s *scratch) askCombination(a *Answer, q Query) {
 	if !s.isCandidate {
 		known := s.prefilter.learned.consequence(&s.counted)
 		a.counted, a.Passes = s.counted, known.passes
 		if a.Passes && !q.Matches {
 			return
 		}
-		if a.Unread == 0 && !s.run.gaveUp && len(in.URI)+len(in.RequestBody)+len(in.ResponseBody) <= mostReported {
+		if a.Unread == 0 && !s.run.gaveUp && !s.isLarge {
 			a.Findings = s.findings()
 		}
 		if a.Findings != nil && known.verdict != nil {
@@ -160,7 +165,7 @@ func (s *scratch) noteCandidate(c *chain) {
 
 // count notes a rule that only counts, with the number of values that it has just matched. It reports false for other rules.
 func (s *scratch) count(c *chain) bool {
-	if !c.counts || s.run.uncertain {
+	if !c.counts || s.run.uncertain || s.isLarge && (len(c.links) > 1 || c.surplus || s.counted.n == fewCounted) {
 		return false
 	}
 	matched, adding := len(s.run.matched), s.run.lastMatched
