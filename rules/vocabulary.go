@@ -8,6 +8,9 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 )
 
+// LargeTransaction is the size in bytes from which even the prefilter may take milliseconds.
+const LargeTransaction = model.LargeTransaction
+
 // The vocabulary that users of rule sets share with the packages below.
 type (
 	Transaction = model.Transaction

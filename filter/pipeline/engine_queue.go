@@ -12,9 +12,6 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-// largeTransaction is the size in bytes from which even the prefilter may take milliseconds.
-const largeTransaction = 16 << 10
-
 // hugeTransaction is the size in bytes from which the prefilter itself keeps a thread busy for long.
 const hugeTransaction = 1 << 20
 
@@ -38,10 +35,6 @@ func (t *timeBudget) next() time.Duration {
 		return max(t.budget, coldBudget)
 	}
 	return t.budget
-}
-
-func size(t *rules.Transaction) int {
-	return len(t.URI) + len(t.RequestBody) + len(t.ResponseBody)
 }
 
 // engineQueue has the engine evaluate the waiting items of one batch. It copies their events when it starts with them, because the chunk is

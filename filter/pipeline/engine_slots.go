@@ -42,7 +42,7 @@ func newEngineSlots(cores int) *EngineSlots {
 // mustQueue reports whether a record waits behind others: a large one, or one of a sender whose records take long. With strict it also
 // waits when its sender has used its fair share.
 func (e *EngineSlots) mustQueue(bytes int, from sender, strict bool) bool {
-	if bytes > largeTransaction {
+	if bytes > rules.LargeTransaction {
 		return true
 	}
 	used, run := e.usage.lookup(from, bytes, time.Now())

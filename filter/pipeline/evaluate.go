@@ -189,14 +189,14 @@ func (e *evaluator) inspect(it *item, s *scratch, h *verdictHandler, key rules.K
 		it.kind = Late
 		return nil
 	}
-	p := pending{key: key, rules: s.rules.Case(&s.transaction, h.allMatches), bytes: size(&s.transaction)}
+	p := pending{key: key, rules: s.rules.Case(&s.transaction, h.allMatches), bytes: s.transaction.Size()}
 	p.overBudget = s.budget.isSenderOver(it.sender) && !e.slots.areExhausted() // nobody would get to it
 	if unlimited {
 		if err := s.rules.Compile(&p.rules); err != nil {
 			return e.failed(it, err)
 		}
 	}
-	if !p.overBudget && p.rules.Compiled() && (p.bytes <= largeTransaction || unlimited && !(s.defers && p.bytes > hugeTransaction)) {
+	if !p.overBudget && p.rules.Compiled() && (p.bytes <= rules.LargeTransaction || unlimited && !(s.defers && p.bytes > hugeTransaction)) {
 		if verdict := e.prefilter(it, s, &p); verdict != nil {
 			return verdict
 		}
@@ -263,7 +263,7 @@ func (e *evaluator) evaluateCopy(j *job, set *rules.Set, h *verdictHandler) (don
 	e.read(it, &s.values)
 	s.values.Transaction(&s.transaction)
 	p := &it.pending
-	if !p.rules.Asked() && j.bytes > largeTransaction {
+	if !p.rules.Asked() && j.bytes > rules.LargeTransaction {
 		verdict := e.prefilter(it, s, p)
 		if verdict == nil {
 			return false

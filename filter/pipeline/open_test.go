@@ -32,7 +32,7 @@ var (
 func attackEvent(n int) []byte { return attackOf(fmt.Sprintf("192.0.2.%d", n%256), n) }
 
 // largeAttack is an attack whose size alone shows that it keeps the engine busy.
-func largeAttack(client, n int) []byte { return recordtest.Large(client, n, largeTransaction) }
+func largeAttack(client, n int) []byte { return recordtest.Large(client, n, rules.LargeTransaction) }
 
 // testFilter is a pipeline with what it shares with the rest of a filter.
 type testFilter struct {

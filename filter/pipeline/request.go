@@ -50,7 +50,7 @@ func (p *Pipeline) Evaluate(ctx context.Context, event []byte, limit time.Durati
 func (e *evaluator) evaluateUntil(ctx context.Context, it *item, in *ruleset.InUse, h *verdictHandler) item {
 	late := item{event: it.event, kind: Late, source: it.source}
 	slots := e.slots.requests
-	if it.pending.bytes > largeTransaction {
+	if it.pending.bytes > rules.LargeTransaction {
 		slots = e.slots.largeRequests
 	}
 	select {

@@ -17,10 +17,15 @@ func (e *Engine) Known(a *prefilter.Answer) *model.Verdict {
 	v.Matches = slices.Clone(v.Matches)
 	for i := range a.Findings {
 		f := &a.Findings[i]
-		at := slices.IndexFunc(v.Matches, func(m model.Match) bool { return m.Rule.ID == f.Rule })
+		at := matchAt(&v, f)
 		v.Matches[at] = matchOf(v.Matches[at].Rule, f)
 	}
 	return &v
+}
+
+// matchAt returns the place of the match of a finding's rule, -1 when there is none.
+func matchAt(v *model.Verdict, f *prefilter.Finding) int {
+	return slices.IndexFunc(v.Matches, func(m model.Match) bool { return m.Rule.ID == f.Rule })
 }
 
 // matchOf makes the match of a finding.
@@ -38,7 +43,7 @@ func (e *Engine) Learn(a prefilter.Answer, v *model.Verdict) {
 	}
 	for i := range a.Findings {
 		f := &a.Findings[i]
-		at := slices.IndexFunc(v.Matches, func(m model.Match) bool { return m.Rule.ID == f.Rule })
+		at := matchAt(v, f)
 		if at < 0 || !isSame(matchOf(v.Matches[at].Rule, f), v.Matches[at]) {
 			e.prefilter.Mistrust(f.Rule)
 			a.Findings = nil

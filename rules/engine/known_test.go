@@ -178,7 +178,7 @@ func checkKnown(t *testing.T, e *Engine, tx *model.Transaction, what string) (fo
 		found = 1
 		others := isPossible(func(v *model.Verdict) bool {
 			return !slices.ContainsFunc(a.Findings, func(f prefilter.Finding) bool {
-				at := slices.IndexFunc(v.Matches, func(m model.Match) bool { return m.Rule.ID == f.Rule })
+				at := matchAt(v, &f)
 				return at < 0 || !isSame(matchOf(v.Matches[at].Rule, &f), v.Matches[at])
 			})
 		})

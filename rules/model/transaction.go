@@ -47,6 +47,12 @@ func (t *Transaction) Reset() {
 	}
 }
 
+// LargeTransaction is the size in bytes from which even the prefilter may take milliseconds.
+const LargeTransaction = 16 << 10
+
+// Size returns the size in bytes of what makes transactions large.
+func (t *Transaction) Size() int { return len(t.URI) + len(t.RequestBody) + len(t.ResponseBody) }
+
 // Truncated reports whether a head or body is only the start of what was sent.
 func (t *Transaction) Truncated() bool {
 	return t.RequestHeadCut || t.RequestCut || t.ResponseHeadCut || t.ResponseCut

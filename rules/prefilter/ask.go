@@ -22,10 +22,12 @@ type scratch struct {
 	looking    []literalset.Bitset // tests that look at a text, and at those of which it was made
 	candidates literalset.Bitset   // fast patterns whose test the value can match
 	counted    combination
-	reporting  [maxCounted]*chain // the chains of counted
-	fired      literalset.Bitset  // fast patterns whose test a value matches
+	reporting  [maxCounted]countedChain // those of counted, in the order in which they were found
+	fired      literalset.Bitset        // fast patterns whose test a value matches
 
-	isLarge     bool     // the transaction is not reported without the engine
+	// A large transaction is not reported without the engine: callers share out the time of the engine, which keeps a flood of large
+	// attacks from filling their buffers with copies of records.
+	isLarge     bool
 	isCandidate bool     // the engine has to evaluate
 	candidate   *chain   // the first chain because of which it has to, nil when there is none
 	diverted    bool     // a chain can match that changes which rules run or how bodies are read
@@ -75,7 +77,7 @@ func (g *Prefilter) Ask(in *model.Transaction, q Query) Answer {
 
 func (s *scratch) ask(in *model.Transaction, q Query) Answer {
 	s.exempt = q.Exempt
-	s.isLarge = len(in.URI)+len(in.RequestBody)+len(in.ResponseBody) > mostReported
+	s.isLarge = in.Size() > model.LargeTransaction
 	s.counted, s.isCandidate, s.candidate, s.diverted, s.scannedAll = combination{exempt: q.Exempt, response: in.HasResponse}, false, nil, false, false
 	s.evaluate(in)
 	a := Answer{Clean: !s.isCandidate && s.counted.n == 0, Unread: s.variables.Unread()}
@@ -86,10 +88,6 @@ func (s *scratch) ask(in *model.Transaction, q Query) Answer {
 	s.variables.Release()
 	return a
 }
-
-// mostReported is the size in bytes up to which a transaction is reported without the engine. Callers share out the time of the engine, which
-// keeps a flood of large attacks from filling their buffers with copies of records.
-const mostReported = 16 << 10
 
 // fewCounted is how many rules of a larger transaction are counted. What is beyond them makes it a candidate, so that no more rules look at it.
 const fewCounted = 4
@@ -168,18 +166,19 @@ func (s *scratch) count(c *chain) bool {
 	if !c.counts || s.run.uncertain || s.isLarge && (len(c.links) > 1 || c.surplus || s.counted.n == fewCounted) {
 		return false
 	}
-	matched, adding := len(s.run.matched), s.run.lastMatched
+	counted, adding := countedChain{chain: c, matched: len(s.run.matched)}, s.run.lastMatched
 	if c.surplus {
 		found, ok := s.finding(c)
 		if !ok {
 			return false
 		}
-		matched, adding = len(found.Matched), len(found.Matched)
+		adding = len(found.Matched)
+		counted = countedChain{c, adding, &found}
 	}
-	if !s.counted.add(c.id, matched, adding) {
+	if !s.counted.add(c.id, counted.matched, adding) {
 		return false
 	}
-	s.reporting[s.counted.n-1] = c
+	s.reporting[s.counted.n-1] = counted
 	return true
 }
 

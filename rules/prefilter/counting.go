@@ -36,12 +36,7 @@ const (
 )
 
 func (m *combination) has(id int) bool {
-	for i := range m.n {
-		if m.rules[i].id == int32(id) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(m.rules[:m.n], func(rule countedRule) bool { return rule.id == int32(id) })
 }
 
 func (m *combination) add(id, matched, adding int) bool {
@@ -186,24 +181,67 @@ func (f *dataFlow) isPrivate(w *write) bool {
 	if w.isTemplate || w.remove || strings.HasPrefix(w.value, "+") || strings.HasPrefix(w.value, "-") {
 		return false
 	}
-	return !slices.ContainsFunc(f.chains, func(c *chain) bool {
-		for i := range c.links {
-			l := &c.links[i]
-			if reads := f.readsName(l, w.name); reads && (c != w.chain || i <= w.link) {
-				return true
-			}
-		}
-		return false
+	if f.readers == nil {
+		f.findReaders()
+	}
+	isElsewhere := func(r reader) bool { return r.chain != w.chain || r.link <= w.link }
+	return !slices.ContainsFunc(f.readers[w.name], isElsewhere) && !slices.ContainsFunc(f.readers[""], func(r reader) bool {
+		reads, _ := f.readsSums(&r.chain.links[r.link], map[string]bool{w.name: true})
+		return reads && isElsewhere(r)
 	})
 }
 
-// readsName reports whether a link can read a TX variable.
-func (f *dataFlow) readsName(l *corazalink.Link, name string) bool {
-	names := map[string]bool{name: true}
-	if reads, _ := f.readsSums(l, names); reads || l.Operator != nil && f.readsAny(l.Operator.Argument, names) || f.readsAny(l.Message+l.LogData, names) {
-		return true
+// reader is a link of a chain that reads a TX variable.
+type reader struct {
+	chain *chain
+	link  int
+}
+
+// findReaders notes which links can read which TX variables.
+func (f *dataFlow) findReaders() {
+	f.readers = map[string][]reader{}
+	for _, c := range f.chains {
+		for i := range c.links {
+			for _, name := range txNamesIn(&c.links[i]) {
+				f.readers[name] = append(f.readers[name], reader{c, i})
+			}
+		}
 	}
-	return slices.ContainsFunc(assignments(l), func(a assignment) bool { return f.readsAny(a.name, names) || f.readsAny(a.value, names) })
+}
+
+// txNamesIn returns the names of the TX variables that a link can read in any way, and "" for a target that selects them by an expression,
+// or all.
+func txNamesIn(l *corazalink.Link) (names []string) {
+	for i := range l.Targets {
+		t := &l.Targets[i]
+		switch {
+		case t.Variable != corazavariables.TX:
+		case t.KeyRx != nil:
+			names = append(names, "")
+		default:
+			names = append(names, strings.ToLower(t.Key))
+		}
+	}
+	for _, template := range templates(l) {
+		for _, macro := range macros(template) {
+			if name, isTX := strings.CutPrefix(macro, "tx."); isTX {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}
+
+// templates returns the texts of a link that can have macros.
+func templates(l *corazalink.Link) []string {
+	all := []string{l.Message, l.LogData}
+	if l.Operator != nil {
+		all = append(all, l.Operator.Argument)
+	}
+	for _, a := range assignments(l) {
+		all = append(all, a.name, a.value)
+	}
+	return all
 }
 
 // sums returns the names of the variables to which a chain adds, and of those to which static chains add them. It is nil when a name is

@@ -23,6 +23,7 @@ type dataFlow struct {
 	order   map[*chain]int // place in entries
 	writes  []*write
 	initial map[string]string                     // TX variables after the baseline
+	readers map[string][]reader                   // of TX variables, by name; "" is for links that read several; nil until it is needed
 	groups  bool                                  // a rule writes TX:0 to TX:9 itself
 	stale   map[corazavariables.RuleVariable]bool // a rule transforms how many values they have: see cached
 	own     func(operator, argument string) (n Requirements, isOwn bool)

@@ -159,12 +159,7 @@ func (f *dataFlow) prevents(other, c *chain) bool {
 			return true
 		}
 	}
-	at := f.order[other]
-	if !other.skips() || other.phase != c.phase || at > f.order[c] {
-		return false
-	}
-	end := f.skipEnd(at)
-	return end < 0 || end > f.order[c]
+	return f.canSkip(other, c)
 }
 
 // lastCapturing returns the last link of a chain whose operator captures, -1 when there is none, or when one captures without matching.
@@ -275,12 +270,23 @@ func (f *dataFlow) macroToken(c *chain, text string) (t token, known bool) {
 	return t, true
 }
 
+// countedChain is a chain that was counted, with the number of values that it matched, and its match when that was needed for the number.
+type countedChain struct {
+	chain   *chain
+	matched int
+	found   *Finding
+}
+
 // findings returns the matches of the rules that were counted, nil when one of them is not certain to be as the engine would report it.
 func (s *scratch) findings() []Finding {
 	all := make([]Finding, 0, s.counted.n)
 	for _, c := range s.reporting[:s.counted.n] {
-		found, ok := s.finding(c)
-		if !ok || len(found.Matched) != s.counted.matchedBy(c.id) {
+		if c.found != nil {
+			all = append(all, *c.found)
+			continue
+		}
+		found, ok := s.finding(c.chain)
+		if !ok || len(found.Matched) != c.matched {
 			return nil
 		}
 		all = append(all, found)

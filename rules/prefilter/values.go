@@ -142,15 +142,22 @@ func (p *compiler) isCertain(c *chain) bool {
 
 // skippable reports whether a chain that depends on the transaction can skip another.
 func (f *dataFlow) skippable(c *chain) bool {
-	at := f.order[c]
-	for place := range f.entries[:at] {
-		if s := f.entries[place].chain; s != nil && !s.static && !s.dead && s.skips() && s.phase == c.phase {
-			if end := f.skipEnd(place); end < 0 || end > at {
-				return true
-			}
+	for _, e := range f.entries[:f.order[c]] {
+		if s := e.chain; s != nil && !s.static && !s.dead && f.canSkip(s, c) {
+			return true
 		}
 	}
 	return false
+}
+
+// canSkip reports whether a chain skips another when it matches.
+func (f *dataFlow) canSkip(s, c *chain) bool {
+	place, at := f.order[s], f.order[c]
+	if !s.skips() || s.phase != c.phase || place >= at {
+		return false
+	}
+	end := f.skipEnd(place)
+	return end < 0 || end > at
 }
 
 // assign returns what a write makes of a value.
