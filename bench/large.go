@@ -30,71 +30,69 @@ func phrase(d *rand.Rand, n int) string {
 	return strings.Join(picked, " ")
 }
 
-// Each of these returns a transaction of a number with a large body of a size in bytes. Larger ones have longer values, not more of them.
+// largeText is how a large body is written. Larger ones have longer parts, not more of them.
+type largeText struct {
+	seed                uint64
+	begin, between, end string
+	part                func(d *rand.Rand, n, times int) string
+}
+
+// of returns the text of a number with a size in bytes.
+func (l *largeText) of(size int, i uint64) string {
+	d := rand.New(rand.NewPCG(l.seed, i))
+	var b strings.Builder
+	b.WriteString(l.begin)
+	for n := 0; b.Len() < size; n++ {
+		if n > 0 {
+			b.WriteString(l.between)
+		}
+		b.WriteString(l.part(d, n, size/usualSize))
+	}
+	return b.String() + l.end
+}
+
+var (
+	formText = largeText{3, "", "&", "", func(d *rand.Rand, n, times int) string {
+		return fmt.Sprintf("%s_%d=%s", words[d.IntN(len(words))], n, url.QueryEscape(phrase(d, times*(1+d.IntN(12)))))
+	}}
+	documentText = largeText{4, `{"items":[`, ",", "]}", func(d *rand.Rand, _, times int) string {
+		return fmt.Sprintf(`{"id":%d,"name":%q,"count":%d,"note":%q}`, d.IntN(1_000_000), phrase(d, 2), d.IntN(50), phrase(d, times*(1+d.IntN(12))))
+	}}
+	multipartText = largeText{5, "", "", "--b0undary--\r\n", func(d *rand.Rand, n, times int) string {
+		return fmt.Sprintf("--b0undary\r\nContent-Disposition: form-data; name=\"%s_%d\"\r\n\r\n%s\r\n", words[d.IntN(len(words))], n, phrase(d, times*(1+d.IntN(24))))
+	}}
+	markupText = largeText{6, "<?xml version=\"1.0\"?><orders>", "", "</orders>", func(d *rand.Rand, _, times int) string {
+		return fmt.Sprintf("<order number=\"%d\"><item>%s</item><note>%s</note></order>", d.IntN(1_000_000), phrase(d, 2), phrase(d, times*(1+d.IntN(12))))
+	}}
+	pageText = largeText{7, "<!DOCTYPE html><html><head><title>Orders</title></head><body>", "", "</body></html>\n", func(d *rand.Rand, _, _ int) string {
+		return fmt.Sprintf("<h2 class=\"title\">%s</h2><p>%s.</p>\n", phrase(d, 3), phrase(d, 1+d.IntN(60)))
+	}}
+)
+
+// Each of these returns a transaction of a number with a large body of a size in bytes.
 
 func form(size int) func(i uint64) corpus.Record {
-	return func(i uint64) corpus.Record {
-		d := rand.New(rand.NewPCG(3, i))
-		var b strings.Builder
-		for n := 0; b.Len() < size; n++ {
-			if n > 0 {
-				b.WriteByte('&')
-			}
-			fmt.Fprintf(&b, "%s_%d=%s", words[d.IntN(len(words))], n, url.QueryEscape(phrase(d, size/usualSize*(1+d.IntN(12)))))
-		}
-		return posted(i, "application/x-www-form-urlencoded", b.String())
-	}
+	return posts(&formText, "application/x-www-form-urlencoded", size)
 }
 
 func document(size int) func(i uint64) corpus.Record {
-	return func(i uint64) corpus.Record {
-		d := rand.New(rand.NewPCG(4, i))
-		var b strings.Builder
-		b.WriteString(`{"items":[`)
-		for n := 0; b.Len() < size; n++ {
-			if n > 0 {
-				b.WriteByte(',')
-			}
-			fmt.Fprintf(&b, `{"id":%d,"name":%q,"count":%d,"note":%q}`, d.IntN(1_000_000), phrase(d, 2), d.IntN(50), phrase(d, size/usualSize*(1+d.IntN(12))))
-		}
-		b.WriteString("]}")
-		return posted(i, "application/json", b.String())
-	}
+	return posts(&documentText, "application/json", size)
 }
 
 func multipart(size int) func(i uint64) corpus.Record {
-	return func(i uint64) corpus.Record {
-		d := rand.New(rand.NewPCG(5, i))
-		var b strings.Builder
-		for n := 0; b.Len() < size; n++ {
-			fmt.Fprintf(&b, "--b0undary\r\nContent-Disposition: form-data; name=\"%s_%d\"\r\n\r\n%s\r\n", words[d.IntN(len(words))], n, phrase(d, size/usualSize*(1+d.IntN(24))))
-		}
-		return posted(i, "multipart/form-data; boundary=b0undary", b.String()+"--b0undary--\r\n")
-	}
+	return posts(&multipartText, "multipart/form-data; boundary=b0undary", size)
 }
 
-func markup(size int) func(i uint64) corpus.Record {
-	return func(i uint64) corpus.Record {
-		d := rand.New(rand.NewPCG(6, i))
-		var b strings.Builder
-		b.WriteString("<?xml version=\"1.0\"?><orders>")
-		for b.Len() < size {
-			fmt.Fprintf(&b, "<order number=\"%d\"><item>%s</item><note>%s</note></order>", d.IntN(1_000_000), phrase(d, 2), phrase(d, size/usualSize*(1+d.IntN(12))))
-		}
-		return posted(i, "text/xml", b.String()+"</orders>")
-	}
+func markup(size int) func(i uint64) corpus.Record { return posts(&markupText, "text/xml", size) }
+
+func posts(l *largeText, mediaType string, size int) func(i uint64) corpus.Record {
+	return func(i uint64) corpus.Record { return posted(i, mediaType, l.of(size, i)) }
 }
 
 func response(size int) func(i uint64) corpus.Record {
 	return func(i uint64) corpus.Record {
-		d := rand.New(rand.NewPCG(7, i))
-		var b strings.Builder
-		b.WriteString("<!DOCTYPE html><html><head><title>Orders</title></head><body>")
-		for b.Len() < size {
-			fmt.Fprintf(&b, "<h2 class=\"title\">%s</h2><p>%s.</p>\n", phrase(d, 3), phrase(d, 1+d.IntN(60)))
-		}
 		r := posted(i, "application/json", `{"page":1}`)
-		r.ResponseBody = b.String() + "</body></html>\n"
+		r.ResponseBody = pageText.of(size, i)
 		r.ResponseHead = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n", len(r.ResponseBody))
 		return r
 	}

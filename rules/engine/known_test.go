@@ -15,7 +15,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
 )
 
-// scoring writes rules that add to scores, as those of the Core Rule Set do, among rules of all kinds.
+// scoring writes rules that add to scores, as the Core Rule Set's do, among rules of all kinds.
 func (m ruleMaker) scoring() string {
 	text := "SecAction \"id:90,phase:1,pass,nolog,setvar:'tx.known=2'" + m.one(2, ",setvar:'tx.inbound_anomaly_score_pl1=0'") + "\"\n" + m.one(8, m.limits())
 	for id := 91; id < 91+m.IntN(3); id++ {

@@ -237,7 +237,7 @@ func (r *collector) digest() {
 		return
 	}
 	if r.filter.HoldState() {
-		r.keeper.filter, r.keeper.settled = r.filter, func() bool { return !slices.ContainsFunc(r.outboxes, (*outbox.Outbox).IsBusy) }
+		r.keeper.filter, r.keeper.settled = r.filter, r.isSettled
 	}
 	if r.filter.NewSection() == nil {
 		return
@@ -248,21 +248,26 @@ func (r *collector) digest() {
 	}
 }
 
+// isSettled reports whether everything that was emitted is delivered.
+func (r *collector) isSettled() bool {
+	return !slices.ContainsFunc(r.outboxes, (*outbox.Outbox).IsBusy)
+}
+
 // endSections ends the sections of topics when alerts are delivered, or their destinations are given up.
 func (r *collector) endSections() {
 	if len(r.sections) == 0 {
 		return
 	}
-	for slices.ContainsFunc(r.outboxes, (*outbox.Outbox).IsBusy) && !slices.ContainsFunc(r.outboxes, (*outbox.Outbox).HasStopped) {
-		time.Sleep(endTick)
+	for !r.isSettled() && !slices.ContainsFunc(r.outboxes, (*outbox.Outbox).HasStopped) {
+		time.Sleep(settleTick)
 	}
 	for _, s := range r.sections {
 		s.end()
 	}
 }
 
-// endTick is how often destinations are looked at at the end.
-const endTick = 10 * time.Millisecond
+// settleTick is how often destinations are looked at while nothing else happens.
+const settleTick = 10 * time.Millisecond
 
 func (r *collector) greet() {
 	var destinations []string

@@ -61,7 +61,7 @@ func (k *keeper) run(end <-chan struct{}) {
 func (k *keeper) keep() {
 	k.emitting.Lock()
 	defer k.emitting.Unlock()
-	for until := time.Now().Add(keepPatience); !k.settled(); time.Sleep(10 * time.Millisecond) {
+	for until := time.Now().Add(keepPatience); !k.settled(); time.Sleep(settleTick) {
 		if time.Now().After(until) {
 			return
 		}

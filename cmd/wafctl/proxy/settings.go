@@ -59,7 +59,7 @@ type settings struct {
 	preserveHost   bool
 	backendTimeout time.Duration
 	backendVerify  bool
-	backendCA      *x509.CertPool       // nil for those of the system
+	backendCA      *x509.CertPool       // nil for the system's
 	backendPair    *server.Certificates // nil for none
 	responseWait   time.Duration
 }

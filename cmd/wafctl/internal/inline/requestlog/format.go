@@ -2,6 +2,7 @@ package requestlog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"time"
@@ -65,23 +66,16 @@ func (e *Entry) appendJSON(dst []byte, target, referer, agent string) []byte {
 const combinedTime = "02/Jan/2006:15:04:05 -0700"
 
 func (e *Entry) appendCombined(dst []byte, target, referer, agent string) []byte {
-	dst = append(append(dst, orDash(e.Client)...), " - - ["...)
+	dst = append(append(dst, cmp.Or(e.Client, "-")...), " - - ["...)
 	dst = append(e.started.AppendFormat(dst, combinedTime), `] "`...)
 	dst = append(appendEscaped(append(appendEscaped(dst, e.method), ' '), target), ' ')
 	dst = append(append(dst, e.protocol...), `" `...)
 	dst = append(strconv.AppendInt(dst, int64(e.Status), 10), ' ')
 	dst = strconv.AppendInt(dst, e.bytes, 10)
 	for _, text := range []string{referer, agent, e.before, e.Decision, e.Alert} {
-		dst = append(appendEscaped(append(dst, ` "`...), orDash(text)), '"')
+		dst = append(appendEscaped(append(dst, ` "`...), cmp.Or(text, "-")), '"')
 	}
 	return append(dst, '\n')
-}
-
-func orDash(text string) string {
-	if text == "" {
-		return "-"
-	}
-	return text
 }
 
 // appendEscaped appends a text as nginx does: quotes, backslashes, controls and what is not ASCII as \xHH.
