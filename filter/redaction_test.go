@@ -22,6 +22,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/syncbuffer"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 )
 
@@ -242,22 +243,9 @@ func (l *logLines) text() string {
 }
 
 // lake is a receiver of anything over TCP or UDP. It acknowledges what comes with the forward protocol.
-type lake struct {
-	mu    sync.Mutex
-	water bytes.Buffer
-}
+type lake struct{ syncbuffer.Buffer }
 
-func (l *lake) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.water.Write(p)
-}
-
-func (l *lake) now() []byte {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return bytes.Clone(l.water.Bytes())
-}
+func (l *lake) now() []byte { return []byte(l.String()) }
 
 func (l *lake) datagrams(t *testing.T) string {
 	socket, err := net.ListenPacket("udp", "127.0.0.1:0")

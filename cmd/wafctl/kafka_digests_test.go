@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -18,7 +17,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
 // digestRules are thresholds with which tests need not wait for long.
@@ -32,9 +30,14 @@ func digestRules(t *testing.T) string {
 // digesting starts a member of a group that sends digests to a topic.
 func (c *cluster) digesting(group, topic string) *member {
 	c.t.Helper()
-	return c.start("kafka://"+c.brokers+"/records?session-timeout=3s&group="+group,
-		"kafka://"+c.brokers+"/alerts,kafka://"+c.brokers+"/"+topic+"?only=digests", "--incidents", "on", "--incident-digest-tag", "digest",
-		"--incident-rules", digestRules(c.t))
+	return c.digestingTo("kafka://"+c.brokers+"/alerts", "kafka://"+c.brokers+"/"+topic, group)
+}
+
+// digestingTo starts a member of a group that sends alerts and digests to destinations.
+func (c *cluster) digestingTo(alerts, digests, group string) *member {
+	c.t.Helper()
+	return c.start("kafka://"+c.brokers+"/records?session-timeout=3s&group="+group, alerts+","+digests+"?only=digests",
+		"--incidents", "on", "--incident-digest-tag", "digest", "--incident-rules", digestRules(c.t))
 }
 
 // aggregate starts an aggregator of the digests of a topic. Events about incidents go to a file.
@@ -202,19 +205,6 @@ func (c *cluster) messages(topic string) (all []*kgo.Record) {
 	return all
 }
 
-// holdCommits keeps members of groups from committing until the function that it returns is called.
-func (c *cluster) holdCommits() (release func()) {
-	var released atomic.Bool
-	c.ControlKey(int16(kmsg.OffsetCommit), func(kmsg.Request) (kmsg.Response, error, bool) {
-		if released.Load() {
-			return nil, nil, false
-		}
-		c.KeepControl()
-		return nil, errors.New("held"), true
-	})
-	return func() { released.Store(true) }
-}
-
 // The worst moment to be killed is when digests are delivered, and the offsets of their records are not committed.
 func TestDigestsThatComeTwiceCountOnce(t *testing.T) {
 	t.Parallel()
@@ -249,9 +239,7 @@ func TestNothingIsCommittedBeforeItsDigestsAreDelivered(t *testing.T) {
 	s := newIntruders(c)
 	s.send(20)
 	join := func() *member {
-		return c.start("kafka://"+c.brokers+"/records?session-timeout=3s&group=many",
-			"kafka://"+c.brokers+"/alerts,kafka://"+elsewhere.brokers+"/digests?only=digests", "--incidents", "on", "--incident-digest-tag", "digest",
-			"--incident-rules", digestRules(t))
+		return c.digestingTo("kafka://"+c.brokers+"/alerts", "kafka://"+elsewhere.brokers+"/digests", "many")
 	}
 	a := join()
 	awaitEvaluation(t, s.sent, a)
@@ -294,9 +282,7 @@ func TestAMemberThatEndsSendsNoDigestOfWhatItDoesNotFinish(t *testing.T) {
 	s := newIntruders(c)
 	s.send(10)
 	join := func() *member {
-		return c.start("kafka://"+c.brokers+"/records?session-timeout=3s&group=many",
-			"kafka://"+siem.brokers+"/alerts?timeout=1s,kafka://"+c.brokers+"/digests?only=digests", "--incidents", "on", "--incident-digest-tag", "digest",
-			"--incident-rules", digestRules(t))
+		return c.digestingTo("kafka://"+siem.brokers+"/alerts?timeout=1s", "kafka://"+c.brokers+"/digests", "many")
 	}
 	a := join()
 	awaitEvaluation(t, s.sent, a)

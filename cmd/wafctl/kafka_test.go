@@ -322,9 +322,14 @@ func TestMembersThatComeAndGoLoseNothing(t *testing.T) {
 }
 
 // hold keeps the cluster from taking records until the function that it returns is called.
-func (c *cluster) hold() (release func()) {
+func (c *cluster) hold() (release func()) { return c.holdRequests(kmsg.Produce) }
+
+// holdCommits keeps members of groups from committing until the function that it returns is called.
+func (c *cluster) holdCommits() (release func()) { return c.holdRequests(kmsg.OffsetCommit) }
+
+func (c *cluster) holdRequests(kind kmsg.Key) (release func()) {
 	var released atomic.Bool
-	c.ControlKey(int16(kmsg.Produce), func(kmsg.Request) (kmsg.Response, error, bool) {
+	c.ControlKey(int16(kind), func(kmsg.Request) (kmsg.Response, error, bool) {
 		if released.Load() {
 			return nil, nil, false
 		}

@@ -73,31 +73,19 @@ func TestTheAccessLogShowsWhatPassedWithAnAlert(t *testing.T) {
 
 // Responses that are no pages go through the writer of the log, too: tunnels, streams, and what is cut short.
 func TestTheAccessLogIsInNobodysWay(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
 	answers := map[string]string{
 		"/tunnel": "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n",
 		"/cut":    "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 100\r\n\r\nhalf",
 		"/none":   "HTTP/1.1 204 No Content\r\n\r\n",
 	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				head := make([]byte, 4096)
-				n, _ := conn.Read(head)
-				fields := strings.Fields(string(head[:n]))
-				send(conn, answers[fields[1]])
-			}()
-		}
-	}()
+	backend := rawBackend(t, func(conn net.Conn) {
+		head := make([]byte, 4096)
+		n, _ := conn.Read(head)
+		fields := strings.Fields(string(head[:n]))
+		send(conn, answers[fields[1]])
+	})
 	file := filepath.Join(t.TempDir(), "access.log")
-	p := run(t, "http://"+l.Addr().String(), setting.Map{"access_log": file})
+	p := run(t, backend, setting.Map{"access_log": file})
 	status, _ := p.raw("GET /tunnel HTTP/1.1\r\n" + common + "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
 	require.Equal(t, 101, status)
 	p.raw("GET /cut HTTP/1.1\r\n" + common + "\r\n")

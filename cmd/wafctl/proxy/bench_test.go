@@ -15,30 +15,9 @@ import (
 
 // BenchmarkClean is one clean request, each different, over loopback; "make bench-proxy" compares with others.
 func BenchmarkClean(b *testing.B) {
-	answer := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(b, err)
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				from := bufio.NewReader(conn)
-				for {
-					r, err := http.ReadRequest(from)
-					if err != nil {
-						return
-					}
-					_, _ = io.Copy(io.Discard, r.Body)
-					_, _ = conn.Write(answer)
-				}
-			}()
-		}
-	}()
+	backend := rawBackend(b, func(conn net.Conn) {
+		answerEach(conn, conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
+	})
 	settings := setting.Map{}
 	for name, value := range corpus.Settings {
 		settings[name] = value
@@ -46,10 +25,11 @@ func BenchmarkClean(b *testing.B) {
 	for _, engine := range []string{"on", "off"} {
 		settings["engine"] = engine
 		b.Run(engine, func(b *testing.B) {
-			p := runFor(b, "http://"+l.Addr().String(), settings)
+			p := runFor(b, backend, settings)
 			var conn net.Conn
 			var from *bufio.Reader
 			dial := func() {
+				var err error
 				conn, err = net.Dial("tcp", p.address)
 				require.NoError(b, err)
 				from = bufio.NewReader(conn)

@@ -237,24 +237,7 @@ func TestFaultsOfTheBackend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			defer l.Close()
-			go func() {
-				for {
-					conn, err := l.Accept()
-					if err != nil {
-						return
-					}
-					go func() {
-						defer conn.Close()
-						if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-							c.serve(conn)
-						}
-					}()
-				}
-			}()
-			p := run(t, "http://"+l.Addr().String(), setting.Map{"backend_timeout": "1s"})
+			p := run(t, rawBackend(t, afterRequest(c.serve)), setting.Map{"backend_timeout": "1s"})
 			begin := time.Now()
 			request, err := http.NewRequest(http.MethodGet, "http://"+p.address+"/", nil)
 			require.NoError(t, err)
@@ -281,25 +264,10 @@ func TestFaultsOfTheBackend(t *testing.T) {
 
 // What a backend sends unasked, between two responses, reaches neither a client nor the log.
 func TestBytesBetweenResponsesReachNobody(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
-					send(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
-					time.Sleep(300 * time.Millisecond)
-				}
-			}()
-		}
-	}()
-	p := run(t, "http://"+l.Addr().String(), nil)
+	p := run(t, rawBackend(t, afterRequest(func(conn net.Conn) {
+		send(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
+		time.Sleep(300 * time.Millisecond)
+	})), nil)
 	for range 3 {
 		status, body := p.get("/")
 		require.Equal(t, 200, status)

@@ -119,6 +119,49 @@ func (p *running) raw(text string) (status int, body string) {
 // send writes what the other side may no longer want: its answer shows.
 func send(to io.Writer, text string) { _, _ = io.WriteString(to, text) }
 
+// rawBackend is a backend that writes what it wants on each connection. It returns its URL.
+func rawBackend(t testing.TB, serve func(conn net.Conn)) (url string) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// afterRequest is what a backend does once it has read the head of a request.
+func afterRequest(answer func(conn net.Conn)) func(net.Conn) {
+	return func(conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			answer(conn)
+		}
+	}
+}
+
+// answerEach answers each request that comes, and reads its body.
+func answerEach(from io.Reader, to io.Writer, answer string) {
+	requests := bufio.NewReader(from)
+	for {
+		r, err := http.ReadRequest(requests)
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, r.Body)
+		send(to, answer)
+	}
+}
+
 // seen is a request as a backend got it.
 type seen struct {
 	method, target, host string

@@ -27,39 +27,17 @@ const common = "Host: shop.example\r\nUser-Agent: Mozilla/5.0\r\nAccept: */*\r\n
 
 // wire is a backend that keeps the bytes that it gets, and answers each request head with ok.
 type wire struct {
-	net.Listener
+	url string
 	mu  sync.Mutex
 	all string
 }
 
 func listenRaw(t *testing.T) *wire {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	w := &wire{Listener: l}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go w.serve(conn)
-		}
-	}()
+	w := &wire{}
+	w.url = rawBackend(t, func(conn net.Conn) {
+		answerEach(io.TeeReader(conn, w), conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+	})
 	return w
-}
-
-func (w *wire) serve(conn net.Conn) {
-	defer conn.Close()
-	from := bufio.NewReader(io.TeeReader(conn, w))
-	for {
-		r, err := http.ReadRequest(from)
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(io.Discard, r.Body)
-		send(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-	}
 }
 
 // Write keeps bytes that have arrived.
@@ -82,7 +60,7 @@ func (w *wire) take() string {
 // What the rules see is what the backend gets: the target as it came, byte for byte.
 func TestTargetsArriveAsTheyCame(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	for _, target := range []string{
 		"/", "/a?", "/a?b=c", "/a/../b", "/a/./b", "/a//b", "//a/b", "///a", "/%61%2F", "/%2e%2e/a", "/a%20b", "/a;b=c", "/a?b=c;d=e", "/a?b=%zz&c", "/a%zz",
 		"/a?b=[1]", "/ü", "/a?x=http://b/", "/~u/!$&'()*+,;=:@", "/a|b", "/a?q=\"x\"", "/a#b?c", "*", "//a|b", "//a|b%2fc", "//a\"b",
@@ -106,7 +84,7 @@ func TestTargetsArriveAsTheyCame(t *testing.T) {
 
 func TestRequestsThatAreAmbiguousDoNotArrive(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	form := common + "Content-Type: application/x-www-form-urlencoded\r\n"
 	for name, text := range map[string]string{
 		"two lengths":                      "POST / HTTP/1.1\r\n" + form + "Content-Length: 3\r\nContent-Length: 4\r\n\r\na=bc",
@@ -150,7 +128,7 @@ func TestRequestsThatAreAmbiguousDoNotArrive(t *testing.T) {
 // A length besides chunked framing is what request smuggling is made of: one framing arrives, and a second request in the body stays a body.
 func TestASecondRequestInABodyStaysABody(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	inner := "GET /admin HTTP/1.1\r\nHost: x\r\n\r\n"
 	text := "POST /a HTTP/1.1\r\n" + common + "Content-Type: text/plain\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n" +
 		fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(inner), inner)
@@ -168,7 +146,7 @@ func TestASecondRequestInABodyStaysABody(t *testing.T) {
 
 func TestChunkedBodiesArriveAsTheyWereInspected(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	status, _ := p.raw("POST /a HTTP/1.1\r\n" + common + "Content-Type: application/x-www-form-urlencoded\r\nTransfer-Encoding: chunked\r\nTrailer: X-T\r\n\r\n" +
 		"2;ext=1\r\na=\r\n1\r\nb\r\n0\r\nX-T: ' or 1=1--\r\n\r\n")
 	require.Equal(t, 200, status)
@@ -185,7 +163,7 @@ func TestChunkedBodiesArriveAsTheyWereInspected(t *testing.T) {
 // HTTP/1.0 has no chunked framing: what looks like it is nobody's body, and the connection ends.
 func TestFramesOfHTTP10DoNotArrive(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	p.raw("POST / HTTP/1.0\r\n" + common + "Transfer-Encoding: chunked\r\n\r\n12\r\nGET /x HTTP/1.1\r\n\r\n\r\n0\r\n\r\n")
 	time.Sleep(10 * time.Millisecond)
 	got := w.take()
@@ -196,7 +174,7 @@ func TestFramesOfHTTP10DoNotArrive(t *testing.T) {
 // A client must not remove headers that the rules have seen, nor those that the proxy sets.
 func TestConnectionRemovesNothingThatWasInspected(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	status, _ := p.raw("GET / HTTP/1.1\r\n" + common + "Connection: close, X-Real-IP, X-Forwarded-For, X-Own, Cookie\r\nX-Own: 1\r\nCookie: a=b\r\n\r\n")
 	require.Equal(t, 200, status)
 	got := w.take()
@@ -216,7 +194,7 @@ func TestConnectionRemovesNothingThatWasInspected(t *testing.T) {
 
 func TestAbsoluteTargetsNameTheHost(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	status, _ := p.raw("GET http://other.example/a?b=c HTTP/1.1\r\n" + common + "Connection: close\r\n\r\n")
 	require.Equal(t, 200, status)
 	got := w.take()
@@ -228,7 +206,7 @@ func TestAbsoluteTargetsNameTheHost(t *testing.T) {
 
 func TestExpectIsAnsweredByTheProxy(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), setting.Map{"exclude_rules": "920450"}) // the Core Rule Set allows no Expect
+	p := run(t, w.url, setting.Map{"exclude_rules": "920450"}) // the Core Rule Set allows no Expect
 	conn, err := net.Dial("tcp", p.address)
 	require.NoError(t, err)
 	defer conn.Close()
@@ -252,7 +230,7 @@ func TestExpectIsAnsweredByTheProxy(t *testing.T) {
 
 func TestHeadersAreBounded(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	status, _ := p.raw("GET / HTTP/1.1\r\n" + common + strings.Repeat("X-A: b\r\n", 250) + "\r\n")
 	require.Equal(t, 431, status)
 	status, _ = p.raw("GET / HTTP/1.1\r\n" + common + "X-A: " + strings.Repeat("b", 100_000) + "\r\n\r\n")
@@ -264,7 +242,7 @@ func TestHeadersAreBounded(t *testing.T) {
 // A backend that knows no WebSockets answers the handshake like any other request, and takes its body: that is inspected.
 func TestABodyDoesNotHideBehindAnUpgrade(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	for _, method := range []string{"POST", "GET"} {
 		for _, framing := range []string{"Content-Length: 15\r\n\r\ndo='drop table'", "Transfer-Encoding: chunked\r\n\r\nf\r\ndo='drop table'\r\n0\r\n\r\n"} {
 			status, _ := p.raw(method + " / HTTP/1.1\r\n" + common + "Content-Type: application/x-www-form-urlencoded\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" + framing)
@@ -280,7 +258,7 @@ func TestABodyDoesNotHideBehindAnUpgrade(t *testing.T) {
 // A type that the client writes does not keep its body from inspection: gRPC needs a backend with HTTP/2, and the type exactly.
 func TestABodyDoesNotHideBehindTheTypeOfGRPC(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), setting.Map{"exclude_rules": "920420"}) // the Core Rule Set allows few types
+	p := run(t, w.url, setting.Map{"exclude_rules": "920420"}) // the Core Rule Set allows few types
 	call := func(kind string) []hpack.HeaderField {
 		return []hpack.HeaderField{{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "shop.example"},
 			{Name: ":path", Value: "/"}, {Name: "user-agent", Value: "x"}, {Name: "accept", Value: "*/*"}, {Name: "content-type", Value: kind}}
@@ -299,7 +277,7 @@ func TestABodyDoesNotHideBehindTheTypeOfGRPC(t *testing.T) {
 // Many backends read X_Real_IP as X-Real-IP, and take both for what the proxy says.
 func TestClientsDoNotDescribeTheirWay(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	status, _ := p.raw("GET / HTTP/1.1\r\n" + common + "X_Forwarded_For: 198.51.100.1\r\nx_real-ip: 198.51.100.1\r\nContent_Length: 1\r\nX_Own: 1\r\n" +
 		"X-Forwarded-Port: 1\r\nX-Forwarded-Prefix: /198.51.100.1\r\n\r\n")
 	require.Equal(t, 200, status)
@@ -309,11 +287,11 @@ func TestClientsDoNotDescribeTheirWay(t *testing.T) {
 	require.NotContains(t, got, "X-Forwarded-Port")
 	require.Contains(t, got, "X_own: 1\r\n", "is nobody else's")
 
-	p = run(t, "http://"+w.Addr().String(), setting.Map{"trusted_proxies": "10.0.0.0/8", "real_ip_header": "CF-Connecting-IP"})
+	p = run(t, w.url, setting.Map{"trusted_proxies": "10.0.0.0/8", "real_ip_header": "CF-Connecting-IP"})
 	p.raw("GET / HTTP/1.1\r\n" + common + "CF-Connecting-IP: 198.51.100.1\r\n\r\n")
 	require.NotContains(t, w.take(), "198.51.100.1")
 
-	p = run(t, "http://"+w.Addr().String(), setting.Map{"trusted_proxies": "127.0.0.1"})
+	p = run(t, w.url, setting.Map{"trusted_proxies": "127.0.0.1"})
 	p.raw("GET / HTTP/1.1\r\n" + common + "X-Forwarded-Port: 8443\r\nX_Forwarded_For: 198.51.100.1\r\n\r\n")
 	got = w.take()
 	require.Contains(t, got, "X-Forwarded-Port: 8443\r\n")
@@ -339,7 +317,7 @@ func TestCodedBodiesCountAsPartial(t *testing.T) {
 // HTTP/2 has its own ways to say too much: lengths that contradict the frames, headers of connections, and line ends in values.
 func TestRequestsOfHTTP2ThatAreAmbiguousDoNotArrive(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	basic := []hpack.HeaderField{{Name: ":method", Value: "POST"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "shop.example"},
 		{Name: ":path", Value: "/"}, {Name: "user-agent", Value: "x"}, {Name: "accept", Value: "*/*"}, {Name: "content-type", Value: "application/json"}}
 	for name, extra := range map[string][]hpack.HeaderField{
@@ -367,7 +345,7 @@ func TestTheHostOfHTTP2IsItsAuthority(t *testing.T) {
 	w := listenRaw(t)
 	rule := filepath.Join(t.TempDir(), "hosts.conf")
 	require.NoError(t, os.WriteFile(rule, []byte(`SecRule &REQUEST_HEADERS:Host "@gt 1" "id:100,phase:1,deny,log,msg:'two hosts'"`), 0o600))
-	p := run(t, "http://"+w.Addr().String(), setting.Map{"rules": rule})
+	p := run(t, w.url, setting.Map{"rules": rule})
 	require.True(t, p.http2([]hpack.HeaderField{{Name: ":method", Value: "GET"}, {Name: ":scheme", Value: "http"}, {Name: ":authority", Value: "shop.example"},
 		{Name: ":path", Value: "/"}, {Name: "host", Value: "other.example"}, {Name: "cookie", Value: "a=b"}, {Name: "cookie", Value: "c=d"}}, ""))
 	got := w.take()
@@ -379,7 +357,7 @@ func TestTheHostOfHTTP2IsItsAuthority(t *testing.T) {
 // A head of HTTP/2 in endless frames ends the connection, and takes no more memory than heads may.
 func TestEndlessHeadsOfHTTP2End(t *testing.T) {
 	w := listenRaw(t)
-	p := run(t, "http://"+w.Addr().String(), nil)
+	p := run(t, w.url, nil)
 	conn, err := net.Dial("tcp", p.address)
 	require.NoError(t, err)
 	defer conn.Close()
