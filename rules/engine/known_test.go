@@ -249,3 +249,19 @@ func TestABodyThatIsNotThereIsNotReported(t *testing.T) {
 		require.Equal(t, want, found == 1, "%q", body)
 	}
 }
+
+// Coraza expands a message after the assignments of its rule.
+func TestCapturedGroupsThatRulesSetAreNotReported(t *testing.T) {
+	const rule = `SecRule REQUEST_HEADERS:X-A "@rx (\d)" "id:100,phase:1,pass,severity:'CRITICAL',capture,t:none,msg:'%{tx.1}',setvar:'tx.inbound_anomaly_score_pl1=+5'`
+	for rest, want := range map[string]int{`"`: 1, `,setvar:'tx.1=+5'"`: 0} {
+		e, err := engineOf(rule + rest)
+		require.NoError(t, err)
+		require.Empty(t, e.unfiltered)
+		tx := sample()
+		tx.RequestHeaders = append(tx.RequestHeaders, model.Header{Name: "X-A", Value: "7"})
+		found, known := checkKnown(t, e, tx, rule+rest)
+		require.Equal(t, want, found)
+		require.Equal(t, want, known)
+		require.NoError(t, e.Close())
+	}
+}

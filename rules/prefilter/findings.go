@@ -247,6 +247,7 @@ func (f *dataFlow) macroToken(c *chain, text string) (t token, known bool) {
 		t.macro = macroName
 	case variable == "TX" && isGroup(key) && key != "10":
 		t.macro, t.group = macroGroup, int(key[0]-'0')
+		return t, !f.groups
 	case variable == "TX":
 		value, exists, ok := f.constant(key, c)
 		if exists {
