@@ -265,3 +265,20 @@ func TestCapturedGroupsThatRulesSetAreNotReported(t *testing.T) {
 		require.NoError(t, e.Close())
 	}
 }
+
+// What a rule takes from the transaction does not follow from which rules match.
+func TestScoresThatRulesTakeFromTheTransactionAreNotKnown(t *testing.T) {
+	for value, want := range map[string]int{"+2": 1, "2": 1, "%{tx.two}": 1, "%{MATCHED_VAR}": 0, "%{tx.0}": 0} {
+		e, err := engineOf(fmt.Sprintf("SecAction \"id:90,phase:1,pass,nolog,setvar:'tx.two=2'\"\n"+
+			"SecRule ARGS:n \"@rx ^\\d+$\" \"id:100,phase:2,pass,severity:'CRITICAL',capture,t:none,setvar:'tx.sql_injection_score=%s'\"", value))
+		require.NoError(t, err)
+		require.Empty(t, e.unfiltered)
+		for _, uri := range []string{"/?n=3", "/?n=7"} {
+			tx := sample()
+			tx.URI = uri
+			_, known := checkKnown(t, e, tx, value)
+			require.Equal(t, want, known, value)
+		}
+		require.NoError(t, e.Close())
+	}
+}

@@ -67,10 +67,8 @@ const (
 // the same values.
 func (p *compiler) findReported(scores []string) (reported []*chain, derived map[int]bool) {
 	f := p.dataFlow
-	for _, name := range scores {
-		if !f.static(name) {
-			return nil, nil
-		}
+	if slices.ContainsFunc(scores, func(name string) bool { return !f.followsFromCombination(name) }) {
+		return nil, nil
 	}
 	derived = map[int]bool{}
 	for _, c := range f.chains {
@@ -85,6 +83,14 @@ func (p *compiler) findReported(scores []string) (reported []*chain, derived map
 		}
 	}
 	return reported, derived
+}
+
+// followsFromCombination reports whether a TX variable has the same value in all transactions with a combination: counting chains may give it no
+// value of the transaction.
+func (f *dataFlow) followsFromCombination(name string) bool {
+	return f.static(name) && !slices.ContainsFunc(f.writes, func(w *write) bool {
+		return w.chain.counts && w.canWrite(name) && !f.constantMacros(w.value, w.chain)
+	})
 }
 
 // derives reports whether the messages of a static chain follow from a combination: they have macros of static variables and sums only.
