@@ -359,21 +359,39 @@ func (w *reporter) target(i int) bool {
 		return isSure && (text != "" || m.Key == "" || len(w.found.Matched) == before) // there is no body as it was logged where it is empty
 	}
 	for _, from := range g.Collections {
-		for k := range v.Pairs[from] {
-			p := &v.Pairs[from][k]
-			if !g.selects(p.Key) {
-				continue
-			}
-			text := p.Value
-			if g.Kind == variables.OfNames {
-				text = p.Name
-			}
-			before := len(w.found.Matched)
-			m.Key = p.Name
-			if !w.value(i, m, text) || len(w.found.Matched) > before && isAmbiguous(v.Pairs[from], p) {
-				return false
-			}
+		if !w.collection(i, m, v.Pairs[from]) {
+			return false
 		}
+	}
+	return true
+}
+
+// collection tries the values of a collection that a target selects. It reports false when the match is not certain, or Coraza has what matches
+// in another order: it has the values of a name in a row.
+func (w *reporter) collection(i int, m Matched, pairs []variables.Pair) bool {
+	g, last := &w.chain.tests[w.link].targets[i], 0 // the first value of the name that matched last
+	for k := range pairs {
+		p := &pairs[k]
+		if !g.selects(p.Key) {
+			continue
+		}
+		text := p.Value
+		if g.Kind == variables.OfNames {
+			text = p.Name
+		}
+		before := len(w.found.Matched)
+		m.Key = p.Name
+		if !w.value(i, m, text) {
+			return false
+		}
+		if len(w.found.Matched) == before {
+			continue
+		}
+		first := slices.IndexFunc(pairs, func(other variables.Pair) bool { return other.Key == p.Key })
+		if first < last || isAmbiguous(pairs, p) {
+			return false
+		}
+		last = first
 	}
 	return true
 }
