@@ -166,7 +166,7 @@ bodies appear only with ~include_payload~.
 
 Card numbers match in groups, after a word such as card, or in a list; ids that consist of digits need a word before them.
 
-**False positives.** ~make recorded RECORDED=10000~ records browsers, HTTP clients, operators' tools and webhooks, and fails from one alert in 2,000 records. On
+**False positives.** ~make recorded RECORDED=10000~ records browsers, HTTP clients, operators' tools and webhooks, and fails at one alert per 2,000 records. On
 12,180 records the packs raise none. Tests add 20,000 generated records of common services and [legitimate traffic](../rules/packs/legitimate.yaml) that provokes
 single rules.
 
