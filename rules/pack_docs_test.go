@@ -137,17 +137,17 @@ func referenceLinks(tags []string) (links []string) {
 
 const docsHead = `# Rule packs
 
-%d rules for what the Core Rule Set does not cover: **lateral-movement** between services inside a cloud, and **sensitive-data** that should not appear in clear
-text. Both are enabled by default.
+%d rules for what the Core Rule Set does not cover: **lateral-movement** between services inside a cloud, and **sensitive-data** that should not appear in
+clear text. Both are enabled by default.
 
 | property | meaning |
 |---|---|
 | ~rule_packs~ | ~lateral-movement,sensitive-data~ (default), one of them, or ~off~ |
 | ~exclude_rules~ | rules to exclude: ~7110210~, ~7110200-7110399~, ~tag:national-id~ |
 
-**Scores.** Rules add to the Core Rule Set's anomaly scores at paranoia level 1: critical 5, error 4, warning 3, notice 2. With the default thresholds,
-a critical rule alerts alone, as does an error in a response; others add up. Without the Core Rule Set, the packs bring the same scores and thresholds.
-Alerts list the sums as ~lateral_movement~ and ~sensitive_data~.
+**Scores.** Rules add to the Core Rule Set's anomaly scores at paranoia level 1: critical 5, error 4, warning 3, notice 2. With the default thresholds, a
+critical rule alerts alone, as does an error in a response; others add up. Without the Core Rule Set, the packs bring the same scores and thresholds. Alerts
+list the sums as ~lateral_movement~ and ~sensitive_data~.
 
 **Bodies** of every media type except images, audio and video are inspected; matches are reported as REQUEST_BODY or RESPONSE_BODY. The Core Rule Set still sees
 only its own media types, so its verdicts do not change.
@@ -167,9 +167,9 @@ bodies appear only with ~include_payload~.
 Card numbers match in groups, after a word such as card, or in a list; ids that consist of digits need a word before them.
 
 **False positives.** ~make recorded RECORDED=10000~ records browsers, HTTP clients, operators' tools and webhooks, and fails at one alert per 2,000 records. On
-12,180 records the packs raise none. Tests add 20,000 generated records of common services and [legitimate traffic](../rules/packs/legitimate.yaml) that provokes
-single rules.
+12,180 records the packs raise none. Tests add 20,000 generated records of common services and [legitimate traffic](../rules/packs/legitimate.yaml) that
+provokes single rules.
 
-The rules are in [rules/packs](../rules/packs), each with positive and negative tests. Of two ids in a row, the first inspects requests, the second responses; single
-rules inspect requests unless name or evidence says otherwise.
+The rules are in [rules/packs](../rules/packs), each with positive and negative tests. Of two ids in a row, the first inspects requests, the second responses;
+single rules inspect requests unless name or evidence says otherwise.
 `
