@@ -136,7 +136,10 @@ func nameTable(n *redact.Names) string {
 	return b.String() + "\n"
 }
 
-// placeTable writes the places of secrets with their examples.
+// mostExamples of a place are on the page; the tests of the package redact have all.
+const mostExamples = 2
+
+// placeTable writes the places of secrets with examples.
 func placeTable(places []redact.Place) string {
 	var b strings.Builder
 	b.WriteString("\n| place | in the | examples |\n|---|---|---|\n")
@@ -145,7 +148,10 @@ func placeTable(places []redact.Place) string {
 		p := &places[i]
 		fmt.Fprintf(&b, "| %s | %s | ", p.What, p.In)
 		for first := i; i < len(places) && places[i].What == p.What && places[i].In == p.In; i++ {
-			if i > first {
+			switch {
+			case i-first >= mostExamples:
+				continue
+			case i > first:
 				b.WriteString("<br>")
 			}
 			fmt.Fprintf(&b, "`%s`", escape.Replace(places[i].Example))
