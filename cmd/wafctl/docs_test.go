@@ -111,7 +111,9 @@ func valueTable(properties []setting.Property) string {
 
 // TestEnvironmentPageIsCurrent keeps the table of modsecurity-crs-docker's variables what the proxy makes of them.
 func TestEnvironmentPageIsCurrent(t *testing.T) {
-	requireCurrent(t, filepath.Join(docs, "migrate-from-crs-docker.md"), map[string]string{"environment": variableTable(proxy.Variables())})
+	ofRules := names(rules.Properties()) // the page has them in a table of their own
+	variables := slices.DeleteFunc(proxy.Variables(), func(v proxy.Variable) bool { return slices.Contains(ofRules, strings.ToLower(v.Name)) })
+	requireCurrent(t, filepath.Join(docs, "migrate-from-crs-docker.md"), map[string]string{"environment": variableTable(variables)})
 }
 
 // variableTable writes variables with what they set, those that set the same together.
