@@ -62,7 +62,7 @@ func alertOf(t *testing.T, name string) string {
 }
 
 // widest is how many characters a line of a page may have for what fits in it.
-const widest = 118
+const widest = 100
 
 // shown is how many elements of a list the page has that does not fit in a line.
 const shown = 1
