@@ -69,7 +69,7 @@ func TestTheReadmeOfTheChartIsCurrent(t *testing.T) {
 		}
 		fmt.Fprintf(&table, "| `%s` | `%s` | %s |\n", r.name, r.standard, strings.ReplaceAll(r.meaning, "|", `\|`))
 	}
-	fmt.Fprintf(&table, "\nOther values have the meaning of their names in Kubernetes and Helm: %s.\n", strings.Join(standard, ", "))
+	fmt.Fprintf(&table, "\nOther values, with their defaults in values.yaml: %s.\n", strings.Join(standard, ", "))
 	const start, end = "<!-- generated: values -->\n", "<!-- end -->"
 	file := filepath.Join(chartDir, "README.md")
 	page, err := os.ReadFile(file)
