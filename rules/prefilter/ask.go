@@ -404,15 +404,16 @@ func (s *scratch) findIn(at *buffer, f *stage, depth int) {
 	s.looking[depth].Reset(len(s.prefilter.fastPatterns))
 	text, traits := s.scanned.Texts[f.step.Index], s.scanned.Traits[f.step.Index]
 	s.gather(at, f, traits, depth)
-	s.candidates.AddCommon(s.literalsIn(text, traits, at), &s.looking[depth])
+	s.candidates.AddCommon(s.literalsIn(text, traits, at, f), &s.looking[depth])
 }
 
 // gather collects the tests that look at the same text as those of a stage, but for the case of its letters, and has those below searched
-// that look at others. traits are those of the text.
+// that look at others. traits are those of the text. What stages make of prose that no test can match is not made.
 func (s *scratch) gather(at *buffer, f *stage, traits transform.Traits, depth int) {
 	s.looking[depth].Add(&f.tests)
 	for _, d := range f.next {
 		switch {
+		case !d.prose && traits.IsProse():
 		case traits&d.below == 0:
 			s.looking[depth].Add(&d.all)
 		case traits&d.step.Changing == 0 || !s.scanned.Changed(d.step):
@@ -426,15 +427,20 @@ func (s *scratch) gather(at *buffer, f *stage, traits transform.Traits, depth in
 // scannedText is a text made from a value, and the tests that have a literal in it. Most pipelines make the same of most values.
 type scannedText struct {
 	text string
+	by   *matchers
 	hits literalset.Bitset
 }
 
-// literalsIn returns the tests of an inspection buffer that have a literal in a text made from the value, or can have one that the
-// matcher does not see. traits are those of the text.
-func (s *scratch) literalsIn(text string, traits transform.Traits, at *buffer) *literalset.Bitset {
+// literalsIn returns the tests that look at the text of a stage, or at those below, and have a literal in it, or can have one that the matcher
+// does not see. It may have others, too. traits are those of the text.
+func (s *scratch) literalsIn(text string, traits transform.Traits, at *buffer, f *stage) *literalset.Bitset {
+	by := at.matchers
+	if f.matchers != nil {
+		by = f.matchers
+	}
 	for i := range s.texts {
-		if s.texts[i].text == text {
-			return &s.texts[i].hits
+		if t := &s.texts[i]; t.text == text && (t.by == by || t.by == at.matchers) {
+			return &t.hits
 		}
 	}
 	n := len(s.texts)
@@ -443,12 +449,16 @@ func (s *scratch) literalsIn(text string, traits transform.Traits, at *buffer) *
 	}
 	s.texts = s.texts[:n+1]
 	t := &s.texts[n]
-	t.text = text
+	t.text, t.by = text, by
 	if traits&transform.HasHigh != 0 && regex.FoldsToASCII(text) {
 		t.hits.Copy(&at.set)
 		return &t.hits
 	}
 	t.hits.Reset(len(s.prefilter.fastPatterns))
-	at.matcher.Scan(text, &t.hits)
+	if traits.IsProse() {
+		by.prose.Scan(text, &t.hits)
+	} else {
+		by.all.Scan(text, &t.hits)
+	}
 	return &t.hits
 }

@@ -14,13 +14,33 @@ import (
 // buffer is a kind of values that the same rules look at: one variable, the names of a collection, the values of a collection,
 // or its values under one key.
 type buffer struct {
-	number  uint32
-	tests   []fastPattern
-	set     literalset.Bitset   // numbers of the tests
-	each    literalset.Bitset   // of those that every value is a candidate for
-	digits  []digits            // that some need
-	stages  *stage              // the value as it came, and what tests make of it
-	matcher *literalset.Matcher // literals of the tests, and maybe of others
+	number   uint32
+	tests    []fastPattern
+	set      literalset.Bitset // numbers of the tests
+	each     literalset.Bitset // of those that every value is a candidate for
+	digits   []digits          // that some need
+	stages   *stage            // the value as it came, and what tests make of it
+	matchers *matchers         // literals of the tests, and maybe of others
+}
+
+// matchers find the literals of tests.
+type matchers struct {
+	all, prose *literalset.Matcher // prose has the literals of tests that can match prose, as far as they are prose
+	size       int                 // literals in all
+}
+
+// newMatchers makes matchers for the literals of tests.
+func newMatchers(tests []fastPattern) *matchers {
+	all, prose, n := map[uint32]literalset.Set{}, map[uint32]literalset.Set{}, 0
+	for i := range tests {
+		t := tests[i].test
+		all[tests[i].number] = t.literals
+		n += len(t.literals)
+		if !t.needsSign {
+			prose[tests[i].number] = slices.DeleteFunc(slices.Clone(t.literals), func(text string) bool { return !isProse(text) })
+		}
+	}
+	return &matchers{literalset.NewMatcher(all), literalset.NewMatcher(prose), n}
 }
 
 // fastPattern is the test of a chain whose literals decide whether the chain is looked at.
@@ -40,11 +60,13 @@ type digits struct {
 // stage is a step of transformation pipelines in one inspection buffer, with the tests that look for something in its result. Stages are a
 // tree, a part of that of the steps.
 type stage struct {
-	step  *transform.Step
-	tests literalset.Bitset // their numbers
-	all   literalset.Bitset // those of the stages below, too
-	below transform.Traits  // that a value needs for this step, or one below, to change it in more than the case of its letters
-	next  []*stage
+	step     *transform.Step
+	tests    literalset.Bitset // their numbers
+	all      literalset.Bitset // those of the stages below, too
+	below    transform.Traits  // that a value needs for this step, or one below, to change it in more than the case of its letters
+	next     []*stage
+	prose    bool      // of a text that is prose, this step or one below makes something that a test can match
+	matchers *matchers // for the text, nil when those of the inspection buffer do
 }
 
 // buffers finds the inspection buffer of each value.
@@ -136,16 +158,16 @@ func (l *buffers) findDuplicates(fastPatterns []fastPattern) {
 	}
 }
 
-// shareMatchers gives each inspection buffer a matcher for its literals. Buffers that have most literals of all share one, and so do
+// shareMatchers gives each inspection buffer matchers for its literals. Buffers that have most literals of all share some, and so do
 // inspection buffers with the same tests: the others would only find what does not concern them.
 func (l *buffers) shareMatchers(fastPatterns []fastPattern) {
-	const most = 4 // from one in so many of all literals on
+	const most = 2 // from one in so many of all literals on
 	total := 0
 	for i := range fastPatterns {
 		total += len(fastPatterns[i].test.literals)
 	}
 	var large []fastPattern
-	known := map[string]*literalset.Matcher{}
+	known := map[string]*matchers{}
 	for _, at := range l.all() {
 		if at.literals()*most >= total {
 			large = append(large, at.tests...)
@@ -153,15 +175,17 @@ func (l *buffers) shareMatchers(fastPatterns []fastPattern) {
 		}
 		key := fmt.Sprint(at.set.Words)
 		if known[key] == nil {
-			known[key] = matcherOf(at.tests)
+			known[key] = newMatchers(at.tests)
 		}
-		at.matcher = known[key]
+		at.matchers = known[key]
 	}
-	shared := matcherOf(large)
+	shared := newMatchers(large)
+	behind := matchersByStep(fastPatterns)
 	for _, at := range l.all() {
-		if at.matcher == nil {
-			at.matcher = shared
+		if at.matchers == nil {
+			at.matchers = shared
 		}
+		at.stages.narrow(at.matchers, behind)
 	}
 }
 
@@ -172,12 +196,33 @@ func (at *buffer) literals() (n int) {
 	return n
 }
 
-func matcherOf(tests []fastPattern) *literalset.Matcher {
-	sets := map[uint32]literalset.Set{}
-	for i := range tests {
-		sets[tests[i].number] = tests[i].test.literals
+// matchersByStep returns matchers for the literals that are looked for behind a transformation, by its name. Behind most of them few are.
+func matchersByStep(fastPatterns []fastPattern) map[string]*matchers {
+	behind := map[string][]fastPattern{}
+	for _, f := range fastPatterns {
+		var names []string
+		for s := f.test.last; s != nil && s.Parent != nil; s = s.Parent {
+			if !slices.Contains(names, s.Name) {
+				names = append(names, s.Name)
+				behind[s.Name] = append(behind[s.Name], f)
+			}
+		}
 	}
-	return literalset.NewMatcher(sets)
+	found := map[string]*matchers{}
+	for name, tests := range behind {
+		found[name] = newMatchers(tests)
+	}
+	return found
+}
+
+// narrow gives the stages below the matchers of their steps where these have fewer literals than those of the inspection buffer.
+func (f *stage) narrow(of *matchers, behind map[string]*matchers) {
+	for _, d := range f.next {
+		if m := behind[d.step.Name]; m != nil && m.size < of.size {
+			d.matchers = m
+		}
+		d.narrow(of, behind)
+	}
 }
 
 // valueBuffer returns the inspection buffer of a value of a collection, nil when no rule looks at it.
@@ -276,7 +321,7 @@ func (at *buffer) build(all *transform.Tree, fastPatterns int) {
 			stageOf(s, known, fastPatterns).tests.Set(tr.number)
 		}
 	}
-	at.stages.sum(fastPatterns)
+	at.stages.sum(at.tests, fastPatterns)
 }
 
 // requireDigits notes that a test needs digits.
@@ -306,13 +351,17 @@ func stageOf(s *transform.Step, known map[*transform.Step]*stage, fastPatterns i
 }
 
 // sum finds out what is below a stage.
-func (f *stage) sum(fastPatterns int) {
+func (f *stage) sum(tests []fastPattern, fastPatterns int) {
 	f.all.Reset(fastPatterns)
 	f.all.Add(&f.tests)
-	f.below = f.step.Changing
+	f.below, f.prose = f.step.Changing, !f.step.KeepsProse
 	for _, d := range f.next {
-		d.sum(fastPatterns)
+		d.sum(tests, fastPatterns)
 		f.all.Add(&d.all)
 		f.below |= d.below
+		f.prose = f.prose || d.prose
+	}
+	for i := range tests {
+		f.prose = f.prose || f.tests.Has(tests[i].number) && !tests[i].test.needsSign
 	}
 }

@@ -347,11 +347,34 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	if t.negated {
 		t.literals = nil
 	}
+	t.needsSign = !t.canMatchProse()
 	if t.literals != nil && (t.name == "pm" || t.name == "pmfromfile" || t.name == "pmf") {
 		set := map[uint32]literalset.Set{0: t.literals}
 		t.phrases = sync.OnceValue(func() *literalset.Matcher { return literalset.NewMatcher(set) })
 	}
 	return ""
+}
+
+// canMatchProse reports whether the test can match a text that is prose: false is certain.
+func (t *test) canMatchProse() bool {
+	switch {
+	case t.negated:
+		return true
+	case t.literals != nil && !slices.ContainsFunc(t.literals, isProse):
+		return false
+	case t.limited != nil:
+		return t.limited.Loose() == "" || regex.CanMatchWithin(t.limited.Loose(), transform.IsProse)
+	}
+	return t.name != "rx" || regex.CanMatchWithin(t.argument, transform.IsProse)
+}
+
+func isProse(text string) bool {
+	for i := range len(text) {
+		if !transform.IsProse(text[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // expression takes an @rx. Its groups are known when Coraza captures with the expression itself.

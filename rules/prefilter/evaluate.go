@@ -45,6 +45,7 @@ type test struct {
 	obscuresGroups bool
 	expandsGroups  bool // sets have groups in them
 	digits         int  // in a row, without which the operator does not match
+	needsSign      bool // no text that is prose matches
 	last           *transform.Step
 	path           []*transform.Step // all steps up to last, for multiMatch
 	multi          bool              // multiMatch
@@ -338,7 +339,8 @@ func (r *run) value(t *test, value string) bool {
 // transformed tests the value that the results are of.
 func (r *run) transformed(t *test) (found bool) {
 	if !t.multi {
-		return r.text(t, r.results.After(t.last))
+		text := r.results.After(t.last)
+		return !(t.needsSign && r.results.Traits[t.last.Index].IsProse()) && r.text(t, text)
 	}
 	for _, s := range t.path {
 		if text := r.results.After(s); s.Parent == nil || text != r.results.After(s.Parent) {

@@ -13,8 +13,13 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
-// BenchmarkClean is one clean request, each different, over loopback; "make bench-proxy" compares with others.
-func BenchmarkClean(b *testing.B) {
+// BenchmarkRequest is one request, each different, over loopback; "make bench-proxy" compares with others.
+func BenchmarkRequest(b *testing.B) {
+	b.Run("clean", func(b *testing.B) { benchmark(b, corpus.Clean) })
+	b.Run("attacks", func(b *testing.B) { benchmark(b, corpus.Attack) })
+}
+
+func benchmark(b *testing.B, record func(i uint64) corpus.Record) {
 	backend := rawBackend(b, func(conn net.Conn) {
 		answerEach(conn, conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}")
 	})
@@ -38,7 +43,7 @@ func BenchmarkClean(b *testing.B) {
 			b.ReportAllocs()
 			i := uint64(0)
 			for b.Loop() {
-				r := corpus.Clean(i)
+				r := record(i)
 				i++
 				send(conn, r.RequestHead+r.RequestBody)
 				response, err := http.ReadResponse(from, &http.Request{Method: r.Method})

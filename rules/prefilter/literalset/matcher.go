@@ -13,10 +13,14 @@ type Matcher struct {
 	empty  bool         // there are no literals
 	always []uint32     // tests with a literal of no byte, which every value contains
 	single []singleByte // literals of one byte
+	bytes  [256]uint64  // each byte in lower case, and above that the marks of literals of one byte that it is
 	short  *pairSet     // with which grams of 2 and 3 bytes end
 	grams  [5]gramIndex // of literals of 2, 3, and 4 or more bytes
 	texts  [5][]located // these literals, by gram
 }
+
+// markBits is how many marks there are for literals of one byte. When there are more literals, some share one.
+const markBits = 64 - 8
 
 // singleByte is a literal of one byte, and the tests that it belongs to.
 type singleByte struct {
@@ -44,10 +48,10 @@ type located struct {
 // gramIndex finds literals by one gram of theirs. A clear bit shows that no literal has a gram; the literals of one that has
 // are found in a table with open addressing.
 type gramIndex struct {
-	bits  []uint64
-	shift uint // of a hash, for the number of a bit
-	slots []gramSlot
-	mask  uint32 // of a hash, for the number of a slot
+	bits    []uint64
+	bitMask uint32 // of a hash, for the number of a bit
+	slots   []gramSlot
+	mask    uint32 // of a hash, for the number of a slot
 }
 
 // gramSlot holds the literals of one gram, as a range of texts; an empty range ends a search.
@@ -59,16 +63,19 @@ const (
 	maxBits        = 1 << 18
 )
 
-func hashGram(gram uint32) uint32 { return gram * 0x9e3779b1 }
+// hashGram returns a hash of 18 bits.
+func hashGram(gram uint32) uint32 { return gram * 0x9e3779b1 >> 14 }
+
+func hashAgain(gram uint32) uint32 { return gram * 0x85ebca6b >> 14 }
 
 func newGramIndex(grams []uint32) gramIndex {
 	index := gramIndex{}
 	distinct := len(slices.Compact(slices.Clone(grams)))
-	size, log := minBits, uint(9)
+	size := minBits
 	for size < distinct*bitsPerLiteral && size < maxBits {
-		size, log = size*2, log+1
+		size *= 2
 	}
-	index.bits, index.shift = make([]uint64, size/64), 32-log
+	index.bits, index.bitMask = make([]uint64, size/64), uint32(size-1)
 	slots := 8
 	for slots < 2*distinct {
 		slots *= 2
@@ -86,11 +93,11 @@ func newGramIndex(grams []uint32) gramIndex {
 }
 
 func (x *gramIndex) add(s gramSlot) {
-	h := hashGram(s.gram)
-	for _, bit := range [...]uint32{h >> x.shift, hashGram(h) >> x.shift} {
+	for _, h := range [...]uint32{hashGram(s.gram), hashAgain(s.gram)} {
+		bit := h & x.bitMask
 		x.bits[bit/64] |= 1 << (bit % 64)
 	}
-	at := h & x.mask
+	at := hashGram(s.gram) & x.mask
 	for x.slots[at].to != 0 {
 		at = (at + 1) & x.mask
 	}
@@ -98,12 +105,12 @@ func (x *gramIndex) add(s gramSlot) {
 }
 
 // may reports whether some literal can have a gram.
-func (x *gramIndex) may(gram uint32) bool {
-	h := hashGram(gram)
-	return x.has(h>>x.shift) && x.has(hashGram(h)>>x.shift)
-}
+func (x *gramIndex) may(gram uint32) bool { return x.has(hashGram(gram)) && x.has(hashAgain(gram)) }
 
-func (x *gramIndex) has(bit uint32) bool { return x.bits[bit/64]&(1<<(bit%64)) != 0 }
+func (x *gramIndex) has(hash uint32) bool {
+	bit := hash & x.bitMask
+	return x.bits[bit/64]&(1<<(bit%64)) != 0
+}
 
 // find returns the range of texts that have a gram.
 func (x *gramIndex) find(gram uint32) (from, to uint32) {
@@ -149,7 +156,19 @@ func NewMatcher(sets map[uint32]Set) *Matcher {
 	for size, texts := range byGram {
 		s.add(size, texts)
 	}
+	s.markBytes()
 	return s
+}
+
+func (s *Matcher) markBytes() {
+	for c := range s.bytes {
+		s.bytes[c] = uint64(ascii.Fold[c])
+		for i := range s.single {
+			if s.single[i].is == ascii.Fold[c] {
+				s.bytes[c] |= 1 << (8 + i%markBits)
+			}
+		}
+	}
 }
 
 // newLocated returns a literal with its gram at an offset.
@@ -209,14 +228,19 @@ func (s *Matcher) Scan(value string, hits *Bitset) {
 	if s.empty {
 		return
 	}
-	var window uint32
-	var present [256]bool // by byte, letters in lower case
-	short, four := s.short, s.grams[4]
-	for i := range len(value) {
-		c := ascii.Fold[value[i]]
-		present[c] = true
-		window = window<<8 | uint32(c)
-		if short.has(window & 0xffff) {
+	four := &s.grams[4]
+	var last, marks uint64 // bytes before a place, the latest lowest
+	for i := 0; ; i++ {
+		if s.short == &noPairs {
+			i, last, marks = s.nextLong(value, i, last, marks)
+		} else {
+			i, last, marks = s.next(value, i, last, marks)
+		}
+		if i >= len(value) {
+			break
+		}
+		window := uint32(last)
+		if s.short.has(window & 0xffff) {
 			s.checkShort(window, value, i, hits)
 		}
 		if i >= 3 && four.may(window) {
@@ -225,10 +249,52 @@ func (s *Matcher) Scan(value string, hits *Bitset) {
 	}
 	hits.setAll(s.always)
 	for i := range s.single {
-		if l := &s.single[i]; present[l.is] {
+		if l := &s.single[i]; marks>>(8+i%markBits)&1 != 0 && (len(s.single) <= markBits || hasByte(value, l.is)) {
 			hits.setAll(l.tests)
 		}
 	}
+}
+
+// next returns the next place from i on at which a gram can end, len(value) when there is none, with the bytes and marks up to there. It calls
+// nothing, so that everything stays in registers.
+func (s *Matcher) next(value string, i int, last, marks uint64) (int, uint64, uint64) {
+	short, bits, mask := s.short, s.grams[4].bits, s.grams[4].bitMask
+	for ; i < len(value); i++ {
+		b := s.bytes[value[i]]
+		marks |= b
+		last = last<<8 | b&0xff
+		if short[uint16(last)/64]&(1<<(last%64)) != 0 {
+			break
+		}
+		if bit := hashGram(uint32(last)) & mask; bits[bit/64]&(1<<(bit%64)) != 0 {
+			break
+		}
+	}
+	return i, last, marks
+}
+
+// nextLong is next where no gram is shorter than 4 bytes.
+func (s *Matcher) nextLong(value string, i int, last, marks uint64) (int, uint64, uint64) {
+	bits, mask := s.grams[4].bits, s.grams[4].bitMask
+	for ; i < len(value); i++ {
+		b := s.bytes[value[i]]
+		marks |= b
+		last = last<<8 | b&0xff
+		if bit := hashGram(uint32(last)) & mask; bits[bit/64]&(1<<(bit%64)) != 0 {
+			break
+		}
+	}
+	return i, last, marks
+}
+
+// hasByte reports whether a value has a byte, whatever its case.
+func hasByte(value string, is byte) bool {
+	for i := range len(value) {
+		if ascii.Fold[value[i]] == is {
+			return true
+		}
+	}
+	return false
 }
 
 // checkShort compares the literals of two and three bytes that can end at a place of the value.

@@ -12,12 +12,16 @@ import (
 
 func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
 	random := rand.New(rand.NewPCG(9, 10))
-	for range 60 {
+	for i := range 90 {
+		shortest := 1
+		if i >= 60 {
+			shortest = 4 // which takes a loop of its own
+		}
 		sets := map[uint32]Set{}
 		var all []string
 		for test := range uint32(1 + random.IntN(90)) {
 			for range 1 + random.IntN(20) {
-				text := make([]byte, 1+random.IntN(9))
+				text := make([]byte, shortest+random.IntN(9))
 				for i := range text {
 					text[i] = "abcdefgh01/.<\xbc"[random.IntN(14)]
 				}
@@ -44,6 +48,24 @@ func TestScannerFindsEveryLiteralWhateverItsCase(t *testing.T) {
 				}
 				require.Equal(t, want, hits.Has(test), "%q in %q", set, value)
 			}
+		}
+	}
+}
+
+func TestScannerKeepsManyLiteralsOfOneByteApart(t *testing.T) {
+	sets := map[uint32]Set{}
+	for c := range uint32(200) {
+		sets[c] = Set{string([]byte{ascii.Fold[c]})}
+	}
+	s := NewMatcher(sets)
+	require.Greater(t, len(s.single), 2*markBits)
+	for c := range 256 {
+		var hits Bitset
+		hits.Reset(len(sets))
+		s.Scan("~"+string([]byte{byte(c)})+"~", &hits)
+		for test := range uint32(len(sets)) {
+			folded := ascii.Fold[test]
+			require.Equal(t, folded == '~' || folded == ascii.Fold[c], hits.Has(test), "%q in %q", folded, c)
 		}
 	}
 }

@@ -19,6 +19,7 @@ var rewrites = map[string]func(a *arena.Arena, value string) (text string, done 
 	"urldecodeuni":       urlDecodeUni,
 	"base64decode":       base64Decode,
 	"normalisepath":      cleanPath,
+	"normalisepathwin":   cleanWindowsPath,
 	"replacecomments":    without("/*"),
 	"removecommentschar": without("/*", "*/", "--", "#"),
 }
@@ -29,10 +30,29 @@ var reportedRewrites = map[string]func(a *arena.Arena, value string) (text strin
 // removeReportedWhitespace leaves values without whitespace as they are: removeWhitespace also makes U+FFFD of what is no UTF-8, which it
 // does not report.
 func removeReportedWhitespace(a *arena.Arena, value string) (string, bool) {
-	if strings.IndexFunc(value, unicode.IsSpace) < 0 {
+	if !canHaveSpace(value) || strings.IndexFunc(value, unicode.IsSpace) < 0 {
 		return value, true
 	}
 	return removeWhitespace(a, value)
+}
+
+// beginsSpace are the bytes with which the UTF-8 of whitespace begins.
+var beginsSpace = byteSet("\t\n\v\f\r \xc2\xe1\xe2\xe3")
+
+func byteSet(members string) (set [256]bool) {
+	for _, c := range []byte(members) {
+		set[c] = true
+	}
+	return set
+}
+
+func canHaveSpace(value string) bool {
+	for i := range len(value) {
+		if beginsSpace[value[i]] {
+			return true
+		}
+	}
+	return false
 }
 
 // without leaves values alone that have none of the texts that a transformation looks for.
@@ -209,4 +229,15 @@ func cleanPath(_ *arena.Arena, value string) (string, bool) {
 		start = i + 1
 	}
 	return value, value != "/"
+}
+
+// cleanWindowsPath leaves paths alone that are clean and without backslashes, colons and names that end in a dot or a space.
+func cleanWindowsPath(a *arena.Arena, value string) (string, bool) {
+	for i := range len(value) {
+		switch c := value[i]; {
+		case c == '\\', c == ':', (c == '.' || c == ' ') && (i+1 == len(value) || value[i+1] == '/'):
+			return "", false
+		}
+	}
+	return cleanPath(a, value)
 }

@@ -30,7 +30,14 @@ const (
 	hasColon
 	hasMark // # - < * for comments
 	always  // any value, also an empty one
+	hasSign // bytes of which no prose consists
 )
+
+// IsProse reports whether a text with these traits consists of ASCII letters, digits, whitespace, dots, commas and hyphens only.
+func (t Traits) IsProse() bool { return t&hasSign == 0 }
+
+// IsProse reports whether a byte can be in prose.
+func IsProse(c byte) bool { return byteTraits[c].IsProse() }
 
 var byteTraits = func() (table [256]Traits) {
 	for c := range table {
@@ -50,6 +57,11 @@ var byteTraits = func() (table [256]Traits) {
 	for c, t := range map[byte]Traits{'%': hasPercent, '+': hasPlus, '&': hasAmpersand, '\\': hasBackslash, '/': hasSlash, 0: hasNUL,
 		'.': hasDot, ':': hasColon} {
 		table[c] = t
+	}
+	for c := range table {
+		if letter := ascii.Fold[c]; ('a' > letter || letter > 'z') && ('0' > c || c > '9') && strings.IndexByte(" \t\r\n\v\f.,-", byte(c)) < 0 {
+			table[c] |= hasSign
+		}
 	}
 	return table
 }()
@@ -92,17 +104,27 @@ var changing = map[string]Traits{
 // recases are the traits with which a transformation changes the case of letters, which the multi-pattern matcher ignores.
 var recases = map[string]Traits{"lowercase": hasUpper, "cmdline": hasUpper, "uppercase": always}
 
+// keepingProse are transformations that make prose of prose.
+var keepingProse = map[string]bool{
+	"lowercase": true, "uppercase": true, "urldecode": true, "urldecodeuni": true, "htmlentitydecode": true, "jsdecode": true, "cssdecode": true,
+	"escapeseqdecode": true, "utf8tounicode": true, "removenulls": true, "replacenulls": true, "compresswhitespace": true,
+	"removewhitespace": true, "trim": true, "trimleft": true, "trimright": true, "cmdline": true, "normalisepath": true,
+	"normalisepathwin": true, "replacecomments": true, "removecomments": true, "removecommentschar": true,
+}
+
 // Step is one transformation of a pipeline. The pipelines of all rules form a tree, so that what several rules do to a
 // value is done once.
 type Step struct {
-	Index    int
-	Parent   *Step // nil for the root, which is the value as it came
-	function plugintypes.Transformation
-	rewrite  func(*arena.Arena, string) (text string, done bool) // the form of it here, nil when there is none
-	Changing Traits                                              // that a text must have for the transformation to change more than the case of letters
-	recase   Traits                                              // traits with which the transformation changes the case of letters
-	same     []*Step                                             // those before it with the same transformation
-	children map[string]*Step
+	Index      int
+	Parent     *Step // nil for the root, which is the value as it came
+	Name       string
+	function   plugintypes.Transformation
+	rewrite    func(*arena.Arena, string) (text string, done bool) // the form of it here, nil when there is none
+	Changing   Traits                                              // that a text must have for the transformation to change more than the case of letters
+	recase     Traits                                              // traits with which the transformation changes the case of letters
+	KeepsProse bool                                                // it makes prose of prose
+	same       []*Step                                             // those before it with the same transformation
+	children   map[string]*Step
 }
 
 // Tree are the transformation pipelines of all rules.
@@ -114,7 +136,7 @@ type Tree struct {
 
 // NewTree returns the tree of pipelines without transformations.
 func NewTree() *Tree {
-	root := &Step{children: map[string]*Step{}}
+	root := &Step{KeepsProse: true, children: map[string]*Step{}}
 	return &Tree{Root: root, All: []*Step{root}, named: map[string][]*Step{}}
 }
 
@@ -145,7 +167,7 @@ func (t *Tree) add(at *Step, name, as string, function plugintypes.Transformatio
 		trigger = always
 	}
 	next = &Step{
-		Index: len(t.All), Parent: at, function: function, rewrite: rewrite, Changing: trigger, recase: recases[as],
+		Index: len(t.All), Parent: at, Name: name, KeepsProse: keepingProse[as], function: function, rewrite: rewrite, Changing: trigger, recase: recases[as],
 		same: slices.Clone(t.named[name]), children: map[string]*Step{},
 	}
 	t.named[name] = append(t.named[name], next)

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/stretchr/testify/require"
@@ -46,6 +47,39 @@ func TestTransformationsLeaveValuesWithoutTheirTriggersAlone(t *testing.T) {
 		}
 		require.NotZero(t, quiet, name)
 	}
+}
+
+func TestTransformationsKeepProse(t *testing.T) {
+	random := rand.New(rand.NewPCG(11, 12))
+	var alphabet []byte
+	for c := range 256 {
+		if IsProse(byte(c)) {
+			alphabet = append(alphabet, byte(c))
+		}
+	}
+	require.Len(t, alphabet, 26+26+10+6+3)
+	for name := range keepingProse {
+		function, err := corazalink.GetTransformation(name)
+		require.NoError(t, err, name)
+		for range 20_000 {
+			value := make([]byte, random.IntN(9))
+			for i := range value {
+				if value[i] = alphabet[random.IntN(len(alphabet))]; random.IntN(2) == 0 {
+					value[i] = " .,-a\n"[random.IntN(6)]
+				}
+			}
+			got, _, err := function(string(value))
+			require.NoError(t, err)
+			require.True(t, traitsOf(got).IsProse(), "%s makes %q of %q", name, got, value)
+		}
+	}
+}
+
+func TestNoWhitespaceIsMissed(t *testing.T) {
+	for r := range rune(unicode.MaxRune) {
+		require.True(t, !unicode.IsSpace(r) || canHaveSpace("a"+string(r)+"\xff"), "%U", r)
+	}
+	require.False(t, canHaveSpace("a\xff\u00e9=-"))
 }
 
 // follow returns the last step of a pipeline.
