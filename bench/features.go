@@ -59,7 +59,11 @@ var features = []feature{
 
 	{name: "forms that cannot change", edits: []edit{never("ask.go", "traits&d.below == 0")}},
 	{name: "forms that did not change", edits: []edit{{prefilterDir + "ask.go", "traits&d.step.Changing == 0 || !s.scanned.Changed(d.step)", "!s.scanned.Changed(d.step) && false"}}},
-	{name: "equal texts scanned once", edits: []edit{never("ask.go", "s.texts[i].text == text")}},
+	{name: "equal texts scanned once", edits: []edit{never("ask.go", "t.text == text && (t.by == by || t.by == at.matchers)")}},
+
+	{name: "prose, literals and tests", edits: []edit{{prefilterDir + "compile.go", "t.needsSign = !t.canMatchProse()", "t.needsSign = false"}}},
+	{name: "prose, forms", edits: []edit{never("ask.go", "!d.prose && traits.IsProse()")}},
+	{name: "matchers behind transformations", edits: []edit{never("buffer.go", "m != nil && m.size < of.size")}},
 
 	{name: "lazy DFA", edits: []edit{never("evaluate.go", "t.rx != nil")}},
 	{name: "phrase matcher", edits: []edit{never("evaluate.go", "t.phrases != nil")}},
@@ -81,6 +85,7 @@ var features = []feature{
 	ownTransformation("urldecodeuni", "urlDecodeUni"),
 	ownTransformation("base64decode", "base64Decode"),
 	ownTransformation("normalisepath", "cleanPath"),
+	ownTransformation("normalisepathwin", "cleanWindowsPath"),
 	ownTransformation("replacecomments", `without("/*")`),
 	ownTransformation("removecommentschar", `without("/*", "*/", "--", "#")`),
 	{name: "own removewhitespace, reported", edits: []edit{{transformDir + "transform.go", "}, reportedRewrites[transformation.Name]", "}, nil"}}},
@@ -88,8 +93,9 @@ var features = []feature{
 	{name: "matcher: byte beside the gram", edits: []edit{{matcherFile, "uint(beside) >= uint(len(value)) ||", "false && uint(beside) >= uint(len(value)) ||"},
 		{matcherFile, "|| ascii.Fold[value[beside]] != t.beside", "|| false && ascii.Fold[value[beside]] != t.beside"}}},
 	{name: "matcher: rarest gram", edits: []edit{{matcherFile, "p < best {", "p < best && at == 0 {"}}},
-	{name: "matcher: ends of short grams", edits: []edit{{matcherFile, "if short.has(window & 0xffff)", "if true || short.has(window & 0xffff)"}}},
-	{name: "matcher: second hash", edits: []edit{{matcherFile, "&& x.has(hashGram(h)>>x.shift)", "&& (true || x.has(hashGram(h)>>x.shift))"}}},
+	{name: "matcher: ends of short grams", edits: []edit{{matcherFile, "if short[uint16(last)/64]&(1<<(last%64)) != 0", "if true || short[uint16(last)/64]&(1<<(last%64)) != 0"}}},
+	{name: "matcher: loop for long grams", edits: []edit{{matcherFile, "if s.short == &noPairs {\n\t\t\ti, last", "if false {\n\t\t\ti, last"}}},
+	{name: "matcher: second hash", edits: []edit{{matcherFile, "&& x.has(hashAgain(gram))", "&& (true || x.has(hashAgain(gram)))"}}},
 
 	{name: "targets in plain characters", edits: []edit{{prefilterDir + "variables/variables.go", "if isPlainURI(path, query)", "if false && isPlainURI(path, query)"}}},
 	{name: "own JSON reader", edits: []edit{{prefilterDir + "variables/body.go", "return v.json(body, l)", "return v.process(body, l, name, b)"}}},

@@ -53,25 +53,35 @@ func alertOf(t *testing.T, name string) string {
 	decoder.UseNumber()
 	var b strings.Builder
 	fold(t, &b, decoder, "")
-	return b.String() + "\n"
+	if name != string(alert.Record) {
+		return b.String() + "\n"
+	}
+	members, verdict, found := strings.Cut(b.String(), "\n  \"waf\": ")
+	require.True(t, found)
+	return strings.Join(strings.SplitN(members, "\n", 5)[:4], "\n") + "\n  …\n  \"waf\": " + verdict + "\n"
 }
 
 // widest is how many characters a line of a page may have for what fits in it.
-const widest = 118
+const widest = 100
 
 // shown is how many elements of a list the page has that does not fit in a line.
-const shown = 2
+const shown = 1
 
 // fold writes the next value, members in their order: in one line where it fits, else one line for each member. Of a long list it writes
-// the first elements.
+// the first elements, and of a long text its start.
 func fold(t *testing.T, b *strings.Builder, decoder *json.Decoder, indent string) {
 	t.Helper()
 	var raw json.RawMessage
 	require.NoError(t, decoder.Decode(&raw))
 	line := inLine(t, raw)
 	start := strings.LastIndexByte(b.String(), '\n') + 1
-	if used := utf8.RuneCountInString(b.String()[start:]); used+utf8.RuneCountInString(line) <= widest || raw[0] != '{' && raw[0] != '[' {
+	room := widest - utf8.RuneCountInString(b.String()[start:])
+	if utf8.RuneCountInString(line) <= room {
 		b.WriteString(line)
+		return
+	}
+	if raw[0] == '"' {
+		b.WriteString(strings.TrimRight(string([]rune(line)[:room-len(`…"`)]), `\`) + `…"`)
 		return
 	}
 	inner := json.NewDecoder(bytes.NewReader(raw))

@@ -23,7 +23,7 @@ type config struct {
 // Properties are the settings of the filter in the order in which help lists them.
 func Properties() []setting.Property {
 	reload := setting.Property{Name: "reload_interval", Default: "off", Help: "interval for checking rule files for changes, such as " +
-		"10s; changed rules load while records flow, and invalid ones leave the current rules in use"}
+		"10s; if they are invalid, the current rules stay in use"}
 	return slices.Concat(rules.Properties(), telemetry.Properties(), []setting.Property{reload}, pipeline.Properties())
 }
 

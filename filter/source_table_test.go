@@ -151,49 +151,75 @@ func (table *sourceTable) countClean(s accesslog.Source, paranoia int, alert boo
 
 const sourcesHead = `# Sources
 
-What the log of each source reveals: %[2]d attacks and %[3]d clean requests of browsers and apps, logged as each program logs them and evaluated with
-default settings. A test (%[1]s) writes this page.
+Which attacks the log of each source reveals, with default settings: %[2]d attacks and %[3]d clean requests of browsers and apps, logged as each program logs them.
+A test (%[1]s) writes this page.
 
 Rules about data that a log does not have are skipped for its records: without the Accept header in the log, nothing shows that a client did not send one.
-Attacks alert wherever the log has them, and clean requests stay clean.
 
-## Sources and false positives
+## Sources
 
-Level 1 to 4: how many of the %[3]d clean requests alert at this paranoia level. Level 1 is the default; higher levels need [tuning](tuning.md).
-
+| logged parts | sources and their field maps |
+|---|---|
 `
 
 const sourcesAttacks = `
-With %s none of %d generated clean transactions (a shop, REST and GraphQL services, uploads, health checks, scrapes, Kubernetes) alerts at level 1 in any
-log. With default settings %d of them alert in the log of a Nano probe, because CRS considers PUT, PATCH, DELETE, API media types and GraphQL queries
-violations ([APIs](tuning.md#apis)).
-
 ## Attacks that alert
 
 "6 of 9": the other three attacks of this class are in parts that are not logged.
 
 `
 
+const sourcesClean = `
+## False positives
+
+Of the %d clean requests, none alerts in any log at paranoia level 1, the default. Higher levels need [tuning](tuning.md): %s.
+
+With %s none of %d generated clean transactions (a shop, REST and GraphQL services, uploads, health checks, scrapes, Kubernetes) alerts at level 1 in any
+log. With default settings %d of them alert in the log of a Nano probe, because CRS considers PUT, PATCH, DELETE, API media types and GraphQL queries
+violations ([APIs](tuning.md#apis)).
+`
+
 // String writes the page.
 func (table *sourceTable) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, sourcesHead, "`TestSourcesTable`", len(accesslog.Attacks()), len(accesslog.Clean()))
-	b.WriteString("| source | field map | logged parts | level 1 | 2 | 3 | 4 |\n|---|---|---|---|---|---|---|\n")
+	// Sources that log the same parts show the same attacks, as TestSourcesTable requires of each of them.
+	sources, first := map[string][]string{}, map[string]string{}
+	var logs []string
 	for _, s := range accesslog.Sources() {
-		counts := table.clean[s.Title]
-		fmt.Fprintf(&b, "| %s | `%s` | %s | %d | %d | %d | %d |\n", s.Title, s.Map, partNames(s.Logs), counts[1], counts[2], counts[3], counts[4])
-	}
-	fmt.Fprintf(&b, sourcesAttacks, "`preset: api`", corpusSize, table.byDefault)
-	b.WriteString("| logged parts | " + strings.Join(table.classes, " | ") + " |\n|---|" + strings.Repeat("---|", len(table.classes)) + "\n")
-	written := map[string]bool{}
-	for _, s := range accesslog.Sources() {
-		// Sources that log the same parts show the same attacks, as TestSourcesTable requires of each of them.
-		if parts := partNames(s.Logs); !written[parts] {
-			written[parts] = true
-			b.WriteString("| " + parts + " | " + strings.Join(table.shares(s.Title), " | ") + " |\n")
+		parts := partNames(s.Logs)
+		if sources[parts] == nil {
+			logs, first[parts] = append(logs, parts), s.Title
 		}
+		sources[parts] = append(sources[parts], fmt.Sprintf("%s (`%s`)", s.Title, s.Map))
 	}
+	for _, parts := range logs {
+		fmt.Fprintf(&b, "| %s | %s |\n", parts, strings.Join(sources[parts], "; "))
+	}
+	b.WriteString(sourcesAttacks)
+	b.WriteString("| logged parts | " + strings.Join(table.classes, " | ") + " |\n|---|" + strings.Repeat("---|", len(table.classes)) + "\n")
+	for _, parts := range logs {
+		b.WriteString("| " + parts + " | " + strings.Join(table.shares(first[parts]), " | ") + " |\n")
+	}
+	fmt.Fprintf(&b, sourcesClean, len(accesslog.Clean()), table.cleanByLevel(), "`preset: api`", corpusSize, table.byDefault)
 	return b.String()
+}
+
+// cleanByLevel writes how many clean requests alert at each paranoia level above the default.
+func (table *sourceTable) cleanByLevel() string {
+	var levels []string
+	for level := 2; level <= 4; level++ {
+		least, most := len(accesslog.Clean()), 0
+		for _, counts := range table.clean {
+			least, most = min(least, counts[level]), max(most, counts[level])
+		}
+		text := fmt.Sprintf("%d at level %d", most, level)
+		if least < most {
+			text = fmt.Sprintf("%d to %s", least, text)
+		}
+		levels = append(levels, text)
+	}
+	return strings.Join(levels, ", ")
 }
 
 // shares returns how many attacks of each class alert in the log of a source.

@@ -82,7 +82,7 @@ func fate(t *testing.T, d directive) string {
 	why, skipped := strings.CutPrefix(strings.TrimLeft(strings.TrimPrefix(found[0], place), ": "), "skipped: ")
 	switch {
 	case skipped && len(report.Warnings) == 1:
-		return "skipped with a warning: " + why
+		return "skipped: " + why
 	case len(report.Refused) == 1:
 		return "prevents startup: " + strings.TrimPrefix(why, "is not allowed: ")
 	}

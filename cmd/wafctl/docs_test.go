@@ -21,13 +21,46 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules"
 )
 
-const docs = "../../docs"
+const (
+	docs   = "../../docs"
+	readme = "../../README.md"
+)
+
+// crsDetails are the properties that the configuration page keeps in a table of their own.
+var crsDetails = []string{
+	"detection_paranoia", "enforce_bodyproc_urlencoded", "reporting_level", "restricted_extensions", "restricted_headers_basic",
+	"restricted_headers_extended", "allowed_request_content_type_charset", "max_num_args", "arg_name_length", "arg_length",
+	"total_arg_length", "max_file_size", "combined_file_sizes", "validate_utf8_encoding", "static_extensions", "paranoia",
+	"executing_paranoia", "modsec_req_body_access", "modsec_req_body_limit", "modsec_req_body_json_depth_limit",
+	"modsec_arguments_limit", "modsec_resp_body_access", "modsec_resp_body_limit", "modsec_resp_body_mimetype",
+}
 
 func names(table []setting.Property) (list []string) {
 	for _, p := range table {
 		list = append(list, p.Name)
 	}
 	return list
+}
+
+// requireCurrent compares the generated parts of a page with what they should be, or writes them.
+func requireCurrent(t *testing.T, path string, parts map[string]string) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	text := string(content)
+	for name, part := range parts {
+		before, rest, found := strings.Cut(text, "<!-- generated: "+name+" -->\n")
+		require.True(t, found, name)
+		old, after, found := strings.Cut(rest, "<!-- end -->")
+		require.True(t, found, name)
+		if !*update {
+			require.Equal(t, part, old, "make generate writes it anew")
+		}
+		text = before + "<!-- generated: " + name + " -->\n" + part + "<!-- end -->" + after
+	}
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	}
 }
 
 // TestConfigurationPageIsCurrent keeps the reference of all properties what the code says.
@@ -78,7 +111,9 @@ func valueTable(properties []setting.Property) string {
 
 // TestEnvironmentPageIsCurrent keeps the table of modsecurity-crs-docker's variables what the proxy makes of them.
 func TestEnvironmentPageIsCurrent(t *testing.T) {
-	requireCurrent(t, filepath.Join(docs, "migrate-from-crs-docker.md"), map[string]string{"environment": variableTable(proxy.Variables())})
+	ofRules := names(rules.Properties()) // the page has them in a table of their own
+	variables := slices.DeleteFunc(proxy.Variables(), func(v proxy.Variable) bool { return slices.Contains(ofRules, strings.ToLower(v.Name)) })
+	requireCurrent(t, filepath.Join(docs, "migrate-from-crs-docker.md"), map[string]string{"environment": variableTable(variables)})
 }
 
 // variableTable writes variables with what they set, those that set the same together.
@@ -136,7 +171,10 @@ func nameTable(n *redact.Names) string {
 	return b.String() + "\n"
 }
 
-// placeTable writes the places of secrets with their examples.
+// mostExamples of a place are on the page; the tests of the package redact have all.
+const mostExamples = 2
+
+// placeTable writes the places of secrets with examples.
 func placeTable(places []redact.Place) string {
 	var b strings.Builder
 	b.WriteString("\n| place | in the | examples |\n|---|---|---|\n")
@@ -145,7 +183,10 @@ func placeTable(places []redact.Place) string {
 		p := &places[i]
 		fmt.Fprintf(&b, "| %s | %s | ", p.What, p.In)
 		for first := i; i < len(places) && places[i].What == p.What && places[i].In == p.In; i++ {
-			if i > first {
+			switch {
+			case i-first >= mostExamples:
+				continue
+			case i > first:
 				b.WriteString("<br>")
 			}
 			fmt.Fprintf(&b, "`%s`", escape.Replace(places[i].Example))

@@ -17,7 +17,7 @@ func IncidentProperties() []setting.Property {
 		{Name: "incident_rules", Help: "YAML file with thresholds that override the defaults of incident detection"},
 		{Name: "incident_exclude", Help: "findings to exclude, separated by semicolons: source=, target=, route= and kind=, such as " +
 			"\"source=192.0.2.7 kind=campaign; target=ops/*\""},
-		{Name: "incident_learning", Default: "24h", Help: "how long, in record time, detectors learn a baseline before those that need it " +
+		{Name: "incident_learning", Default: "24h", Help: "how long, in record time, detectors that need a baseline learn it before they " +
 			"report; off reports at once"},
 		{Name: "identities", Help: "YAML file that maps networks, addresses and hosts to service names, so that a service is recognized as target and client"},
 	}
@@ -43,8 +43,8 @@ func correlating() []setting.Property {
 	return append([]setting.Property{
 		{Name: "incidents", Default: "off", Help: "on finds incidents across records: who attacks whom, since when, and whether it succeeded"},
 		{Name: "incident_tag", Help: "tag of incident events: opened, updated and closed"},
-		{Name: "incident_digest_tag", Help: "tag of digests, which are emitted instead of incidents; an aggregator, a filter or output waf with incidents on, " +
-			"finds incidents across nodes in them"},
+		{Name: "incident_digest_tag", Help: "tag of digests, emitted instead of incidents, in which an aggregator (a filter or output waf with incidents on) " +
+			"finds incidents across nodes"},
 		{Name: "incident_state", Help: "file that keeps the state of incident detection across restarts; created if missing"},
 		{Name: "alert_detail", Default: "all", Values: []string{"all", "incidents"}, Help: "incidents emits incident events only; records keep their maps"},
 	}, IncidentProperties()...)

@@ -42,36 +42,36 @@ type asyncConfig struct {
 // Properties are the settings of the pipeline in the order in which help lists them.
 func Properties() []setting.Property {
 	return append([]setting.Property{
-		{Name: "field_map", Default: "auto", Help: "how keys map to transactions: auto (by the keys of each " +
-			"record), a built-in map such as nano, nginx or envoy, the path of a YAML map or key file, or several, comma separated"},
+		{Name: "field_map", Default: "auto", Help: "maps from keys to transactions, comma separated: auto (by the keys " +
+			"of each record), built-in maps such as nano, nginx or envoy, paths of YAML maps or key files"},
 		{Name: "trusted_proxies", Default: "private", Help: "proxies whose X-Forwarded-For and Forwarded are trusted, comma separated: " +
 			"private, none, networks and addresses; the client is the first untrusted address from the right"},
 		{Name: "alert_on", Default: "score", Values: []string{"score", "match"},
 			Help: "score alerts when the anomaly score reaches its threshold, match on any detection rule"},
 		{Name: "alert_key", Default: "waf", Help: "key of the map added to matching records; off adds none"},
 		{Name: "alert_name", Default: string(alert.ByFormat), Values: alert.Namings(),
-			Help: "the rule that names an alert: worst is the most severe one in the category with the highest score; last is the one " +
-				"that matched last; auto is last in the format msa, otherwise worst"},
+			Help: "the rule that names an alert: worst (the most severe in the category with the highest score), last (the last to match), " +
+				"or auto (last in the format msa, otherwise worst)"},
 		{Name: "emit_tag", Help: "emits alerts under this tag; $TAG and $TAG[n] expand; " +
 			"the record continues"},
 		{Name: "emit_format", Default: string(alert.MSA), Values: alert.Formats(),
 			Help: "msa emits the flat alert, record a copy of the record with its map, others an alert of their standard"},
 		{Name: "emit_limit", Default: "10M", Help: "memory limit of the emitter"},
 		{Name: "include_payload", Default: "on", Help: "includes headers and bodies in alerts, if the format has fields for them"},
-		{Name: "inspect_budget", Default: "50ms", Help: "time limit for inspecting a chunk, 1ms to 1m, or off; records that " +
-			"are late pass uninspected and are counted"},
+		{Name: "inspect_budget", Default: "50ms", Help: "time limit for inspecting a chunk, 1ms to 1m, or off; late records " +
+			"pass uninspected and are counted"},
 		{Name: "mode", Default: "inline", Values: []string{"inline", "async"}, Help: "async passes records at once and " +
 			"inspects copies in the background; it requires emit_tag, and alert_key off"},
 		{Name: "async_limit", Default: "16M", Help: "memory limit for records waiting in mode async"},
-		{Name: "async_full", Default: "wait", Values: []string{"wait", "skip"}, Help: "what happens in mode async when " +
-			"async_limit is reached: wait blocks the pipeline, skip passes records uninspected and counts them"},
+		{Name: "async_full", Default: "wait", Values: []string{"wait", "skip"}, Help: "at async_limit, wait blocks the pipeline, " +
+			"skip passes records uninspected and counts them"},
 		{Name: "keep", Default: "all", Values: []string{"all", "alerts"},
 			Help: "alerts drops clean HTTP records; records that are not HTTP are kept"},
 		{Name: "redact", Default: "on", Help: "redacts credentials, cookies, passwords, tokens and card numbers in alerts"},
 		{Name: "redact_names", Help: "additional headers, arguments and fields to redact, comma separated"},
 		{Name: "redact_pattern", Help: "regular expression (RE2) for additional secrets: its first group, otherwise the whole match"},
-		{Name: "flood_window", Default: "off", Help: "time such as 60s in which repeated alerts, from the same source to the " +
-			"same destination with the same rules, are summarized in one; off emits every alert"},
+		{Name: "flood_window", Default: "off", Help: "time such as 60s in which repeated alerts (same source, destination and " +
+			"rules) are summarized in one; off emits every alert"},
 		{Name: "alert_limit", Default: "off", Help: "maximum alerts per second; excess alerts are counted and reported; off for no limit"},
 	}, correlating()...)
 }

@@ -90,8 +90,7 @@ func Properties() []setting.Property {
 		{Name: "time_zone", Default: "UTC", Help: "zone of times without one: UTC, Local, +08:00 or a name such as Asia/Shanghai"},
 		{Name: "allow", Help: "networks and addresses that may send, comma separated (default: all)"},
 		{Name: "source_rate", Default: "0", Help: "maximum datagrams and lines per second from one address; 0 for no limit"},
-		{Name: "max_connections", Default: "256", Help: "maximum TCP connections; for another one, the longest silent one of the address with the most " +
-			"connections is closed"},
+		{Name: "max_connections", Default: "256", Help: "maximum TCP connections; a further one replaces the longest silent one of the address with the most"},
 		{Name: "source_connections", Default: "64", Help: "maximum TCP connections per address; more are refused"},
 		{Name: "idle_timeout", Default: "1h", Help: "time such as 10m after which a TCP connection without a complete line is closed; off for never"},
 	}

@@ -81,6 +81,8 @@
 //   - transformation pipeline: the transformations of a test in order. The pipelines of all rules form a tree of steps (package transform);
 //     a stage is a step in one inspection buffer, with the fast patterns that look at its result.
 //   - traits: which kinds of bytes a value has. They show which steps cannot change it.
+//   - prose: a text of ASCII letters, digits, whitespace, dots, commas and hyphens; any other byte is a sign. Tests that match nothing
+//     without a sign are not tried on prose, and steps that make prose of prose are not taken for them (compile.go, buffer.go).
 //   - lazy DFA: an automaton for regular expressions whose states are made when they are reached (package regex).
 //   - candidate rule: a rule that can match the transaction as far as the prefilter knows. A candidate is a transaction that has one.
 //   - unsupported construct: what the prefilter does not understand; a test with one is unknown, and taken to match.

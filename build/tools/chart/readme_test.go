@@ -61,9 +61,15 @@ func TestTheReadmeOfTheChartIsCurrent(t *testing.T) {
 	require.NoError(t, yaml.Unmarshal(text, &document))
 	var table strings.Builder
 	table.WriteString("| value | default | meaning |\n|---|---|---|\n")
+	var standard []string
 	for _, r := range rows(t, "", document.Content[0]) {
+		if r.meaning == "" {
+			standard = append(standard, "`"+r.name+"`")
+			continue
+		}
 		fmt.Fprintf(&table, "| `%s` | `%s` | %s |\n", r.name, r.standard, strings.ReplaceAll(r.meaning, "|", `\|`))
 	}
+	fmt.Fprintf(&table, "\nOther values, with their defaults in values.yaml: %s.\n", strings.Join(standard, ", "))
 	const start, end = "<!-- generated: values -->\n", "<!-- end -->"
 	file := filepath.Join(chartDir, "README.md")
 	page, err := os.ReadFile(file)

@@ -162,7 +162,7 @@ func TestEachCallerIsAnswered(t *testing.T) {
 	}
 	require.EqualValues(t, 6, a.counts.asked["nginx"].Load())
 	a.end()
-	require.NotContains(t, a.alerts.String(), "920", "no rule is about how callers describe requests")
+	require.NotContains(t, a.alerts.String(), `"ruleId":"920`, "no rule is about how callers describe requests")
 	require.NotContains(t, a.alerts.String(), "s3cret")
 	require.Equal(t, 15, strings.Count(a.alerts.String(), `"client_ip":"203.0.113.9"`))
 }

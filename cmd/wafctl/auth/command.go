@@ -17,15 +17,14 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "auth --trusted-proxies NETWORK,... [flags]",
 		Short: "Answer an ingress that asks whether requests may pass",
-		Long: `Inspect the requests that an ingress asks about, with the same rules, exclusions and alerts as everywhere else. The
-ingress passes on requests that are allowed, and answers the others with the status and the page that it is given.
+		Long: `Inspect the requests that an ingress asks about, with the rules, exclusions and alerts of the plugin. The answer allows a
+request, or has the status and page for the client.
 
 Each caller has a path: /traefik for forwardAuth, /caddy for forward_auth, /nginx for auth_request and ingress-nginx,
-/haproxy for a script in Lua, /envoy for ext_authz over HTTP, which puts it before the path of the request, and /crowdsec
-for bouncers of CrowdSec AppSec. Envoy's gRPC service envoy.service.auth.v3.Authorization is on the same port.
+/haproxy for a Lua script, /envoy for ext_authz over HTTP, and /crowdsec for bouncers of CrowdSec AppSec. Envoy's gRPC
+service envoy.service.auth.v3.Authorization is on the same port.
 
-Descriptions are only believed from --trusted-proxies. X-Waf-Inspected in each answer lists the parts of the request that
-were inspected.`,
+Only --trusted-proxies may ask. X-Waf-Inspected in each answer lists the inspected parts of the request.`,
 		Example: `  wafctl auth --trusted-proxies private
   wafctl auth --trusted-proxies 10.42.0.0/16 --engine detect --alert-to 'stdout,syslog+tls://siem.example?ca=/etc/ca.pem'`,
 		Annotations: map[string]string{cli.Appendix: "Destinations of alerts\n" + delivery.Help()},

@@ -34,21 +34,20 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "check [flags] FILE|DIR…|-",
 		Short: "Evaluate records in files and print what alerts",
-		Long: `Evaluate records and print what alerts. A file has one JSON record per line, or the plain lines of an access log: common
-and combined format, with or without a virtual host, W3C (IIS, CloudFront), AWS load balancers, HAProxy. It may be
-compressed with gzip or zstd; - is standard input. Directories are read with everything below them, and quoted patterns
-are expanded. Memory does not depend on the size of files. Several are read at the same time; the output is the same on
-each run.
+		Long: `Evaluate records and print what alerts. A file has one JSON record per line, or access log lines: common and combined
+format, with or without a virtual host, W3C (IIS, CloudFront), AWS load balancers, HAProxy, Envoy. It may be compressed
+with gzip or zstd; - is standard input. Directories are read recursively, and quoted patterns are expanded. Memory does
+not depend on the size of files, and the output is the same on each run.
 
 With --since and --until, only inspect records in this span of time.
 
-With --explain, explain each record: its scores, each matched rule with its text and its transformations step by step, and
-every variable. --full does not truncate rules and values.
+With --explain, show the scores, each matched rule with its text and its transformations step by step, and every variable
+of each record. --full does not truncate rules and values.
 
-With --profile, measure the rules: the time of each in all its runs, and how often the prefilter ruled it out.
+With --profile, measure the time of each rule, and how often the prefilter ruled it out.
 
-The exit code is 0 if nothing alerts, 1 if something does, and 2 on errors: if a line of a JSON file is not JSON, or if
-there are records but none is an HTTP transaction, so that nothing was inspected.`,
+The exit code is 0 if nothing alerts, 1 if something does, and 2 on errors: if a line of a JSON file is not JSON, or none
+of the records is an HTTP transaction.`,
 		Example: `  wafctl check /var/log/nginx/access.log
   wafctl check records.ndjson
   wafctl check --since 2026-05-01 --until 2026-05-08 /srv/archive

@@ -46,12 +46,12 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [flags]",
 		Short: "Receive records, detect attacks in them, and deliver alerts",
-		Long: `Receive records as JSON objects, run the HTTP transactions among them through the rules, and deliver an alert for
-each attack: the collector for machines without Fluent Bit.
+		Long: `Receive JSON records or access log lines, evaluate HTTP transactions, and deliver an alert for each attack: a collector
+for machines without Fluent Bit.
 
-A datagram, or a line of a TCP connection or of the standard input, holds one object or several. An alert waits until
-its destination has taken it, in at most --emit-limit of memory for each destination. On SIGINT and SIGTERM, and at
-the end of the standard input when that is the only source, what was received is finished, and totals are printed.`,
+A datagram or line has one or several JSON objects. Alerts wait until their destination accepts them, in at most
+--emit-limit of memory per destination. On SIGINT and SIGTERM, and at the end of standard input if that is the only
+source, run finishes what it received and prints totals.`,
 		Example: `  wafctl run --alert-to syslog+udp://siem.example:514
   wafctl run --listen udp://0.0.0.0:15155,tcp://0.0.0.0:15155 --alert-to 'syslog+tls://siem.example?ca=/etc/ca.pem,stdout'
   zcat nano.ndjson.gz | wafctl run --listen - --output checked.ndjson --alert-to off`,

@@ -33,8 +33,8 @@ image: the filter and output "waf", the input "nano", and plugins.conf, which li
 
   plugins_file: DIR/plugins.conf
 
-in the section service. DIR is created if it does not exist, and must have the same path where Fluent Bit runs. Files are
-replaced atomically, so that a Fluent Bit running with the old ones is not disturbed.`,
+in the section service. DIR is created if missing, and must have the same path where Fluent Bit runs. Files are replaced
+atomically, so that a running Fluent Bit is not disturbed.`,
 		Example: `  wafctl install /fluent-bit-waf
   wafctl install --from build/out /opt/fluent-bit-waf`,
 		RunE: func(cmd *cobra.Command, names []string) error {

@@ -43,7 +43,7 @@ unknown. Records with the same keys as an earlier one are only counted.
 
 With --show NAME, print a built-in map, as a starting point for a custom one.
 
-The exit code is 0, and 2 on errors, including lines that are not JSON.`,
+The exit code is 2 on errors, including lines that are not JSON, otherwise 0.`,
 		Example: `  wafctl map access.ndjson
   wafctl map --field-map own.yaml access.ndjson
   wafctl map --show nginx > own.yaml`,

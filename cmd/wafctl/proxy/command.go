@@ -20,12 +20,11 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "proxy --backend URL [flags]",
 		Short: "Block attacks in front of a web server",
-		Long: `Forward HTTP requests to a backend, and block those in which the rules find an attack: a reverse proxy with the
-same rules, exclusions and alerts as everywhere else, so that what was tuned on logs can be enforced.
+		Long: `Forward HTTP requests to a backend and block attacks: a reverse proxy with the rules, exclusions and alerts of the plugin,
+so that you can enforce rules that you tuned on logs.
 
-With --engine detect attacks are reported and pass. A blocked request gets status 403 and a page with the id of its
-alert. On SIGTERM requests are served for --shutdown-delay, and those under way are answered. SIGHUP reloads rules and
-certificates.`,
+A blocked request gets status 403 and a page with the id of its alert. With --engine detect attacks pass and alert.
+SIGHUP reloads rules and certificates. On SIGTERM the proxy serves for --shutdown-delay and finishes requests under way.`,
 		Example: `  wafctl proxy --backend http://127.0.0.1:3000
   wafctl proxy --backend http://shop:80 --engine detect --alert-to 'stdout,syslog+tls://siem.example?ca=/etc/ca.pem'
   wafctl proxy --backend h2c://api:50051 --listen off --tls-listen :443 --tls-cert tls.crt --tls-key tls.key`,

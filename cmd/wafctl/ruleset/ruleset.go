@@ -37,15 +37,14 @@ func New(c *cli.Console, args []string) *cobra.Command {
 		Long: `List the detection rules that the settings load: the embedded OWASP Core Rule Set, or the files, globs and directories of
 SecLang given as SOURCE, as with --rules.
 
-With --field-map, list the rules that are skipped for its records, and why: a rule about data that a source does not log
-would mistake it for data that was not sent.
+With --field-map, list the rules that are skipped for its records because the source does not log what they need.
 
-With --diff, load two sources with the same settings, and list rules that were added, removed or changed in the second, and
-directives that differ. The exit code is 0 if nothing differs, and 1 if something does.
+With --diff, list rules that were added, removed or changed between two sources, and directives that differ. The exit code
+is 0 if nothing differs, and 1 if something does.
 
-With --check, list nothing but everything that cannot be used, with file and line, and the number of loaded and skipped
-rules. The exit code is 0 if everything is used, 1 if something is skipped or invalid, and 2 if the rules are rejected
-whatever the value of --rules-strict.`,
+With --check, list only what cannot be used, with file and line, and the number of loaded and skipped rules. The exit code
+is 0 if everything is used, 1 if something is skipped or invalid, and 2 if the rules are rejected whatever the value of
+--rules-strict.`,
 		Example: `  wafctl rules --exclude-rules tag:attack-xss
   wafctl rules --output json | jq -r 'select(.paranoia == 2) | .id'
   wafctl rules --field-map nginx

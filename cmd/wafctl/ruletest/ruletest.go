@@ -34,11 +34,11 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [flags] DIR|FILE…",
 		Short: "Run rule tests",
-		Long: `Run rule tests in the Core Rule Set's format (FTW YAML): each request, with the response of the suite's backend, becomes a
-log record as a Nano probe sends it, and the matched rules are compared with expect_ids, no_expect_ids, and the patterns for
-the log. Directories are searched for .yaml and .yml files.
+		Long: `Run rule tests in the Core Rule Set's format (FTW YAML). Each request, with the response of the suite's backend, becomes a
+log record as a Nano probe sends it, and the matched rules are compared with expect_ids, no_expect_ids and the patterns
+for the log. Directories are searched for .yaml and .yml files.
 
-Tests that expect only a status are skipped: a log record gets no response.
+Tests that expect only a status are skipped, because a log record gets no response.
 
 The exit code is 0 if all tests pass, 1 if one fails, and 2 on errors.`,
 		Example: `  wafctl test --rules crs,/etc/waf/own.conf /etc/waf/tests

@@ -46,7 +46,7 @@ Fluent Bit pipeline: input, plugin and outputs. It explains what can and cannot 
 The pipeline is written to standard output, or to a file with -o. An existing file is replaced only with --force. "wafctl
 doctor" checks the pipeline.
 
-The exit code is 0, and 2 on errors, including that no record is an HTTP transaction.`,
+The exit code is 2 on errors and if no record is an HTTP transaction, otherwise 0.`,
 		Example: `  wafctl init /var/log/nginx/access.log
   wafctl init -o waf.yaml --alert-to gelf+udp://siem:12201 /var/log/nginx/access.log
   wafctl init -o waf.yaml --alert-to opensearch://logs:9200/waf-alerts '/var/log/containers/*ingress*.log'

@@ -38,10 +38,9 @@ categories, and what is not inspected.
 URL or HOST:PORT is the metrics address of an instance (the property metrics_listen), 127.0.0.1:2021 by default. Metrics
 have rules, categories, instances and destinations, but no clients and targets.
 
-FILE is a log, which is evaluated as by check and then followed, across rotation; - is standard input.
+FILE is a log, which is evaluated and then followed across rotation; - is standard input.
 
-Without a terminal, and with TERM=dumb, it prints a line per interval. --once prints one snapshot; of a file, when it has
-been read to its end.`,
+Without a terminal, and with TERM=dumb, top prints a line per interval. --once prints one snapshot, of a file at its end.`,
 		Example: `  wafctl top
   wafctl top http://node7.example:2021/metrics
   wafctl top /var/log/nginx/access.log

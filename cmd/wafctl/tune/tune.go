@@ -30,12 +30,11 @@ func New(c *cli.Console, args []string) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tune [flags] FILE…|-",
 		Short: "Propose exclusions from records that are known to be clean",
-		Long: `Evaluate records that are known to be clean, and propose the narrowest exclusions with which none of them alerts: a rule no
-longer inspects one target, such as one argument. Keys that differ only in array indexes become one target. A whole rule is
-excluded only where that does not help. The exclusions are verified before they are printed.
+		Long: `Evaluate records that are known to be clean, and propose the narrowest exclusions with which none of them alerts: a rule
+no longer inspects one target, such as one argument. Keys that differ only in array indexes become one target. Whole rules
+are excluded only where that does not help. The exclusions are verified before they are printed.
 
-Exclusions also let attacks through. Read each one, and prefer a fix where a record looks wrong. Records that look like
-attacks are listed first.
+Exclusions also let attacks through, so read each one. Records that look like attacks are listed first.
 
 The exit code is 0 if nothing alerts, 1 if exclusions are proposed, and 2 on errors.`,
 		Example: `  wafctl tune clean.ndjson.gz

@@ -31,7 +31,7 @@ func canMatchWithin(re *syntax.Regexp, in func(c byte) bool) bool {
 	case syntax.OpAlternate:
 		return slices.ContainsFunc(re.Sub, sub)
 	}
-	return true // an assertion, any character, or what can be left out
+	return true // an assertion, any character, or what is optional
 }
 
 // isWithin reports whether a rune of a pattern, or when case is folded one that it stands for, is in the set.
