@@ -2,9 +2,11 @@ package backtrack
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 
 	"github.com/dlclark/regexp2"
 )
@@ -28,6 +30,7 @@ type Expression struct {
 	re    *regexp2.Regexp
 	loose string
 	loops bool
+	rough func() *regexp.Regexp // the loose form, nil when package regexp finds it too large
 }
 
 // Compile compiles an expression.
@@ -40,7 +43,11 @@ func Compile(expression string) (*Expression, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Expression{re, t.loose.String(), t.loops}, nil
+	loose := t.loose.String()
+	return &Expression{re, loose, t.loops, sync.OnceValue(func() *regexp.Regexp {
+		re, _ := regexp.Compile("(?sm)" + loose)
+		return re
+	})}, nil
 }
 
 func compile(exact string) (*regexp2.Regexp, error) {
@@ -93,8 +100,13 @@ func endsOf(m *regexp2.Match) (ends []int) {
 	return ends
 }
 
+// try tries a value, but not one in which the loose form, which takes linear time, finds nothing: giving up on it would make a partial verdict
+// of one that is certain, and the prefilter does not try it either.
 func (e *Expression) try(value string, match func(*regexp2.Regexp, []rune) error) error {
-	if len(value) > maxValue {
+	switch {
+	case (e.loops || len(value) > maxValue) && !e.canMatch(value):
+		return nil
+	case len(value) > maxValue:
 		return ErrGaveUp
 	}
 	re := e.re
@@ -115,6 +127,23 @@ func (e *Expression) try(value string, match func(*regexp2.Regexp, []rune) error
 		return ErrGaveUp
 	}
 	return nil
+}
+
+func (e *Expression) canMatch(value string) bool {
+	rough := e.rough()
+	return rough == nil || rough.MatchString(latin1(value))
+}
+
+// latin1 returns a text with a rune below 0x100 for each byte of a value.
+func latin1(value string) string {
+	if !strings.ContainsFunc(value, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		return value
+	}
+	var b strings.Builder
+	for i := range len(value) {
+		b.WriteRune(rune(value[i]))
+	}
+	return b.String()
 }
 
 // buffer holds a value as runes.

@@ -109,13 +109,12 @@ func TestLoops(t *testing.T) {
 	}
 }
 
-// latin1 returns a text of one rune for each byte.
-func latin1(value string) string {
-	runes := make([]rune, len(value))
-	for i := range len(value) {
-		runes[i] = rune(value[i])
-	}
-	return string(runes)
+// exactly tries a value without asking the loose form first.
+func (e *Expression) exactly(value string) bool {
+	runes := takeRunes(value)
+	defer runes.giveBack()
+	matched, err := e.re.MatchRunes(*runes)
+	return matched && err == nil
 }
 
 // The prefilter rests on this: a value in which the loose form finds nothing has no match.
@@ -138,7 +137,7 @@ func TestTheLooseFormMatchesWhereverTheExpressionDoes(t *testing.T) {
 			if !found {
 				tells++
 			}
-			if matched, _ := e.Match(value); matched {
+			if e.exactly(value) {
 				matches++
 				require.True(t, found, "%q, loosely %q, on %q", expression, e.Loose(), value)
 			}
@@ -152,6 +151,28 @@ func TestTheLooseFormMatchesWhereverTheExpressionDoes(t *testing.T) {
 // catastrophe is an expression that takes 2 to the power of the value's length.
 const catastrophe = `^(?:a|aa)*(?!a)b`
 
+var hopeless = strings.Repeat("a", 64) + "-b"
+
+// Nobody has to give up on a value in which the loose form finds nothing.
+func TestValuesThatCannotMatchAreNotTried(t *testing.T) {
+	e, err := Compile(catastrophe)
+	require.NoError(t, err)
+	for _, value := range []string{hopeless[:65], strings.Repeat("a", 2*maxValue), strings.Repeat("a\xff\u0142", 100)} {
+		matched, err := e.Match(value)
+		require.NoError(t, err)
+		require.False(t, matched)
+	}
+}
+
+func TestTheLooseFormMayBeTooLarge(t *testing.T) {
+	e, err := Compile(`(?<!a)(?:b{900}){2}c`)
+	require.NoError(t, err)
+	require.Nil(t, e.rough())
+	matched, err := e.Match(strings.Repeat("b", 1800) + "c")
+	require.NoError(t, err)
+	require.True(t, matched)
+}
+
 func TestMatchesThatTakeTooLongGiveUp(t *testing.T) {
 	e, err := Compile(catastrophe)
 	require.NoError(t, err)
@@ -159,12 +180,12 @@ func TestMatchesThatTakeTooLongGiveUp(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			start := time.Now()
-			_, err := e.Match(strings.Repeat("a", 64))
+			_, err := e.Match(hopeless)
 			took := time.Since(start)
 			if !errors.Is(err, ErrGaveUp) || took < Patience/2 || took > 40*Patience {
 				t.Errorf("%v after %v", err, took)
 			}
-			ends, err := e.Find(strings.Repeat("a", 64))
+			ends, err := e.Find(hopeless)
 			if !errors.Is(err, ErrGaveUp) || ends != nil {
 				t.Errorf("%v, %v", ends, err)
 			}
@@ -187,7 +208,7 @@ func TestLongValues(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, []int{length, length + 1}, ends)
 	}
-	_, err = e.Match(strings.Repeat("a", maxValue+1))
+	_, err = e.Match(strings.Repeat("a", maxValue) + "b")
 	require.ErrorIs(t, err, ErrGaveUp)
 }
 
@@ -203,8 +224,7 @@ func FuzzExpression(f *testing.F) {
 		if err != nil {
 			return
 		}
-		ends, err := e.Find(value)
-		if err != nil || ends == nil {
+		if _, err = e.Find(value); err != nil || !e.exactly(value) {
 			return
 		}
 		loose, err := regexp.Compile("(?sm)" + e.Loose())
