@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/accesslog"
@@ -105,26 +106,47 @@ func compare(t *testing.T, want []verdict, own, alerts []plog.LogRecord) {
 	t.Logf("%d verdicts are those of wafctl check, %d of them alerts", len(own), alerting)
 }
 
+// inOrderOf returns records in the order of their lines: the exporter sends several batches at a time.
+func inOrderOf(t *testing.T, lines []string, records []plog.LogRecord) (sorted []plog.LogRecord) {
+	t.Helper()
+	byLine := map[string][]plog.LogRecord{}
+	for _, r := range records {
+		line := r.Body().AsString()
+		if r.Body().Type() == pcommon.ValueTypeMap {
+			text, err := json.Marshal(r.Body().AsRaw())
+			require.NoError(t, err)
+			line = string(text)
+		}
+		byLine[line] = append(byLine[line], r)
+	}
+	for _, line := range lines {
+		all := byLine[line]
+		require.NotEmpty(t, all, line)
+		sorted, byLine[line] = append(sorted, all[0]), all[1:]
+	}
+	return sorted
+}
+
 func TestVerdictsOnALogOfNginxAreThoseOfWafctl(t *testing.T) {
 	for title, field := range map[string]string{"plain line, nginx combined": "log", "nginx, JSON": ""} {
 		source := sourceOf(t, title)
-		var text strings.Builder
+		var lines []string
 		for _, r := range requests() {
 			record := source.Record(r)
-			if line, is := record[field].(string); is {
-				fmt.Fprintln(&text, line)
-				continue
+			line, isPlain := record[field].(string)
+			if !isPlain {
+				text, err := json.Marshal(record)
+				require.NoError(t, err)
+				line = string(text)
 			}
-			line, err := json.Marshal(record)
-			require.NoError(t, err)
-			fmt.Fprintln(&text, string(line))
+			lines = append(lines, line)
 		}
-		file := written(t, "access.log", text.String())
+		file := written(t, "access.log", strings.Join(lines, "\n")+"\n")
 		b := newBackend(t)
 		p := start(t, "../config.yaml", "ACCESS_LOG="+file, "OTLP_ENDPOINT="+b.URL)
 		want := checked(t, file)
 		own, alerts := b.received(t, len(want))
-		compare(t, want, own, alerts)
+		compare(t, want, inOrderOf(t, lines, own), alerts)
 		p.stop(t)
 	}
 }
