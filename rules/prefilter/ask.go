@@ -404,7 +404,7 @@ func (s *scratch) findIn(at *buffer, f *stage, depth int) {
 	s.looking[depth].Reset(len(s.prefilter.fastPatterns))
 	text, traits := s.scanned.Texts[f.step.Index], s.scanned.Traits[f.step.Index]
 	s.gather(at, f, traits, depth)
-	s.candidates.AddCommon(s.literalsIn(text, traits, at, f), &s.looking[depth])
+	s.candidates.AddCommon(s.literalsIn(text, traits, at, f.matchers), &s.looking[depth])
 }
 
 // gather collects the tests that look at the same text as those of a stage, but for the case of its letters, and has those below searched
@@ -431,13 +431,9 @@ type scannedText struct {
 	hits literalset.Bitset
 }
 
-// literalsIn returns the tests that look at the text of a stage, or at those below, and have a literal in it, or can have one that the matcher
-// does not see. It may have others, too. traits are those of the text.
-func (s *scratch) literalsIn(text string, traits transform.Traits, at *buffer, f *stage) *literalset.Bitset {
-	by := at.matchers
-	if f.matchers != nil {
-		by = f.matchers
-	}
+// literalsIn returns the tests that have a literal in a text made from the value, by the matchers of its stage, or can have one that these do
+// not see. traits belong to the text.
+func (s *scratch) literalsIn(text string, traits transform.Traits, at *buffer, by *matchers) *literalset.Bitset {
 	for i := range s.texts {
 		if t := &s.texts[i]; t.text == text && (t.by == by || t.by == at.matchers) {
 			return &t.hits

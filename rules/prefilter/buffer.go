@@ -37,7 +37,7 @@ func newMatchers(tests []fastPattern) *matchers {
 		all[tests[i].number] = t.literals
 		n += len(t.literals)
 		if !t.needsSign {
-			prose[tests[i].number] = slices.DeleteFunc(slices.Clone(t.literals), func(text string) bool { return !isProse(text) })
+			prose[tests[i].number] = slices.DeleteFunc(slices.Clone(t.literals), func(text string) bool { return !transform.IsProse(text) })
 		}
 	}
 	return &matchers{literalset.NewMatcher(all), literalset.NewMatcher(prose), n}
@@ -66,7 +66,7 @@ type stage struct {
 	below    transform.Traits  // that a value needs for this step, or one below, to change it in more than the case of its letters
 	next     []*stage
 	prose    bool      // of a text that is prose, this step or one below makes something that a test can match
-	matchers *matchers // for the text, nil when those of the inspection buffer do
+	matchers *matchers // for the text: what the tests here and below look for, and maybe others
 }
 
 // buffers finds the inspection buffer of each value.
@@ -185,7 +185,7 @@ func (l *buffers) shareMatchers(fastPatterns []fastPattern) {
 		if at.matchers == nil {
 			at.matchers = shared
 		}
-		at.stages.narrow(at.matchers, behind)
+		at.stages.narrow(at.matchers, at.matchers, behind)
 	}
 }
 
@@ -215,13 +215,16 @@ func matchersByStep(fastPatterns []fastPattern) map[string]*matchers {
 	return found
 }
 
-// narrow gives the stages below the matchers of their steps where these have fewer literals than those of the inspection buffer.
-func (f *stage) narrow(of *matchers, behind map[string]*matchers) {
+// narrow gives a stage its matchers, and the stages below those of their steps where they have fewer literals than all of the inspection
+// buffer.
+func (f *stage) narrow(own, all *matchers, behind map[string]*matchers) {
+	f.matchers = own
 	for _, d := range f.next {
-		if m := behind[d.step.Name]; m != nil && m.size < of.size {
-			d.matchers = m
+		own = all
+		if m := behind[d.step.Name]; m != nil && m.size < all.size {
+			own = m
 		}
-		d.narrow(of, behind)
+		d.narrow(own, all, behind)
 	}
 }
 

@@ -314,9 +314,10 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 		return "operator @" + o.Name + " is not supported"
 	}
 	t.obscuresGroups = t.captures && (known.captures || isOwn) && !(t.negated && !t.multi && len(t.targets) == 1 && t.targets[0].Kind == variables.OfSingle)
+	var pattern *regex.Pattern // which has a match in every value that the test matches
 	switch t.name {
 	case "rx":
-		p.expression(t)
+		pattern = p.expression(t)
 	case "pm":
 		t.literals = phrases(strings.Split(strings.ToLower(t.argument), " "))
 	case "pmfromfile", "pmf":
@@ -340,14 +341,14 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	}
 	if isOwn {
 		if required.Expression != "" {
-			t.literals = regex.RequiredLiterals(required.Expression, false)
+			t.literals = regex.Parse(required.Expression).RequiredLiterals(false)
 		}
 		t.digits = required.Digits
 	}
 	if t.negated {
 		t.literals = nil
 	}
-	t.needsSign = !t.canMatchProse()
+	t.needsSign = !t.canMatchProse(pattern)
 	if t.literals != nil && (t.name == "pm" || t.name == "pmfromfile" || t.name == "pmf") {
 		set := map[uint32]literalset.Set{0: t.literals}
 		t.phrases = sync.OnceValue(func() *literalset.Matcher { return literalset.NewMatcher(set) })
@@ -355,46 +356,33 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 	return ""
 }
 
-// canMatchProse reports whether the test can match a text that is prose: false is certain.
-func (t *test) canMatchProse() bool {
-	switch {
-	case t.negated:
-		return true
-	case t.literals != nil && !slices.ContainsFunc(t.literals, isProse):
-		return false
-	case t.limited != nil:
-		return t.limited.Loose() == "" || regex.CanMatchWithin(t.limited.Loose(), transform.IsProse)
-	}
-	return t.name != "rx" || regex.CanMatchWithin(t.argument, transform.IsProse)
+// canMatchProse reports whether the test can match a text that is prose: false is certain. pattern has a match in what it matches.
+func (t *test) canMatchProse(pattern *regex.Pattern) bool {
+	return t.negated || (t.literals == nil || slices.ContainsFunc(t.literals, transform.IsProse)) &&
+		pattern.CanMatchWithin(func(c byte) bool { return transform.IsProse(string(rune(c))) })
 }
 
-func isProse(text string) bool {
-	for i := range len(text) {
-		if !transform.IsProse(text[i]) {
-			return false
-		}
-	}
-	return true
-}
-
-// expression takes an @rx. Its groups are known when Coraza captures with the expression itself.
-func (p *compiler) expression(t *test) {
+// expression takes an @rx. Its groups are known when Coraza captures with the expression itself. It returns a pattern that has a match in
+// every value that the test matches.
+func (p *compiler) expression(t *test) *regex.Pattern {
 	if t.limited != nil {
-		t.literals = regex.RequiredLiterals(t.limited.Loose(), true)
-		return
+		loose := regex.Parse(t.limited.Loose())
+		t.literals = loose.RequiredLiterals(true)
+		return loose
 	}
-	pattern := "(?sm)" + t.argument
+	pattern, parsed := "(?sm)"+t.argument, regex.Parse(t.argument)
 	binary := corazalink.MatchesArbitraryBytes(pattern)
-	t.literals = regex.RequiredLiterals(t.argument, binary)
-	if binary || p.prefiltered {
-		return // Coraza's own matcher decides, which misses matches when it tries literals first
+	t.literals = parsed.RequiredLiterals(binary)
+	if binary || p.prefiltered || parsed == nil {
+		return parsed // Coraza's own matcher decides, which misses matches when it tries literals first
 	}
 	t.rx = regex.NewLazyDFA(pattern, p.automata)
-	if t.rx != nil && t.captures && !t.negated && !p.dataFlow.groups {
+	if t.captures && !t.negated && !p.dataFlow.groups {
 		t.obscuresGroups = false
 		t.groups = t.rx.Regexp
 		t.expandsGroups = slices.ContainsFunc(t.sets, assignment.readsGroups)
 	}
+	return parsed
 }
 
 func phrases(list []string) literalset.Set {

@@ -63,15 +63,8 @@ func readSQLWords(keywords map[string]byte) *wordSet {
 
 // sqlBytes are bytes by which libinjection can make tokens that are not harmless, and control characters, which it takes for spaces
 // in some places and for letters in others. wordEnds are the bytes at which a word ends, and the dot, at which it can.
-var sqlBytes, wordEnds = byteSet("(),;{}'\"`#@\\$\x00\x7f\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"),
-	byteSet(" []<>:?=!~+-*/&|^%.\t\n\v\f\r\xa0")
-
-func byteSet(members string) (set [256]bool) {
-	for _, c := range []byte(members) {
-		set[c] = true
-	}
-	return set
-}
+var sqlBytes, wordEnds = ascii.Set("(),;{}'\"`#@\\$\x00\x7f\x01\x02\x03\x04\x05\x06\x07\x08\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"),
+	ascii.Set(" []<>:?=!~+-*/&|^%.\t\n\v\f\r\xa0")
 
 // hasSQLByte reports whether a value has bytes by which libinjection can make a token that is not harmless.
 func hasSQLByte(value string) bool {

@@ -11,6 +11,14 @@ var Fold = func() (table [256]byte) {
 	return table
 }()
 
+// Set returns a table of which bytes are members.
+func Set(members string) (set [256]bool) {
+	for i := range len(members) {
+		set[members[i]] = true
+	}
+	return set
+}
+
 // Only reports whether a text has no bytes above ASCII.
 func Only(s string) bool {
 	for i := range len(s) {

@@ -1,7 +1,7 @@
 package literalset
 
 import (
-	"fmt"
+	"encoding/binary"
 	"maps"
 	"slices"
 
@@ -132,6 +132,7 @@ func NewMatcher(sets map[uint32]Set) *Matcher {
 	}
 	s := &Matcher{short: &noPairs, empty: len(owners) == 0}
 	shared := map[string]*[]uint32{}
+	var key []byte
 	byGram := [5]map[uint32][]located{2: {}, 3: {}, 4: {}}
 	for _, text := range slices.Sorted(maps.Keys(owners)) {
 		tests := owners[text]
@@ -144,14 +145,17 @@ func NewMatcher(sets map[uint32]Set) *Matcher {
 			s.single = append(s.single, singleByte{text[0], tests})
 			continue
 		}
-		key := fmt.Sprint(tests)
-		if shared[key] == nil {
-			shared[key] = &tests
+		key = key[:0]
+		for _, test := range tests {
+			key = binary.LittleEndian.AppendUint32(key, test)
+		}
+		if shared[string(key)] == nil {
+			shared[string(key)] = &tests
 		}
 		size := min(len(text), 4)
 		offset := rarestGram(text, size)
 		gram := packGram(text[offset : offset+size])
-		byGram[size][gram] = append(byGram[size][gram], newLocated(text, offset, size, shared[key]))
+		byGram[size][gram] = append(byGram[size][gram], newLocated(text, offset, size, shared[string(key)]))
 	}
 	for size, texts := range byGram {
 		s.add(size, texts)

@@ -84,11 +84,8 @@ const (
 	noRune        = -1
 )
 
-// NewLazyDFA returns the lazy DFA of an expression, nil when it is malformed.
+// NewLazyDFA returns the lazy DFA of an expression that is not malformed.
 func NewLazyDFA(pattern string, budget *Budget) *LazyDFA {
-	if _, err := syntax.Parse(pattern, syntax.Perl); err != nil {
-		return nil
-	}
 	return &LazyDFA{
 		pattern: pattern, budget: budget,
 		Regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),

@@ -22,14 +22,25 @@ type facts struct {
 	required literalset.Set // every match contains one of them
 }
 
-// RequiredLiterals returns the texts of which one must appear in every value that an @rx pattern matches, nil when the pattern
-// has none. Values with one of the runes that FoldsToASCII reports must not be ruled out by them.
-func RequiredLiterals(pattern string, binary bool) literalset.Set {
+// Pattern is an @rx pattern that is parsed. Of a nil one nothing is known.
+type Pattern struct{ re *syntax.Regexp }
+
+// Parse parses an @rx pattern. It returns nil when it is malformed.
+func Parse(pattern string) *Pattern {
 	re, err := syntax.Parse("(?sm)"+pattern, syntax.Perl)
 	if err != nil {
 		return nil
 	}
-	return analyze(re, binary).best()
+	return &Pattern{re}
+}
+
+// RequiredLiterals returns the texts of which one must appear in every value that the pattern matches, nil when it has none. Values with one
+// of the runes that FoldsToASCII reports must not be ruled out by them.
+func (p *Pattern) RequiredLiterals(binary bool) literalset.Set {
+	if p == nil {
+		return nil
+	}
+	return analyze(p.re, binary).best()
 }
 
 // FoldsToASCII reports whether a value has a rune outside of ASCII that a case-insensitive pattern takes for an ASCII letter:

@@ -6,11 +6,10 @@ import (
 	"unicode"
 )
 
-// CanMatchWithin reports whether an @rx pattern can match a text that has only ASCII characters of a set: false is certain. It does not
-// look at what ^, $ and \b ask for.
-func CanMatchWithin(pattern string, in func(c byte) bool) bool {
-	re, err := syntax.Parse("(?sm)"+pattern, syntax.Perl)
-	return err != nil || canMatchWithin(re, in)
+// CanMatchWithin reports whether the pattern can match a text that has only ASCII characters of a set: false is certain. It does not look at
+// what ^, $ and \b ask for.
+func (p *Pattern) CanMatchWithin(in func(c byte) bool) bool {
+	return p == nil || canMatchWithin(p.re, in)
 }
 
 func canMatchWithin(re *syntax.Regexp, in func(c byte) bool) bool {

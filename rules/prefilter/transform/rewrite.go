@@ -37,14 +37,7 @@ func removeReportedWhitespace(a *arena.Arena, value string) (string, bool) {
 }
 
 // beginsSpace are the bytes with which the UTF-8 of whitespace begins.
-var beginsSpace = byteSet("\t\n\v\f\r \xc2\xe1\xe2\xe3")
-
-func byteSet(members string) (set [256]bool) {
-	for _, c := range []byte(members) {
-		set[c] = true
-	}
-	return set
-}
+var beginsSpace = ascii.Set("\t\n\v\f\r \xc2\xe1\xe2\xe3")
 
 func canHaveSpace(value string) bool {
 	for i := range len(value) {

@@ -36,8 +36,8 @@ const (
 // IsProse reports whether a text with these traits consists of ASCII letters, digits, whitespace, dots, commas and hyphens only.
 func (t Traits) IsProse() bool { return t&hasSign == 0 }
 
-// IsProse reports whether a byte can be in prose.
-func IsProse(c byte) bool { return byteTraits[c].IsProse() }
+// IsProse reports whether a text is prose.
+func IsProse(text string) bool { return traitsOf(text).IsProse() }
 
 var byteTraits = func() (table [256]Traits) {
 	for c := range table {
