@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 // makeRequests returns requests as bytes; those of two numbers have none in common.
@@ -180,23 +181,14 @@ func startBackend(html bool) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
+	go loopback.Accept(l, func(conn net.Conn) {
+		from := bufio.NewReader(conn)
+		for readRequest(from) == nil {
+			if _, err := conn.Write(answer); err != nil {
 				return
 			}
-			go func() {
-				defer conn.Close()
-				from := bufio.NewReader(conn)
-				for readRequest(from) == nil {
-					if _, err := conn.Write(answer); err != nil {
-						return
-					}
-				}
-			}()
 		}
-	}()
+	})
 	return l, nil
 }
 

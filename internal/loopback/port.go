@@ -1,4 +1,4 @@
-// Package loopback finds ports of this machine for tests and measurements. A port is free when it is handed out.
+// Package loopback finds ports of this machine for tests and measurements, and serves connections. A port is free when it is handed out.
 // Nothing here is reached from another machine.
 package loopback
 

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corpus"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
@@ -209,28 +210,19 @@ func peer(t *testing.T, fault string) string {
 		return l.Addr().String()
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				switch fault {
-				case "hangs":
-					<-t.Context().Done()
-				case "slow":
-					b := make([]byte, 256)
-					for {
-						if _, err := c.Read(b); err != nil {
-							return
-						}
-						time.Sleep(time.Millisecond)
-					}
+	go loopback.Accept(l, func(c net.Conn) {
+		switch fault {
+		case "hangs":
+			<-t.Context().Done()
+		case "slow":
+			b := make([]byte, 256)
+			for {
+				if _, err := c.Read(b); err != nil {
+					return
 				}
-			}()
+				time.Sleep(time.Millisecond)
+			}
 		}
-	}()
+	})
 	return l.Addr().String()
 }
