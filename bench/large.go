@@ -89,10 +89,11 @@ func posts(l *largeText, mediaType string, size int) func(i uint64) corpus.Recor
 	return func(i uint64) corpus.Record { return posted(i, mediaType, l.of(size, i)) }
 }
 
-func response(size int) func(i uint64) corpus.Record {
+// response returns pages of a size that end with a text.
+func response(size int, end string) func(i uint64) corpus.Record {
 	return func(i uint64) corpus.Record {
 		r := posted(i, "application/json", `{"page":1}`)
-		r.ResponseBody = pageText.of(size, i)
+		r.ResponseBody = pageText.of(size, i) + end
 		r.ResponseHead = fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: %d\r\n\r\n", len(r.ResponseBody))
 		return r
 	}

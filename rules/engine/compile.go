@@ -14,16 +14,18 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
 )
 
 // compiler compiles a program. It is for one goroutine.
 type compiler struct {
 	*load.Program
-	operators *Operators
-	times     *profile // of the rules, collected unless nil
-	yields    bool     // records flow while it compiles, and come first
-	yielded   time.Time
-	compiles  bool // every rule was compiled apart
+	operators   *Operators
+	expressions *regex.Budget // of the lazy DFAs of operators and prefilter; nil without
+	times       *profile      // of the rules, collected unless nil
+	yields      bool          // records flow while it compiles, and come first
+	yielded     time.Time
+	compiles    bool // every rule was compiled apart
 }
 
 // compile builds the WAF of a program. Every rule is compiled apart first, so that all that is wrong is found at once.

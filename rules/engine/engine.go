@@ -11,6 +11,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
 )
 
 // Engine is one compiled form of a set's rules with everything that belongs to this form alone. A set has one engine with all
@@ -37,7 +38,7 @@ type Options struct {
 
 // New compiles a program. Operators are shared with all engines of the same Operators.
 func New(program *load.Program, o Options) (*Engine, error) {
-	p := &compiler{Program: program, operators: o.Operators, yields: o.Yield}
+	p := &compiler{Program: program, operators: o.Operators, expressions: regex.NewBudget(&o.Operators.ofDFAs), yields: o.Yield}
 	if o.Profile {
 		p.times = &profile{}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -56,6 +57,7 @@ type lazyOperator struct {
 	options plugintypes.OperatorOptions
 	maker   *Operators
 	made    atomic.Pointer[madeOperator]
+	dfa     *regex.LazyDFA // of an expression: it knows in one pass that a value has no match, and where the value's first match is near; or nil
 }
 
 // madeOperator is shared by all lazy operators of the same Operators that are the same.
@@ -70,14 +72,14 @@ type Operators struct {
 
 	took  atomic.Int64 // by making operators, in nanoseconds
 	since atomic.Int64 // when the one that is being made was begun, in Unix nanoseconds; 0 when none is
-	// By compiling what the prefilters of the engines have for expressions, in nanoseconds.
-	ofPrefilters atomic.Int64
+	// By compiling the lazy DFAs of expressions, in nanoseconds.
+	ofDFAs atomic.Int64
 }
 
-// MakingTime returns how long making operators, and what prefilters have for them, has taken so far. Each is made with its first value, so
+// MakingTime returns how long making operators and lazy DFAs has taken so far. Each is made with its first value, so
 // that the time is spent while a transaction is inspected.
 func (ops *Operators) MakingTime() time.Duration {
-	took := ops.took.Load() + ops.ofPrefilters.Load()
+	took := ops.took.Load() + ops.ofDFAs.Load()
 	if since := ops.since.Load(); since != 0 {
 		took += time.Now().UnixNano() - since
 	}
@@ -86,6 +88,13 @@ func (ops *Operators) MakingTime() time.Duration {
 
 // Evaluate implements plugintypes.Operator.
 func (l *lazyOperator) Evaluate(tx plugintypes.TransactionState, value string) bool {
+	if l.dfa != nil {
+		from, can := l.dfa.Locate(value)
+		if !can {
+			return false
+		}
+		value = value[from:]
+	}
 	m := l.made.Load()
 	if m == nil {
 		m = l.maker.make(l)
@@ -158,12 +167,20 @@ func init() {
 
 // newLazy returns a lazy operator of the Operators with whose files the rule is compiled.
 func newLazy(name string, o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
-	files, is := o.Root.(interface{ makesOperators() *Operators })
+	files, is := o.Root.(interface {
+		makes() (*Operators, *regex.Budget)
+	})
 	if !is {
 		return nil, fmt.Errorf("operator @%s is not compiled by an engine", name)
 	}
 	o.Memoizer = nil // would keep what was made as long as the rules
-	return &lazyOperator{name: name, options: o, maker: files.makesOperators()}, nil
+	l := &lazyOperator{name: name, options: o}
+	var expressions *regex.Budget
+	l.maker, expressions = files.makes()
+	if name == "rx" && expressions != nil && !o.RxPreFilterEnabled { // which misses matches when it tries literals first
+		l.dfa = expressions.LazyDFA("(?sm)" + o.Arguments)
+	}
+	return l, nil
 }
 
 // newExpression makes an @rx, a lazy one where RE2 is sure to compile the expression: what can go wrong in that is parsing it. What RE2

@@ -60,9 +60,9 @@ func newPrefilter(p *compiler, waf coraza.WAF, compiled *corazalink.WAF, table *
 		return nil, err
 	}
 	made, err := prefilter.New(prefilter.Rules{
-		Yield: p.yield, WAF: compiled, Data: newProgramFiles(p.Program, p.operators), Place: p.Places(), Watched: table.watched,
+		Yield: p.yield, WAF: compiled, Data: newProgramFiles(p), Place: p.Places(), Watched: table.watched,
 		Blocking: func(id int) bool { return table.blocking[id] },
-		Baseline: baseline, Fresh: freshState.Variables(), Own: requirementsOf, Scores: scoreVariables(), Making: &p.operators.ofPrefilters,
+		Baseline: baseline, Fresh: freshState.Variables(), Own: requirementsOf, Scores: scoreVariables(), Expressions: p.expressions,
 	})
 	if made == nil {
 		g.baseline.Close() // it has nothing on disk that could fail to go away

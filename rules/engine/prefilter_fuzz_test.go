@@ -32,7 +32,7 @@ func (e *Engine) askAfresh(t *testing.T, tx *model.Transaction) prefilter.Answer
 	require.NoError(t, err)
 	nameOperators(compiled)
 	fresh := &Engine{waf: e.waf, table: e.table}
-	fresh.prefilter, err = newPrefilter(&compiler{Program: programOf(), operators: e.compiler.operators}, e.waf, compiled, e.table)
+	fresh.prefilter, err = newPrefilter(&compiler{Program: programOf(), operators: e.compiler.operators, expressions: e.compiler.expressions}, e.waf, compiled, e.table)
 	require.NoError(t, err)
 	defer fresh.prefilter.baseline.Close()
 	return fresh.Ask(tx, true)

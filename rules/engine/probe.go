@@ -30,7 +30,7 @@ func (ps *probes) close() {
 // probe compiles what can be compiled apart, on all cores, and rejects what is broken.
 func (p *compiler) probe() *probes {
 	all := p.Units()
-	files := newProgramFiles(p.Program, p.operators)
+	files := newProgramFiles(p)
 	datasets := p.datasets()
 	results := make([]coraza.WAF, len(all))
 	failures := make([]error, len(all))

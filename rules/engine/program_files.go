@@ -12,7 +12,7 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental"
 	"github.com/corazawaf/coraza/v3/types"
 
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
 
@@ -23,14 +23,17 @@ const maxRow = 60 << 10
 // below one whose name is made from the content of all data files: Coraza caches the data of @pmFromFile by path alone,
 // and must not take another content for it after a reload.
 type programFiles struct {
-	operators *Operators
-	top       string
-	data      map[string][]byte // by the names under which Coraza asks
-	texts     map[string][]byte // the program's directives; only the parser reads them, and operators keep what is here
+	operators   *Operators
+	expressions *regex.Budget // of the lazy DFAs of operators, or nil
+	top         string
+	data        map[string][]byte // by the names under which Coraza asks
+	texts       map[string][]byte // the program's directives; only the parser reads them, and operators keep what is here
 }
 
-func newProgramFiles(p *load.Program, operators *Operators) programFiles {
-	f := programFiles{operators: operators, top: "@" + p.DataHash(), data: map[string][]byte{}, texts: map[string][]byte{}}
+func newProgramFiles(p *compiler) programFiles {
+	f := programFiles{
+		operators: p.operators, expressions: p.expressions, top: "@" + p.DataHash(), data: map[string][]byte{}, texts: map[string][]byte{},
+	}
 	for name, content := range p.Data {
 		f.data[name] = content
 		f.data[path.Join(f.top, name)] = content
@@ -38,9 +41,9 @@ func newProgramFiles(p *load.Program, operators *Operators) programFiles {
 	return f
 }
 
-// makesOperators returns who makes the lazy operators of the program: Coraza hands an operator the files of its rule, and nothing else of who
-// compiles it.
-func (f programFiles) makesOperators() *Operators { return f.operators }
+// makes returns who makes the lazy operators of the program and their lazy DFAs: Coraza hands an operator the files of its rule, and nothing
+// else of who compiles it.
+func (f programFiles) makes() (*Operators, *regex.Budget) { return f.operators, f.expressions }
 
 // compile builds a WAF from text that stands in a folder.
 func (f programFiles) compile(text, folder string) (coraza.WAF, error) {
@@ -61,7 +64,7 @@ func newWAF(config coraza.WAFConfig) (waf coraza.WAF, err error) {
 // config returns what compiles the whole program: the directives of one folder that follow each other form one file in that
 // folder, so that names of data files resolve. parsed lets go of them, when the parser has read them.
 func (p *compiler) config(log debuglog.Logger) (config coraza.WAFConfig, parsed func()) {
-	f := newProgramFiles(p.Program, p.operators)
+	f := newProgramFiles(p)
 	config = experimental.WAFConfigWithRuleObserver(coraza.NewWAFConfig(), func(types.RuleMetadata) { p.yield() })
 	if log != nil {
 		config = config.WithDebugLogger(log)

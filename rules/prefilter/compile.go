@@ -25,13 +25,13 @@ import (
 
 // compiler turns the links of chains into tests.
 type compiler struct {
-	yield    func()        // called between one rule and the next
-	data     fs.ReadFileFS // data files by the path under which operators look for them
-	steps    *transform.Tree
-	dataFlow *dataFlow
-	state    plugintypes.TransactionState // of the baseline
-	automata *regex.Budget
-	own      func(operator, argument string) (n Requirements, isOwn bool)
+	yield       func()        // called between one rule and the next
+	data        fs.ReadFileFS // data files by the path under which operators look for them
+	steps       *transform.Tree
+	dataFlow    *dataFlow
+	state       plugintypes.TransactionState // of the baseline
+	expressions *regex.Budget
+	own         func(operator, argument string) (n Requirements, isOwn bool)
 
 	prefiltered bool // Coraza tries literals before expressions
 }
@@ -376,7 +376,7 @@ func (p *compiler) expression(t *test) *regex.Pattern {
 	if binary || p.prefiltered || parsed == nil {
 		return parsed // Coraza's own matcher decides, which misses matches when it tries literals first
 	}
-	t.rx = regex.NewLazyDFA(pattern, p.automata)
+	t.rx = p.expressions.LazyDFA(pattern)
 	if t.captures && !t.negated && !p.dataFlow.groups {
 		t.obscuresGroups = false
 		t.groups = t.rx.Regexp

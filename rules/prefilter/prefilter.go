@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	corazacollection "github.com/corazawaf/coraza/v3/collection"
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -39,7 +38,6 @@ type Prefilter struct {
 	reported     []*chain     // counting chains whose matches are reported without the engine
 	derived      map[int]bool // ids of alerting rules whose matches follow from a combination
 	reads        Reads
-	automata     regex.Budget
 	report       []Rule
 	scratch      sync.Pool
 }
@@ -61,7 +59,7 @@ type Rules struct {
 
 	Scores []string // names of the TX variables that a verdict has, in lower case and without TX.
 
-	Making *atomic.Int64 // nanoseconds are added that compiling takes which is put off until an expression sees its first value
+	Expressions *regex.Budget // of the lazy DFAs
 }
 
 // Baseline is what the engine made of a plain request, once with a response and once without. Both requests must be clean.
@@ -100,8 +98,7 @@ func New(r Rules) (*Prefilter, error) {
 	if r.WAF.Engine != types.RuleEngineDetectionOnly {
 		return nil, fmt.Errorf("prefilter: SecRuleEngine is %s, not DetectionOnly", r.WAF.Engine)
 	}
-	g := &Prefilter{steps: transform.NewTree(), limits: variables.LimitsOf(&r.WAF.Settings), state: r.Baseline.State, cache: newValueCache(),
-		automata: regex.Budget{Making: r.Making}}
+	g := &Prefilter{steps: transform.NewTree(), limits: variables.LimitsOf(&r.WAF.Settings), state: r.Baseline.State, cache: newValueCache()}
 	g.scratch.New = func() any { return newScratch(g) }
 	g.readDefaults(r.Fresh)
 	f := newDataFlow(newEntries(&r), txVariables(r.Baseline.State), r.Own)
@@ -112,7 +109,7 @@ func New(r Rules) (*Prefilter, error) {
 	f.findCounting(r.Blocking)
 	g.counted, g.writers = f.counted(), f.writers()
 	p := &compiler{
-		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, automata: &g.automata, own: r.Own,
+		yield: r.Yield, data: r.Data, steps: g.steps, dataFlow: f, state: r.Baseline.State, expressions: r.Expressions, own: r.Own,
 		prefiltered: r.WAF.Settings.RxPreFilter,
 	}
 	g.fastPatterns = f.numberFastPatterns(g.counted, g.compile(f, p))

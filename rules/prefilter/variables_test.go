@@ -23,6 +23,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/testsize"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/model"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/transform"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/variables"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
@@ -76,7 +77,7 @@ func newDuo(t *testing.T, settings string) *duo {
 	g, err := New(Rules{
 		Yield: func() {}, WAF: compiled, Data: fstest.MapFS{}, Place: strconv.Itoa,
 		Watched: func(id int) bool { return id == 200002 || id == 200003 }, Blocking: func(int) bool { return false },
-		Baseline: b, Fresh: stateOf(t, fresh).Variables(), Own: func(string, string) (Requirements, bool) { return Requirements{}, false }, Making: new(atomic.Int64),
+		Baseline: b, Fresh: stateOf(t, fresh).Variables(), Own: func(string, string) (Requirements, bool) { return Requirements{}, false }, Expressions: regex.NewBudget(new(atomic.Int64)),
 	})
 	require.NoError(t, err)
 	require.Len(t, g.effects, 3+strings.Count(settings, "SecRule "))

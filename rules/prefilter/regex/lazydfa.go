@@ -4,14 +4,15 @@ import (
 	"encoding/binary"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
 
-// LazyDFA decides whether a value has a match of an expression, in one pass over the value. It is a deterministic automaton
-// over Go's own program of the expression, whose states are made when a value first leads to them, and dropped all together
+// LazyDFA decides whether a value has a match of an expression, and from where on, in one pass over the value. It is a deterministic
+// automaton over Go's own program of the expression, whose states are made when a value first leads to them, and dropped all together
 // when they take too much memory. A value that leads to too many states is decided by package regexp.
 type LazyDFA struct {
 	pattern string
@@ -19,17 +20,41 @@ type LazyDFA struct {
 	once    sync.Once             // makes what follows, which most expressions never need
 
 	*program
-	current atomic.Pointer[table]
+	current  atomic.Pointer[table]
+	idle     []state // in which no match has begun, and which the beginning of a value equals; the first states of each table
+	lastIdle uint32  // row
 
 	mu     sync.Mutex // held while states are made
 	size   int        // bytes of the current table
 	budget *Budget
 }
 
-// Budget is what the lazy DFAs of a rule set share.
+// Budget is what the lazy DFAs of a rule set share: memory, and those of expressions that come more than once.
 type Budget struct {
 	states atomic.Int64  // bytes of all their tables
-	Making *atomic.Int64 // nanoseconds that they take to compile are added here
+	making *atomic.Int64 // nanoseconds that they take to compile are added here
+	mu     sync.Mutex
+	known  map[string]*LazyDFA
+}
+
+// NewBudget returns a budget for lazy DFAs. The nanoseconds that they take to compile, when they see their first value, are added to making.
+func NewBudget(making *atomic.Int64) *Budget {
+	return &Budget{making: making, known: map[string]*LazyDFA{}}
+}
+
+// LazyDFA returns the lazy DFA of an expression that is not malformed. It is safe for concurrent use.
+func (b *Budget) LazyDFA(pattern string) *LazyDFA {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.known[pattern]
+	if a == nil {
+		a = &LazyDFA{
+			pattern: pattern, budget: b,
+			Regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),
+		}
+		b.known[pattern] = a
+	}
+	return a
 }
 
 // table holds states of a lazy DFA and where each class of runes leads from them. A full table is copied to a larger one; those
@@ -84,24 +109,43 @@ const (
 	noRune        = -1
 )
 
-// NewLazyDFA returns the lazy DFA of an expression that is not malformed.
-func NewLazyDFA(pattern string, budget *Budget) *LazyDFA {
-	return &LazyDFA{
-		pattern: pattern, budget: budget,
-		Regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),
-	}
-}
-
 // prepare compiles the program.
 func (a *LazyDFA) prepare() {
 	begin := time.Now()
-	defer func() { a.budget.Making.Add(int64(time.Since(begin))) }()
+	defer func() { a.budget.making.Add(int64(time.Since(begin))) }()
 	a.program = newProgram(a.pattern)
+	a.idle = a.idleStates()
+	a.lastIdle = uint32(len(a.idle) * a.stride())
 	a.clear()
 }
 
 // Match reports whether the value has a match.
 func (a *LazyDFA) Match(value string) bool {
+	_, found := a.scan(value)
+	return found == yes || found == undecided && a.Regexp().MatchString(value)
+}
+
+// Locate reports whether the value can have a match; false is certain. The expression has the same leftmost match in value[from:] as in
+// value, with the same groups.
+func (a *LazyDFA) Locate(value string) (from int, can bool) {
+	from, found := a.scan(value)
+	if found == undecided {
+		return 0, true
+	}
+	return from, found == yes
+}
+
+// finding is what a scan says of a value.
+type finding uint8
+
+const (
+	no        finding = iota
+	yes               // it has a match
+	undecided         // it leads to too many states
+)
+
+// scan looks for a match. None begins before from, where the value could as well begin.
+func (a *LazyDFA) scan(value string) (from int, found finding) {
 	a.once.Do(a.prepare)
 	t := a.current.Load()
 	next, row := t.next, uint32(a.stride())
@@ -116,30 +160,39 @@ func (a *LazyDFA) Match(value string) bool {
 			r, size = utf8.DecodeRuneInString(value[i:])
 			class = uint32(a.class(r))
 		}
+		if row <= a.lastIdle {
+			from = i
+		}
 		to := atomic.LoadUint32(&next[row+class])
 		if to <= accepted {
 			if to == unknown {
 				var dropped bool
 				if t, to, dropped = a.step(t, row, class); dropped {
 					if drops++; drops > maxDrops {
-						return a.Regexp().MatchString(value)
+						return 0, undecided
 					}
 				}
 				next = t.next
 			}
 			if to == accepted {
-				return true
+				return from, yes
 			}
 		}
 		row = to
 		i += size
+	}
+	if row <= a.lastIdle {
+		from = len(value)
 	}
 	end := uint32(len(a.members))
 	to := atomic.LoadUint32(&next[row+end])
 	if to == unknown {
 		_, to, _ = a.step(t, row, end)
 	}
-	return to == accepted
+	if to == accepted {
+		return from, yes
+	}
+	return from, no
 }
 
 // step finds out where a class of runes, or the end of the value, leads from a row of a table. The answer is a row of the table that
@@ -195,15 +248,31 @@ func (a *LazyDFA) add(s state) (t *table, row uint32, dropped bool) {
 	return t, row, dropped
 }
 
-// clear drops all states but the first.
+// clear drops all states but those in which no match has begun.
 func (a *LazyDFA) clear() {
 	a.budget.states.Add(-int64(a.size))
-	first := newState(nil, noRune)
-	row := a.stride()
 	a.size = 0
-	a.current.Store(&table{
-		next: make([]uint32, (firstStates+1)*row), states: []state{first}, rows: map[state]uint32{first: uint32(row)},
-	})
+	t := &table{next: make([]uint32, (firstStates+1)*a.stride()), states: slices.Clone(a.idle), rows: map[state]uint32{}}
+	for i, s := range a.idle {
+		t.rows[s] = uint32((i + 1) * a.stride())
+	}
+	a.current.Store(t)
+}
+
+// idleStates returns the state at the beginning of a value, and those in which no match has begun and what follows is taken as if the value
+// began there: what they have before matters to no assertion of the expression.
+func (p *program) idleStates() []state {
+	idle := []state{newState(nil, noRune)}
+	for _, before := range []rune{'\n', 'a', ' '} {
+		differs := syntax.EmptyOp(0)
+		for _, after := range []rune{noRune, '\n', 'a', ' '} {
+			differs |= syntax.EmptyOpContext(before, after) ^ syntax.EmptyOpContext(noRune, after)
+		}
+		if p.asserts&differs == 0 {
+			idle = append(idle, newState(nil, before))
+		}
+	}
+	return idle
 }
 
 // grow makes the table with room for half as many states more the current one.

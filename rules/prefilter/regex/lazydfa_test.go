@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func newBudget() *Budget { return &Budget{Making: new(atomic.Int64)} }
+func newDFA(pattern string) *LazyDFA { return NewBudget(new(atomic.Int64)).LazyDFA(pattern) }
 
 func TestAutomatonStaysBoundedAndRightWhenAValueLeadsToManyStates(t *testing.T) {
-	a := NewLazyDFA(`(?:a|b)*a(?:a|b){14}c`, newBudget())
+	a := newDFA(`(?:a|b)*a(?:a|b){14}c`)
 	random := rand.New(rand.NewPCG(3, 4))
 	slow := regexp.MustCompile(a.pattern)
 	for range 20 {
@@ -35,7 +35,7 @@ func TestAutomatonDecidesAsPackageRegexp(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	pieces := []string{"a", "b", "c", "k", "S", "select", "or", " ", "\n", "\r\n", "-", "@", "é", "ω", "\u212a", "ſ", "\xff", "\xc3", "1", ".", "_", "get ", "\ufffd", "x"}
 	for _, pattern := range patterns {
-		a := NewLazyDFA(pattern, newBudget())
+		a := newDFA(pattern)
 		require.NotNil(t, a, pattern)
 		slow := regexp.MustCompile(pattern)
 		for range 3000 {
@@ -48,11 +48,66 @@ func TestAutomatonDecidesAsPackageRegexp(t *testing.T) {
 	}
 }
 
+// Where the automaton says that a match can begin, the rest of the value has the match of the whole value, with the same groups.
+func TestAMatchIsLocatedAsPackageRegexpFindsIt(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	atoms := []string{"a", "b", "[ab]", ".", "é", `\w`, `\s`, `\n`, "", "^", "$", `\b`, `\B`, `\A`, `\z`, "[^b]"}
+	suffixes := []string{"", "", "", "?", "*", "+", "*?", "+?", "{2}"}
+	var expression func(depth int) string
+	expression = func(depth int) string {
+		var b strings.Builder
+		for range 1 + random.IntN(3) {
+			suffix := suffixes[random.IntN(len(suffixes))]
+			switch {
+			case depth > 0 && random.IntN(2) == 0:
+				b.WriteString([]string{"(", "(?:", "(?i:"}[random.IntN(3)] + expression(depth-1) + ")" + suffix)
+			default:
+				b.WriteString("(?:" + atoms[random.IntN(len(atoms))] + ")" + suffix)
+			}
+			if random.IntN(4) == 0 {
+				b.WriteByte('|')
+			}
+		}
+		return b.String()
+	}
+	pieces := []string{"a", "b", "A", " ", "\n", "é", "-", "\xff", "ab", "_"}
+	skipped := 0
+	for range 1500 {
+		pattern := []string{"(?sm)", "", "(?m)"}[random.IntN(3)] + expression(2)
+		slow, err := regexp.Compile(pattern)
+		require.NoError(t, err)
+		a := newDFA(pattern)
+		for range 40 {
+			value := ""
+			for range random.IntN(12) {
+				value += pieces[random.IntN(len(pieces))]
+			}
+			from, can := a.Locate(value)
+			want := slow.FindStringSubmatchIndex(value)
+			require.Equal(t, want != nil, can, "%s on %q", pattern, value)
+			if want == nil {
+				continue
+			}
+			got := slow.FindStringSubmatchIndex(value[from:])
+			for i := range got {
+				if got[i] >= 0 {
+					got[i] += from
+				}
+			}
+			require.Equal(t, want, got, "%s on %q from %d", pattern, value, from)
+			if from > 0 {
+				skipped++
+			}
+		}
+	}
+	require.Greater(t, skipped, 3000)
+}
+
 func TestMakingAnAutomatonIsCounted(t *testing.T) {
-	a := NewLazyDFA(`(?:a|b){1,200}c`, newBudget())
+	a := newDFA(`(?:a|b){1,200}c`)
 	require.True(t, a.Match("abc"))
-	made := a.budget.Making.Load()
+	made := a.budget.making.Load()
 	require.Positive(t, made)
 	require.True(t, a.Match("abc"))
-	require.Equal(t, made, a.budget.Making.Load())
+	require.Equal(t, made, a.budget.making.Load())
 }

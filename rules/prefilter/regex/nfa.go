@@ -17,8 +17,9 @@ type program struct {
 	ascii        [utf8.RuneSelf]uint16
 	start        uint32
 	instructions []instruction
-	words        int      // of a set of classes
-	sets         []uint64 // of classes that instructions take, a bit for each class
+	words        int            // of a set of classes
+	sets         []uint64       // of classes that instructions take, a bit for each class
+	asserts      syntax.EmptyOp // all that instructions assert
 }
 
 // instruction is one of syntax.Inst. The argument of one for runes is the place of its classes in sets.
@@ -46,8 +47,11 @@ func newProgram(pattern string) *program {
 	for i := range prog.Inst {
 		in := &prog.Inst[i]
 		p.instructions[i] = instruction{in.Op, in.Out, in.Arg}
-		if takesRunes(in.Op) {
+		switch {
+		case takesRunes(in.Op):
 			p.instructions[i].arg = uint32(p.words * indexes[i])
+		case in.Op == syntax.InstEmptyWidth:
+			p.asserts |= syntax.EmptyOp(in.Arg)
 		}
 	}
 	for class, by := range taken {
