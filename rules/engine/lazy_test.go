@@ -1,14 +1,20 @@
 package engine
 
 import (
+	"bufio"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
+	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/load"
 )
 
@@ -91,4 +97,35 @@ func TestWordListsAreToldApartByTheirText(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, blocked, v.Blocked, words)
 	}
+}
+
+// Word by word, a list has what Coraza's automaton finds.
+func TestWordListsAreReadAsCorazaReadsThem(t *testing.T) {
+	e := compiledWith(t, new(Operators), load.Config{Directives: `SecAction "id:1,phase:1,pass"`})
+	tx := e.waf.NewTransaction()
+	t.Cleanup(func() { require.NoError(t, tx.Close()) })
+	state := tx.(plugintypes.TransactionState)
+	random := rand.New(rand.NewPCG(7, 8))
+	pieces := []string{"a", "B", "ab", "#", " ", "\t", "\n", "\r\n", "É", "é", "K", "\u212a", "\xff", "c", "a b", "İ", "\u00a0"}
+	text := func(most int) string {
+		var b strings.Builder
+		for range random.IntN(most) {
+			b.WriteString(pieces[random.IntN(len(pieces))])
+		}
+		return b.String()
+	}
+	for range 300 {
+		list := text(12)
+		options := plugintypes.OperatorOptions{Arguments: "list.data", Path: []string{"."}, Root: fstest.MapFS{"list.data": {Data: []byte(list)}}}
+		coraza, err := corazalink.GetOperator("pmFromFile", options)
+		require.NoError(t, err)
+		lazy := &lazyOperator{name: "pmFromFile", options: options}
+		for range 40 {
+			value := text(8)
+			require.Equal(t, coraza.Evaluate(state, value), lazy.hasWord(value), "%q in %q", list, value)
+		}
+	}
+	long := &lazyOperator{options: plugintypes.OperatorOptions{Arguments: "list.data", Path: []string{"."}, Root: fstest.MapFS{"list.data": {
+		Data: []byte(strings.Repeat("x", bufio.MaxScanTokenSize) + "\nword\n")}}}}
+	require.True(t, long.hasWord("anything"), "Coraza stops reading there")
 }

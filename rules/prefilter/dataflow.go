@@ -3,7 +3,6 @@ package prefilter
 import (
 	"fmt"
 	"maps"
-	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -22,6 +21,8 @@ type dataFlow struct {
 	chains  []*chain       // of the entries, in the order of evaluation
 	order   map[*chain]int // place in entries
 	writes  []*write
+	fixed   map[string][]*write                   // of these, by the name of their variable
+	varying []*write                              // the others, whose names have macros
 	initial map[string]string                     // TX variables after the baseline
 	readers map[string][]reader                   // of TX variables, by name; "" is for links that read several; nil until it is needed
 	groups  bool                                  // a rule writes TX:0 to TX:9 itself
@@ -29,26 +30,25 @@ type dataFlow struct {
 	own     func(operator, argument string) (n Requirements, isOwn bool)
 }
 
-var macroPattern = regexp.MustCompile(`%\{([^}]*)\}`)
-
 // macros returns the macros in a text in lower case, without their braces. One that begins within another, which Coraza reads as the
 // inner one, comes out as the name of no variable.
 func macros(text string) (all []string) {
-	if !strings.Contains(text, "%{") {
-		return nil
-	}
-	for _, m := range macroPattern.FindAllStringSubmatch(text, -1) {
-		name := strings.ToLower(m[1])
+	for {
+		_, inside, has := strings.Cut(text, "%{")
+		end := strings.IndexByte(inside, '}')
+		if !has || end < 0 {
+			return all
+		}
+		name := strings.ToLower(inside[:end])
 		if strings.Contains(name, "%") {
 			name = "nested macros"
 		}
-		all = append(all, name)
+		all, text = append(all, name), inside[end+1:]
 	}
-	return all
 }
 
 func newDataFlow(entries []entry, initial map[string]string, own func(operator, argument string) (Requirements, bool)) *dataFlow {
-	f := &dataFlow{entries: entries, order: map[*chain]int{}, initial: initial, own: own, stale: map[corazavariables.RuleVariable]bool{}}
+	f := &dataFlow{entries: entries, order: map[*chain]int{}, fixed: map[string][]*write{}, initial: initial, own: own, stale: map[corazavariables.RuleVariable]bool{}}
 	for place, e := range entries {
 		if e.chain == nil {
 			continue
@@ -61,6 +61,11 @@ func newDataFlow(entries []entry, initial map[string]string, own func(operator, 
 				w := &write{e.chain, i, a}
 				e.chain.writes = append(e.chain.writes, w)
 				f.writes = append(f.writes, w)
+				if a.isTemplate {
+					f.varying = append(f.varying, w)
+				} else {
+					f.fixed[a.name] = append(f.fixed[a.name], w)
+				}
 				f.groups = f.groups || slices.ContainsFunc(groupNames, a.canWrite)
 			}
 		}
@@ -216,6 +221,11 @@ func (f *dataFlow) macrosAreStatic(text string, seen map[string]bool) bool {
 	})
 }
 
+// isWritten reports whether a write about which by is true can write a TX variable.
+func (f *dataFlow) isWritten(name string, by func(*write) bool) bool {
+	return slices.ContainsFunc(f.fixed[name], by) || slices.ContainsFunc(f.varying, func(w *write) bool { return w.canWrite(name) && by(w) })
+}
+
 // static reports whether a TX variable goes the same way for every transaction that is no candidate.
 func (f *dataFlow) static(name string) bool { return f.isStatic(name, map[string]bool{}) }
 
@@ -225,8 +235,8 @@ func (f *dataFlow) isStatic(name string, seen map[string]bool) bool {
 		return true
 	}
 	seen[name] = true
-	return !isEngines(name) && !slices.ContainsFunc(f.writes, func(w *write) bool {
-		return w.canWrite(name) && !w.chain.dead && !w.ignorable() && !(w.chain.static && f.macrosAreStatic(w.name+w.value, seen))
+	return !isEngines(name) && !f.isWritten(name, func(w *write) bool {
+		return !w.chain.dead && !w.ignorable() && !(w.chain.static && f.macrosAreStatic(w.name+w.value, seen))
 	})
 }
 
@@ -248,16 +258,13 @@ func (f *dataFlow) constant(name string, reader *chain) (value string, exists, o
 	if !f.static(name) {
 		return "", false, false
 	}
-	for _, w := range f.writes {
-		if !w.canWrite(name) || w.chain.dead || w.ignorable() {
-			continue
-		}
-		if w.chain.phase != 1 || reader.phase == 1 && f.order[w.chain] >= f.order[reader] {
-			return "", false, false
-		}
+	if f.isWritten(name, func(w *write) bool {
+		return !w.chain.dead && !w.ignorable() && (w.chain.phase != 1 || reader.phase == 1 && f.order[w.chain] >= f.order[reader])
+	}) {
+		return "", false, false
 	}
 	value, exists = f.initial[name]
-	if slices.ContainsFunc(f.writes, func(w *write) bool { return w.canWrite(name) && !w.chain.dead && w.ignorable() }) {
+	if f.isWritten(name, func(w *write) bool { return !w.chain.dead && w.ignorable() }) {
 		derived, ok := f.derive(name)
 		return value, exists, ok && derived == txValue{value, exists}
 	}
@@ -297,7 +304,7 @@ func (f *dataFlow) constantMacros(text string, reader *chain) bool {
 // reports false when such a variable is there for every transaction, or the engine sets it: then its values are not those of the run.
 func (f *dataFlow) producers(g *target, reader *chain) (found []producer, ok bool) {
 	for name := range f.initial {
-		if g.selects(name) && !slices.ContainsFunc(f.writes, func(w *write) bool { return !w.chain.static && w.canWrite(name) }) {
+		if g.selects(name) && !f.isWritten(name, func(w *write) bool { return !w.chain.static }) {
 			return nil, false
 		}
 	}
@@ -471,8 +478,8 @@ func (f *dataFlow) isInvariantTX(name string, seen map[string]bool) bool {
 	if isEngines(name) {
 		return false
 	}
-	return !slices.ContainsFunc(f.writes, func(w *write) bool {
-		if !w.canWrite(name) || w.chain.dead {
+	return !f.isWritten(name, func(w *write) bool {
+		if w.chain.dead {
 			return false
 		}
 		return !w.chain.static || !f.readInvariant(w.chain.links, seen) || slices.ContainsFunc(macros(w.name+w.value), func(macro string) bool {

@@ -88,8 +88,8 @@ func (p *compiler) findReported(scores []string) (reported []*chain, derived map
 // followsFromCombination reports whether a TX variable has the same value in all transactions with a combination: counting chains may give it no
 // value of the transaction.
 func (f *dataFlow) followsFromCombination(name string) bool {
-	return f.static(name) && !slices.ContainsFunc(f.writes, func(w *write) bool {
-		return w.chain.counts && w.canWrite(name) && !f.constantMacros(w.value, w.chain)
+	return f.static(name) && !f.isWritten(name, func(w *write) bool {
+		return w.chain.counts && !f.constantMacros(w.value, w.chain)
 	})
 }
 

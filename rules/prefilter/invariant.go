@@ -37,7 +37,7 @@ func (f *dataFlow) isInvariant(c *chain, seen map[*chain]bool) bool {
 		}
 	}
 	return ok && !slices.ContainsFunc(names, func(name string) bool {
-		return isEngines(name) || slices.ContainsFunc(f.writes, func(w *write) bool { return w.canWrite(name) && !f.isInvariant(w.chain, seen) })
+		return isEngines(name) || f.isWritten(name, func(w *write) bool { return !f.isInvariant(w.chain, seen) })
 	})
 }
 

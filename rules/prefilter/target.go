@@ -2,7 +2,6 @@ package prefilter
 
 import (
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
@@ -76,7 +75,7 @@ func (p *compiler) newTarget(t *corazalink.Target) (g target, why string) {
 	}
 	if body, isBody := variables.RawBodies[strings.ToLower(t.Key)]; isBody && g.Kind == variables.OfTX && t.KeyRx == nil && !t.Count && len(t.Except) == 0 {
 		g.Source = body
-		if slices.ContainsFunc(p.dataFlow.writes, func(w *write) bool { return w.canWrite(strings.ToLower(t.Key)) }) {
+		if p.dataFlow.isWritten(strings.ToLower(t.Key), func(*write) bool { return true }) {
 			return g, "a rule sets TX:" + t.Key
 		}
 		return g, ""
