@@ -44,8 +44,9 @@ build: ## the plugin (build/out/out_waf.so, its link and in_nano.so) and wafctl
 	$(CC) -O2 -Wall -Wextra -fPIC -fvisibility=hidden -D_GNU_SOURCE -shared -s -o $(OUT)/in_nano.so plugin/nano/in_nano.c -ldl
 	$(GO) build -tags $(TAGS) -trimpath -ldflags "$(LDFLAGS)" -o $(OUT)/wafctl ./cmd/wafctl
 
+# Tests mostly wait, or open rule sets, a third of which is the garbage collector's work; make lint vets.
 test: ## everything that needs no Fluent Bit, in minutes: the rest of some tests is in equality, hosts and survive
-	$(GO) test -tags $(TAGS) -vet=off -parallel 8 -timeout 30m ./... # make lint vets; parallel tests mostly wait
+	GOGC=400 $(GO) test -tags $(TAGS) -vet=off -p 4 -parallel 16 -timeout 30m ./...
 	$(GO) -C otel test -tags $(TAGS) -timeout 30m ./...
 
 ftw: ## the Core Rule Set's regression suite through the filter, all of it

@@ -270,6 +270,7 @@ func TestReloadsWhileManyThreadsEvaluate(t *testing.T) {
 					return
 				default:
 					f.Process(clean(fmt.Sprint("/", i%20)), "nano", &out)
+					time.Sleep(100 * time.Microsecond) // the rules are compiled sooner
 				}
 			}
 		})

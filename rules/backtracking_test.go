@@ -133,7 +133,7 @@ func TestTransactionsOnWhichExpressionsGiveUpEnd(t *testing.T) {
 	many.URI += "&b=evil"
 	begin := time.Now()
 	var all sync.WaitGroup
-	for range 4 {
+	for range 2 {
 		all.Go(func() {
 			v, err := set.Inspect(many)
 			if err != nil || v.Partial&model.PartialRules == 0 {

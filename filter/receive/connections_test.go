@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -79,6 +80,7 @@ func (in *intakeTest) talk(conn net.Conn, n int) {
 // With 4 MB without an end from each of 256 connections, memory stays within a quarter of the queue's limit, and others go on.
 func TestLinesWithoutAnEndStayWithinTheirMemory(t *testing.T) {
 	const senders = 256
+	defer debug.SetGCPercent(debug.SetGCPercent(100)) // as programs have it
 	in := open(t, setting.Map{"source_connections": "1000", "max_connections": "300"}, "tcp://127.0.0.1:0")
 	in.connections.grace = 200 * time.Millisecond
 	all, _, _ := connectionMemory(&in.settings)
