@@ -30,7 +30,7 @@ var recordSets = []recordSet{
 	{"10 kB XML, type not allowed", "5", 25, markup(usualSize)},
 	{"100 kB forms, clean", "10", 100, form(10 * usualSize)},
 	{"100 kB JSON, clean", "10", 100, document(10 * usualSize)},
-	{"100 kB responses, clean", "10", 100, response(10 * usualSize, "")},
+	{"100 kB responses, clean", "10", 100, response(10*usualSize, "")},
 	{"100 kB responses, SQL errors", "8", 100, response(10*usualSize, "You have an error in your SQL syntax; ")},
 }
 
