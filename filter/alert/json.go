@@ -99,6 +99,23 @@ func writeArray(s *jsoniter.Stream, value []byte, depth int) {
 // writeText replaces what is no UTF-8, DEL and the C1 controls, which terminals obey, and controls of the direction of text;
 // JSON's own escapes serve the rest.
 func writeText(s *jsoniter.Stream, text string) {
+	if !isASCII(text) {
+		text = mended(text)
+	}
+	s.WriteString(text)
+}
+
+// isASCII reports whether a text has nothing but ASCII without DEL.
+func isASCII(text string) bool {
+	for i := range len(text) {
+		if text[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+func mended(text string) string {
 	text = strings.ToValidUTF8(text, replacement)
 	if strings.ContainsFunc(text, isTerminalControl) {
 		text = strings.Map(func(r rune) rune {
@@ -108,7 +125,7 @@ func writeText(s *jsoniter.Stream, text string) {
 			return r
 		}, text)
 	}
-	s.WriteString(text)
+	return text
 }
 
 const replacement = string(utf8.RuneError)

@@ -134,15 +134,18 @@ func (w *alertWriter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pa
 		a.AddPayload(v, secrets)
 	}
 	head := v.Event.Head[:len(v.Event.Head)-len(v.Event.Meta)]
-	event := secrets.AppendValue(slices.Clone(head), v.Event.Meta)
+	buffer := alertMaps.Get().(*[]byte)
+	event := secrets.AppendValue(append((*buffer)[:0], head...), v.Event.Meta)
 	e := &Emit{head: len(event)}
 	if w.format == alert.Record {
 		copied := secrets.AppendValue(nil, v.Event.Body)
 		a.Redacted = secrets.Found()
-		e.Event = w.appendRecord(event, copied, a)
+		event = w.appendRecord(event, copied, a)
 	} else {
-		e.Event = a.Append(event, w.format, w.includePayload)
+		event = a.Append(event, w.format, w.includePayload)
 	}
+	e.Event = slices.Clone(event)
+	putAlertMap(buffer, event)
 	return w.describe(e, a)
 }
 
@@ -151,14 +154,19 @@ func (w *alertWriter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
 	buffer := alertMaps.Get().(*[]byte)
 	*buffer = a.AppendMap((*buffer)[:0])
 	dst = record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), *buffer)
-	if cap(*buffer) <= largeScratch {
-		alertMaps.Put(buffer)
-	}
+	putAlertMap(buffer, *buffer)
 	return dst
 }
 
-// alertMaps is memory for maps of alerts until they are copied.
+// alertMaps is memory for alerts until they are copied.
 var alertMaps = sync.Pool{New: func() any { return new([]byte) }}
+
+// putAlertMap gives memory back that an alert was written to.
+func putAlertMap(buffer *[]byte, written []byte) {
+	if *buffer = written; cap(written) <= largeScratch {
+		alertMaps.Put(buffer)
+	}
+}
 
 // describe adds what destinations need to know besides the alert.
 func (w *alertWriter) describe(e *Emit, a *alert.Alert) *Emit {
