@@ -205,20 +205,35 @@ func init() {
 	plugins.RegisterOperator(lazyNames["pmfromfile"], newWords)
 }
 
+// maker is what the files of a rule tell its operator.
+type maker interface {
+	makes() (*Operators, *regex.Budget)
+}
+
+// lazyDFA returns the lazy DFA of an expression for an operator, nil where none are made.
+func lazyDFA(expression string, o plugintypes.OperatorOptions) *regex.LazyDFA {
+	files, is := o.Root.(maker)
+	if !is {
+		return nil
+	}
+	_, expressions := files.makes()
+	if expressions == nil {
+		return nil
+	}
+	return expressions.LazyDFA(expression)
+}
+
 // newLazy returns a lazy operator of the Operators with whose files the rule is compiled.
 func newLazy(name string, o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
-	files, is := o.Root.(interface {
-		makes() (*Operators, *regex.Budget)
-	})
+	files, is := o.Root.(maker)
 	if !is {
 		return nil, fmt.Errorf("operator @%s is not compiled by an engine", name)
 	}
 	o.Memoizer = nil // would keep what was made as long as the rules
 	l := &lazyOperator{name: name, options: o}
-	var expressions *regex.Budget
-	l.maker, expressions = files.makes()
-	if name == "rx" && expressions != nil && !o.RxPreFilterEnabled { // which misses matches when it tries literals first
-		l.dfa = expressions.LazyDFA("(?sm)" + o.Arguments)
+	l.maker, _ = files.makes()
+	if name == "rx" && !o.RxPreFilterEnabled { // which misses matches when it tries literals first
+		l.dfa = lazyDFA("(?sm)"+o.Arguments, o)
 	}
 	return l, nil
 }

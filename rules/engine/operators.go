@@ -12,6 +12,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/sensitive"
 )
 
@@ -40,17 +41,29 @@ func init() {
 			if err != nil {
 				return nil, fmt.Errorf("operator @%s: %w", name, err)
 			}
-			return finderOperator(find), nil
+			f := &finderOperator{find: find}
+			if n, _ := requirementsOf(name, o.Arguments); n.Expression != "" {
+				f.dfa = lazyDFA(n.Expression, o)
+			}
+			return f, nil
 		})
 	}
 }
 
 // finderOperator matches where a finder finds something, which it captures as TX:0.
-type finderOperator sensitive.Finder
+type finderOperator struct {
+	find sensitive.Finder
+	dfa  *regex.LazyDFA // of an expression without a match of which it finds nothing, or nil
+}
 
 // Evaluate implements plugintypes.Operator.
-func (find finderOperator) Evaluate(tx plugintypes.TransactionState, value string) bool {
-	start, end := find(value)
+func (f *finderOperator) Evaluate(tx plugintypes.TransactionState, value string) bool {
+	if f.dfa != nil {
+		if _, can := f.dfa.Locate(value); !can {
+			return false
+		}
+	}
+	start, end := f.find(value)
 	if start < 0 {
 		return false
 	}

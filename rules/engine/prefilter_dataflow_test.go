@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -211,4 +212,29 @@ SecRule ARGS:a "@streq b" "id:101,phase:2,deny,severity:'CRITICAL',t:none,msg:'a
 	require.Len(t, whole.Matches, 1)
 	require.Len(t, less.Matches, 1)
 	require.Equal(t, whole.Matches[0].Message, less.Matches[0].Message)
+}
+
+// A rule about a body as it was logged is idle where the body cannot match it, unless a rule writes the variable.
+func TestRulesAboutLoggedBodiesAreIdle(t *testing.T) {
+	const (
+		detection = `SecRule TX:raw_response_body "@secret token \b(sk_live_[0-9a-zA-Z]{24})\b" "id:100,phase:4,pass,severity:'CRITICAL',t:none"
+SecRule RESPONSE_BODY "@contains error" "id:101,phase:4,deny,severity:'CRITICAL',t:none"`
+		writes = `SecRule ARGS:a "@streq b" "id:90,phase:2,pass,nolog,t:none,setvar:'tx.raw_response_body=sk_live_0123456789abcdefABCDEF01'"` + "\n"
+	)
+	tx := sample()
+	tx.URI = "/?a=b"
+	tx.HasResponse, tx.ResponseStatus, tx.ResponseProtocol, tx.ResponseBody = true, 200, "HTTP/1.1", "an error"
+	tx.ResponseHeaders = []model.Header{{Name: "Content-Type", Value: "text/html"}}
+	for rules, idle := range map[string]bool{detection: true, writes + detection: false} {
+		e, err := engineOf(rules)
+		require.NoError(t, err)
+		defer e.Close() //nolint:errcheck // reported by the tests of close
+		a := e.Ask(tx, true)
+		require.Equal(t, idle, slices.Contains(a.Idle, 100), rules)
+		whole, err := e.inspect(tx)
+		require.NoError(t, err)
+		less, err := e.InspectWithout(a.Idle, tx)
+		require.NoError(t, err)
+		require.Equal(t, ids(whole), ids(less), rules)
+	}
 }

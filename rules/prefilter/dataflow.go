@@ -436,10 +436,20 @@ func (f *dataFlow) numberFastPatterns(counted map[int]bool, fastPatterns []fastP
 		tr := &fastPatterns[i]
 		tr.number = uint32(i)
 		first := tr.chain.links[:1]
-		tr.removable = tr.test == &tr.chain.tests[0] && tr.chain.id != 0 && !counted[tr.chain.id] && f.readsInvariant(first) &&
+		tr.removable = tr.test == &tr.chain.tests[0] && tr.chain.id != 0 && !counted[tr.chain.id] && f.readsUnchanged(&first[0]) &&
 			!(first[0].Capture && first[0].Operator.Negated)
 	}
 	return fastPatterns
+}
+
+// readsUnchanged reports whether no rule can change what the first link of a fast pattern reads, whatever else matches: bodies as they were
+// logged, which no rule writes where a fast pattern looks at them, and TX variables that are the same for all transactions.
+func (f *dataFlow) readsUnchanged(l *corazalink.Link) bool {
+	names, ok := txNames(l)
+	return ok && !slices.ContainsFunc(names, func(name string) bool {
+		_, isBody := variables.RawBodies[name]
+		return !isBody && !f.isInvariantTX(name, map[string]bool{})
+	})
 }
 
 // readsInvariant reports whether the TX variables that links read are the same for every transaction, candidates included.
