@@ -26,6 +26,7 @@ const (
 // pipeline is a running Fluent Bit with a directory of its own, which is also its working directory.
 type pipeline struct {
 	t       *testing.T
+	version string // of Fluent Bit
 	dir     string
 	command *exec.Cmd
 	ended   chan error
@@ -49,7 +50,7 @@ func (f fluentBit) run(t *testing.T, dir string, args ...string) *pipeline {
 	require.NoError(t, err)
 	defer log.Close()
 
-	p := &pipeline{t: t, dir: dir, ended: make(chan error, 1)}
+	p := &pipeline{t: t, version: f.version, dir: dir, ended: make(chan error, 1)}
 	p.command = exec.Command(f.path, args...)
 	p.command.Dir = dir
 	p.command.Stdout, p.command.Stderr = log, log
@@ -97,8 +98,21 @@ func (p *pipeline) end() error {
 		p.addsUp()
 		return err
 	case <-time.After(patience):
+		p.skipWhenClosedTwice()
 		require.FailNow(p.t, "Fluent Bit still runs", "its threads:\n%s", p.threads())
 		return nil
+	}
+}
+
+// skipWhenClosedTwice ends a test in which Fluent Bit 3.2 hangs at the end of an engine: it closes some descriptors twice, and the engine's timer
+// for the end can be the one that has the number then. The engine waits for events that never come. docs/reliability.md has how often.
+func (p *pipeline) skipWhenClosedTwice() {
+	p.t.Helper()
+	log := p.log()
+	ends := strings.Count(log, "[engine] service will shutdown")
+	if strings.HasPrefix(p.version, "3.2.") && ends > strings.Count(log, "[engine] service has stopped") &&
+		strings.Contains(p.threads(), "flb-pipeline:\tS (sleeping), in do_epoll_wait") {
+		p.t.Skip("Fluent Bit 3.2 hangs at the end of its engine")
 	}
 }
 
@@ -140,6 +154,7 @@ func (p *pipeline) wait(what string, done func() bool) {
 		default:
 		}
 		if time.Now().After(end) {
+			p.skipWhenClosedTwice()
 			require.FailNow(p.t, "nothing came", "waited %s for %s; its threads:\n%s", patience, what, p.threads())
 		}
 	}
