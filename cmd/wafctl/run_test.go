@@ -389,3 +389,24 @@ func TestRepeatsAreSummedUpWhileNothingComesAndAtTheEnd(t *testing.T) {
 	require.Equal(t, 8, total, r.out.String())
 	require.Regexp(t, `[67] alerts suppressed by flood control, summarized in \d alerts?`, r.err.String())
 }
+
+// At the end of a run without a state file nobody will go on with an incident, so it ends with the records that it had.
+func TestIncidentsEndWithTheRun(t *testing.T) {
+	records, err := os.Open("../../docs/examples/probing.ndjson")
+	require.NoError(t, err)
+	defer records.Close() //nolint:errcheck // it is read only
+	r := start(t, records, "--listen", "-", "--alert-to", "stdout", "--incidents", "on", "--alert-detail", "incidents")
+	require.Equal(t, cli.ExitClean, r.ended())
+	lines := strings.Split(strings.TrimSpace(r.out.String()), "\n")
+	var first, last map[string]string
+	require.NoError(t, json.Unmarshal([]byte(lines[0]), &first))
+	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &last))
+	require.Equal(t, "open", first["incident_status"])
+	require.Equal(t, "closed", last["incident_status"])
+	require.Equal(t, first["incident_id"], last["incident_id"])
+	opened, err := strconv.Atoi(first["records"])
+	require.NoError(t, err)
+	closed, err := strconv.Atoi(last["records"])
+	require.NoError(t, err)
+	require.Greater(t, closed, opened)
+}

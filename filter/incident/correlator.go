@@ -255,6 +255,9 @@ func (c *Correlator) established(v *view) bool {
 	return v.source != nil && v.source.Answered >= max(10, v.source.Attacks) && passed(v.sec, v.source.First) >= seconds(c.rules.Established)
 }
 
+// Learns reports whether detectors that need a baseline do not report yet, because records do not span the time that they learn.
+func (c *Correlator) Learns() bool { return c.learning() }
+
 func (c *Correlator) learning() bool { return c.clock.learning(c.rules.Learning) }
 
 // clean takes an observation without an attack.

@@ -108,12 +108,12 @@ func (a *active) raise(s Severity, why string) {
 
 // attach adds a record to an incident. Only what is hostile keeps it open.
 func (c *Correlator) attach(v *view, a *active) {
-	a.Records++
 	hostile := v.Attack != nil || v.denied() || v.missed() && !v.exists
 	if !hostile && len(a.Findings) > 0 && a.Findings[len(a.Findings)-1].Time != v.now {
 		return
 	}
 	v.hit = a
+	a.Records++
 	a.First = min(a.First, v.now)
 	c.extend(v, a)
 	count(&a.Incident.Sources, clip(v.Source), mostSources)

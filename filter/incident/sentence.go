@@ -57,7 +57,10 @@ func (i *Incident) sentence() string {
 
 // deeds are what the attacker did, as verbs with their objects.
 func (i *Incident) deeds() (all []string) {
-	whom := named(i.Targets, i.TargetSeen, "target")
+	whom := "the server" // of logs that do not name it
+	if len(i.Targets) > 0 {
+		whom = named(i.Targets, i.TargetSeen, "target")
+	}
 	if i.Has(Pivot) {
 		all = append(all, "moved along "+chain(i.Hops))
 	}

@@ -147,7 +147,8 @@ func (c *correlation) due() news {
 	return news{events: c.merger.Due(time.Now())}
 }
 
-// rest returns what is left at the end: digests, and events of what waits for other nodes, unless the state file keeps that.
+// rest returns what is left at the end: digests, or unless a state file keeps them, what waits for other nodes and the incidents that are open,
+// which end with this.
 func (c *correlation) rest() (told news) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -156,6 +157,11 @@ func (c *correlation) rest() (told news) {
 		told.digests = c.digests.rest()
 	case c.state == "":
 		told.events = c.merger.Flush()
+		for _, i := range c.correlator.Flush() {
+			if i.Status != incident.Update { // the end says it
+				told.events = append(told.events, i)
+			}
+		}
 	}
 	return told
 }

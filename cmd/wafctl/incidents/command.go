@@ -66,7 +66,7 @@ The exit code is 0 if there is no incident, or only background noise, 1 if there
 			found := r.collection.End()
 			switch {
 			case explain != "":
-				err = r.explain(found, explain)
+				err = r.explain(found, explain, output == "json")
 			case output == "json":
 				err = r.json(found)
 			default:
@@ -196,7 +196,21 @@ func (r *incidentReport) table(found []*Found) error {
 	if len(found) > 0 {
 		fmt.Fprintf(r.to, "wafctl incidents --explain %s explains it, with the records\n", found[0].ID)
 	}
-	return r.to.Flush()
+	if err := r.to.Flush(); err != nil {
+		return err
+	}
+	r.warn(counts)
+	return nil
+}
+
+// warn says what keeps incidents from being found.
+func (r *incidentReport) warn(counts incident.Counts) {
+	if counts.Observed > 0 && r.collection.Learns() {
+		r.console.Note("enumeration and disclosure were not looked for: they learn what is usual first (--incident-learning)")
+	}
+	if counts.Late > 0 {
+		r.console.Note(cli.Count(counts.Late, "record") + " came more than a minute late: give each log as a file of its own, which are merged by time")
+	}
 }
 
 // incidentLine is an incident with times as people and programs read them.
@@ -255,9 +269,13 @@ func (r *incidentReport) json(found []*Found) error {
 	return r.to.Flush()
 }
 
-func (r *incidentReport) explain(found []*Found, id string) error {
-	for _, i := range found {
-		if i.ID == id {
+func (r *incidentReport) explain(found []*Found, id string, asJSON bool) error {
+	for n, i := range found {
+		switch {
+		case i.ID != id:
+		case asJSON:
+			return r.json(found[n : n+1])
+		default:
 			r.explainOne(i)
 			return r.to.Flush()
 		}
@@ -282,7 +300,9 @@ func (r *incidentReport) explainOne(i *Found) {
 	line("rules", countsText(i.Rules, 0))
 	line("techniques", strings.Join(i.Techniques, ", "))
 	line("related", strings.Join(i.Related, ", "))
-	line("outcome", fmt.Sprintf("%s of %s blocked, %s likely succeeded", cli.Grouped(i.Blocked), cli.Count(i.Attacks, "attack"), cli.Grouped(i.Succeeded)))
+	if i.Attacks > 0 {
+		line("outcome", fmt.Sprintf("%s of %s blocked, %s likely succeeded", cli.Grouped(i.Blocked), cli.Count(i.Attacks, "attack"), cli.Grouped(i.Succeeded)))
+	}
 	fmt.Fprintln(r.to, "\nWhy:")
 	for _, f := range i.Findings {
 		fmt.Fprintf(r.to, "  %s  %-11s %-8s %s\n", Stamp(f.Time), f.Kind, f.Severity, cli.Printable(f.Why))

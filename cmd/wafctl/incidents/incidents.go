@@ -109,6 +109,9 @@ func (c *Collection) End() []*Found {
 	return all
 }
 
+// Learns reports whether detectors that compare with a baseline were still learning at the end.
+func (c *Collection) Learns() bool { return c.correlator.Learns() }
+
 // Counts returns the correlator's counters.
 func (c *Collection) Counts() incident.Counts { return c.correlator.Counts() }
 
