@@ -147,6 +147,15 @@ func TestTheNameOfAScannerIsNoAttack(t *testing.T) {
 	}
 }
 
+// APIs use methods that the Core Rule Set's policy forbids: that alerts, but shows no attacker.
+func TestAMethodIsNoAttack(t *testing.T) {
+	o := observed(t, nil, map[string]any{"request_method": "PUT"})
+	require.Nil(t, o.Attack)
+	o = observed(t, nil, map[string]any{"request_method": "PUT", "request_uri": "/?f=../../etc/passwd"})
+	require.NotNil(t, o.Attack)
+	require.False(t, slices.ContainsFunc(o.Attack.Rules, func(r incident.Rule) bool { return r.ID == 911100 }))
+}
+
 func TestTheProxyBesideATargetIsNoClientOfOthers(t *testing.T) {
 	require.Equal(t, "10.2.0.7", observed(t, nil, map[string]any{"remote_addr": "127.0.0.6"}).Source)
 	require.Equal(t, "203.0.113.9", observed(t, nil, map[string]any{"remote_addr": "127.0.0.6", "http_x_forwarded_for": "203.0.113.9"}).Source)

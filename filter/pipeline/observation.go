@@ -191,6 +191,9 @@ func categoryOf(r *rules.RuleInfo) string {
 	return r.Category()
 }
 
+// isPolicy reports whether a rule only says which methods are allowed: APIs use those that CRS forbids, and it calls them attacks of no special kind.
+func isPolicy(r *rules.RuleInfo) bool { return r.ID/1000 == 911 }
+
 // observeAttack distinguishes what rules found in the request and in the response.
 func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) {
 	var a *incident.Attack
@@ -204,7 +207,7 @@ func (b *observer) observeAttack(o *incident.Observation, it *item, s *scratch) 
 			}
 			continue
 		}
-		if category == "sensitive-data" { // data that a client sends is no attack
+		if category == "sensitive-data" || isPolicy(m.Rule) { // data that a client sends, and a method, are no attack
 			continue
 		}
 		if a == nil {
