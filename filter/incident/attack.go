@@ -13,13 +13,16 @@ var executing = map[string]bool{
 
 // attack takes an observation with an attack in its request.
 func (c *Correlator) attack(v *view) {
-	if c.echoes.known(c, v) {
+	isEcho, behind := c.echoes.known(c, v)
+	if isEcho {
 		c.echoed++
 		c.forwards.note(v.edge)
 		c.joinEcho(v)
+		c.passOn(v)
 		return
 	}
-	c.echoes.note(c, v)
+	passed := c.echoes.note(c, v)
+	defer c.passOnLate(v, passed, behind) // once it is known what the request itself may have done
 	v.weight = c.weigh(v)
 	if v.source == nil {
 		return

@@ -99,7 +99,7 @@ func (c *Correlator) Observe(o *Observation) Result {
 	c.observed++
 	c.book.events = c.book.events[:0]
 	v := &c.current
-	*v = view{Observation: o, now: c.clock.at(o.Time)}
+	*v = view{Observation: o, now: c.clock.at(o.Time, o.Target)}
 	v.sec = uint32(max(1, v.now/1000))
 	if c.clock.Now >= c.next {
 		c.sweep()

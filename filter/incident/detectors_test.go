@@ -343,6 +343,27 @@ func TestWhatAGatewayPassesOnIsNoPivot(t *testing.T) {
 	}
 }
 
+// What a proxy passes on without naming the client may have given the attacker the service behind it.
+func TestAChainGoesOnBehindAProxy(t *testing.T) {
+	for name, serviceFirst := range map[string]bool{"in order": false, "the service first": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.learn()
+			first := Observation{Source: "203.0.113.9", Path: "/search", Attack: alarm(932160, 7)}
+			then := Observation{Source: "10.1.0.1", Target: "shop/orders", TargetHost: "10.1.0.2", Path: "/search", Attack: alarm(932160, 7)}
+			if serviceFirst {
+				first, then = then, first
+			}
+			s.ask(minute, first)
+			s.ask(20, then)
+			s.ask(5*minute, Observation{Source: "10.1.0.2", Target: "shop/vault", TargetHost: "10.1.0.9", Path: "/y", Attack: alarm(942100, 8)})
+			i := s.only(Pivot)
+			require.Equal(t, Critical, i.Severity)
+			require.Contains(t, i.Summary, "203.0.113.9 → shop/cart → shop/orders → shop/vault")
+		})
+	}
+}
+
 func TestManyIDsForOnePrincipalAreEnumeration(t *testing.T) {
 	for name, c := range map[string]struct {
 		every     int64
@@ -467,23 +488,33 @@ func TestIDsOfRoutesAreReplaced(t *testing.T) {
 
 func TestTheClockFollowsRecordsAndNoneAlone(t *testing.T) {
 	var c clock
-	require.Equal(t, int64(epoch), c.at(epoch))
-	require.Equal(t, int64(epoch-30_000), c.at(epoch-30_000), "a little late")
-	require.Equal(t, int64(epoch-60_000), c.at(epoch-90_000), "later counts as late as is possible")
+	require.Equal(t, int64(epoch), c.at(epoch, "a"))
+	require.Equal(t, int64(epoch-30_000), c.at(epoch-30_000, "a"), "a little late")
+	require.Equal(t, int64(epoch-60_000), c.at(epoch-90_000, "a"), "later counts as late as is possible")
 	years := int64(epoch + 3*365*oneDay)
 	for range 20 {
-		c.at(years)
-		c.at(epoch + 1000)
+		c.at(years, "b")
+		c.at(epoch+1000, "a")
+	}
+	for range 5 {
+		for range 10 {
+			c.at(years, "b")
+		}
+		c.at(epoch+1000, "a")
 	}
 	require.Equal(t, int64(epoch+1000), c.Now, "a host whose clock is years ahead")
 	for n := range int64(5) {
-		c.at(years + n)
+		c.at(years+n, []string{"a", "b"}[n%2])
 	}
 	require.Equal(t, years+4, c.Now, "all records are")
 	for n := range int64(100) {
-		c.at(epoch + n)
+		c.at(epoch+n, "a")
 	}
 	require.Equal(t, int64(epoch+99), c.Now, "and back again")
+	for n := range int64(100) {
+		c.at(years+n, "a")
+	}
+	require.Equal(t, years+99, c.Now, "all records of the only target")
 }
 
 func TestDistinctHashesAreCounted(t *testing.T) {

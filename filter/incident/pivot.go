@@ -102,6 +102,45 @@ func (c *Correlator) infect(v *view) {
 	}
 }
 
+// passOn notes that an attack which a proxy has passed on may have given the attacker the target behind it: the chain goes on there.
+func (c *Correlator) passOn(v *view) {
+	if v.Target == "" || v.Target == v.Source || !v.Attack.Likely && (v.refused() || v.Status == 0) {
+		return
+	}
+	keys := []uint64{hash(v.Target)}
+	if v.TargetHost != "" {
+		keys = append(keys, hash(v.TargetHost))
+	}
+	c.chainOn(v.sourceKey, keys, c.hop(v))
+}
+
+// passOnLate does what passOn does for records that came before that of the request itself: held attacks, and one that was taken for an attack
+// of the proxy's own.
+func (c *Correlator) passOnLate(v *view, passed []*held, behind *echo) {
+	for _, h := range passed {
+		c.passOn(&view{Observation: &h.o, now: h.at, sourceKey: hash(h.o.Source)})
+	}
+	if behind != nil {
+		h := c.hop(v)
+		h.From, h.To, h.Time, h.Succeeded = h.To, behind.Name.String(), behind.At, false
+		c.chainOn(behind.Source, []uint64{behind.Target, behind.Host}, h)
+	}
+}
+
+// chainOn notes a target, by its keys, that the hop behind one that was attacked has reached.
+func (c *Correlator) chainOn(from uint64, keys []uint64, h Hop) {
+	by := c.infected.of(from, h.Time, c.pivotWindow())
+	if by == nil || len(by.Hops) >= c.rules.Pivot.Hops || by.Name == h.To {
+		return
+	}
+	n := infection{At: h.Time, Strong: by.Strong, Ref: by.Ref, Hops: append(slices.Clone(by.Hops), h), Name: h.To}
+	for _, n.Key = range keys {
+		if n.Key != 0 {
+			c.infected.put(n, h.Time, c.pivotWindow())
+		}
+	}
+}
+
 func (c *Correlator) pivotWindow() int64 { return c.rules.Pivot.Window.Milliseconds() }
 
 func (c *Correlator) hop(v *view) Hop {
@@ -279,7 +318,8 @@ type echoes struct {
 	next int
 }
 
-func (e *echoes) note(c *Correlator, v *view) {
+// note notes an attack, and returns the held ones of which it is the origin: what its target has passed on.
+func (e *echoes) note(c *Correlator, v *view) (passed []*held) {
 	at := &e.ring[e.next%mostEchoes]
 	e.next++
 	*at = echo{Values: v.Attack.Values, Trace: v.Trace, Source: v.sourceKey, Target: v.targetKey, At: v.now}
@@ -298,8 +338,10 @@ func (e *echoes) note(c *Correlator, v *view) {
 			return false
 		}
 		c.forwards.note(with(from, hash(h.o.Target)))
+		passed = append(passed, h)
 		return true
 	})
+	return passed
 }
 
 // attacked calls see with the targets of a source in its attacks from a time on.
@@ -313,10 +355,10 @@ func (e *echoes) attacked(source uint64, from int64, see func(target string, at 
 }
 
 // known reports whether an attack is one that was seen before, on its way: the same values or trace, from one of ours that is not the
-// source of the first.
-func (e *echoes) known(c *Correlator, v *view) bool {
+// source of the first. behind is one that came before that of which it is an echo, which is this.
+func (e *echoes) known(c *Correlator, v *view) (is bool, behind *echo) {
 	if v.Attack.Values == 0 && v.Trace == 0 {
-		return false
+		return false, nil
 	}
 	limit := c.rules.Pivot.Echo.Milliseconds()
 	for i := range e.ring {
@@ -328,11 +370,13 @@ func (e *echoes) known(c *Correlator, v *view) bool {
 		switch {
 		case x.Source == v.targetKey || v.TargetHost != "" && x.Source == hash(v.TargetHost):
 			c.forgive(x, v)
+			taken := *x
+			behind = &taken
 		case v.Internal:
-			return true
+			return true, nil
 		}
 	}
-	return false
+	return false, behind
 }
 
 func (e *echo) same(v *view) bool {
@@ -348,6 +392,7 @@ func (c *Correlator) forgive(e *echo, v *view) {
 	if s != nil {
 		s.Alerts, s.Real, s.Hits = max(0, s.Alerts-1), max(0, s.Real-1), max(1, s.Hits)-1
 	}
+	c.infected.all = slices.DeleteFunc(c.infected.all, func(in infection) bool { return in.At == e.At && (in.Key == e.Target || in.Key == e.Host) })
 	e.Values, e.Trace = 0, 0
 	c.echoed++
 	c.forwards.note(with(e.Source, e.Target))

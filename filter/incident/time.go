@@ -11,8 +11,8 @@ const (
 	patience = 20_000         // milliseconds that an attack waits for the record of which it may be an echo
 	leap     = 3_600_000      // milliseconds by which one record alone may move the clock ahead
 	absurd   = 7 * 86_400_000 // milliseconds from which one record alone counts as of now
-	agreeing = 4              // records in a row that move it further
-	backward = 64             // records in a row that move it back
+	agreeing = 4              // records in a row, of several targets, that move it further
+	many     = 64             // records in a row that move it back, or further when all are of one target, which may be all there is
 	longAgo  = math.MaxUint32 // seconds since what was never, or is in a future that did not come
 )
 
@@ -23,18 +23,20 @@ type clock struct {
 
 	Candidate int64 // time of a record that is far from Now
 	Agree     int   // records in a row that confirm it
+	target    uint64
+	several   bool // those records are of several targets: a host with a wrong clock logs its own
 
 	Late, Ahead uint64
 }
 
-// at returns the time at which a record counts: its own, unless it is late.
-func (c *clock) at(t int64) int64 {
+// at returns the time at which a record about a target counts: its own, unless it is late.
+func (c *clock) at(t int64, target string) int64 {
 	switch {
 	case c.Now == 0:
 		c.Start, c.Now = t, t
 	case t > c.Now+leap:
 		c.Ahead++
-		if c.confirmed(t, agreeing) {
+		if c.confirmed(t, target) {
 			c.Now = t
 		} else if t > c.Now+absurd { // a wrong clock, or a time that could not be read
 			return c.Now
@@ -45,7 +47,7 @@ func (c *clock) at(t int64) int64 {
 		c.Agree = 0
 	default:
 		c.Late++
-		if c.confirmed(t, backward) {
+		if c.confirmed(t, "") {
 			c.Start, c.Now = min(c.Start, t), t
 		}
 		return max(t, c.Now-disorder)
@@ -53,13 +55,15 @@ func (c *clock) at(t int64) int64 {
 	return t
 }
 
-// confirmed reports whether so many records in a row are about as far from the clock as this one.
-func (c *clock) confirmed(t int64, records int) bool {
+// confirmed reports whether enough records in a row are about as far from the clock as this one.
+func (c *clock) confirmed(t int64, target string) bool {
 	if c.Agree > 0 && (t < c.Candidate-disorder || t < c.Now != (c.Candidate < c.Now)) {
 		c.Agree = 0
 	}
-	c.Candidate = t
-	if c.Agree++; c.Agree < records {
+	key := hash(target)
+	c.several = c.Agree > 0 && (c.several || key != c.target)
+	c.Candidate, c.target = t, key
+	if c.Agree++; c.Agree < agreeing || !c.several && c.Agree < many {
 		return false
 	}
 	c.Agree = 0
