@@ -139,7 +139,7 @@ func (c *Correlator) succeed(v *view) {
 // pairOf returns the row for an actor on a route.
 func (c *Correlator) pairOf(key uint64, v *view) *pair {
 	p := c.pairs.get(key, v.sec)
-	if p != nil || v.source == nil {
+	if p != nil || v.source == nil && !v.principal {
 		return p
 	}
 	if p = c.pairs.add(key, v.sec, c.leavePair); p == nil {
