@@ -51,7 +51,7 @@ func (c *Correlator) enumerate(v *view, p *pair, key uint64) {
 	}
 	n := c.sketches.add(&p.Short.IDs, with(key, 1), c.path.ids, v.sec)
 	slow := c.sketches.add(&p.Slow.IDs, with(key, 2), c.path.ids, v.sec)
-	if n <= float64(t.IDs) {
+	if n <= exact && slow <= float64(t.SlowIDs) && !p.Tainted {
 		c.own(v)
 	}
 	if n > float64(t.IDs) && p.Told&toldShort == 0 && n > c.most(v, t.IDs, &v.route.IDs, p.UsualShort) {
@@ -102,10 +102,13 @@ func (c *Correlator) endSlow(p *pair, r *routeRow, now uint32) {
 	c.endWindow(p, &p.Slow, with(p.Key, 2), h, &p.UsualSlow, toldSlow, now)
 }
 
+// massive is how many times the ids that are severe on a private route are so on every one that is no catalog.
+const massive = 50
+
 // isSevere reports whether so many ids are certainly other people's.
 func (c *Correlator) isSevere(v *view, ids int) bool {
 	t := &c.rules.Enumeration
-	return !v.Internal && ids >= t.Severe && v.route.shared() < t.Shared && v.route.isPrivate(t.Private)
+	return !v.Internal && ids >= t.Severe && v.route.shared() < t.Shared && (v.route.isPrivate(t.Private) || ids >= massive*t.Severe)
 }
 
 // endWindow begins the next window of a pair, and learns from the last one: nothing from an actor that attacks, and from what was
@@ -176,7 +179,8 @@ func (c *Correlator) refsOf(v *view, p *pair) []*ref {
 	return []*ref{&p.Ref, &v.source.Ref}
 }
 
-// own notes who asks for an id, and learns whether the ids of a route are everyone's.
+// own notes who asks for an id, and learns whether the ids of a route are everyone's. It is called for the first few of each principal: one
+// that asks for many, as an attacker does, would show a private route as one where nobody has ids of their own.
 func (c *Correlator) own(v *view) {
 	id := with(v.routeKey, c.path.ids)
 	o, tag, who := &c.owners[id%uint64(len(c.owners))], uint32(id>>32)|1, uint32(v.actor>>32)|1

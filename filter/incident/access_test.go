@@ -81,3 +81,25 @@ func TestDownloadsWithoutABaselineAreNoDisclosure(t *testing.T) {
 	}
 	require.Empty(t, s.end())
 }
+
+// A route of which a little less than half of the requests are for ids that were asked for before is private, however many ids an attacker
+// adds to it.
+func TestMoreIDsAreNoMilder(t *testing.T) {
+	for _, ids := range []int{250, 3000, 40_000} {
+		s := newScene(t)
+		for n := range 1500 {
+			user := n % 30
+			id := user*1000 + n/60 // each twice
+			if n/30%2 == 1 && n%6 == 0 {
+				id = 100_000 + n // and sometimes another
+			}
+			s.ask(minute, Observation{Source: fmt.Sprintf("198.51.100.%d", user), Principal: uint64(1 + user), Path: fmt.Sprintf("/api/orders/%d", id)})
+		}
+		route := s.c.current.route
+		require.InDelta(t, 0.42, float64(route.Own)/float64(route.Own+route.Shared+route.Fresh), 0.015)
+		for n := range ids {
+			s.ask(50, Observation{Source: "203.0.113.9", Principal: 99, Path: fmt.Sprintf("/api/orders/%d", 500_000+n)})
+		}
+		require.Equal(t, High, s.only(Enumeration).Severity, "%d ids", ids)
+	}
+}
