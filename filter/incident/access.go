@@ -5,12 +5,13 @@ import (
 	"time"
 )
 
-// Bits of what was reported in a window of a pair.
+// Bits of what was reported in a window of a pair, and of what its requests show.
 const (
 	toldShort = 1 << iota
 	toldSlow
 	toldBytes
 	toldItems
+	showsUser
 )
 
 // take takes an answer: whose data it is, and how much. A principal is followed from whatever addresses its requests come, also from those

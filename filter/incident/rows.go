@@ -89,7 +89,7 @@ type pair struct {
 	Items                 uint32
 	UsualShort, UsualSlow uint8 // most in a window so far, as steps
 	UsualBytes, UsualItem uint8
-	Told                  uint8 // bits of what was reported in this window
+	Told                  uint8 // bits of what was reported in this window, and of what its requests show
 	Tainted               bool  // the actor has attacked: nothing is learned from it
 
 	Ok               uint32 // successes
