@@ -116,3 +116,25 @@ func TestForeignIDsAreEnumerationHoweverTheyAreWritten(t *testing.T) {
 		})
 	}
 }
+
+func TestManyIDsOfARouteThatDoesNotExistAreProbing(t *testing.T) {
+	for name, c := range map[string]struct {
+		ids   int
+		found bool
+	}{"many": {400, true}, "a few, again and again": {5, false}} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.learn()
+			for n := range 400 {
+				s.ask(second/10, Observation{Source: "203.0.113.9", Path: fmt.Sprintf("/api/v1/%d", n%c.ids), Status: 404})
+			}
+			if !c.found {
+				require.Empty(t, s.end())
+				return
+			}
+			i := s.only(Probing)
+			require.Equal(t, Low, i.Severity)
+			require.Contains(t, i.Reason, "many ids of a route that does not exist")
+		})
+	}
+}
