@@ -5,20 +5,26 @@ import (
 	"time"
 )
 
-// Bits of what was reported in a window of a pair.
+// Bits of what was reported in a window of a pair, and of what its requests show.
 const (
 	toldShort = 1 << iota
 	toldSlow
 	toldBytes
 	toldItems
+	showsUser
 )
 
-// take takes an answer: whose data it is, and how much.
+// take takes an answer: whose data it is, and how much. A principal is followed from whatever addresses its requests come, also from those
+// that have no row.
 func (c *Correlator) take(v *view) {
-	if v.route == nil || v.source == nil {
+	if v.route == nil || v.source == nil && !v.principal {
 		return
 	}
 	if c.path.ids == 0 && v.Bytes == 0 && v.Items == 0 {
+		return
+	}
+	if v.source != nil && v.source.Records == 1 && !v.principal && v.Attack == nil && c.isLarge(v) {
+		c.takeLarge(v)
 		return
 	}
 	key := with(v.actor, v.routeKey)
@@ -46,7 +52,7 @@ func (c *Correlator) enumerate(v *view, p *pair, key uint64) {
 	}
 	n := c.sketches.add(&p.Short.IDs, with(key, 1), c.path.ids, v.sec)
 	slow := c.sketches.add(&p.Slow.IDs, with(key, 2), c.path.ids, v.sec)
-	if n <= float64(t.IDs) {
+	if n <= exact && slow <= float64(t.SlowIDs) && !p.Tainted {
 		c.own(v)
 	}
 	if n > float64(t.IDs) && p.Told&toldShort == 0 && n > c.most(v, t.IDs, &v.route.IDs, p.UsualShort) {
@@ -63,14 +69,22 @@ func (c *Correlator) enumerate(v *view, p *pair, key uint64) {
 // goesOn adds a record to an incident about ids.
 func (c *Correlator) goesOn(v *view, a *active, ids int) {
 	a.IDs = max(a.IDs, ids)
-	c.extend(v, a)
-	if v.hit == nil {
-		a.Records++
-		v.hit = a
-	}
+	c.goOn(v, a)
 	if c.isSevere(v, a.IDs) {
 		a.raise(High, fmt.Sprintf("%d distinct ids of one route for one principal", a.IDs))
 	}
+}
+
+// goOn adds a record to the incident of its actor, and its source, of which a principal may have many.
+func (c *Correlator) goOn(v *view, a *active) {
+	c.extend(v, a)
+	if v.hit != nil {
+		return
+	}
+	v.hit = a
+	a.Records++
+	count(&a.Incident.Sources, clip(v.Source), mostSources)
+	mark(&a.Sources, v.sourceKey)
 }
 
 func (c *Correlator) endShort(p *pair, r *routeRow, now uint32) {
@@ -89,10 +103,13 @@ func (c *Correlator) endSlow(p *pair, r *routeRow, now uint32) {
 	c.endWindow(p, &p.Slow, with(p.Key, 2), h, &p.UsualSlow, toldSlow, now)
 }
 
+// massive is how many times the ids that are severe on a private route are so on every one that is no catalog.
+const massive = 50
+
 // isSevere reports whether so many ids are certainly other people's.
 func (c *Correlator) isSevere(v *view, ids int) bool {
 	t := &c.rules.Enumeration
-	return !v.Internal && ids >= t.Severe && v.route.shared() < t.Shared && v.route.isPrivate(t.Private)
+	return !v.Internal && ids >= t.Severe && v.route.shared() < t.Shared && (v.route.isPrivate(t.Private) || ids >= massive*t.Severe)
 }
 
 // endWindow begins the next window of a pair, and learns from the last one: nothing from an actor that attacks, and from what was
@@ -114,7 +131,7 @@ func (c *Correlator) endWindow(p *pair, w *window, owner uint64, h *histogram, u
 func (c *Correlator) most(v *view, floor int, h *histogram, usual uint8) float64 {
 	t := &c.rules.Enumeration
 	least, usually := float64(floor), 0.99
-	if usual == 0 && passed(v.sec, v.source.First) < 24*3600 {
+	if usual == 0 && (v.source == nil || passed(v.sec, v.source.First) < 24*3600) {
 		usually = t.Newcomer
 	}
 	most := t.Factor * max(h.quantile(usually), ceiling(usual))
@@ -157,13 +174,14 @@ const manyPrincipals = 4
 
 // refsOf returns where the incident of an actor is kept: an address with many principals is no single actor.
 func (c *Correlator) refsOf(v *view, p *pair) []*ref {
-	if v.principal && v.source.PrincipalCount >= manyPrincipals {
+	if v.source == nil || v.principal && v.source.PrincipalCount >= manyPrincipals {
 		return []*ref{&p.Ref}
 	}
 	return []*ref{&p.Ref, &v.source.Ref}
 }
 
-// own notes who asks for an id, and learns whether the ids of a route are everyone's.
+// own notes who asks for an id, and learns whether the ids of a route are everyone's. It is called for the first few of each principal: one
+// that asks for many, as an attacker does, would show a private route as one where nobody has ids of their own.
 func (c *Correlator) own(v *view) {
 	id := with(v.routeKey, c.path.ids)
 	o, tag, who := &c.owners[id%uint64(len(c.owners))], uint32(id>>32)|1, uint32(v.actor>>32)|1
@@ -180,6 +198,26 @@ func (c *Correlator) own(v *view) {
 	if v.route.Own+v.route.Shared+v.route.Fresh > 4000 {
 		v.route.Own, v.route.Shared, v.route.Fresh = v.route.Own/2, v.route.Shared/2, v.route.Fresh/2
 	}
+}
+
+// isLarge reports whether a response alone is as much as a disclosure.
+func (c *Correlator) isLarge(v *view) bool {
+	t := &c.rules.Disclosure
+	return v.answered() && (v.Bytes > int64(t.Megabytes)*1e6 || v.Items > t.Items)
+}
+
+// takeLarge takes a large response to an address that nobody knows. The route learns from it at once, and also from what is reported: it
+// may be one that strangers download from, of whom none comes twice.
+func (c *Correlator) takeLarge(v *view) {
+	t, r := &c.rules.Disclosure, v.route
+	kilobytes, items := float64(v.Bytes)/1000, float64(v.Items)
+	if r.Bytes.Total >= uint32(c.rules.Enumeration.Windows) && (kilobytes > t.Factor*r.Bytes.quantile(0.99) || items > t.Factor*r.Items.quantile(0.99)) {
+		if p := c.pairOf(with(v.actor, v.routeKey), v); p != nil {
+			c.disclose(v, p)
+		}
+	}
+	r.Bytes.add(kilobytes)
+	r.Items.add(items)
 }
 
 // disclose adds up what an actor gets on a route.
@@ -208,11 +246,7 @@ func (c *Correlator) disclose(v *view, p *pair) {
 	}
 	if a := c.book.at(p.Ref); a != nil && p.Told&(toldBytes|toldItems) != 0 {
 		a.Bytes, a.Items = max(a.Bytes, int(p.Bytes)), max(a.Items, int(p.Items))
-		c.extend(v, a)
-		if v.hit == nil {
-			a.Records++
-			v.hit = a
-		}
+		c.goOn(v, a)
 	}
 }
 

@@ -25,6 +25,7 @@ type active struct {
 	Sources    [registers]uint8 // sketch of its sources
 	Targets    [registers]uint8
 	Hostile    int64 // time of the last record that keeps it open
+	Entered    int   // successes of strangers while credentials are refused
 }
 
 // book keeps the open incidents and writes the events about them.

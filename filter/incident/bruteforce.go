@@ -1,6 +1,9 @@
 package incident
 
-import "fmt"
+import (
+	"bytes"
+	"fmt"
+)
 
 // deny takes a request whose credentials were not accepted.
 func (c *Correlator) deny(v *view) {
@@ -21,6 +24,9 @@ func (c *Correlator) deny(v *view) {
 	switch {
 	case blind:
 		if p.Unknown.pour(1, v.sec, t.UnknownLeak) <= float32(t.UnknownBucket) || regular {
+			if v.submits() && !regular {
+				c.stuff(v)
+			}
 			return
 		}
 		level = float32(t.Bucket) + 1
@@ -53,7 +59,10 @@ func (c *Correlator) deny(v *view) {
 // newCredentials reports whether a request tries credentials that were not tried before, and whether the record shows nothing of them.
 func (c *Correlator) newCredentials(v *view, p *pair) (tried, blind bool) {
 	if v.Principal == 0 && v.User == 0 {
-		return true, v.Method == "GET" || v.Method == "HEAD"
+		return true, !v.submits() || !c.path.isLogin()
+	}
+	if v.User != 0 {
+		p.Told |= showsUser
 	}
 	short := uint32(with(v.Principal, v.User)>>16) | 1
 	n := min(p.TriedCount, exact)
@@ -65,6 +74,29 @@ func (c *Correlator) newCredentials(v *view, p *pair) (tried, blind bool) {
 	p.Tried[p.TriedCount%exact] = short
 	p.TriedCount = min(p.TriedCount+1, 60000)
 	return true, false
+}
+
+// loginWords are parts of routes that take credentials in the body of a request; author is none.
+var loginWords = []string{
+	"login", "logon", "log-in", "log_in", "signin", "sign-in", "sign_in", "/auth", "-auth", "_auth", "oauth", "authenticat", "authoriz", "token", "session", "passw", "pwd",
+	"credential", "/otp", "/mfa", "2fa", "/pin", "verify", "unlock", "/sso", "saml", "j_security_check", "xmlrpc",
+}
+
+// isLogin reports whether a route is named like one that takes credentials.
+func (r *Route) isLogin() bool {
+	var lower [len(r.text)]byte
+	text := lower[:copy(lower[:], r.Text())]
+	for i, b := range text {
+		if b >= 'A' && b <= 'Z' {
+			text[i] = b + 'a' - 'A'
+		}
+	}
+	for _, word := range loginWords {
+		if at := bytes.Index(text, []byte(word)); at >= 0 && !bytes.HasPrefix(text[at+len(word):], []byte("or")) {
+			return true
+		}
+	}
+	return false
 }
 
 // stuff counts refused credentials on a route from sources that nobody knows: one attempt from each shows only here.
@@ -108,12 +140,14 @@ func (v *view) refs(first *ref) []*ref {
 // succeed takes a request that was let in.
 func (c *Correlator) succeed(v *view) {
 	if v.source == nil {
+		c.enter(v)
 		return
 	}
 	if v.route != nil && v.Method != "GET" && v.route.StrangerFails.N > 0 && !c.established(v) {
 		v.route.StrangerOk.add(1, v.sec, c.rules.BruteForce.StuffingLeak*20)
 	}
 	if v.source.Denied == 0 {
+		c.enter(v)
 		return
 	}
 	p := c.pairs.get(with(v.sourceKey, v.routeKey), v.sec)
@@ -127,8 +161,15 @@ func (c *Correlator) succeed(v *view) {
 	}
 	p.Fails.pour(-float64(c.rules.BruteForce.Success), v.sec, c.rules.BruteForce.Leak)
 	p.SlowFails.pour(-float64(c.rules.BruteForce.Success), v.sec, c.rules.BruteForce.SlowLeak)
+	if regular && p.TriedCount < exact || !c.showsCredentials(v, p) {
+		return
+	}
 	a := c.book.at(p.Ref)
-	if a == nil || !a.Has(BruteForce) || failures < c.rules.BruteForce.Bucket || regular && p.TriedCount < exact {
+	if a == nil || !a.Has(BruteForce) {
+		c.breakIn(v, failures)
+		return
+	}
+	if failures < c.rules.BruteForce.Bucket {
 		return
 	}
 	v.hit = a
@@ -136,10 +177,63 @@ func (c *Correlator) succeed(v *view) {
 	c.extend(v, a)
 }
 
+// showsCredentials reports whether the requests of a pair show that credentials were tried: a user, different credentials, or a login. A
+// device that is let in after its key was corrected, and a page that wanted another token first, show none of these.
+func (c *Correlator) showsCredentials(v *view, p *pair) bool {
+	return p.Told&showsUser != 0 || p.TriedCount > 1 || v.submits() && c.path.isLogin()
+}
+
+// stuffing returns the incident about credentials that many sources try on the route of a request, nil when there is none.
+func (c *Correlator) stuffing(v *view) *active {
+	if v.route == nil || v.Internal || c.established(v) {
+		return nil
+	}
+	if a := c.book.at(v.route.Ref); a != nil && a.Has(BruteForce) {
+		return a
+	}
+	return nil
+}
+
+// typos is how many failures before a success are one person's own.
+const typos = 2
+
+// breakIn takes the success of a source that failed while many sources try credentials on the route. Whoever mistypes a password once or
+// twice has loaded pages before.
+func (c *Correlator) breakIn(v *view, failures int) {
+	a := c.stuffing(v)
+	if a == nil || failures == 0 || failures <= typos && v.source.Answered > 1 {
+		return
+	}
+	c.goOn(v, a)
+	a.add(c.finding(v, BruteForce, Critical, fmt.Sprintf("%s, one of many sources, succeeded with status %d after its credentials were refused", clip(v.Source), v.Status)))
+}
+
+// From how many successes of strangers on, and up to which share of the refused requests, they belong to those that try credentials.
+const (
+	mostStrangers = 3
+	strangerShare = 20
+)
+
+// enter takes the success of a source that asked for nothing before, while many sources try credentials on the route: of one attempt from
+// each address, some succeed. Many such successes are the route's ordinary clients.
+func (c *Correlator) enter(v *view) {
+	if !v.submits() || v.Principal != 0 || v.source != nil && v.source.Answered > 1 {
+		return
+	}
+	a := c.stuffing(v)
+	if a == nil || v.User == 0 && !c.path.isLogin() {
+		return
+	}
+	if a.Entered++; a.Entered >= mostStrangers && a.Entered*strangerShare <= a.Denied {
+		c.goOn(v, a)
+		a.add(c.finding(v, BruteForce, High, fmt.Sprintf("%d requests of sources that asked for nothing else succeeded while credentials of others are refused", a.Entered)))
+	}
+}
+
 // pairOf returns the row for an actor on a route.
 func (c *Correlator) pairOf(key uint64, v *view) *pair {
 	p := c.pairs.get(key, v.sec)
-	if p != nil || v.source == nil {
+	if p != nil || v.source == nil && !v.principal {
 		return p
 	}
 	if p = c.pairs.add(key, v.sec, c.leavePair); p == nil {

@@ -183,13 +183,13 @@ func (c *Correlator) exists(v *view) (found bool) {
 	return found
 }
 
-// findSource returns the row of a client: at its second sighting or first alert among the newcomers, and among the known when it has
-// been here for a while.
+// findSource returns the row of a client: at its second sighting, first alert or large response among the newcomers, and among the known
+// when it has been here for a while.
 func (c *Correlator) findSource(v *view) *source {
 	s := c.known.get(v.sourceKey, v.sec)
 	if s == nil {
 		if s = c.newcomers.get(v.sourceKey, v.sec); s == nil {
-			if v.Attack == nil && !c.door.seen(v.sourceKey) {
+			if v.Attack == nil && !c.door.seen(v.sourceKey) && !c.isLarge(v) {
 				return nil
 			}
 			s = c.newcomers.add(v.sourceKey, v.sec, c.unpinned)

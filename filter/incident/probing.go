@@ -5,6 +5,9 @@ import (
 	"strings"
 )
 
+// idShare is what another id counts of a route that does not exist: a client may ask for a few of its own.
+const idShare = 0.25
+
 // miss takes a request for what does not exist.
 func (c *Correlator) miss(v *view) {
 	common := c.isCommon(v)
@@ -21,12 +24,18 @@ func (c *Correlator) miss(v *view) {
 	}
 	s.LastMiss = v.sec
 	s.Missed++
-	if !s.fresh(c.path.hash) {
+	counts := 1.0
+	switch {
+	case s.fresh(c.path.hash):
+		s.Distinct = min(s.Distinct+1, 60000)
+	case c.path.ids != 0 && s.fresh(with(c.path.hash, c.path.ids)):
+		counts = idShare
+	default:
 		return
 	}
 	fast, slow := float32(0), float32(0)
 	if !noise && !common {
-		amount := c.oddity(v)
+		amount := counts * c.oddity(v)
 		fast, slow = s.Fast.pour(amount, v.sec, t.Leak), s.Slow.pour(amount, v.sec, t.SlowLeak)
 	}
 	if a := c.book.at(s.Ref); a != nil && a.Has(Probing) {
@@ -39,7 +48,7 @@ func (c *Correlator) miss(v *view) {
 	}
 	switch {
 	case fast > float32(t.Bucket) && share >= t.Ratio, int(s.Distinct) >= t.Widely && share >= t.Ratio, slow > float32(t.SlowBucket) && share >= t.SlowRatio:
-		why := fmt.Sprintf("%s that do not exist, %.0f %% of the source's requests", plural(int(s.Distinct), "route"), 100*share)
+		why := fmt.Sprintf("%s, %.0f %% of the source's requests", absent(int(s.Distinct)), 100*share)
 		refs := []*ref{&s.Ref}
 		if row := c.toolOf(v); row != nil && v.showsTool() {
 			refs = append(refs, &row.Ref)
@@ -51,6 +60,14 @@ func (c *Correlator) miss(v *view) {
 	case v.Attack == nil && (c.onlyBotsAsk(v.Path) || s.Answered < s.Missed && !isAsset(v.Path)): // pages that lack a picture are no background
 		c.noiseOf(v)
 	}
+}
+
+// absent writes how many routes do not exist.
+func absent(routes int) string {
+	if routes == 1 {
+		return "many ids of a route that does not exist"
+	}
+	return plural(routes, "route") + " that do not exist"
 }
 
 // oddity returns what a miss counts: pictures and style sheets belong to pages that exist, and known clients follow links.

@@ -2,6 +2,7 @@ package incident
 
 import (
 	"bytes"
+	"encoding/base64"
 	"strings"
 )
 
@@ -104,13 +105,32 @@ func split(target string) (path, query string) {
 	return path, query
 }
 
-// segment writes one segment of a path, with an id in it replaced.
+// segment writes one segment of a path, with ids in it and in its parameters replaced.
 func (r *Route) segment(s string) {
-	word, extension := s, ""
-	if at := strings.LastIndexByte(s, '.'); at > 0 && len(s)-at <= 6 && isLetters(s[at+1:]) && classes(s).at == 0 {
-		word, extension = s[:at], s[at:]
+	word, parameters, more := strings.Cut(s, ";")
+	r.word(word)
+	for more {
+		var parameter string
+		parameter, parameters, more = strings.Cut(parameters, ";")
+		name, value, _ := strings.Cut(parameter, "=")
+		switch {
+		case isPassing(name): // a session in the path
+		case namesID(name) && isID(value):
+			r.argument(";", name, value)
+		default:
+			r.put(";")
+			r.put(parameter)
+		}
 	}
+}
+
+// word writes a segment, with an id in it replaced.
+func (r *Route) word(s string) {
+	word, extension := cutExtension(s)
 	before, kind := idIn(word)
+	if kind == noID && (extension == "" || !assets[extension[1:]]) && isHash(word) {
+		kind = anID
+	}
 	switch kind {
 	case noID:
 		r.put(s)
@@ -125,20 +145,22 @@ func (r *Route) segment(s string) {
 	r.put(extension)
 }
 
-// idNames end the names of arguments that hold ids.
-var idNames = []string{"id", "uuid", "user", "account", "order", "invoice", "customer", "number", "email"}
+// cutExtension splits a name such as 1234.pdf; that of a host stays whole.
+func cutExtension(s string) (word, extension string) {
+	if at := strings.LastIndexByte(s, '.'); at > 0 && len(s)-at <= 6 && isLetters(s[at+1:]) && classes(s).at == 0 {
+		return s[:at], s[at:]
+	}
+	return s, ""
+}
 
-// query writes the names of arguments that hold ids.
+// query writes the names of arguments that hold ids: those with such a name, and those whose value can be nothing else.
 func (r *Route) query(query string) {
 	separator := "?"
 	for range 16 {
 		argument, rest, more := strings.Cut(query, "&")
 		name, value, _ := strings.Cut(argument, "=")
-		if before, kind := idIn(value); kind == anID && before == 0 && namesID(name) {
-			r.put(separator)
-			r.put(name)
-			r.put("={id}")
-			r.ids = with(r.ids, hash(value))
+		if (namesID(name) && isID(value) || isUUID(value) || isNode(value)) && !isPassing(name) {
+			r.argument(separator, name, value)
 			separator = "&"
 		}
 		if query = rest; !more {
@@ -147,13 +169,71 @@ func (r *Route) query(query string) {
 	}
 }
 
+func (r *Route) argument(separator, name, value string) {
+	r.put(separator)
+	r.put(name)
+	r.put("={id}")
+	r.ids = with(r.ids, hash(value))
+}
+
+// idEnds end the names of arguments that hold ids; idWords are names of such, or the last word of one.
+var (
+	idEnds  = []string{"id", "uuid", "user", "account", "order", "invoice", "customer", "number", "email"}
+	idWords = []string{
+		"doc", "document", "file", "f", "acct", "client", "member", "patient", "employee", "student", "contract", "policy", "ticket", "case", "record", "message", "msg", "report",
+		"payment", "transaction", "txn", "booking", "reservation", "shipment", "receipt", "statement", "subscription", "phone", "iban", "ref", "no", "nr", "guid",
+	}
+)
+
 func namesID(name string) bool {
-	for _, end := range idNames {
-		if len(name) >= len(end) && strings.EqualFold(name[len(name)-len(end):], end) {
+	for _, end := range idEnds {
+		if endsWith(name, end) {
 			return true
 		}
 	}
+	for _, word := range idWords {
+		if endsWith(name, word) {
+			at := len(name) - len(word)
+			if at == 0 || !isLetter(name[at-1]) || isUpper(name[at]) && !isUpper(name[at-1]) {
+				return true
+			}
+		}
+	}
 	return false
+}
+
+func endsWith(name, end string) bool {
+	return len(name) >= len(end) && strings.EqualFold(name[len(name)-len(end):], end)
+}
+
+// passing are names of arguments, in lower case and without underscores, whose values change from request to request or visit to visit.
+var passing = map[string]bool{
+	"sid": true, "sessid": true, "sessionid": true, "phpsessid": true, "jsessionid": true, "requestid": true, "reqid": true, "traceid": true, "spanid": true,
+	"correlationid": true, "gclid": true, "dclid": true, "fbclid": true, "ttclid": true, "yclid": true, "twclid": true, "msclkid": true, "clickid": true, "nonce": true,
+	"state": true, "code": true, "csrf": true, "xsrf": true, "csrftoken": true, "cb": true, "cachebuster": true, "cache": true, "nocache": true, "rnd": true, "rand": true,
+	"random": true, "r": true, "v": true, "ver": true, "version": true, "t": true, "ts": true, "time": true, "timestamp": true, "page": true, "pagenumber": true, "pageno": true,
+	"pagenr": true, "visitid": true, "visitorid": true, "impressionid": true, "viewid": true, "pageviewid": true,
+}
+
+// isPassing reports whether the name of an argument is one of those.
+func isPassing(name string) bool {
+	var short [16]byte
+	n := 0
+	for i := range len(name) {
+		b := name[i]
+		if b == '_' || b == '-' {
+			continue
+		}
+		if n == len(short) {
+			return false
+		}
+		if isUpper(b) {
+			b += 'a' - 'A'
+		}
+		short[n] = b
+		n++
+	}
+	return passing[string(short[:n])]
 }
 
 type idKind uint8
@@ -171,6 +251,113 @@ const (
 	shortestDigits = 4 // behind letters, without anything between
 )
 
+// isID reports whether the value of an argument whose name is that of an id is one.
+func isID(value string) bool {
+	word, _ := cutExtension(value)
+	_, kind := idIn(word)
+	return kind == anID || isHash(word)
+}
+
+// isUUID reports whether a text is 8-4-4-4-12 hexadecimal digits.
+func isUUID(s string) bool {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return false
+	}
+	c := classes(s)
+	return c.hex == 32 && c.dashes == 4
+}
+
+// Lengths of what isNode and isHash look at.
+const (
+	shortestNode = len("QToxMg") // A:12
+	longestNode  = 96
+	shortestHash = 10
+)
+
+// isNode reports whether a text is the base64 of a name and a number, such as Document:151, by which GraphQL and others hide numbers.
+func isNode(s string) bool {
+	for _, padding := range []string{"=", "%3D", "%3d"} {
+		for strings.HasSuffix(s, padding) {
+			s = s[:len(s)-len(padding)]
+		}
+	}
+	if len(s) < shortestNode || len(s) > longestNode {
+		return false
+	}
+	var in, out [longestNode]byte
+	upper := false
+	for i := range len(s) {
+		b := s[i]
+		upper = upper || isUpper(b)
+		switch {
+		case b == '-':
+			b = '+'
+		case b == '_':
+			b = '/'
+		case !isLetter(b) && !isDigit(b):
+			return false
+		}
+		in[i] = b
+	}
+	if !upper {
+		return false
+	}
+	n, err := base64.RawStdEncoding.Decode(out[:], in[:len(s)])
+	if err != nil || !isLetter(out[0]) {
+		return false
+	}
+	at := n
+	for at > 0 && isDigit(out[at-1]) {
+		at--
+	}
+	if at == n || at == 0 || isLetter(out[at-1]) {
+		return false
+	}
+	for _, b := range out[:at] {
+		if b < ' ' || b > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// isHash reports whether a text is a short id such as dQw4w9WgXcQ: digits and letters of both cases in such a mixture that they are no words
+// and numbers written together, as in iPhone15Pro.
+func isHash(s string) bool {
+	if len(s) < shortestHash || len(s) >= shortestToken {
+		return false
+	}
+	runs, digits, uppers, lowers, marks := 0, 0, 0, 0, 0
+	for i := range len(s) {
+		before := byte(0)
+		if i > 0 {
+			before = s[i-1]
+		}
+		switch b := s[i]; {
+		case isDigit(b):
+			digits++
+			if !isDigit(before) {
+				runs++
+			}
+		case isUpper(b):
+			uppers++
+			if !isUpper(before) {
+				runs++
+			}
+		case isLetter(b):
+			lowers++
+			if !isLetter(before) { // a capital begins a word
+				runs++
+			}
+		case b == '-' || b == '_':
+			marks++
+		default:
+			return false
+		}
+	}
+	return digits > 0 && uppers > 0 && lowers > 0 && marks < 2 && 5*runs >= 2*len(s)
+}
+
 // idIn reports what id a word is or ends with, and how much of the word stands before it.
 func idIn(word string) (before int, kind idKind) {
 	if len(word) == 0 || len(word) > 512 {
@@ -179,6 +366,8 @@ func idIn(word string) (before int, kind idKind) {
 	c := classes(word)
 	switch {
 	case c.digits == len(word):
+		return 0, anID
+	case c.uppers > 0 && isNode(word):
 		return 0, anID
 	case c.digits == 0 && c.at == 0:
 		return 0, noID // most words
@@ -210,11 +399,15 @@ func numbered(word string) (before int, kind idKind) {
 }
 
 // class counts the kinds of characters in a word.
-type class struct{ digits, hex, dashes, plain, at int }
+type class struct{ digits, hex, dashes, plain, at, uppers int }
 
 func classes(word string) (c class) {
 	for i := range len(word) {
-		switch b := word[i]; {
+		b := word[i]
+		if isUpper(b) {
+			c.uppers++
+		}
+		switch {
 		case isDigit(b):
 			c.digits++
 			c.hex++
@@ -250,6 +443,8 @@ func isDate(word string) bool {
 func isDigit(b byte) bool { return b >= '0' && b <= '9' }
 
 func isLetter(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' }
+
+func isUpper(b byte) bool { return b >= 'A' && b <= 'Z' }
 
 func isLetters(s string) bool {
 	for i := range len(s) {

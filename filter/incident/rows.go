@@ -1,5 +1,7 @@
 package incident
 
+import "math/bits"
+
 // How many rows of each kind there are. TestMemory adds them up.
 const (
 	knownRows    = 12288
@@ -61,7 +63,7 @@ type source struct {
 	PrincipalCount uint8
 }
 
-// fresh adds a hash to what was missed, and reports whether it was not there. A filter that is half full starts anew.
+// fresh adds a hash to what was missed, and reports whether it was not there. A filter that is almost half full starts anew.
 func (s *source) fresh(h uint64) bool {
 	h = spread(h)
 	a, b, c := h&511, h>>9&511, h>>18&511
@@ -69,13 +71,16 @@ func (s *source) fresh(h uint64) bool {
 	if has(a) && has(b) && has(c) {
 		return false
 	}
-	if s.Distinct%96 == 95 {
+	full := 0
+	for _, word := range s.Seen {
+		full += bits.OnesCount64(word)
+	}
+	if full >= 224 {
 		s.Seen = [8]uint64{}
 	}
 	for _, bit := range [...]uint64{a, b, c} {
 		s.Seen[bit>>6] |= 1 << (bit & 63)
 	}
-	s.Distinct = min(s.Distinct+1, 60000)
 	return true
 }
 
@@ -89,7 +94,7 @@ type pair struct {
 	Items                 uint32
 	UsualShort, UsualSlow uint8 // most in a window so far, as steps
 	UsualBytes, UsualItem uint8
-	Told                  uint8 // bits of what was reported in this window
+	Told                  uint8 // bits of what was reported in this window, and of what its requests show
 	Tainted               bool  // the actor has attacked: nothing is learned from it
 
 	Ok               uint32 // successes
