@@ -21,6 +21,13 @@ func (c *Correlator) attack(v *view) {
 		c.passOn(v)
 		return
 	}
+	if by := c.rewordedFrom(v); by != nil {
+		c.echoed++
+		c.forwards.note(v.edge)
+		v.hit = c.book.at(by.Ref)
+		c.passOn(v)
+		return
+	}
 	passed := c.echoes.note(c, v)
 	defer c.passOnLate(v, passed, behind) // once it is known what the request itself may have done
 	v.weight = c.weigh(v)

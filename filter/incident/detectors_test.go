@@ -364,6 +364,33 @@ func TestAChainGoesOnBehindAProxy(t *testing.T) {
 	}
 }
 
+// An application that writes what it was asked into a request of its own, over a connection that it uses anyway, moves nobody on.
+func TestARewordedRequestIsNoPivot(t *testing.T) {
+	for name, c := range map[string]struct {
+		to    string
+		later int64
+		rule  int
+		found bool
+	}{
+		"reworded":         {"shop/orders", 400, 942190, false},
+		"later":            {"shop/orders", minute, 942190, true},
+		"another kind":     {"shop/orders", 400, 932160, true},
+		"a new connection": {"shop/vault", 400, 942190, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			s.learn()
+			s.ask(minute, Observation{Source: "203.0.113.9", Path: "/search", Attack: hostile(942100, 1)})
+			s.ask(c.later, Observation{Source: "10.1.0.1", Target: c.to, TargetHost: "10.1.0.9", Path: "/find", Attack: hostile(c.rule, 2)})
+			if !c.found {
+				require.Empty(t, s.end())
+				return
+			}
+			require.Equal(t, Critical, s.only(Pivot).Severity)
+		})
+	}
+}
+
 func TestManyIDsForOnePrincipalAreEnumeration(t *testing.T) {
 	for name, c := range map[string]struct {
 		every     int64

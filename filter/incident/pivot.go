@@ -11,10 +11,11 @@ type infection struct {
 	Key    uint64
 	Name   string
 	At     int64
-	Strong bool  // the attack can have given control, and came from someone who meant this target
-	Ref    ref   // of the incident of the attack
-	Hops   []Hop // from the first attacker to this target
-	Edges  int   // first connections of the target since
+	Strong bool   // the attack can have given control, and came from someone who meant this target
+	Ref    ref    // of the incident of the attack
+	Kinds  uint32 // categories of the attack
+	Hops   []Hop  // from the first attacker to this target
+	Edges  int    // first connections of the target since
 }
 
 // infections are the targets that were attacked within the pivot window, by the keys under which they act as clients.
@@ -54,7 +55,7 @@ func (in *infections) put(n infection, now, window int64) {
 		switch {
 		case old.Key == n.Key && now-old.At <= window:
 			if len(old.Hops) > len(n.Hops) || old.Strong && !n.Strong {
-				old.At, old.Strong = n.At, old.Strong || n.Strong
+				old.At, old.Strong, old.Kinds = n.At, old.Strong || n.Strong, n.Kinds
 				if n.last().Succeeded && len(old.Hops) == len(n.Hops) {
 					old.last().Succeeded = true
 				}
@@ -86,7 +87,7 @@ func (c *Correlator) infect(v *view) {
 	if !v.Attack.Likely && (v.refused() || v.Status == 0) {
 		return
 	}
-	n := infection{At: v.now, Strong: c.isStrong(v), Ref: v.source.Ref}
+	n := infection{At: v.now, Strong: c.isStrong(v), Ref: v.source.Ref, Kinds: v.Attack.kinds()}
 	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil {
 		n.Hops, n.Ref = by.Hops, by.Ref
 	}
@@ -111,7 +112,30 @@ func (c *Correlator) passOn(v *view) {
 	if v.TargetHost != "" {
 		keys = append(keys, hash(v.TargetHost))
 	}
-	c.chainOn(v.sourceKey, keys, c.hop(v))
+	c.chainOn(v.sourceKey, keys, c.hop(v), v.Attack.kinds())
+}
+
+// rewordedFrom returns what was asked of the source of an attack when the attack is that, in a request of the source's own: over a connection that
+// it uses anyway, within the time of an echo, and of no other kind. It returns nil for other attacks.
+func (c *Correlator) rewordedFrom(v *view) *infection {
+	if !v.Internal || !c.edges.known(v.edge) {
+		return nil
+	}
+	by, limit := c.infected.of(v.sourceKey, v.now, c.pivotWindow()), c.rules.Pivot.Echo.Milliseconds()
+	if by == nil || by.Name == clip(v.Target) || v.now-by.At > limit || by.At-v.now > limit || v.Attack.kinds()&^by.Kinds != 0 {
+		return nil
+	}
+	return by
+}
+
+// kinds returns bits of the categories of an attack.
+func (a *Attack) kinds() (bits uint32) {
+	for _, r := range a.Rules {
+		if !breaches[r.Category] {
+			bits |= categoryBit(r.Category)
+		}
+	}
+	return bits
 }
 
 // passOnLate does what passOn does for records that came before that of the request itself: held attacks, and one that was taken for an attack
@@ -123,17 +147,17 @@ func (c *Correlator) passOnLate(v *view, passed []*held, behind *echo) {
 	if behind != nil {
 		h := c.hop(v)
 		h.From, h.To, h.Time, h.Succeeded = h.To, behind.Name.String(), behind.At, false
-		c.chainOn(behind.Source, []uint64{behind.Target, behind.Host}, h)
+		c.chainOn(behind.Source, []uint64{behind.Target, behind.Host}, h, v.Attack.kinds())
 	}
 }
 
 // chainOn notes a target, by its keys, that the hop behind one that was attacked has reached.
-func (c *Correlator) chainOn(from uint64, keys []uint64, h Hop) {
+func (c *Correlator) chainOn(from uint64, keys []uint64, h Hop, kinds uint32) {
 	by := c.infected.of(from, h.Time, c.pivotWindow())
 	if by == nil || len(by.Hops) >= c.rules.Pivot.Hops || by.Name == h.To {
 		return
 	}
-	n := infection{At: h.Time, Strong: by.Strong, Ref: by.Ref, Hops: append(slices.Clone(by.Hops), h), Name: h.To}
+	n := infection{At: h.Time, Strong: by.Strong, Ref: by.Ref, Kinds: kinds, Hops: append(slices.Clone(by.Hops), h), Name: h.To}
 	for _, n.Key = range keys {
 		if n.Key != 0 {
 			c.infected.put(n, h.Time, c.pivotWindow())
