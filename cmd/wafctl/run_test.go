@@ -394,7 +394,7 @@ func TestRepeatsAreSummedUpWhileNothingComesAndAtTheEnd(t *testing.T) {
 func TestIncidentsEndWithTheRun(t *testing.T) {
 	records, err := os.Open("../../docs/examples/probing.ndjson")
 	require.NoError(t, err)
-	defer records.Close() //nolint:errcheck // it is read only
+	defer records.Close()
 	r := start(t, records, "--listen", "-", "--alert-to", "stdout", "--incidents", "on", "--alert-detail", "incidents")
 	require.Equal(t, cli.ExitClean, r.ended())
 	lines := strings.Split(strings.TrimSpace(r.out.String()), "\n")
