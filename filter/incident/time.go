@@ -12,7 +12,8 @@ const (
 	leap     = 3_600_000      // milliseconds by which one record alone may move the clock ahead
 	absurd   = 7 * 86_400_000 // milliseconds from which one record alone counts as of now
 	agreeing = 4              // records in a row, of several targets, that move it further
-	many     = 64             // records in a row that move it back, or further when all are of one target, which may be all there is
+	alone    = 24             // such records when all are of one target, which may be all there is
+	backward = 64             // records in a row that move it back
 	longAgo  = math.MaxUint32 // seconds since what was never, or is in a future that did not come
 )
 
@@ -36,7 +37,7 @@ func (c *clock) at(t int64, target string) int64 {
 		c.Start, c.Now = t, t
 	case t > c.Now+leap:
 		c.Ahead++
-		if c.confirmed(t, target) {
+		if c.confirmed(t, target, alone) {
 			c.Now = t
 		} else if t > c.Now+absurd { // a wrong clock, or a time that could not be read
 			return c.Now
@@ -47,7 +48,7 @@ func (c *clock) at(t int64, target string) int64 {
 		c.Agree = 0
 	default:
 		c.Late++
-		if c.confirmed(t, "") {
+		if c.confirmed(t, "", backward) {
 			c.Start, c.Now = min(c.Start, t), t
 		}
 		return max(t, c.Now-disorder)
@@ -55,8 +56,8 @@ func (c *clock) at(t int64, target string) int64 {
 	return t
 }
 
-// confirmed reports whether enough records in a row are about as far from the clock as this one.
-func (c *clock) confirmed(t int64, target string) bool {
+// confirmed reports whether enough records in a row are about as far from the clock as this one: agreeing of several targets, or so many.
+func (c *clock) confirmed(t int64, target string, many int) bool {
 	if c.Agree > 0 && (t < c.Candidate-disorder || t < c.Now != (c.Candidate < c.Now)) {
 		c.Agree = 0
 	}
