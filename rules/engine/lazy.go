@@ -100,7 +100,7 @@ func (l *lazyOperator) Evaluate(tx plugintypes.TransactionState, value string) b
 	}
 	m := l.made.Load()
 	if m == nil {
-		if l.name != "rx" && l.asked.Add(1) <= fewValues && !l.hasWord(value) {
+		if l.name != "rx" && len(value) <= shortValue && l.asked.Add(1) <= fewValues && !l.hasWord(value) {
 			return false
 		}
 		m = l.maker.make(l)
@@ -108,9 +108,13 @@ func (l *lazyOperator) Evaluate(tx plugintypes.TransactionState, value string) b
 	return m.Evaluate(tx, value)
 }
 
-// fewValues is for how many values a word list is read word by word, which takes a hundredth of the time that making it takes: most lists see
-// no more than the plain transactions of a prefilter.
-const fewValues = 16
+// A word list is read word by word for so few values of at most so many bytes, which takes a fraction of the time that making it takes: most
+// lists see no more than the plain transactions of a prefilter. The time grows with words and bytes alike, so that a large value would take
+// many times as long as making the list.
+const (
+	fewValues  = 16
+	shortValue = 256
+)
 
 // hasWord reports whether a value may have a word of a list; false is certain.
 func (l *lazyOperator) hasWord(value string) bool {

@@ -125,6 +125,14 @@ func TestWordListsAreReadAsCorazaReadsThem(t *testing.T) {
 			require.Equal(t, coraza.Evaluate(state, value), lazy.hasWord(value), "%q in %q", list, value)
 		}
 	}
+	list := plugintypes.OperatorOptions{Arguments: "list.data", Path: []string{"."}, Root: fstest.MapFS{"list.data": {Data: []byte("word\n")}}}
+	ops := new(Operators)
+	lazy := &lazyOperator{name: "pmFromFile", options: list, maker: ops}
+	require.False(t, lazy.Evaluate(state, strings.Repeat("x", shortValue)))
+	require.Zero(t, ops.count(), "a short value is read word by word")
+	require.False(t, lazy.Evaluate(state, strings.Repeat("x", shortValue+1)))
+	require.Equal(t, 1, ops.count(), "a long one takes the automaton")
+
 	long := &lazyOperator{options: plugintypes.OperatorOptions{Arguments: "list.data", Path: []string{"."}, Root: fstest.MapFS{"list.data": {
 		Data: []byte(strings.Repeat("x", bufio.MaxScanTokenSize) + "\nword\n")}}}}
 	require.True(t, long.hasWord("anything"), "Coraza stops reading there")
