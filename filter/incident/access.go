@@ -145,7 +145,7 @@ func (c *Correlator) most(v *view, floor int, h *histogram, usual uint8) float64
 }
 
 func (c *Correlator) enumeration(v *view, p *pair, ids int, window time.Duration, h *histogram) {
-	if c.learning() {
+	if c.Learns() {
 		return
 	}
 	p.Told |= toldShort | toldSlow
@@ -270,7 +270,7 @@ func (c *Correlator) endHour(p *pair, r *routeRow, now uint32) {
 }
 
 func (c *Correlator) disclosure(v *view, p *pair, told uint8, why string) {
-	if c.learning() {
+	if c.Learns() {
 		return
 	}
 	p.Told |= told

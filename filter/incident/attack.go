@@ -15,15 +15,11 @@ var executing = map[string]bool{
 func (c *Correlator) attack(v *view) {
 	isEcho, behind := c.echoes.known(c, v)
 	if isEcho {
-		c.echoed++
-		c.forwards.note(v.edge)
 		c.joinEcho(v)
 		c.passOn(v)
 		return
 	}
 	if by := c.rewordedFrom(v); by != nil {
-		c.echoed++
-		c.forwards.note(v.edge)
 		v.hit = c.book.at(by.Ref)
 		c.passOn(v)
 		return
@@ -34,7 +30,7 @@ func (c *Correlator) attack(v *view) {
 	if v.source == nil {
 		return
 	}
-	if v.Internal && (c.forwards.known(v.edge) || c.learning() && c.edges.known(v.edge)) {
+	if v.Internal && (c.forwards.known(v.edge) || c.Learns() && c.edges.known(v.edge)) {
 		c.wait(v)
 		return
 	}

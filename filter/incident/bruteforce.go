@@ -85,12 +85,7 @@ var loginWords = []string{
 // isLogin reports whether a route is named like one that takes credentials.
 func (r *Route) isLogin() bool {
 	var lower [len(r.text)]byte
-	text := lower[:copy(lower[:], r.Text())]
-	for i, b := range text {
-		if b >= 'A' && b <= 'Z' {
-			text[i] = b + 'a' - 'A'
-		}
-	}
+	text := lowered(lower[:], r.Text())
 	for _, word := range loginWords {
 		if at := bytes.Index(text, []byte(word)); at >= 0 && !bytes.HasPrefix(text[at+len(word):], []byte("or")) {
 			return true

@@ -256,9 +256,7 @@ func (c *Correlator) established(v *view) bool {
 }
 
 // Learns reports whether detectors that need a baseline do not report yet, because records do not span the time that they learn.
-func (c *Correlator) Learns() bool { return c.learning() }
-
-func (c *Correlator) learning() bool { return c.clock.learning(c.rules.Learning) }
+func (c *Correlator) Learns() bool { return c.clock.learning(c.rules.Learning) }
 
 // clean takes an observation without an attack.
 func (c *Correlator) clean(v *view) {

@@ -81,10 +81,7 @@ func (in *infections) put(n infection, now, window int64) {
 
 // infect notes that the target of an attack may be the attacker's now.
 func (c *Correlator) infect(v *view) {
-	if v.weight < 1 || v.Target == "" || v.Target == v.Source || v.TargetHost == v.Source && v.Source != "" {
-		return
-	}
-	if !v.Attack.Likely && (v.refused() || v.Status == 0) {
+	if v.weight < 1 || v.TargetHost == v.Source && v.Source != "" || !v.mayHaveWorked() {
 		return
 	}
 	n := infection{At: v.now, Strong: c.isStrong(v), Ref: v.source.Ref, Kinds: v.Attack.kinds()}
@@ -95,24 +92,45 @@ func (c *Correlator) infect(v *view) {
 		n.Hops = append(slices.Clone(n.Hops), c.hop(v))
 	}
 	n.Name = strings.Clone(clip(v.Target))
-	for _, host := range []string{v.Target, v.TargetHost} {
+	c.putAll(n, v.clientKeys())
+}
+
+// mayHaveWorked reports whether an attack names a target other than its source, which has not refused it.
+func (v *view) mayHaveWorked() bool {
+	return v.Target != "" && v.Target != v.Source && (v.Attack.Likely || !v.refused() && v.Status != 0)
+}
+
+// clientKeys returns the keys under which the target acts as a client; 0 is none.
+func (v *view) clientKeys() (keys [2]uint64) {
+	for i, host := range [...]string{v.Target, v.TargetHost} {
 		if host != "" {
-			n.Key = hash(host)
-			c.infected.put(n, v.now, c.pivotWindow())
+			keys[i] = hash(host)
+		}
+	}
+	return keys
+}
+
+// putAll notes an infection under all keys of its target.
+func (c *Correlator) putAll(n infection, keys [2]uint64) {
+	for _, n.Key = range keys {
+		if n.Key != 0 {
+			c.infected.put(n, n.At, c.pivotWindow())
 		}
 	}
 }
 
-// passOn notes that an attack which a proxy has passed on may have given the attacker the target behind it: the chain goes on there.
+// passOn takes an attack that its source was asked itself, and has passed on: it may have given the attacker the target, too, so that the chain
+// goes on there.
 func (c *Correlator) passOn(v *view) {
-	if v.Target == "" || v.Target == v.Source || !v.Attack.Likely && (v.refused() || v.Status == 0) {
-		return
+	c.echoed++
+	c.forwards.note(v.edge)
+	c.reach(v)
+}
+
+func (c *Correlator) reach(v *view) {
+	if v.mayHaveWorked() {
+		c.chainOn(v.sourceKey, v.clientKeys(), c.hop(v), v.Attack.kinds())
 	}
-	keys := []uint64{hash(v.Target)}
-	if v.TargetHost != "" {
-		keys = append(keys, hash(v.TargetHost))
-	}
-	c.chainOn(v.sourceKey, keys, c.hop(v), v.Attack.kinds())
 }
 
 // rewordedFrom returns what was asked of the source of an attack when the attack is that, in a request of the source's own: over a connection that
@@ -138,31 +156,27 @@ func (a *Attack) kinds() (bits uint32) {
 	return bits
 }
 
-// passOnLate does what passOn does for records that came before that of the request itself: held attacks, and one that was taken for an attack
+// passOnLate has chains go on for records that came before that of the request itself: held attacks, and one that was taken for an attack
 // of the proxy's own.
 func (c *Correlator) passOnLate(v *view, passed []*held, behind *echo) {
 	for _, h := range passed {
-		c.passOn(&view{Observation: &h.o, now: h.at, sourceKey: hash(h.o.Source)})
+		c.reach(&view{Observation: &h.o, now: h.at, sourceKey: hash(h.o.Source)})
 	}
 	if behind != nil {
 		h := c.hop(v)
 		h.From, h.To, h.Time, h.Succeeded = h.To, behind.Name.String(), behind.At, false
-		c.chainOn(behind.Source, []uint64{behind.Target, behind.Host}, h, v.Attack.kinds())
+		c.chainOn(behind.Source, [2]uint64{behind.Target, behind.Host}, h, v.Attack.kinds())
 	}
 }
 
 // chainOn notes a target, by its keys, that the hop behind one that was attacked has reached.
-func (c *Correlator) chainOn(from uint64, keys []uint64, h Hop, kinds uint32) {
+func (c *Correlator) chainOn(from uint64, keys [2]uint64, h Hop, kinds uint32) {
 	by := c.infected.of(from, h.Time, c.pivotWindow())
 	if by == nil || len(by.Hops) >= c.rules.Pivot.Hops || by.Name == h.To {
 		return
 	}
 	n := infection{At: h.Time, Strong: by.Strong, Ref: by.Ref, Kinds: kinds, Hops: append(slices.Clone(by.Hops), h), Name: h.To}
-	for _, n.Key = range keys {
-		if n.Key != 0 {
-			c.infected.put(n, h.Time, c.pivotWindow())
-		}
-	}
+	c.putAll(n, keys)
 }
 
 func (c *Correlator) pivotWindow() int64 { return c.rules.Pivot.Window.Milliseconds() }
@@ -316,7 +330,7 @@ func (c *Correlator) connect(v *view) {
 	if c.edges.known(v.edge) {
 		return
 	}
-	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil && by.Strong && !c.learning() && v.Target != "" && by.Name != clip(v.Target) && v.Target != v.Source {
+	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil && by.Strong && !c.Learns() && v.Target != "" && by.Name != clip(v.Target) && v.Target != v.Source {
 		if by.Edges++; by.Edges <= 3 {
 			c.pivot(v, by, High)
 		}

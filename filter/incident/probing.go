@@ -138,13 +138,7 @@ func (c *Correlator) isCommon(v *view) bool {
 func (c *Correlator) onlyBotsAsk(target string) bool {
 	path, _ := split(target)
 	var lower [longestRoute]byte
-	n := copy(lower[:], path)
-	for i := range n {
-		if b := lower[i]; b >= 'A' && b <= 'Z' {
-			lower[i] = b + 'a' - 'A'
-		}
-	}
-	text := string(lower[:n])
+	text := string(lowered(lower[:], path))
 	for _, p := range c.paths {
 		if strings.Contains(text, p) {
 			return true

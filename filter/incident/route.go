@@ -227,10 +227,7 @@ func isPassing(name string) bool {
 		if n == len(short) {
 			return false
 		}
-		if isUpper(b) {
-			b += 'a' - 'A'
-		}
-		short[n] = b
+		short[n] = toLower(b)
 		n++
 	}
 	return passing[string(short[:n])]
@@ -445,6 +442,22 @@ func isDigit(b byte) bool { return b >= '0' && b <= '9' }
 func isLetter(b byte) bool { return b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z' }
 
 func isUpper(b byte) bool { return b >= 'A' && b <= 'Z' }
+
+func toLower(b byte) byte {
+	if isUpper(b) {
+		return b + 'a' - 'A'
+	}
+	return b
+}
+
+// lowered writes a text with its ASCII letters in lower case, as much of it as there is room for.
+func lowered[T string | []byte](room []byte, text T) []byte {
+	room = room[:copy(room, text)]
+	for i, b := range room {
+		room[i] = toLower(b)
+	}
+	return room
+}
 
 func isLetters(s string) bool {
 	for i := range len(s) {

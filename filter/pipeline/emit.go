@@ -134,7 +134,7 @@ func (w *alertWriter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pa
 		a.AddPayload(v, secrets)
 	}
 	head := v.Event.Head[:len(v.Event.Head)-len(v.Event.Meta)]
-	buffer := alertMaps.Get().(*[]byte)
+	buffer := alertBuffers.Get().(*[]byte)
 	event := secrets.AppendValue(append((*buffer)[:0], head...), v.Event.Meta)
 	e := &Emit{head: len(event)}
 	if w.format == alert.Record {
@@ -145,26 +145,26 @@ func (w *alertWriter) emission(v *alert.View, a *alert.Alert, secrets *redact.Pa
 		event = a.Append(event, w.format, w.includePayload)
 	}
 	e.Event = slices.Clone(event)
-	putAlertMap(buffer, event)
+	keepBuffer(buffer, event)
 	return w.describe(e, a)
 }
 
 // appendRecord appends a record with the map of its alert.
 func (w *alertWriter) appendRecord(dst, body []byte, a *alert.Alert) []byte {
-	buffer := alertMaps.Get().(*[]byte)
+	buffer := alertBuffers.Get().(*[]byte)
 	*buffer = a.AppendMap((*buffer)[:0])
 	dst = record.AppendMapWith(dst, body, cmp.Or(w.alertKey, recordKey), *buffer)
-	putAlertMap(buffer, *buffer)
+	keepBuffer(buffer, *buffer)
 	return dst
 }
 
-// alertMaps is memory for alerts until they are copied.
-var alertMaps = sync.Pool{New: func() any { return new([]byte) }}
+// alertBuffers is memory for alerts until they are copied.
+var alertBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// putAlertMap gives memory back that an alert was written to.
-func putAlertMap(buffer *[]byte, written []byte) {
+// keepBuffer gives memory back that an alert was written to.
+func keepBuffer(buffer *[]byte, written []byte) {
 	if *buffer = written; cap(written) <= largeScratch {
-		alertMaps.Put(buffer)
+		alertBuffers.Put(buffer)
 	}
 }
 

@@ -1,14 +1,13 @@
 package engine
 
 import (
-	"bufio"
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"io/fs"
 	"path"
 	"regexp/syntax"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +18,8 @@ import (
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
@@ -122,28 +123,8 @@ func (l *lazyOperator) hasWord(value string) bool {
 	if !found {
 		return true
 	}
-	value = lowerASCII(value)
-	for line := range bytes.Lines(text) {
-		if len(line) >= bufio.MaxScanTokenSize {
-			return true // Coraza stops reading there
-		}
-		word := bytes.TrimSpace(line)
-		if len(word) > 0 && word[0] != '#' && strings.Contains(value, strings.ToLower(string(word))) {
-			return true
-		}
-	}
-	return false
-}
-
-// lowerASCII returns a text with its ASCII letters in lower case: word lists fold no others.
-func lowerASCII(text string) string {
-	lower := []byte(text)
-	for i, c := range lower {
-		if 'A' <= c && c <= 'Z' {
-			lower[i] = c + 'a' - 'A'
-		}
-	}
-	return string(lower)
+	words, lower := prefilter.FileWords(text), ascii.Lower(value)
+	return words == nil || slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) })
 }
 
 // make makes the operator, or shares one. It panics when that cannot be done, which is looked for when rules are loaded: the
@@ -209,35 +190,28 @@ func init() {
 	plugins.RegisterOperator(lazyNames["pmfromfile"], newWords)
 }
 
-// maker is what the files of a rule tell its operator.
-type maker interface {
-	makes() (*Operators, *regex.Budget)
-}
-
-// lazyDFA returns the lazy DFA of an expression for an operator, nil where none are made.
-func lazyDFA(expression string, o plugintypes.OperatorOptions) *regex.LazyDFA {
-	files, is := o.Root.(maker)
+// makersOf returns who makes the lazy operator of a rule, and its lazy DFA. ok is false for an operator that no engine compiles.
+func makersOf(o plugintypes.OperatorOptions) (operators *Operators, expressions *regex.Budget, ok bool) {
+	files, is := o.Root.(interface {
+		makes() (*Operators, *regex.Budget)
+	})
 	if !is {
-		return nil
+		return nil, nil, false
 	}
-	_, expressions := files.makes()
-	if expressions == nil {
-		return nil
-	}
-	return expressions.LazyDFA(expression)
+	operators, expressions = files.makes()
+	return operators, expressions, true
 }
 
 // newLazy returns a lazy operator of the Operators with whose files the rule is compiled.
 func newLazy(name string, o plugintypes.OperatorOptions) (plugintypes.Operator, error) {
-	files, is := o.Root.(maker)
-	if !is {
+	operators, expressions, ok := makersOf(o)
+	if !ok {
 		return nil, fmt.Errorf("operator @%s is not compiled by an engine", name)
 	}
 	o.Memoizer = nil // would keep what was made as long as the rules
-	l := &lazyOperator{name: name, options: o}
-	l.maker, _ = files.makes()
+	l := &lazyOperator{name: name, options: o, maker: operators}
 	if name == "rx" && !o.RxPreFilterEnabled { // which misses matches when it tries literals first
-		l.dfa = lazyDFA("(?sm)"+o.Arguments, o)
+		l.dfa = expressions.LazyDFA("(?sm)" + o.Arguments)
 	}
 	return l, nil
 }

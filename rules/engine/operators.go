@@ -43,7 +43,8 @@ func init() {
 			}
 			f := &finderOperator{find: find}
 			if n, _ := requirementsOf(name, o.Arguments); n.Expression != "" {
-				f.dfa = lazyDFA(n.Expression, o)
+				_, expressions, _ := makersOf(o)
+				f.dfa = expressions.LazyDFA(n.Expression)
 			}
 			return f, nil
 		})

@@ -326,7 +326,7 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 			name = path.Join(path.Dir(c.file), name)
 		}
 		if content, err := p.data.ReadFile(name); err == nil {
-			t.literals = fileLines(content)
+			t.literals = FileWords(content)
 		}
 	case "contains", "streq", "beginswith", "endswith":
 		if !strings.Contains(t.argument, "%{") {
@@ -396,8 +396,8 @@ func phrases(list []string) literalset.Set {
 	return set
 }
 
-// fileLines reads the phrases of a data file as @pmFromFile does.
-func fileLines(content []byte) literalset.Set {
+// FileWords reads the words of a data file as @pmFromFile does, in lower case. It is nil where Coraza stops reading in the middle.
+func FileWords(content []byte) literalset.Set {
 	set := literalset.Set{}
 	for line := range bytes.Lines(content) {
 		if len(line) >= bufio.MaxScanTokenSize {

@@ -11,6 +11,15 @@ var Fold = func() (table [256]byte) {
 	return table
 }()
 
+// Lower returns a text with its ASCII letters in lower case.
+func Lower(s string) string {
+	lower := []byte(s)
+	for i, c := range lower {
+		lower[i] = Fold[c]
+	}
+	return string(lower)
+}
+
 // Set returns a table of which bytes are members.
 func Set(members string) (set [256]bool) {
 	for i := range len(members) {

@@ -42,8 +42,11 @@ func NewBudget(making *atomic.Int64) *Budget {
 	return &Budget{making: making, known: map[string]*LazyDFA{}}
 }
 
-// LazyDFA returns the lazy DFA of an expression that is not malformed. It is safe for concurrent use.
+// LazyDFA returns the lazy DFA of an expression that is not malformed, nil without a budget. It is safe for concurrent use.
 func (b *Budget) LazyDFA(pattern string) *LazyDFA {
+	if b == nil {
+		return nil
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	a := b.known[pattern]
