@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -542,6 +543,17 @@ func TestTheClockFollowsRecordsAndNoneAlone(t *testing.T) {
 		c.at(years+n, "a")
 	}
 	require.Equal(t, years+99, c.Now, "all records of the only target")
+
+	later := years + oneDay
+	for range 3 {
+		c.at(later, "b")
+	}
+	state, err := json.Marshal(c)
+	require.NoError(t, err)
+	var restarted clock
+	require.NoError(t, json.Unmarshal(state, &restarted))
+	restarted.at(later, "b")
+	require.Equal(t, years+99, restarted.Now, "a restart is no other target")
 }
 
 func TestDistinctHashesAreCounted(t *testing.T) {

@@ -22,10 +22,10 @@ type clock struct {
 	Start int64 // time of the first record
 	Now   int64 // the latest time that is believed
 
-	Candidate int64 // time of a record that is far from Now
-	Agree     int   // records in a row that confirm it
-	target    uint64
-	several   bool // those records are of several targets: a host with a wrong clock logs its own
+	Candidate int64  // time of a record that is far from Now
+	Agree     int    // records in a row that confirm it
+	Target    uint64 // of the last of these
+	Several   bool   // those records are of several targets: a host with a wrong clock logs its own
 
 	Late, Ahead uint64
 }
@@ -62,9 +62,9 @@ func (c *clock) confirmed(t int64, target string, many int) bool {
 		c.Agree = 0
 	}
 	key := hash(target)
-	c.several = c.Agree > 0 && (c.several || key != c.target)
-	c.Candidate, c.target = t, key
-	if c.Agree++; c.Agree < agreeing || !c.several && c.Agree < many {
+	c.Several = c.Agree > 0 && (c.Several || key != c.Target)
+	c.Candidate, c.Target = t, key
+	if c.Agree++; c.Agree < agreeing || !c.Several && c.Agree < many {
 		return false
 	}
 	c.Agree = 0
