@@ -85,7 +85,7 @@ const slowWords = "union select 1 from users where a=1 or '1'='1' <script>alert(
 
 // Slow is an attack that keeps the engine busy for far longer than a millisecond.
 func Slow(n int) []byte {
-	return post("192.0.2.9", fmt.Sprintf("/search?n=%d", n), "q="+strings.Repeat(slowWords, 80))
+	return post("192.0.2.9", fmt.Sprintf("/search?n=%d", n), "q="+strings.Repeat(slowWords, 140))
 }
 
 // Large is an attack of so many bytes at least that its size alone shows that it keeps the engine busy.
