@@ -120,9 +120,8 @@ func TestListOfCleanRecordsContinuesAsItCame(t *testing.T) {
 
 func TestListsInTheBackground(t *testing.T) {
 	f := newFilter(t, setting.Map{"emit_tag": "alert.$TAG", "mode": "async", "alert_key": "off"})
-	process(f, logged(t, listOf(gateway("192.0.2.1", "a=b"), gateway("192.0.2.2", sqlInjection))), "one")
-	process(f, logged(t, listOf(gateway("192.0.2.3", sqlInjection), gateway("192.0.2.4", "a=b"))), "two")
-	var emits []Emit
+	emits := process(f, logged(t, listOf(gateway("192.0.2.1", "a=b"), gateway("192.0.2.2", sqlInjection))), "one").Emits
+	emits = append(emits, process(f, logged(t, listOf(gateway("192.0.2.3", sqlInjection), gateway("192.0.2.4", "a=b"))), "two").Emits...)
 	require.Eventually(t, func() bool { emits = f.Due(emits); return len(emits) == 2 }, 10*time.Second, time.Millisecond)
 	require.Equal(t, []string{"alert.one", "alert.two"}, []string{emits[0].Tag, emits[1].Tag})
 	require.Eventually(t, func() bool { return f.Counts().Records == 4 }, 10*time.Second, time.Millisecond)
