@@ -3,11 +3,22 @@ package incident
 import "fmt"
 
 // breaches are the categories of rules that find no attack, but a client that does not keep to the protocol, or has a bad name.
-var breaches = map[string]bool{"protocol": true, "reputation-scanner": true, "reputation-ip": true, "multipart-header": true, "deprecated-header": true, "dos": true}
+var breaches = map[string]bool{"protocol": true, "reputation-scanner": true, "reputation-ip": true, "multipart-header": true, "deprecated-header": true, "dos": true, "generic": true}
+
+// breach reports whether a rule finds no attack. Engine rules (200xxx) report bodies that cannot be parsed; CRS enforces methods (911xxx) and the
+// protocol (920xxx) by policy, and tags the former "attack-generic", as nothing else but its evaluation of scores. Attacks by way of the protocol
+// (921xxx) and generic code injection (934xxx) have categories of their own.
+func (r *Rule) breach() bool {
+	switch r.ID / 1000 {
+	case 200, 911, 920:
+		return true
+	}
+	return breaches[r.Category]
+}
 
 // executing are the categories of attacks after which a target may do what the attacker wants.
 var executing = map[string]bool{
-	"rce": true, "lfi": true, "rfi": true, "injection-php": true, "injection-java": true, "injection-generic": true, "generic": true, "ssti": true,
+	"rce": true, "lfi": true, "rfi": true, "injection-php": true, "injection-java": true, "injection-generic": true, "ssti": true,
 	"ssrf": true, "sqli": true, "lateral-movement": true,
 }
 
@@ -51,8 +62,8 @@ func (c *Correlator) decide(v *view) {
 // weigh returns what an attack counts: nothing where known clients trigger the same rules on the same route all the time.
 func (c *Correlator) weigh(v *view) float64 {
 	breach := true
-	for _, r := range v.Attack.Rules {
-		breach = breach && breaches[r.Category]
+	for i := range v.Attack.Rules {
+		breach = breach && v.Attack.Rules[i].breach()
 	}
 	if c.isCustomary(v) && !v.Attack.Likely {
 		return 0
@@ -76,9 +87,13 @@ func (c *Correlator) aim(v *view) float64 {
 	return 1
 }
 
-// isCustomary reports whether all rules of an attack are customary on the route, and notes that a known source has triggered them.
+// isCustomary reports whether all rules of an attack are customary on the route, and notes that a known source has triggered them. One of ours
+// with an open incident counts for the hours only, over a connection that it uses anyway: a false incident must not keep what would silence it from
+// being learned, and one attacker with several services must not make himself customary within habit_hours.
 func (c *Correlator) isCustomary(v *view) bool {
-	regular := c.established(v) && c.book.at(v.source.Ref) == nil
+	known := c.established(v)
+	free := known && c.book.at(v.source.Ref) == nil
+	regular := free || known && v.Internal && c.edges.known(v.edge)
 	hour := v.sec / 3600
 	all := len(v.Attack.Rules) > 0
 	for _, r := range v.Attack.Rules {
@@ -93,7 +108,9 @@ func (c *Correlator) isCustomary(v *view) bool {
 			}
 		}
 		if regular {
-			joins(h.Sources[:], &h.Count, v.sourceKey)
+			if free {
+				joins(h.Sources[:], &h.Count, v.sourceKey)
+			}
 			if h.Hour != hour {
 				h.Hour = hour
 				h.Hours = min(h.Hours+1, 200)

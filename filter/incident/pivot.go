@@ -148,8 +148,8 @@ func (c *Correlator) rewordedFrom(v *view) *infection {
 
 // kinds returns bits of the categories of an attack.
 func (a *Attack) kinds() (bits uint32) {
-	for _, r := range a.Rules {
-		if !breaches[r.Category] {
+	for i := range a.Rules {
+		if r := &a.Rules[i]; !r.breach() {
 			bits |= categoryBit(r.Category)
 		}
 	}
