@@ -95,9 +95,19 @@ func (c *Correlator) infect(v *view) {
 	c.putAll(n, v.clientKeys())
 }
 
-// mayHaveWorked reports whether an attack names a target other than its source, which has not refused it.
+// mayHaveWorked reports whether an attack names a target other than its source, which may be the attacker's now.
 func (v *view) mayHaveWorked() bool {
-	return v.Target != "" && v.Target != v.Source && (v.Attack.Likely || !v.refused() && v.Status != 0)
+	switch {
+	case v.Target == "" || v.Target == v.Source:
+		return false
+	case v.Attack.Likely:
+		return true
+	case v.Attack.Refused || v.Status == 0:
+		return false
+	case v.failed():
+		return v.Attack.executes()
+	}
+	return !v.refused()
 }
 
 // clientKeys returns the keys under which the target acts as a client; 0 is none.
@@ -193,7 +203,12 @@ func (c *Correlator) hop(v *view) Hop {
 
 // isStrong reports whether an attack may have given control over its target to someone who meant it. Bots try the same everywhere.
 func (c *Correlator) isStrong(v *view) bool {
-	if v.Attack.Likely || v.Internal {
+	switch {
+	case v.Attack.Likely:
+		return true
+	case v.failed():
+		return false
+	case v.Internal:
 		return true
 	}
 	if a := c.book.at(v.source.Ref); a != nil && !a.Has(Background) {
@@ -202,13 +217,17 @@ func (c *Correlator) isStrong(v *view) bool {
 	if !v.exists || c.path.String() == v.Method+" /" {
 		return false
 	}
-	for _, r := range v.Attack.Rules {
-		if executing[r.Category] {
-			return true
-		}
-	}
-	return false
+	return v.Attack.executes()
 }
+
+// executes reports whether an attack can give control over its target.
+func (a *Attack) executes() bool {
+	return slices.ContainsFunc(a.Rules, func(r Rule) bool { return executing[r.Category] && !r.breach() })
+}
+
+// failed reports whether the target broke down over a request: it answered with an error of its own, or a proxy waited for it in vain. It may have
+// done what was asked before. 501 and 503 show that nothing was done.
+func (o *Observation) failed() bool { return o.Status == 500 || o.Status == 502 || o.Status == 504 }
 
 // pivotByAttack finds an attack by what was attacked itself.
 func (c *Correlator) pivotByAttack(v *view) {
