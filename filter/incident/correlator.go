@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"math"
 	"strings"
 	"time"
 )
@@ -126,7 +127,7 @@ func (c *Correlator) Observe(o *Observation) Result {
 // Flush decides what waits for later records, and closes everything that is open: no more observations will come.
 func (c *Correlator) Flush() []*Incident {
 	c.book.events = c.book.events[:0]
-	c.infected.settle(c, c.clock.Now+disorder)
+	c.infected.settle(c, math.MaxInt64) // also what is ahead of the clock
 	for _, a := range c.book.slots {
 		if a != nil && a.Taken {
 			c.book.settle(a, c.clock.Now, 0)

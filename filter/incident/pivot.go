@@ -233,6 +233,9 @@ func (o *Observation) failed() bool { return o.Status == 500 || o.Status == 502 
 func (c *Correlator) pivotByAttack(v *view) {
 	by := c.infected.of(v.sourceKey, v.now, c.pivotWindow())
 	if by != nil && v.weight >= 1 && v.Target != "" && v.Target != v.Source && by.Name != clip(v.Target) {
+		if c.edges.known(v.edge) && c.echoes.late(c, v) {
+			c.forwards.note(v.edge) // reported now; from now on this is how long requests take here
+		}
 		c.pivot(v, by, Critical)
 	}
 }
@@ -369,6 +372,9 @@ type echo struct {
 	Ref                  ref
 }
 
+// slow is how many times the time of an echo one may take over a connection that is known to pass attacks on.
+const slow = 5
+
 // echoes are the latest attacks.
 type echoes struct {
 	ring [mostEchoes]echo
@@ -421,7 +427,10 @@ func (e *echoes) known(c *Correlator, v *view) (is bool, behind *echo) {
 	for i := range e.ring {
 		x := &e.ring[i]
 		apart := v.now - x.At
-		if x.At == 0 || apart > limit || apart < -limit || x.Source == v.sourceKey || !x.same(v) {
+		if x.At == 0 || apart < -limit || x.Source == v.sourceKey || !x.same(v) {
+			continue
+		}
+		if apart > limit && (apart > slow*limit || !v.Internal || !x.isFor(v.sourceKey) || !c.forwards.known(v.edge)) {
 			continue
 		}
 		switch {
@@ -435,6 +444,22 @@ func (e *echoes) known(c *Correlator, v *view) (is bool, behind *echo) {
 	}
 	return false, behind
 }
+
+// late reports whether an attack looks like one that its source has received, later than an echo comes over a connection that is not known to
+// pass attacks on.
+func (e *echoes) late(c *Correlator, v *view) bool {
+	limit := c.rules.Pivot.Echo.Milliseconds()
+	for i := range e.ring {
+		x := &e.ring[i]
+		if apart := v.now - x.At; x.At != 0 && apart > limit && apart <= slow*limit && x.isFor(v.sourceKey) && x.same(v) {
+			return true
+		}
+	}
+	return false
+}
+
+// isFor reports whether an attack was on the target that acts under a key.
+func (e *echo) isFor(key uint64) bool { return e.Target == key || e.Host == key }
 
 func (e *echo) same(v *view) bool {
 	return v.Trace != 0 && e.Trace == v.Trace || v.Attack.Values != 0 && e.Values == v.Attack.Values
