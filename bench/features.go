@@ -61,7 +61,7 @@ var features = []feature{
 	{name: "forms that did not change", edits: []edit{{prefilterDir + "ask.go", "traits&d.step.Changing == 0 || !s.scanned.Changed(d.step)", "!s.scanned.Changed(d.step) && false"}}},
 	{name: "equal texts scanned once", edits: []edit{never("ask.go", "t.text == text && (t.by == by || t.by == at.matchers)")}},
 
-	{name: "prose, literals and tests", edits: []edit{{prefilterDir + "compile.go", "t.needsSign = !t.canMatchProse(pattern)", "t.needsSign = false"}}},
+	{name: "prose, literals and tests", edits: []edit{{prefilterDir + "compile.go", "t.needsSign = !t.canMatchProse(pattern)", "t.needsSign = false && !t.canMatchProse(pattern)"}}},
 	{name: "prose, forms", edits: []edit{never("ask.go", "!d.prose && traits.IsProse()")}},
 	{name: "matchers behind transformations", edits: []edit{never("buffer.go", "m != nil && m.size < all.size")}},
 

@@ -85,7 +85,7 @@ func open(name string, host *Host, reader *setting.Reader, c config, log Logger)
 	counts := telemetry.NewCounters(maps.Names(), log)
 	f := &Filter{maps: maps, counts: counts, panics: telemetry.NewPanics(counts, log, c.pipeline.Redactor), redactor: c.pipeline.Redactor, engine: host.engine, log: log}
 	f.rules = opened.Use(log, f.panics)
-	if f.meter, err = telemetry.Start(c.metrics, name, Version, counts, f.panics, log); err != nil {
+	if f.meter, err = telemetry.Start(host.metrics, c.metrics, name, Version, counts, f.panics, log); err != nil {
 		reader.Problem("metrics_listen", err)
 		return nil, errors.Join(reader.Err(), f.meter.Close(), f.rules.Release())
 	}

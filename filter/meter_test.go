@@ -172,8 +172,9 @@ func ownFile(t *testing.T, rules string) string {
 func TestAllInstancesAreOnOnePage(t *testing.T) {
 	address := loopback.Address(t)
 	settings := setting.Map{"rules": ownFile(t, ruleFor("attack")), "metrics_listen": address, "inspect_budget": "off"}
+	host := newHost(t)
 	open := func(name string) *Filter {
-		f, err := NewNamed(name, newHost(t), settings, discard)
+		f, err := NewNamed(name, host, settings, discard)
 		require.NoError(t, err)
 		return f
 	}

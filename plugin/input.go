@@ -88,7 +88,7 @@ func wafInputOpen(start unsafe.Pointer) (handle C.uintptr_t) {
 		s.log(filter.LevelError, err.Error())
 		return 0
 	}
-	s.metrics = metrics.Join("input", name, filter.Version, s.caught("metrics"))
+	s.metrics = shared.Metrics().Join("input", name, filter.Version, s.caught("metrics"))
 	s.metrics.Add(s.receiver.Collector(), metrics.Collecting(func(to chan<- prometheus.Metric) {
 		metrics.Panics.Send(to, float64(s.panics.Load())+float64(s.receiver.Counts().Panics))
 	}))

@@ -14,35 +14,40 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/recovery"
 )
 
+// Process is what the metrics pages of a process show: its instances, and what all of them share. Whoever starts the instances owns it.
+type Process struct {
+	mu        sync.Mutex
+	instances []*Instance
+	shared    *prometheus.Registry // made with the first instance: nothing may be started before the host has forked
+	pages     map[string]*page     // by address
+}
+
+// NewProcess returns one without instances.
+func NewProcess() *Process { return &Process{pages: map[string]*page{}} }
+
 // Instance is one filter, output or wafctl run with its metrics.
 type Instance struct {
+	process    *Process
 	kind, name string
 	registry   *prometheus.Registry
 	caught     recovery.Caught
 	labeled    prometheus.Registerer
 }
 
-// members are the instances of the process, and what all of them share.
-var members = struct {
-	mu      sync.Mutex
-	list    []*Instance
-	process *prometheus.Registry // made with the first instance: nothing may be started before the host has forked
-}{}
-
 // Join adds an instance to the pages of the process. Instances are distinguished by kind, for instance filter, and name; a name
 // that is taken gets a number. It leaves with Leave. Panics of its collectors, which run on goroutines of client_golang, go to caught.
-func Join(kind, name, version string, caught recovery.Caught) *Instance {
-	members.mu.Lock()
-	defer members.mu.Unlock()
-	if members.process == nil {
-		members.process = newProcess(version)
+func (p *Process) Join(kind, name, version string, caught recovery.Caught) *Instance {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.shared == nil {
+		p.shared = newShared(version)
 	}
-	i := &Instance{kind: kind, name: name, caught: caught, registry: prometheus.NewRegistry()}
-	for n := 2; slices.ContainsFunc(members.list, i.isNamesake); n++ {
+	i := &Instance{process: p, kind: kind, name: name, caught: caught, registry: prometheus.NewRegistry()}
+	for n := 2; slices.ContainsFunc(p.instances, i.isNamesake); n++ {
 		i.name = fmt.Sprintf("%s#%d", name, n)
 	}
 	i.labeled = prometheus.WrapRegistererWith(prometheus.Labels{"kind": i.kind, "name": i.name}, i.registry)
-	members.list = append(members.list, i)
+	p.instances = append(p.instances, i)
 	return i
 }
 
@@ -73,13 +78,14 @@ func (g *guarded) Collect(to chan<- prometheus.Metric) {
 
 // Leave takes the instance off the pages.
 func (i *Instance) Leave() {
-	members.mu.Lock()
-	defer members.mu.Unlock()
-	members.list = slices.DeleteFunc(members.list, func(other *Instance) bool { return other == i })
+	p := i.process
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.instances = slices.DeleteFunc(p.instances, func(other *Instance) bool { return other == i })
 }
 
-// newProcess returns the metrics that all instances share.
-func newProcess(version string) *prometheus.Registry {
+// newShared returns the metrics that all instances share.
+func newShared(version string) *prometheus.Registry {
 	r := prometheus.NewRegistry()
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), build(version))
 	return r
@@ -103,19 +109,16 @@ func (c Collecting) Describe(chan<- *prometheus.Desc) {}
 // Collect implements prometheus.Collector.
 func (c Collecting) Collect(to chan<- prometheus.Metric) { c(to) }
 
-// everything gathers the metrics of all instances that there are when it is asked.
-type everything struct{}
-
-// Gather implements prometheus.Gatherer.
-func (everything) Gather() ([]*dto.MetricFamily, error) {
-	members.mu.Lock()
+// Gather implements prometheus.Gatherer: it gathers the metrics of all instances that there are when it is asked.
+func (p *Process) Gather() ([]*dto.MetricFamily, error) {
+	p.mu.Lock()
 	var all prometheus.Gatherers
-	if members.process != nil {
-		all = append(all, members.process)
+	if p.shared != nil {
+		all = append(all, p.shared)
 	}
-	for _, i := range members.list {
+	for _, i := range p.instances {
 		all = append(all, i.registry)
 	}
-	members.mu.Unlock()
+	p.mu.Unlock()
 	return all.Gather()
 }

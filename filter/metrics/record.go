@@ -23,10 +23,10 @@ func (i *Instance) AppendRecord(dst []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}
-	members.mu.Lock()
-	process := members.process
-	members.mu.Unlock()
-	shared, err := process.Gather()
+	i.process.mu.Lock()
+	common := i.process.shared
+	i.process.mu.Unlock()
+	shared, err := common.Gather()
 	if err != nil {
 		return nil, fmt.Errorf("metrics: %w", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -18,17 +17,15 @@ type page struct {
 	address string // as it was asked for
 	server  *http.Server
 	at      net.Addr
-	users   int // guarded by pages.mu
+	users   int // guarded by the process
 	ended   chan struct{}
 }
 
-var pages = struct {
-	mu        sync.Mutex
-	byAddress map[string]*page
-}{byAddress: map[string]*page{}}
-
 // Page is a share in a page with metrics.
-type Page struct{ page *page }
+type Page struct {
+	process *Process
+	page    *page
+}
 
 // Bounds of what a page does for those who ask: Prometheus asks four times a minute.
 const (
@@ -38,29 +35,29 @@ const (
 
 // Serve serves the metrics of all instances of the process at http://ADDRESS/metrics. Several may ask for the same address;
 // the last one that closes its share ends it. Panics outside of requests go to the caught of the first.
-func Serve(address string, caught recovery.Caught) (*Page, error) {
-	pages.mu.Lock()
-	defer pages.mu.Unlock()
-	if p := pages.byAddress[address]; p != nil {
-		p.users++
-		return &Page{p}, nil
+func (p *Process) Serve(address string, caught recovery.Caught) (*Page, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.pages[address]; known != nil {
+		known.users++
+		return &Page{p, known}, nil
 	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
-	handler := promhttp.HandlerFor(everything{}, promhttp.HandlerOpts{
+	handler := promhttp.HandlerFor(p, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxRequests,
 	})
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", handler)
-	p := &page{
+	opened := &page{
 		address: address, at: listener.Addr(), users: 1, ended: make(chan struct{}),
 		server: &http.Server{Handler: mux, ReadTimeout: readTimeout, MaxHeaderBytes: 16 << 10},
 	}
-	pages.byAddress[address] = p
-	go recovery.Loop(p.ended, caught, func() { p.serve(&listener) })
-	return &Page{p}, nil
+	p.pages[address] = opened
+	go recovery.Loop(opened.ended, caught, func() { opened.serve(&listener) })
+	return &Page{p, opened}, nil
 }
 
 // serve serves until the page is closed. A panic costs the listener, so that the next call opens another.
@@ -81,12 +78,12 @@ func (p *Page) Address() string { return p.page.at.String() }
 
 // Close gives the share up.
 func (p *Page) Close() error {
-	pages.mu.Lock()
-	defer pages.mu.Unlock()
+	p.process.mu.Lock()
+	defer p.process.mu.Unlock()
 	if p.page.users--; p.page.users > 0 {
 		return nil
 	}
-	delete(pages.byAddress, p.page.address)
+	delete(p.process.pages, p.page.address)
 	close(p.page.ended)
 	if err := p.page.server.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
 		return fmt.Errorf("close metrics page: %w", err)

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/fieldmap"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/metrics"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/record/recordtest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/ruleset"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/telemetry"
@@ -79,7 +80,7 @@ func open(settings setting.Map, log telemetry.Logger) (*testFilter, error) {
 	f := &testFilter{counts: telemetry.NewCounters(choice.Names(), log)}
 	f.panics = telemetry.NewPanics(f.counts, log, c.Redactor)
 	f.rules = opened.Use(log, f.panics)
-	if f.meter, err = telemetry.Start(telemetry.Config{}, "", "", f.counts, f.panics, log); err != nil {
+	if f.meter, err = telemetry.Start(metrics.NewProcess(), telemetry.Config{}, "", "", f.counts, f.panics, log); err != nil {
 		return nil, err
 	}
 	f.Pipeline = New(&c, Parts{Maps: choice, Rules: f.rules, Counts: f.counts, Engine: NewEngineSlots(), Meter: f.meter, Panics: f.panics, Log: log})

@@ -84,15 +84,15 @@ var (
 	scoreBounds = []float64{4, 5, 9, 10, 15, 20, 25, 30, 40, 50, 75, 100}
 )
 
-// Start starts to measure an instance of a program, and opens the page of metrics where one is wanted. The name of an instance has its
+// Start starts to measure an instance of a process, and opens the page of metrics where one is wanted. The name of an instance has its
 // kind before a space.
-func Start(c Config, name, version string, counts *Counters, caught *Panics, log Logger) (*Meter, error) {
+func Start(process *metrics.Process, c Config, name, version string, counts *Counters, caught *Panics, log Logger) (*Meter, error) {
 	m := &Meter{counts: counts, panics: caught, log: log, Tag: c.tag}
 	kind, name, named := strings.Cut(name, " ")
 	if !named {
 		kind, name = "wafctl", "run"
 	}
-	m.Instance = metrics.Join(kind, name, version, caught.Caught("metrics"))
+	m.Instance = process.Join(kind, name, version, caught.Caught("metrics"))
 	for way, label := range wayNames {
 		m.times[way] = metrics.InspectTime.Histogram(timeBounds, label)
 		m.Instance.Add(m.times[way])
@@ -107,7 +107,7 @@ func Start(c Config, name, version string, counts *Counters, caught *Panics, log
 	if c.listen == "" {
 		return m, nil
 	}
-	page, err := metrics.Serve(c.listen, caught.Caught("metrics page"))
+	page, err := process.Serve(c.listen, caught.Caught("metrics page"))
 	if err != nil {
 		return m, err
 	}
