@@ -46,7 +46,6 @@ var features = []feature{
 	{name: "value cache, scanned values", edits: []edit{never("ask.go", "len(value) <= maxCached")}},
 	{name: "value cache, first tests", edits: []edit{never("ask.go", "c.first.repeats")}},
 	{name: "value cache, whole chains", edits: []edit{ever("ask.go", "!c.whole.repeats || len(c.tests) == 1")}},
-	{name: "value cache, header names", edits: []edit{never("ask.go", "c == variables.RequestHeaders && s.names != (cacheKey{})")}},
 
 	{name: "duplicate variables", edits: []edit{never("buffer.go", "used[t.a] && used[t.b]")}},
 	{name: "matcher shared by large buffers", edits: []edit{never("buffer.go", "at.literals()*most >= total")}},
@@ -59,7 +58,6 @@ var features = []feature{
 
 	{name: "forms that cannot change", edits: []edit{never("ask.go", "traits&d.below == 0")}},
 	{name: "forms that did not change", edits: []edit{{prefilterDir + "ask.go", "traits&d.step.Changing == 0 || !s.scanned.Changed(d.step)", "!s.scanned.Changed(d.step) && false"}}},
-	{name: "equal texts scanned once", edits: []edit{never("ask.go", "t.text == text && (t.by == by || t.by == at.matchers)")}},
 
 	{name: "prose, literals and tests", edits: []edit{{prefilterDir + "compile.go", "t.needsSign = !t.canMatchProse(pattern)", "t.needsSign = false && !t.canMatchProse(pattern)"}}},
 	{name: "prose, forms", edits: []edit{never("ask.go", "!d.prose && traits.IsProse()")}},
@@ -72,22 +70,16 @@ var features = []feature{
 	{name: "literals of byte ranges", edits: []edit{{prefilterDir + "compile.go", "t.literals = bytesOutside(o.Implementation, p.state)", "t.literals = nil"}}},
 
 	{name: "transformations that cannot change", edits: []edit{{transformDir + "transform.go", "mark&(s.Changing|s.recase) != 0", "true || mark == 0"}}},
-	{name: "transformation of an equal text", edits: []edit{{transformDir + "transform.go", "t := f.equal(s, text);", "t := (*Step)(nil);"}}},
-	{name: "lower case of ASCII", edits: []edit{{transformDir + "transform.go", "mark&(s.Changing|HasHigh) == 0 &&", "false && mark&(s.Changing|HasHigh) == 0 &&"}}},
 	{name: "own transformations", edits: []edit{
 		{transformDir + "transform.go", "transformation.Apply, rewrites[transformation.Name]", "transformation.Apply, nil"},
 		{transformDir + "transform.go", "}, reportedRewrites[transformation.Name]", "}, nil"},
 	}},
 	ownTransformation("lowercase", "lowercase"),
 	ownTransformation("removewhitespace", "removeWhitespace"),
-	ownTransformation("compresswhitespace", "compressWhitespace"),
 	ownTransformation("cmdline", "commandLine"),
 	ownTransformation("urldecodeuni", "urlDecodeUni"),
 	ownTransformation("base64decode", "base64Decode"),
 	ownTransformation("normalisepath", "cleanPath"),
-	ownTransformation("normalisepathwin", "cleanWindowsPath"),
-	ownTransformation("replacecomments", `without("/*")`),
-	ownTransformation("removecommentschar", `without("/*", "*/", "--", "#")`),
 	{name: "own removewhitespace, reported", edits: []edit{{transformDir + "transform.go", "}, reportedRewrites[transformation.Name]", "}, nil"}}},
 
 	{name: "matcher: byte beside the gram", edits: []edit{{matcherFile, "uint(beside) >= uint(len(value)) ||", "false && uint(beside) >= uint(len(value)) ||"},
@@ -103,7 +95,7 @@ var features = []feature{
 }
 
 func ownTransformation(name, function string) feature {
-	line := fmt.Sprintf("%-22s%s,\n", `"`+name+`":`, function)
+	line := fmt.Sprintf("%-20s%s,\n", `"`+name+`":`, function)
 	return feature{name: "own " + name, edits: []edit{{transformDir + "rewrite.go", "\t" + line, ""}}}
 }
 

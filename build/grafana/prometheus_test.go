@@ -37,9 +37,10 @@ func instances(t *testing.T) (address string) {
 	address = loopback.Address(t)
 	quiet := func(filter.Level, string) {}
 	settings := setting.Map{"metrics_listen": address, "emit_tag": "alert", "inspect_budget": "off"}
-	f, err := filter.NewNamed("filter waf.0", nil, settings, quiet)
+	host := filter.NewHost()
+	f, err := filter.NewNamed("filter waf.0", host, settings, quiet)
 	require.NoError(t, err)
-	o, err := filter.NewOutput("output waf.0", nil, setting.Map{"alert_to": "file://" + filepath.Join(t.TempDir(), "alerts")}, quiet, io.Discard)
+	o, err := filter.NewOutput("output waf.0", host, setting.Map{"alert_to": "file://" + filepath.Join(t.TempDir(), "alerts")}, quiet, io.Discard)
 	require.NoError(t, err)
 	o.MeasureFlushes(func() int { return 0 })
 	receiver, err := receive.Open(receive.ReadSettings(setting.NewReader(setting.Map{}, receive.Properties())), func(string) {})
@@ -65,6 +66,7 @@ func instances(t *testing.T) (address string) {
 		receiver.Close(0)
 		require.NoError(t, f.Close())
 		require.NoError(t, o.Close())
+		require.NoError(t, host.Close())
 	})
 	return address
 }

@@ -16,9 +16,9 @@ type scratch struct {
 	exempt     *Exempt // rules that do not count for this transaction
 	variables  variables.Values
 	run        run
-	scanned    transform.Results // of the value that is being scanned
-	chained    transform.Results // of the values that a chain looks at
-	texts      []scannedText
+	scanned    transform.Results   // of the value that is being scanned
+	chained    transform.Results   // of the values that a chain looks at
+	found      literalset.Bitset   // tests that have a literal in a text
 	looking    []literalset.Bitset // tests that look at a text, and at those of which it was made
 	candidates literalset.Bitset   // fast patterns whose test the value can match
 	counted    combination
@@ -28,11 +28,10 @@ type scratch struct {
 	// A large transaction is not reported without the engine: callers share out the time of the engine, which keeps a flood of large
 	// attacks from filling their buffers with copies of records.
 	isLarge     bool
-	isCandidate bool     // the engine has to evaluate
-	candidate   *chain   // the first chain because of which it has to, nil when there is none
-	diverted    bool     // a chain can match that changes which rules run or how bodies are read
-	scannedAll  bool     // fired is complete
-	names       cacheKey // hash of the request's header names, zero until it is needed
+	isCandidate bool   // the engine has to evaluate
+	candidate   *chain // the first chain because of which it has to, nil when there is none
+	diverted    bool   // a chain can match that changes which rules run or how bodies are read
+	scannedAll  bool   // fired is complete
 }
 
 const largeArena = 64 << 10 // bytes from which a scratch is not kept
@@ -124,7 +123,6 @@ func (s *scratch) evaluate(in *model.Transaction) {
 		return
 	}
 	s.isCandidate = false
-	s.names = cacheKey{}
 	for place, c := range g.direct {
 		if !s.exempt.hasDirect(place) && (!s.isCandidate || c.changes()) && s.matchesDirectly(c, in) {
 			s.noteCandidate(c)
@@ -261,7 +259,7 @@ func (s *scratch) dependencies(c *chain, all *inputs, in *model.Transaction) cac
 		case g.Kind == variables.OfSingle:
 			q = q.and(s.prefilter.cache.key(uint32(g.Variable), s.variables.Single[g.Variable]))
 		case g.Kind == variables.OfNames && g.key == "" && g.keyRx == nil && len(g.except) == 0 && len(g.Collections) == 1:
-			q = q.and(s.headerNames(g.Collections[0]))
+			q = q.and(s.allNames(g.Collections[0]))
 		default:
 			q = q.and(s.selected(g))
 		}
@@ -287,17 +285,10 @@ func (s *scratch) selected(g *target) (q cacheKey) {
 	return q
 }
 
-// headerNames returns a hash of all names of a collection in order.
-func (s *scratch) headerNames(c variables.Collection) cacheKey {
-	if c == variables.RequestHeaders && s.names != (cacheKey{}) {
-		return s.names
-	}
-	q := cacheKey{}.with(uint64(c) + 1)
+// allNames returns a hash of all names of a collection in order.
+func (s *scratch) allNames(c variables.Collection) (q cacheKey) {
 	for k := range s.variables.Pairs[c] {
 		q = q.and(s.prefilter.cache.key(uint32(k), s.variables.Pairs[c][k].Name))
-	}
-	if c == variables.RequestHeaders {
-		s.names = q
 	}
 	return q
 }
@@ -387,7 +378,6 @@ const maxCached = 512
 // their pipelines make of it. Tests that need more digits than it has are removed again.
 func (s *scratch) findCandidates(at *buffer) {
 	s.candidates.Copy(&at.each)
-	s.texts = s.texts[:0]
 	s.findIn(at, at.stages, 0)
 	for i := range at.digits {
 		if d := &at.digits[i]; s.scanned.DigitsIn(s.scanned.Value) < d.inARow {
@@ -424,37 +414,17 @@ func (s *scratch) gather(at *buffer, f *stage, traits transform.Traits, depth in
 	}
 }
 
-// scannedText is a text made from a value, and the tests that have a literal in it. Most pipelines make the same of most values.
-type scannedText struct {
-	text string
-	by   *matchers
-	hits literalset.Bitset
-}
-
 // literalsIn returns the tests that have a literal in a text made from the value, by the matchers of its stage, or can have one that these do
-// not see. traits belong to the text.
+// not see. traits belong to the text. The result is good until the next call.
 func (s *scratch) literalsIn(text string, traits transform.Traits, at *buffer, by *matchers) *literalset.Bitset {
-	for i := range s.texts {
-		if t := &s.texts[i]; t.text == text && (t.by == by || t.by == at.matchers) {
-			return &t.hits
-		}
-	}
-	n := len(s.texts)
-	if n == cap(s.texts) {
-		s.texts = append(s.texts, scannedText{})
-	}
-	s.texts = s.texts[:n+1]
-	t := &s.texts[n]
-	t.text, t.by = text, by
 	if traits&transform.HasHigh != 0 && regex.FoldsToASCII(text) {
-		t.hits.Copy(&at.set)
-		return &t.hits
+		return &at.set
 	}
-	t.hits.Reset(len(s.prefilter.fastPatterns))
+	s.found.Reset(len(s.prefilter.fastPatterns))
 	if traits.IsProse() {
-		by.prose.Scan(text, &t.hits)
+		by.prose.Scan(text, &s.found)
 	} else {
-		by.all.Scan(text, &t.hits)
+		by.all.Scan(text, &s.found)
 	}
-	return &t.hits
+	return &s.found
 }

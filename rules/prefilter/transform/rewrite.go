@@ -12,16 +12,12 @@ import (
 // rewrites are forms of transformations of Coraza that change most values, or are asked for values that they do not change.
 // They write into the arena, and report false for values that are left to Coraza's own.
 var rewrites = map[string]func(a *arena.Arena, value string) (text string, done bool){
-	"lowercase":          lowercase,
-	"removewhitespace":   removeWhitespace,
-	"compresswhitespace": compressWhitespace,
-	"cmdline":            commandLine,
-	"urldecodeuni":       urlDecodeUni,
-	"base64decode":       base64Decode,
-	"normalisepath":      cleanPath,
-	"normalisepathwin":   cleanWindowsPath,
-	"replacecomments":    without("/*"),
-	"removecommentschar": without("/*", "*/", "--", "#"),
+	"lowercase":        lowercase,
+	"removewhitespace": removeWhitespace,
+	"cmdline":          commandLine,
+	"urldecodeuni":     urlDecodeUni,
+	"base64decode":     base64Decode,
+	"normalisepath":    cleanPath,
 }
 
 // reportedRewrites are rewrites of transformations whose changes count only when they report them.
@@ -46,18 +42,6 @@ func canHaveSpace(value string) bool {
 		}
 	}
 	return false
-}
-
-// without leaves values alone that have none of the texts that a transformation looks for.
-func without(marks ...string) func(*arena.Arena, string) (string, bool) {
-	return func(_ *arena.Arena, value string) (string, bool) {
-		for _, mark := range marks {
-			if strings.Contains(value, mark) {
-				return "", false
-			}
-		}
-		return value, true
-	}
 }
 
 func lowercase(a *arena.Arena, value string) (string, bool) { return a.Lower(value), true }
@@ -98,26 +82,6 @@ func removeAnyWhitespace(a *arena.Arena, value string) string {
 		i += size
 	}
 	return a.Since(mark)
-}
-
-func compressWhitespace(a *arena.Arena, value string) (string, bool) {
-	room, n := a.Room(len(value)), 0
-	space := false
-	for i := range len(value) {
-		c := value[i]
-		switch {
-		case c >= utf8.RuneSelf:
-			return "", false
-		case !isSpace(c):
-			room[n] = c
-			n++
-		case !space:
-			room[n] = ' '
-			n++
-		}
-		space = isSpace(c)
-	}
-	return a.Take(n), true
 }
 
 // What the transformation cmdLine does with a byte.
@@ -222,15 +186,4 @@ func cleanPath(_ *arena.Arena, value string) (string, bool) {
 		start = i + 1
 	}
 	return value, value != "/"
-}
-
-// cleanWindowsPath leaves paths alone that are clean and without backslashes, colons and names that end in a dot or a space.
-func cleanWindowsPath(a *arena.Arena, value string) (string, bool) {
-	for i := range len(value) {
-		switch c := value[i]; {
-		case c == '\\', c == ':', (c == '.' || c == ' ') && (i+1 == len(value) || value[i+1] == '/'):
-			return "", false
-		}
-	}
-	return cleanPath(a, value)
 }

@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/corazawaf/coraza/v3/experimental/plugins/plugintypes"
@@ -123,21 +122,19 @@ type Step struct {
 	Changing   Traits                                              // that a text must have for the transformation to change more than the case of letters
 	recase     Traits                                              // traits with which the transformation changes the case of letters
 	KeepsProse bool                                                // it makes prose of prose
-	same       []*Step                                             // those before it with the same transformation
 	children   map[string]*Step
 }
 
 // Tree are the transformation pipelines of all rules.
 type Tree struct {
-	Root  *Step
-	All   []*Step
-	named map[string][]*Step // by transformation
+	Root *Step
+	All  []*Step
 }
 
 // NewTree returns the tree of pipelines without transformations.
 func NewTree() *Tree {
 	root := &Step{KeepsProse: true, children: map[string]*Step{}}
-	return &Tree{Root: root, All: []*Step{root}, named: map[string][]*Step{}}
+	return &Tree{Root: root, All: []*Step{root}}
 }
 
 // Then returns the step of a transformation behind another step.
@@ -168,9 +165,8 @@ func (t *Tree) add(at *Step, name, as string, function plugintypes.Transformatio
 	}
 	next = &Step{
 		Index: len(t.All), Parent: at, Name: name, KeepsProse: keepingProse[as], function: function, rewrite: rewrite, Changing: trigger, recase: recases[as],
-		same: slices.Clone(t.named[name]), children: map[string]*Step{},
+		children: map[string]*Step{},
 	}
-	t.named[name] = append(t.named[name], next)
 	at.children[name] = next
 	t.All = append(t.All, next)
 	return next
@@ -233,11 +229,7 @@ func (f *Results) After(s *Step) string {
 	text := f.After(s.Parent)
 	mark, altered := f.Traits[s.Parent.Index], false
 	if mark&(s.Changing|s.recase) != 0 {
-		if t := f.equal(s, text); t != nil {
-			text, mark, altered = f.Texts[t.Index], f.Traits[t.Index], f.altered[t.Index]
-		} else if mark&(s.Changing|HasHigh) == 0 && s.recase == hasUpper { // it only makes small letters of capitals
-			text, mark = f.Arena.Lower(text), mark&^hasUpper
-		} else if changed, err := s.apply(&f.Arena, text); err == nil && changed != text {
+		if changed, err := s.apply(&f.Arena, text); err == nil && changed != text {
 			altered = !ascii.EqualFold(changed, text)
 			text = changed
 			mark = traitsOf(text)
@@ -245,14 +237,4 @@ func (f *Results) After(s *Step) string {
 	}
 	f.known[s.Index], f.altered[s.Index], f.Texts[s.Index], f.Traits[s.Index] = true, altered, text, mark
 	return text
-}
-
-// equal returns a step that has made the same of the same text, nil when there is none.
-func (f *Results) equal(s *Step, text string) *Step {
-	for _, t := range s.same {
-		if f.known[t.Index] && f.known[t.Parent.Index] && f.Texts[t.Parent.Index] == text {
-			return t
-		}
-	}
-	return nil
 }
