@@ -102,7 +102,7 @@ func printOwn(records int) error {
 		defer f.Close()
 		filters = append(filters, f)
 	}
-	t := table{{"µs and allocations", "bytes", "walk, map", "allocs", "+ cache hit", "allocs", "records/s", "or + gate", "allocs", "or + engine", "allocs"}}
+	t := table{{"µs and allocations", "bytes", "walk, map", "allocs", "+ cache hit", "allocs", "records/s", "or + prefilter", "allocs", "or + engine", "allocs"}}
 	for i := range samples {
 		t.row(samples[i].measure(maps, filters, records)...)
 	}

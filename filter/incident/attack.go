@@ -31,7 +31,11 @@ func (c *Correlator) attack(v *view) {
 		return
 	}
 	if by := c.rewordedFrom(v); by != nil {
-		v.hit = c.book.at(by.Ref)
+		if a := c.book.at(by.Ref); a != nil {
+			v.joins(a)
+			mention(&a.Incident.Targets, clip(v.Target), mostTargets)
+			mark(&a.Targets, v.targetKey)
+		}
 		c.passOn(v)
 		return
 	}
@@ -50,12 +54,16 @@ func (c *Correlator) attack(v *view) {
 
 // decide takes an attack that is no echo.
 func (c *Correlator) decide(v *view) {
+	c.settleOn(v)
 	c.pivotByAttack(v)
 	c.campaign(v)
 	c.spread(v)
 	c.infect(v)
 	if v.hit == nil && v.weight > 0 && c.book.at(v.source.Ref) == nil {
 		c.byTool(v)
+	}
+	if v.hit == nil && v.weight > 0 && c.book.at(v.source.Ref) == nil {
+		c.echoes.loosen(v)
 	}
 }
 
@@ -89,11 +97,12 @@ func (c *Correlator) aim(v *view) float64 {
 
 // isCustomary reports whether all rules of an attack are customary on the route, and notes that a known source has triggered them. One of ours
 // with an open incident counts for the hours only, over a connection that it uses anyway: a false incident must not keep what would silence it from
-// being learned, and one attacker with several services must not make himself customary within habit_hours.
+// being learned, and one attacker with several services must not make himself customary within habit_hours. So does one whose requests all look
+// like attacks, after a day.
 func (c *Correlator) isCustomary(v *view) bool {
 	known := c.established(v)
 	free := known && c.book.at(v.source.Ref) == nil
-	regular := free || known && v.Internal && c.edges.known(v.edge)
+	regular := free || v.Internal && (known && c.edges.known(v.edge) || passed(v.sec, v.source.First) >= 24*3600)
 	hour := v.sec / 3600
 	all := len(v.Attack.Rules) > 0
 	for _, r := range v.Attack.Rules {
@@ -121,13 +130,16 @@ func (c *Correlator) isCustomary(v *view) bool {
 	return all
 }
 
-// categories are bits of those that CRS and the packs have; others share one.
+// categoryList are the categories that CRS and the packs have.
+var categoryList = []string{
+	"sqli", "xss", "rce", "lfi", "rfi", "injection-php", "injection-java", "injection-generic", "generic", "ssti", "ssrf", "fixation",
+	"protocol", "reputation-scanner", "reputation-ip", "multipart-header", "lateral-movement",
+}
+
+// categories are the bits of those listed; others share one.
 var categories = func() map[string]uint32 {
 	all := map[string]uint32{}
-	for i, c := range []string{
-		"sqli", "xss", "rce", "lfi", "rfi", "injection-php", "injection-java", "injection-generic", "generic", "ssti", "ssrf", "fixation",
-		"protocol", "reputation-scanner", "reputation-ip", "multipart-header", "lateral-movement",
-	} {
+	for i, c := range categoryList {
 		all[c] = 1 << i
 	}
 	return all
@@ -222,9 +234,14 @@ func (c *Correlator) openCampaign(v *view) {
 	if tool := c.toolOf(v); tool != nil && v.showsTool() {
 		refs = append(refs, &tool.Ref)
 	}
-	if a := c.found(v, Campaign, severity, why, refs...); a != nil && !v.Internal && a.Severity < Medium && a.Attempted >= 3 {
+	a := c.found(v, Campaign, severity, why, refs...)
+	if a == nil {
+		return
+	}
+	if !v.Internal && a.Severity < Medium && a.Attempted >= 3 {
 		a.raise(Medium, why)
 	}
+	c.takeEarlier(a, s.Ref, v.Source, v.now)
 }
 
 func pluralCategories(n int) string {
@@ -283,15 +300,17 @@ func (c *Correlator) byTool(v *view) {
 	}
 	why := fmt.Sprintf("%s from %s with the same tool against one target", plural(int(row.Alerts), "attack"), atLeast(int(row.SourceCount), exact, "source"))
 	if a := c.found(v, Campaign, Medium, why, &row.Ref, &v.source.Ref); a != nil {
+		taken := 0
 		for i := range row.SourceCount {
-			if from := row.Sources[i].String(); from != v.Source {
-				count(&a.Incident.Sources, from, mostSources)
-				mark(&a.Sources, hash(from))
-			}
+			from := row.Sources[i].String()
+			taken += c.takeEarlier(a, row.Ref, from, v.now)
+			mention(&a.Incident.Sources, from, mostSources)
+			mark(&a.Sources, hash(from))
 		}
-		a.Attacks += int(row.Alerts) - 1
-		a.Attempted += int(row.Alerts) - 1
-		a.Records += int(row.Alerts) - 1
+		rest := max(0, int(row.Alerts)-1-taken) // those that are not remembered one by one
+		a.Attacks += rest
+		a.Attempted += rest
+		a.Records += rest
 	}
 }
 
@@ -329,7 +348,7 @@ func (c *Correlator) spread(v *view) {
 	if a := c.book.at(s.Ref); a != nil && a.Has(Spread) {
 		return
 	}
-	severity, why := High, fmt.Sprintf("one source attacks %s within %s", atLeast(distinct, len(s.Attacked), "target"), t.Window)
+	severity, why := High, fmt.Sprintf("one source attacks %s within %s", atLeast(distinct, len(s.Attacked), "target"), span(t.Window.Milliseconds()))
 	switch {
 	case !v.Internal:
 		severity = Medium
@@ -341,6 +360,7 @@ func (c *Correlator) spread(v *view) {
 	if a == nil {
 		return
 	}
+	c.takeEarlier(a, s.Ref, v.Source, v.now)
 	c.echoes.attacked(v.sourceKey, v.now-t.Window.Milliseconds(), func(target string, at int64) {
 		mention(&a.Incident.Targets, target, mostTargets)
 		mark(&a.Targets, hash(target))

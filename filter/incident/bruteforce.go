@@ -47,8 +47,11 @@ func (c *Correlator) deny(v *view) {
 		if blind {
 			how = "in quick succession"
 		}
-		c.found(v, BruteForce, Medium, fmt.Sprintf("%s on one route since the last success, %s", plural(int(p.SinceOk), "refused request"), how),
+		a := c.found(v, BruteForce, Medium, fmt.Sprintf("%s on one route since the last success, %s", plural(int(p.SinceOk), "refused request"), how),
 			&p.Ref, &v.source.Ref)
+		if a != nil && a.Records == 1 { // it opens with this
+			a.Denied, a.Records = int(p.SinceOk), int(p.SinceOk)
+		}
 		return
 	}
 	if !c.established(v) {
@@ -167,7 +170,7 @@ func (c *Correlator) succeed(v *view) {
 	if failures < c.rules.BruteForce.Bucket {
 		return
 	}
-	v.hit = a
+	v.joins(a)
 	a.add(c.finding(v, BruteForce, Critical, fmt.Sprintf("after %s the source succeeded with status %d", plural(failures, "refused request"), v.Status)))
 	c.extend(v, a)
 }

@@ -33,6 +33,7 @@ type Correlator struct {
 	forwards  memory // connections over which attacks were passed on
 	infected  infections
 	echoes    echoes
+	decided   []Decided
 	book      book
 
 	noise     bucket // background that no incident is open for yet
@@ -53,9 +54,19 @@ type Options struct {
 
 // Result is what comes of one observation. Events are valid until the next call of Observe or Flush; what they point to stays.
 type Result struct {
-	Incident string      // id of the incident that the record belongs to, "" when to none
+	Number   uint64      // of the observation
+	Incident string      // id of the incident that the record belongs to, "" when to none, or to none yet
 	Events   []*Incident // opened, updated and closed incidents, in this order of time
 }
+
+// Decided is an earlier observation, by its number, of which it has turned out to which incident it belongs.
+type Decided struct {
+	Number   uint64
+	Incident string
+}
+
+// Decided returns what the last call of Observe or Flush has found out about earlier observations. It is valid until the next one.
+func (c *Correlator) Decided() []Decided { return c.decided }
 
 // New returns a correlator that has seen nothing.
 func New(options Options) *Correlator {
@@ -79,7 +90,8 @@ func New(options Options) *Correlator {
 // view is the observation under way, and the rows that it concerns.
 type view struct {
 	*Observation
-	now       int64 // milliseconds
+	number    uint64 // of the observation
+	now       int64  // milliseconds
 	sec       uint32
 	sourceKey uint64
 	targetKey uint64
@@ -98,9 +110,9 @@ type view struct {
 // Observe takes the next observation.
 func (c *Correlator) Observe(o *Observation) Result {
 	c.observed++
-	c.book.events = c.book.events[:0]
+	c.book.events, c.decided = c.book.events[:0], c.decided[:0]
 	v := &c.current
-	*v = view{Observation: o, now: c.clock.at(o.Time, o.Target)}
+	*v = view{Observation: o, number: c.observed, now: c.clock.at(o.Time, o.Target)}
 	v.sec = uint32(max(1, v.now/1000))
 	if c.clock.Now >= c.next {
 		c.sweep()
@@ -118,15 +130,15 @@ func (c *Correlator) Observe(o *Observation) Result {
 	c.respond(v)
 	c.join(v)
 	if v.hit == nil {
-		return Result{Events: c.book.events}
+		return Result{Number: v.number, Events: c.book.events}
 	}
 	c.book.settle(v.hit, v.now, c.rules.Update.Milliseconds())
-	return Result{Incident: v.hit.ID, Events: c.book.events}
+	return Result{Number: v.number, Incident: v.hit.ID, Events: c.book.events}
 }
 
 // Flush decides what waits for later records, and closes everything that is open: no more observations will come.
 func (c *Correlator) Flush() []*Incident {
-	c.book.events = c.book.events[:0]
+	c.book.events, c.decided = c.book.events[:0], c.decided[:0]
 	c.infected.settle(c, math.MaxInt64) // also what is ahead of the clock
 	for _, a := range c.book.slots {
 		if a != nil && a.Taken {

@@ -93,7 +93,7 @@ func TestASourceThatTriggersSeveralRulesIsACampaign(t *testing.T) {
 	}
 	i := s.only(Campaign)
 	require.Equal(t, Medium, i.Severity)
-	require.Equal(t, "203.0.113.9 attacked shop/cart with cross-site scripting and SQL injection (10 requests) over 45 seconds; no response shows that it succeeded.", i.Summary)
+	require.Equal(t, "203.0.113.9 attacked shop/cart with cross-site scripting and SQL injection (12 requests) over 55 seconds; no response shows that it succeeded.", i.Summary)
 }
 
 func TestAnAttackThatLikelySucceededIsCritical(t *testing.T) {

@@ -112,8 +112,7 @@ func (c *Correlator) attach(v *view, a *active) {
 	if !hostile && len(a.Findings) > 0 && a.Findings[len(a.Findings)-1].Time != v.now {
 		return
 	}
-	v.hit = a
-	a.Records++
+	v.joins(a)
 	a.First = min(a.First, v.now)
 	c.extend(v, a)
 	count(&a.Incident.Sources, clip(v.Source), mostSources)
@@ -132,6 +131,12 @@ func (c *Correlator) attach(v *view, a *active) {
 	case v.missed() && !v.exists:
 		a.Missed++
 	}
+}
+
+// joins notes that a record belongs to an incident.
+func (v *view) joins(a *active) {
+	v.hit = a
+	a.Records++
 }
 
 // extend has an incident go on until a record. One from a clock far ahead keeps it open no longer than others.

@@ -29,6 +29,7 @@ type infections struct {
 // held is an attack by one of ours over a connection over which it passes requests on: the record of what it was asked may be behind. It is
 // decided on when that would have come.
 type held struct {
+	number uint64 // of the observation
 	at     int64
 	o      Observation
 	attack Attack
@@ -54,14 +55,13 @@ func (in *infections) put(n infection, now, window int64) {
 		old := &in.all[i]
 		switch {
 		case old.Key == n.Key && now-old.At <= window:
-			if len(old.Hops) > len(n.Hops) || old.Strong && !n.Strong {
-				old.At, old.Strong, old.Kinds = n.At, old.Strong || n.Strong, n.Kinds
-				if n.last().Succeeded && len(old.Hops) == len(n.Hops) {
-					old.last().Succeeded = true
-				}
+			same := len(old.Hops) == len(n.Hops) && old.last().From == n.last().From
+			if len(old.Hops) > len(n.Hops) || old.outranks(&n) {
+				old.At, old.Kinds = n.At, n.Kinds
+				old.last().Succeeded = old.last().Succeeded || same && n.last().Succeeded
 				return
 			}
-			n.last().Succeeded = n.last().Succeeded || old.last().Succeeded
+			n.last().Succeeded = n.last().Succeeded || same && old.last().Succeeded
 			*old = n
 			return
 		case oldest < 0 || old.At < in.all[oldest].At:
@@ -77,6 +77,14 @@ func (in *infections) put(n infection, now, window int64) {
 		in.Lost++
 		in.all[oldest] = n
 	}
+}
+
+// outranks reports whether an attack explains better than a later one what the target does since.
+func (in *infection) outranks(later *infection) bool {
+	if in.Strong != later.Strong {
+		return in.Strong
+	}
+	return in.last().Succeeded && !later.last().Succeeded && in.last().From != later.last().From
 }
 
 // infect notes that the target of an attack may be the attacker's now.
@@ -102,7 +110,7 @@ func (v *view) mayHaveWorked() bool {
 		return false
 	case v.Attack.Likely:
 		return true
-	case v.Attack.Refused || v.Status == 0:
+	case v.Attack.Refused || v.Status == 0 || !v.Attack.isOnServer():
 		return false
 	case v.failed():
 		return v.Attack.executes()
@@ -220,6 +228,11 @@ func (c *Correlator) isStrong(v *view) bool {
 	return v.Attack.executes()
 }
 
+// isOnServer reports whether an attack is on the server, and not on those who use its pages.
+func (a *Attack) isOnServer() bool {
+	return slices.ContainsFunc(a.Rules, func(r Rule) bool { return !r.breach() && r.Category != "xss" && r.Category != "fixation" })
+}
+
 // executes reports whether an attack can give control over its target.
 func (a *Attack) executes() bool {
 	return slices.ContainsFunc(a.Rules, func(r Rule) bool { return executing[r.Category] && !r.breach() })
@@ -254,7 +267,7 @@ func (c *Correlator) wait(v *view) {
 }
 
 func hold(v *view) *held {
-	h := &held{at: v.now, o: *v.Observation, attack: *v.Attack}
+	h := &held{number: v.number, at: v.now, o: *v.Observation, attack: *v.Attack}
 	for _, text := range []*string{&h.o.Source, &h.o.Target, &h.o.TargetHost, &h.o.Method, &h.o.Path, &h.o.Agent, &h.o.Route} {
 		*text = strings.Clone(*text)
 	}
@@ -270,6 +283,22 @@ func (h *held) link() {
 	h.attack.Show = func() Sample { return h.sample }
 }
 
+// settleOn decides on the attacks on a source that still wait, once their echoes would have come: what the source does may follow from them.
+func (c *Correlator) settleOn(v *view) {
+	limit := c.rules.Pivot.Echo.Milliseconds()
+	for in := &c.infected; len(in.held) > 0; {
+		at := slices.IndexFunc(in.held, func(h *held) bool {
+			return v.now-h.at > limit && (h.o.Target == v.Source || h.o.TargetHost != "" && h.o.TargetHost == v.Source)
+		})
+		if at < 0 {
+			return
+		}
+		h := in.held[at]
+		in.held = slices.Delete(in.held, at, at+1)
+		c.release(h)
+	}
+}
+
 // settle decides on the attacks that nothing has explained in time.
 func (in *infections) settle(c *Correlator, now int64) {
 	for len(in.held) > 0 && now > in.held[0].at+patience {
@@ -281,7 +310,7 @@ func (in *infections) settle(c *Correlator, now int64) {
 
 // release takes a held attack for what it looks like.
 func (c *Correlator) release(h *held) {
-	v := &view{Observation: &h.o, now: h.at, sec: uint32(h.at / 1000)}
+	v := &view{Observation: &h.o, number: h.number, now: h.at, sec: uint32(h.at / 1000)}
 	v.sourceKey, v.targetKey, v.principal = hash(v.Source), hash(v.Target), v.Principal != 0
 	if v.source = c.known.get(v.sourceKey, v.sec); v.source == nil {
 		if v.source = c.newcomers.get(v.sourceKey, v.sec); v.source == nil {
@@ -298,6 +327,7 @@ func (c *Correlator) release(h *held) {
 	c.decide(v)
 	c.join(v)
 	if v.hit != nil {
+		c.decided = append(c.decided, Decided{h.number, v.hit.ID})
 		c.book.settle(v.hit, v.now, c.rules.Update.Milliseconds())
 	}
 }
@@ -326,6 +356,7 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 		relate(before, a)
 	}
 	v.source.Ref = by.Ref
+	c.takeHops(a, by)
 	if len(hops) > len(a.Hops) {
 		a.Hops = hops
 	}
@@ -352,6 +383,7 @@ func (c *Correlator) connect(v *view) {
 	if c.edges.known(v.edge) {
 		return
 	}
+	c.settleOn(v)
 	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil && by.Strong && !c.Learns() && v.Target != "" && by.Name != clip(v.Target) && v.Target != v.Source {
 		if by.Edges++; by.Edges <= 3 {
 			c.pivot(v, by, High)
@@ -370,6 +402,12 @@ type echo struct {
 	Name                 name // of the target
 	At                   int64
 	Ref                  ref
+
+	Number  uint64    // of the observation
+	Rules   [4]uint32 // the first ones of a loose attack
+	Cats    uint32    // of its rules
+	Outcome outcome   // of a loose attack
+	Loose   bool      // it belongs to no incident yet
 }
 
 // slow is how many times the time of an echo one may take over a connection that is known to pass attacks on.
@@ -385,7 +423,7 @@ type echoes struct {
 func (e *echoes) note(c *Correlator, v *view) (passed []*held) {
 	at := &e.ring[e.next%mostEchoes]
 	e.next++
-	*at = echo{Values: v.Attack.Values, Trace: v.Trace, Source: v.sourceKey, Target: v.targetKey, At: v.now}
+	*at = echo{Values: v.Attack.Values, Trace: v.Trace, Source: v.sourceKey, Target: v.targetKey, At: v.now, Number: v.number}
 	at.Name.set(v.Target)
 	if v.TargetHost != "" {
 		at.Host = hash(v.TargetHost)
@@ -430,7 +468,7 @@ func (e *echoes) known(c *Correlator, v *view) (is bool, behind *echo) {
 		if x.At == 0 || apart < -limit || x.Source == v.sourceKey || !x.same(v) {
 			continue
 		}
-		if apart > limit && (apart > slow*limit || !v.Internal || !x.isFor(v.sourceKey) || !c.forwards.known(v.edge)) {
+		if apart > limit && (apart > slow*limit || !v.Internal || !x.isFor(v.sourceKey) || !c.forwards.known(v.edge) && !(x.isCopy(v) && c.edges.known(v.edge))) {
 			continue
 		}
 		switch {
@@ -461,6 +499,11 @@ func (e *echoes) late(c *Correlator, v *view) bool {
 // isFor reports whether an attack was on the target that acts under a key.
 func (e *echo) isFor(key uint64) bool { return e.Target == key || e.Host == key }
 
+// isCopy reports whether an attack is the same payload within the same trace: who writes a request of his own has another.
+func (e *echo) isCopy(v *view) bool {
+	return v.Trace != 0 && e.Trace == v.Trace && v.Attack.Values != 0 && e.Values == v.Attack.Values
+}
+
 func (e *echo) same(v *view) bool {
 	return v.Trace != 0 && e.Trace == v.Trace || v.Attack.Values != 0 && e.Values == v.Attack.Values
 }
@@ -475,7 +518,7 @@ func (c *Correlator) forgive(e *echo, v *view) {
 		s.Alerts, s.Real, s.Hits = max(0, s.Alerts-1), max(0, s.Real-1), max(1, s.Hits)-1
 	}
 	c.infected.all = slices.DeleteFunc(c.infected.all, func(in infection) bool { return in.At == e.At && (in.Key == e.Target || in.Key == e.Host) })
-	e.Values, e.Trace = 0, 0
+	e.Values, e.Trace, e.Loose = 0, 0, false
 	c.echoed++
 	c.forwards.note(with(e.Source, e.Target))
 }
@@ -486,7 +529,7 @@ func (c *Correlator) joinEcho(v *view) {
 		x := &c.echoes.ring[i]
 		if x.At != 0 && (v.Trace != 0 && x.Trace == v.Trace || v.Attack.Values != 0 && x.Values == v.Attack.Values) {
 			if a := c.book.at(x.Ref); a != nil {
-				v.hit = a
+				v.joins(a)
 				return
 			}
 		}

@@ -21,7 +21,7 @@ const (
 	routesEach   = 256    // that one target may have
 	mostInfected = 512
 	mostHeld     = 64
-	mostEchoes   = 512
+	mostEchoes   = 432
 )
 
 // source is what is known of a client.

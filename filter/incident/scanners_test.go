@@ -76,8 +76,8 @@ func TestASentenceNamesTheRouteOfTheCredentialsAndTheAttackerOnce(t *testing.T) 
 		s.ask(second, Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 401, Attack: hostile(930100, n)})
 	}
 	i := s.only(Campaign, BruteForce)
-	require.Equal(t, "203.0.113.9 attacked shop/cart with SQL injection, path traversal and scanners (22 requests) and tried credentials on POST /login "+
-		"(11 requests refused) over 21 seconds; no response shows that it succeeded.", i.Summary)
+	require.Equal(t, "203.0.113.9 attacked shop/cart with SQL injection, path traversal and scanners (24 requests) and tried credentials on POST /login "+
+		"(11 requests refused) over 23 seconds; no response shows that it succeeded.", i.Summary)
 }
 
 func TestPagesThatLackAPictureAreNoBackground(t *testing.T) {

@@ -38,10 +38,10 @@ func (i *Incident) sentence() string {
 	}
 	text := who + " " + listed(i.deeds()) + " over " + span(i.Last-i.First)
 	switch on := i.succeededOn(); {
+	case i.Succeeded <= 1 && on != "":
+		text += "; an attack on " + on + " likely succeeded"
 	case i.Succeeded > 0:
 		text += "; " + plural(i.Succeeded, "attack") + " likely succeeded"
-	case on != "":
-		text += "; an attack on " + on + " likely succeeded"
 	case i.Has(Pivot):
 		text += "; no response on the way shows that an attack succeeded"
 	case i.Attacks > 0 && i.Blocked == i.Attacks:

@@ -56,6 +56,7 @@ type rest struct {
 
 // heldState is a held attack with names that JSON keeps.
 type heldState struct {
+	Number uint64
 	At     int64
 	O      Observation
 	Attack Attack
@@ -116,7 +117,7 @@ func (c *Correlator) rest() *rest {
 		r.Evictions[i], r.Rejected[i] = *evicted[i], *rejected[i]
 	}
 	for _, h := range c.infected.held {
-		r.Held = append(r.Held, heldState{h.at, h.o, h.attack, h.sample})
+		r.Held = append(r.Held, heldState{h.number, h.at, h.o, h.attack, h.sample})
 	}
 	return r
 }
@@ -177,7 +178,7 @@ func (c *Correlator) restore(r *rest) {
 	}
 	c.infected.held = nil
 	for i := range r.Held {
-		h := &held{at: r.Held[i].At, o: r.Held[i].O, attack: r.Held[i].Attack, sample: r.Held[i].Sample}
+		h := &held{number: r.Held[i].Number, at: r.Held[i].At, o: r.Held[i].O, attack: r.Held[i].Attack, sample: r.Held[i].Sample}
 		h.link()
 		c.infected.held = append(c.infected.held, h)
 	}

@@ -313,7 +313,11 @@ func (r *incidentReport) explainOne(i *Found) {
 	for _, h := range i.Hops {
 		fmt.Fprintf(r.to, "  %s  %s → %s  %s\n", Stamp(h.Time), cli.Printable(h.From), cli.Printable(h.To), cli.Printable(h.What))
 	}
-	fmt.Fprintf(r.to, "\nRecords (the first %d of %s):\n", len(i.Records), cli.Grouped(i.Incident.Records))
+	heading := "Records"
+	if len(i.Records) < i.Incident.Records {
+		heading = fmt.Sprintf("Records (%d of %s)", len(i.Records), cli.Grouped(i.Incident.Records))
+	}
+	fmt.Fprintf(r.to, "\n%s:\n", heading)
 	for _, at := range i.Records {
 		rules := ""
 		if len(at.Rules) > 0 {

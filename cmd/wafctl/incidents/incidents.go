@@ -42,11 +42,16 @@ type Collection struct {
 	merger     *digest.Merger
 	all        map[string]*Found
 	records    map[string][]Record
+	waiting    map[uint64]Record // attacks of no incident so far, by the number of their observation
+	numbers    []uint64          // those of waiting, the oldest first
 }
+
+// mostWaiting is how many attacks wait to be taken into an incident. The correlator remembers fewer.
+const mostWaiting = 1024
 
 // newCollection returns a collection of what the merger and its correlator find.
 func newCollection(m *digest.Merger) *Collection {
-	return &Collection{correlator: m.Correlator(), merger: m, all: map[string]*Found{}, records: map[string][]Record{}}
+	return &Collection{correlator: m.Correlator(), merger: m, all: map[string]*Found{}, records: map[string][]Record{}, waiting: map[uint64]Record{}}
 }
 
 // take takes what a record contributes.
@@ -67,8 +72,33 @@ func (c *Collection) take(file string, o observed) error {
 func (c *Collection) add(file string, line int, o *incident.Observation) {
 	result := c.correlator.Observe(o)
 	c.note(result.Events)
-	if known := c.records[result.Incident]; result.Incident != "" && len(known) < mostRecords {
-		c.records[result.Incident] = append(known, recordOf(file, line, o))
+	c.takeDecided()
+	switch {
+	case result.Incident != "":
+		c.file(result.Incident, func() Record { return recordOf(file, line, o) })
+	case o.Attack != nil:
+		if len(c.numbers) == mostWaiting {
+			delete(c.waiting, c.numbers[0])
+			c.numbers = c.numbers[1:]
+		}
+		c.waiting[result.Number] = recordOf(file, line, o)
+		c.numbers = append(c.numbers, result.Number)
+	}
+}
+
+// takeDecided files records of which it has turned out to which incident they belong.
+func (c *Collection) takeDecided() {
+	for _, d := range c.correlator.Decided() {
+		if r, waits := c.waiting[d.Number]; waits {
+			c.file(d.Incident, func() Record { return r })
+		}
+	}
+}
+
+// file keeps a record with its incident, as long as there are few.
+func (c *Collection) file(incident string, record func() Record) {
+	if known := c.records[incident]; len(known) < mostRecords {
+		c.records[incident] = append(known, record())
 	}
 }
 
@@ -98,9 +128,11 @@ func (c *Collection) note(events []*incident.Incident) {
 func (c *Collection) End() []*Found {
 	c.note(c.merger.Flush())
 	c.note(c.correlator.Flush())
+	c.takeDecided()
 	var all []*Found
 	for id, f := range c.all {
 		f.Records = c.records[id]
+		slices.SortStableFunc(f.Records, func(a, b Record) int { return cmp.Compare(a.Time, b.Time) })
 		all = append(all, f)
 	}
 	slices.SortFunc(all, func(a, b *Found) int {
