@@ -24,7 +24,9 @@ type ours struct {
 var host = filter.NewHost()
 
 // newFilter returns a filter with the settings of the corpus's site and others. It says errors only: that the gate is off is no news.
-func newFilter(others setting.Map) (*filter.Filter, error) {
+func newFilter(others setting.Map) (*filter.Filter, error) { return newFilterOf(host, others) }
+
+func newFilterOf(host *filter.Host, others setting.Map) (*filter.Filter, error) {
 	settings := setting.Map{"inspect_budget": "off", "rule_packs": "off"} // the rules that the others have, too
 	maps.Copy(settings, corpus.Settings)
 	maps.Copy(settings, others)
