@@ -23,7 +23,7 @@ type ours struct {
 // host has what filters of the bench share.
 var host = filter.NewHost()
 
-// newFilter returns a filter with the settings of the corpus's site and others. It says errors only: that the gate is off is no news.
+// newFilter returns a filter with the settings of the corpus's site and others. It says errors only: that the prefilter is off is no news.
 func newFilter(others setting.Map) (*filter.Filter, error) { return newFilterOf(host, others) }
 
 func newFilterOf(host *filter.Host, others setting.Map) (*filter.Filter, error) {

@@ -24,6 +24,20 @@ func (a *Attack) outcome() outcome {
 	return attempted
 }
 
+// takeOutcome counts an attack on a target.
+func (a *active) takeOutcome(of outcome, target string) {
+	a.Attacks++
+	switch of {
+	case blocked:
+		a.Blocked++
+	case succeeded:
+		a.Succeeded++
+		a.raise(Critical, "an attack on "+target+" likely succeeded: the response indicates success")
+	default:
+		a.Attempted++
+	}
+}
+
 // loosen notes that an attack belongs to no incident, so that one that opens later can take it.
 func (e *echoes) loosen(v *view) {
 	at := slices.IndexFunc(e.ring[:], func(x echo) bool { return x.Number == v.number && x.At == v.now })
@@ -78,17 +92,8 @@ func (c *Correlator) takeOne(a *active, at ref, from string, x *echo) {
 	x.Loose, x.Ref = false, at
 	c.decided = append(c.decided, Decided{x.Number, a.ID})
 	a.Records++
-	a.Attacks++
 	a.First, a.Changed = min(a.First, x.At), true
-	switch x.Outcome {
-	case blocked:
-		a.Blocked++
-	case succeeded:
-		a.Succeeded++
-		a.raise(Critical, "an attack on "+x.Name.String()+" likely succeeded: the response indicates success")
-	default:
-		a.Attempted++
-	}
+	a.takeOutcome(x.Outcome, x.Name.String())
 	count(&a.Incident.Sources, clip(from), mostSources)
 	count(&a.Incident.Targets, x.Name.String(), mostTargets)
 	mark(&a.Sources, x.Source)

@@ -154,16 +154,7 @@ func (r *Route) isIn(list []Count) bool {
 }
 
 func (a *active) takeAttack(v *view) {
-	a.Attacks++
-	switch {
-	case v.Attack.Refused:
-		a.Blocked++
-	case v.Attack.Likely:
-		a.Succeeded++
-		a.raise(Critical, "an attack on "+clip(v.Target)+" likely succeeded: the response indicates success")
-	default:
-		a.Attempted++
-	}
+	a.takeOutcome(v.Attack.outcome(), clip(v.Target))
 	for n, r := range v.Attack.Rules {
 		count(&a.Rules, strconv.Itoa(r.ID), mostRules)
 		if r.Category != "" && !hasCategory(v.Attack.Rules[:n], r.Category) {

@@ -527,7 +527,7 @@ func (c *Correlator) forgive(e *echo, v *view) {
 func (c *Correlator) joinEcho(v *view) {
 	for i := range c.echoes.ring {
 		x := &c.echoes.ring[i]
-		if x.At != 0 && (v.Trace != 0 && x.Trace == v.Trace || v.Attack.Values != 0 && x.Values == v.Attack.Values) {
+		if x.At != 0 && x.same(v) {
 			if a := c.book.at(x.Ref); a != nil {
 				v.joins(a)
 				return

@@ -285,7 +285,7 @@ func (s *scratch) selected(g *target) (q cacheKey) {
 	return q
 }
 
-// allNames returns a hash of all names of a collection in order.
+// allNames returns what selected does where a target selects all names of a collection, which most do, without asking it for each.
 func (s *scratch) allNames(c variables.Collection) (q cacheKey) {
 	for k := range s.variables.Pairs[c] {
 		q = q.and(s.prefilter.cache.key(uint32(k), s.variables.Pairs[c][k].Name))
