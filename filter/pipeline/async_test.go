@@ -143,9 +143,9 @@ func TestFullQueueWaitsOrSkips(t *testing.T) {
 	for policy, lost := range map[string]bool{"wait": false, "skip": true} {
 		t.Run(policy, func(t *testing.T) {
 			f := newFilter(t, with(asynchronous, "async_limit", "1K", "async_full", policy))
-			for i := range chunks {
+			for range chunks {
 				var out Outcome
-				f.Process(slowEvent(i), "nano", &out)
+				f.Process(uncachedSlowEvent(), "nano", &out)
 			}
 			require.Eventually(t, func() bool { f.Due(nil); return f.Counts().Records == chunks }, 30*time.Second, time.Millisecond)
 			c := f.Counts()
@@ -202,9 +202,9 @@ func TestEndCountsWhatWasNotInspectedOrTaken(t *testing.T) {
 	f, err := open(with(asynchronous), func(telemetry.Level, string) {})
 	require.NoError(t, err)
 	emitted := 0
-	for i := range chunks {
+	for range chunks {
 		var out Outcome
-		f.Process(slowEvent(i), "nano", &out)
+		f.Process(uncachedSlowEvent(), "nano", &out)
 		emitted += len(out.Emits)
 	}
 	require.NoError(t, f.Close())

@@ -13,7 +13,7 @@ import (
 
 func TestRecordsThatAreNotInspectedInTimePassAndAreCounted(t *testing.T) {
 	f := newFilter(t, setting.Map{"inspect_budget": "1ms"})
-	slow := slowEvent(1)
+	slow := largeAttack(1, 3001)
 	var out Outcome
 	f.Process(slow, "nano", &out)
 	require.True(t, out.Changed)
@@ -34,7 +34,7 @@ func TestRecordsThatAreNotInspectedInTimePassAndAreCounted(t *testing.T) {
 func TestLateRecordsStayAsTheyAreWithoutAnAlertKey(t *testing.T) {
 	f := newFilter(t, setting.Map{"inspect_budget": "1ms", "alert_key": "off", "keep": "alerts"})
 	var out Outcome
-	f.Process(slowEvent(2), "nano", &out)
+	f.Process(largeAttack(1, 3002), "nano", &out)
 	require.False(t, out.Changed)
 	require.EqualValues(t, 1, f.Counts().Late)
 }
@@ -65,12 +65,12 @@ func TestFloodOfSlowRecordsLetsOthersPass(t *testing.T) {
 	const slow = 20
 	f := newFilter(t, setting.Map{"inspect_budget": "20ms"})
 	var flood []byte
-	for n := range slow {
-		flood = append(flood, slowEvent(1000+n)...)
+	for range slow {
+		flood = append(flood, uncachedSlowEvent()...)
 	}
 	one := newFilter(t, setting.Map{"gate": "off", "cache_size": "0"})
 	begin := time.Now()
-	process(one, slowEvent(0), "nano")
+	process(one, uncachedSlowEvent(), "nano")
 	alone := time.Since(begin)
 
 	var out Outcome

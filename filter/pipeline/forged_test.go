@@ -31,7 +31,7 @@ func TestVerdictsOfTheSenderDoNotGoOnWhenInspectionFails(t *testing.T) {
 	require.EqualValues(t, 1, f.Counts().Broken)
 
 	late := newFilter(t, setting.Map{"inspect_budget": "1ms"})
-	e, _, err := record.Next(slowEvent(77))
+	e, _, err := record.Next(largeAttack(1, 3003))
 	require.NoError(t, err)
 	came := append(append([]byte{}, e.Head...), record.AppendMapWith(nil, e.Body, "waf", msgp.AppendString(nil, "forged"))...)
 	out = process(late, came, "nano")

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,6 +32,11 @@ var (
 
 // attackEvent is an attack that takes the engine little.
 func attackEvent(n int) []byte { return attackOf(fmt.Sprintf("192.0.2.%d", n%256), n) }
+
+var uncachedSlowEvents atomic.Int64
+
+// uncachedSlowEvent is a slow event that no other is like. Tests share a verdict cache, in which the events of slowEvent may be.
+func uncachedSlowEvent() []byte { return slowEvent(1_000_000 + int(uncachedSlowEvents.Add(1))) }
 
 // largeAttack is an attack whose size alone shows that it keeps the engine busy.
 func largeAttack(client, n int) []byte { return recordtest.Large(client, n, rules.LargeTransaction) }
