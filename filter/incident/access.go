@@ -44,6 +44,7 @@ func (c *Correlator) take(v *view) {
 // enumerate counts the ids that an actor gets on a route.
 func (c *Correlator) enumerate(v *view, p *pair, key uint64) {
 	t := &c.rules.Enumeration
+	p.begins(v.sec, seconds(c.rules.Gap))
 	if passed(v.sec, p.Short.Start) >= seconds(t.Window) {
 		c.endShort(p, v.route, v.sec)
 	}
@@ -56,10 +57,10 @@ func (c *Correlator) enumerate(v *view, p *pair, key uint64) {
 		c.own(v)
 	}
 	if n > float64(t.IDs) && p.Told&toldShort == 0 && n > c.most(v, t.IDs, &v.route.IDs, p.UsualShort) {
-		c.enumeration(v, p, int(n+0.5), t.Window, &v.route.IDs)
+		c.enumeration(v, p, int(n+0.5), p.Short.Start, t.Window, &v.route.IDs)
 	}
 	if slow > float64(t.SlowIDs) && p.Told&(toldShort|toldSlow) == 0 && slow > c.most(v, t.SlowIDs, &v.route.Slow, p.UsualSlow) {
-		c.enumeration(v, p, int(slow+0.5), t.SlowWindow, &v.route.Slow)
+		c.enumeration(v, p, int(slow+0.5), p.Slow.Start, t.SlowWindow, &v.route.Slow)
 	}
 	if a := c.book.at(p.Ref); a != nil && p.Told&(toldShort|toldSlow) != 0 {
 		c.goesOn(v, a, int(max(n, slow)+0.5))
@@ -144,7 +145,8 @@ func (c *Correlator) most(v *view, floor int, h *histogram, usual uint8) float64
 	return max(least, most)
 }
 
-func (c *Correlator) enumeration(v *view, p *pair, ids int, window time.Duration, h *histogram) {
+// enumeration reports how many ids an actor has got in a window, since the second in which that began.
+func (c *Correlator) enumeration(v *view, p *pair, ids int, since uint32, window time.Duration, h *histogram) {
 	if c.Learns() {
 		return
 	}
@@ -166,6 +168,7 @@ func (c *Correlator) enumeration(v *view, p *pair, ids int, window time.Duration
 	if a := c.found(v, Enumeration, severity, why, c.refsOf(v, p)...); a != nil {
 		a.IDs = max(a.IDs, ids)
 		c.extend(v, a)
+		a.opensAfter(ids, max(since, p.Since), !v.principal)
 	}
 }
 

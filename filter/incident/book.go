@@ -26,6 +26,9 @@ type active struct {
 	Targets    [registers]uint8
 	Hostile    int64 // time of the last record that keeps it open
 	Entered    int   // successes of strangers while credentials are refused
+
+	Connections []connection // first ones of targets that were attacked
+	Following   int          // requests over these, later
 }
 
 // book keeps the open incidents and writes the events about them.

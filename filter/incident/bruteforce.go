@@ -17,7 +17,12 @@ func (c *Correlator) deny(v *view) {
 		return
 	}
 	t := &c.rules.BruteForce
-	p.SinceOk = min(p.SinceOk+1, 60000)
+	if p.begins(v.sec, seconds(c.rules.Gap)) {
+		p.SinceOk = 0
+	}
+	if p.SinceOk = min(p.SinceOk+1, 60000); p.SinceOk == 1 {
+		p.Since = v.sec
+	}
 	tried, blind := c.newCredentials(v, p)
 	regular := c.established(v) || p.Ok > 0 && passed(v.sec, p.FirstOk) >= seconds(c.rules.Established) // its token may have expired
 	var level, slow float32
@@ -49,8 +54,8 @@ func (c *Correlator) deny(v *view) {
 		}
 		a := c.found(v, BruteForce, Medium, fmt.Sprintf("%s on one route since the last success, %s", plural(int(p.SinceOk), "refused request"), how),
 			&p.Ref, &v.source.Ref)
-		if a != nil && a.Records == 1 { // it opens with this
-			a.Denied, a.Records = int(p.SinceOk), int(p.SinceOk)
+		if a != nil && a.opensAfter(int(p.SinceOk), p.Since, true) {
+			a.Denied = a.Records
 		}
 		return
 	}

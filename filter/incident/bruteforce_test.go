@@ -64,8 +64,13 @@ func TestASuccessAfterStuffingIsWorse(t *testing.T) {
 			c.succeed(s)
 			i := s.only(BruteForce)
 			require.Equal(t, c.want, i.Severity, i.Reason)
-			if c.want == Critical {
+			switch c.want {
+			case Critical:
 				require.Contains(t, i.Summary, "and got in")
+			case High:
+				require.Contains(t, i.Summary, "and likely got in")
+			default:
+				require.NotContains(t, i.Summary, "got in")
 			}
 		})
 	}

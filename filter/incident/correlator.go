@@ -303,9 +303,13 @@ func (c *Correlator) join(v *view) {
 	if v.hit != nil || v.waits || v.source == nil || v.source.Ref == 0 {
 		return
 	}
-	if a := c.book.at(v.source.Ref); a != nil {
-		c.attach(v, a)
-	} else {
+	switch a := c.book.at(v.source.Ref); {
+	case a == nil:
 		v.source.Ref = 0
+	case c.follows(v, a):
+		a.Following++
+		c.goAlong(v, a)
+	default:
+		c.attach(v, a)
 	}
 }

@@ -276,7 +276,19 @@ func TestChainsEndAfterEightHops(t *testing.T) {
 		s.ask(minute, Observation{Source: from, Target: fmt.Sprintf("shop/s%d", n), TargetHost: next, Path: "/x", Attack: hostile(932160, n)})
 		from = next
 	}
-	require.Len(t, s.only(Pivot).Hops, 8)
+	i := s.only(Pivot)
+	require.Len(t, i.Hops, 8)
+	require.Regexp(t, "→ shop/s7 and also reached about [345] other targets over", i.Summary)
+}
+
+func TestBranchesOfAChainAreTold(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	s.ask(minute, Observation{Source: "203.0.113.9", Path: "/x", Attack: hostile(932160, 1)})
+	s.ask(minute, Observation{Source: "10.1.0.1", Target: "shop/a", TargetHost: "10.1.0.21", Path: "/x", Attack: hostile(932160, 2)})
+	s.ask(minute, Observation{Source: "10.1.0.1", Target: "shop/b", TargetHost: "10.1.0.22", Path: "/x", Attack: hostile(932160, 3)})
+	s.ask(minute, Observation{Source: "10.1.0.22", Target: "shop/c", TargetHost: "10.1.0.23", Path: "/x", Attack: hostile(932160, 4)})
+	require.Contains(t, s.only(Pivot).Summary, "moved along 203.0.113.9 → shop/cart → shop/b → shop/c and also reached shop/a over 3 minutes")
 }
 
 func TestANewConnectionOfWhatWasAttackedIsAPivot(t *testing.T) {
@@ -298,9 +310,38 @@ func TestANewConnectionOfWhatWasAttackedIsAPivot(t *testing.T) {
 				require.Empty(t, s.end())
 				return
 			}
-			require.Equal(t, High, s.only(Pivot).Severity)
+			var ids []string
+			for range 5 {
+				ids = append(ids, s.ask(second, Observation{Source: "10.1.0.1", Target: c.to, TargetHost: "10.1.0.9", Path: "/secrets"}))
+			}
+			for range 30 {
+				s.ask(second, Observation{Source: "10.1.0.1", Target: c.to, TargetHost: "10.1.0.9", Path: "/secrets"})
+			}
+			usual := s.ask(second, Observation{Source: "10.1.0.1", Target: "shop/orders", TargetHost: "10.1.0.2", Path: "/internal/status"})
+			i := s.only(Pivot)
+			require.Equal(t, High, i.Severity)
+			require.Equal(t, []string{i.ID, i.ID, i.ID, i.ID, i.ID}, ids)
+			require.Empty(t, usual)
+			require.Equal(t, 12, i.Records) // with the attack and the first connection before
+			require.EqualValues(t, minute+10*second, i.Last-i.First)
 		})
 	}
+}
+
+// Of several first connections all are told, and what is refused, as every day, is none.
+func TestFirstConnectionsOfATargetAreRecords(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	s.ask(minute, Observation{Source: "203.0.113.9", Path: "/api/orders/7", Attack: hostile(932160, 1)})
+	var ids []string
+	for _, to := range []string{"vault", "db", "db", "vault"} {
+		ids = append(ids, s.ask(second, Observation{Source: "10.1.0.1", Target: "shop/" + to, TargetHost: "10.1.0.9", Path: "/all"}))
+	}
+	expired := s.ask(second, Observation{Source: "10.1.0.1", Target: "shop/orders", TargetHost: "10.1.0.2", Path: "/internal/status", Status: 401})
+	i := s.only(Pivot)
+	require.Equal(t, []string{i.ID, i.ID, i.ID, i.ID, i.ID}, append(ids, expired))
+	require.Equal(t, 6, i.Records)
+	require.Contains(t, i.Summary, "→ shop/vault and also reached shop/db over")
 }
 
 func TestARefusedAttackAndOneLongAgoAreNoPivot(t *testing.T) {
@@ -400,14 +441,31 @@ func TestManyIDsForOnePrincipalAreEnumeration(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
 			s.learn()
+			began := s.at + c.every
 			for n := range 250 {
 				s.ask(c.every, Observation{Source: "203.0.113.9", Principal: c.principal, Path: fmt.Sprintf("/api/orders/%d", 5000+n)})
 			}
 			i := s.only(Enumeration)
 			require.Equal(t, High, i.Severity)
 			require.InDelta(t, 250, i.IDs, 25)
+			require.InDelta(t, began, i.First, float64(2*c.every)) // the first request of a stranger is forgotten
+			require.InDelta(t, 250, i.Records, 10)
 		})
 	}
+}
+
+func TestASlowEnumerationBeginsAfterThePauseBeforeIt(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for range 3 {
+		s.ask(second, Observation{Source: "203.0.113.9", Principal: 99, Path: "/api/orders/5"})
+	}
+	s.at += 11 * 60 * minute
+	began := s.at + 25*second
+	for n := range 250 {
+		s.ask(25*second, Observation{Source: "203.0.113.9", Principal: 99, Path: fmt.Sprintf("/api/orders/%d", 5000+n)})
+	}
+	require.InDelta(t, began, s.only(Enumeration).First, float64(second))
 }
 
 func TestACatalogThatIsReadWholeIsNoEnumeration(t *testing.T) {

@@ -1,6 +1,8 @@
 package incident
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 	"strconv"
 )
@@ -24,15 +26,15 @@ func (a *Attack) outcome() outcome {
 	return attempted
 }
 
-// takeOutcome counts an attack on a target.
-func (a *active) takeOutcome(of outcome, target string) {
+// takeOutcome counts an attack of a source on a target.
+func (a *active) takeOutcome(of outcome, source, target string) {
 	a.Attacks++
 	switch of {
 	case blocked:
 		a.Blocked++
 	case succeeded:
 		a.Succeeded++
-		a.raise(Critical, "an attack on "+target+" likely succeeded: the response indicates success")
+		a.raise(Critical, fmt.Sprintf("an attack by %s on %s likely succeeded: the response indicates success", cmp.Or(source, "an unknown source"), target))
 	default:
 		a.Attempted++
 	}
@@ -93,7 +95,7 @@ func (c *Correlator) takeOne(a *active, at ref, from string, x *echo) {
 	c.decided = append(c.decided, Decided{x.Number, a.ID})
 	a.Records++
 	a.First, a.Changed = min(a.First, x.At), true
-	a.takeOutcome(x.Outcome, x.Name.String())
+	a.takeOutcome(x.Outcome, clip(from), x.Name.String())
 	count(&a.Incident.Sources, clip(from), mostSources)
 	count(&a.Incident.Targets, x.Name.String(), mostTargets)
 	mark(&a.Sources, x.Source)

@@ -183,11 +183,52 @@ func TestAServiceWhoseRequestsAllLookLikeAttacksBecomesCustomary(t *testing.T) {
 func TestRefusedRequestsFromBeforeTheIncidentCount(t *testing.T) {
 	s := newScene(t)
 	s.learn()
-	for n := range 40 {
+	s.ask(second, Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 401, User: 99}) // long ago
+	s.ask(0, Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 401, User: 99})
+	s.at += 2 * 60 * minute
+	for n := range 39 {
 		s.ask(second, Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 401, User: uint64(100 + n)})
 	}
 	i := s.only(BruteForce)
 	require.Equal(t, []int{39, 39}, []int{i.Denied, i.Records})
+	require.EqualValues(t, 38*second, i.Last-i.First)
+	require.Equal(t, []Count{{"203.0.113.9", 39}}, i.Sources)
+}
+
+// Guessing begins after the last pause on the route, whatever else the source is refused meanwhile.
+func TestRefusedRequestsFromLongBeforeTheIncidentDoNotCount(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	from := Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 401, User: 1}
+	s.ask(second, from)
+	s.ask(second, from)
+	for range 3 * 24 * 2 {
+		s.ask(30*minute, Observation{Source: "203.0.113.9", Path: "/api/feed", Status: 401, Principal: 9})
+	}
+	for n := range 20 {
+		from.User = uint64(100 + n)
+		s.ask(second, from)
+	}
+	i := s.only(BruteForce)
+	require.Equal(t, 20, i.Denied)
+	require.EqualValues(t, 19*second, i.Last-i.First)
+}
+
+// Of twenty who come with one tool, the one who succeeds is named.
+func TestWhoSucceedsIsNamed(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for n := range 20 {
+		for k := range 5 {
+			o := Observation{Source: fmt.Sprintf("203.0.113.%d", n), Path: "/search", Agent: "tool", Attack: hostile(942100+k*10, n*100+k)}
+			o.Attack.Likely = n == 18 && k == 4
+			s.ask(second, o)
+		}
+	}
+	i := s.only(Campaign)
+	require.Equal(t, "an attack by 203.0.113.18 on shop/cart likely succeeded: the response indicates success", i.Reason)
+	require.True(t, isNamed(i.Sources, "203.0.113.18"))
+	require.Equal(t, "203.0.113.18", i.Samples[len(i.Samples)-1].Source)
 }
 
 // Attacks that wait to be taken are kept across a restart.

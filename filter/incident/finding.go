@@ -46,6 +46,25 @@ func (c *Correlator) finding(v *view, kind Kind, severity Severity, why string) 
 	return f
 }
 
+// opensAfter has an incident that a record opens begin with the records of its actor on the same route, which were counted since a second: all
+// from one source, or not. It reports false for an incident that was open.
+func (a *active) opensAfter(records int, since uint32, oneSource bool) bool {
+	if a.Records != 1 {
+		return false
+	}
+	a.Records, a.First = records, min(a.First, int64(since)*1000)
+	lists := [][]Count{a.Incident.Targets, a.Routes}
+	if oneSource {
+		lists = append(lists, a.Incident.Sources)
+	}
+	for _, list := range lists {
+		for i := range list {
+			list[i].Count = records
+		}
+	}
+	return true
+}
+
 // expire closes the incident that a ref names when it has been quiet for the gap. The clock may not have followed a record that far yet.
 func (c *Correlator) expire(r *ref, now int64) {
 	if a := c.book.at(*r); a != nil && now-a.Hostile >= c.rules.Gap.Milliseconds() {
@@ -115,10 +134,15 @@ func (c *Correlator) attach(v *view, a *active) {
 	v.joins(a)
 	a.First = min(a.First, v.now)
 	c.extend(v, a)
+	if v.Attack != nil && v.Attack.Likely && len(a.Incident.Sources) == mostSources && !isNamed(a.Incident.Sources, clip(v.Source)) {
+		a.Incident.Sources = a.Incident.Sources[:mostSources-1] // who succeeded is in the list
+	}
 	count(&a.Incident.Sources, clip(v.Source), mostSources)
-	count(&a.Incident.Targets, clip(v.Target), mostTargets)
 	mark(&a.Sources, v.sourceKey)
-	mark(&a.Targets, v.targetKey)
+	if v.Attack != nil || !a.isOnly(Pivot) { // what a service asks for otherwise is not where the attacker went
+		count(&a.Incident.Targets, clip(v.Target), mostTargets)
+		mark(&a.Targets, v.targetKey)
+	}
 	if len(a.Routes) < mostRoutes || c.path.isIn(a.Routes) {
 		count(&a.Routes, cut(c.path.String(), longestText), mostRoutes)
 	}
@@ -154,7 +178,7 @@ func (r *Route) isIn(list []Count) bool {
 }
 
 func (a *active) takeAttack(v *view) {
-	a.takeOutcome(v.Attack.outcome(), clip(v.Target))
+	a.takeOutcome(v.Attack.outcome(), clip(v.Source), clip(v.Target))
 	for n, r := range v.Attack.Rules {
 		count(&a.Rules, strconv.Itoa(r.ID), mostRules)
 		if r.Category != "" && !hasCategory(v.Attack.Rules[:n], r.Category) {
@@ -164,8 +188,11 @@ func (a *active) takeAttack(v *view) {
 			note(&a.Techniques, strings.Clone(cut(id, 16)), mostTechniques)
 		}
 	}
-	if len(a.Samples) < mostSamples && !a.hasSample(v) {
+	switch first := v.Attack.Likely && a.Succeeded == 1; {
+	case len(a.Samples) < mostSamples && (first || !a.hasSample(v)):
 		a.Samples = append(a.Samples, v.sample())
+	case first:
+		a.Samples[mostSamples-1] = v.sample()
 	}
 }
 

@@ -179,9 +179,13 @@ func count(list *[]Count, name string, most int) {
 
 // mention has a list name who took part before there was an incident.
 func mention(list *[]Count, name string, most int) {
-	if !slices.ContainsFunc(*list, func(n Count) bool { return n.Name == name }) {
+	if !isNamed(*list, name) {
 		count(list, name, most)
 	}
+}
+
+func isNamed(list []Count, name string) bool {
+	return slices.ContainsFunc(list, func(n Count) bool { return n.Name == name })
 }
 
 func note[T comparable](list *[]T, value T, most int) {
@@ -199,6 +203,9 @@ func cut(text string, most int) string {
 	}
 	return text
 }
+
+// isOnly reports whether an incident is of one kind.
+func (i *Incident) isOnly(k Kind) bool { return len(i.Kinds) == 1 && i.Kinds[0] == k }
 
 // Has reports whether an incident is of a kind.
 func (i *Incident) Has(k Kind) bool { return slices.Contains(i.Kinds, k) }

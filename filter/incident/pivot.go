@@ -199,8 +199,11 @@ func (c *Correlator) chainOn(from uint64, keys [2]uint64, h Hop, kinds uint32) {
 
 func (c *Correlator) pivotWindow() int64 { return c.rules.Pivot.Window.Milliseconds() }
 
+// firstConnection is what a hop without an attack is.
+const firstConnection = "first connection"
+
 func (c *Correlator) hop(v *view) Hop {
-	h := Hop{From: strings.Clone(clip(v.Source)), To: strings.Clone(clip(v.Target)), Time: v.now, What: "first connection"}
+	h := Hop{From: strings.Clone(clip(v.Source)), To: strings.Clone(clip(v.Target)), Time: v.now, What: firstConnection}
 	if v.Attack != nil && len(v.Attack.Rules) > 0 {
 		h.Succeeded = v.Attack.Likely
 		r := v.Attack.Rules[len(v.Attack.Rules)-1]
@@ -356,6 +359,12 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 		relate(before, a)
 	}
 	v.source.Ref = by.Ref
+	if v.Attack == nil {
+		note(&a.Connections, connection{v.edge, v.now}, mostConnections)
+	}
+	if v.hit == nil {
+		c.goAlong(v, a)
+	}
 	c.takeHops(a, by)
 	if len(hops) > len(a.Hops) {
 		a.Hops = hops
@@ -363,6 +372,7 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 	for _, h := range hops {
 		mention(&a.Incident.Sources, h.From, mostSources)
 		mention(&a.Incident.Targets, h.To, mostTargets)
+		mark(&a.Targets, hash(h.To))
 		a.First = min(a.First, h.Time)
 	}
 	list := a.Incident.Sources
@@ -371,6 +381,36 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 		copy(list[1:at+1], list[:at])
 		list[0] = first
 	}
+}
+
+// How many first connections an incident keeps, and how many requests over them belong to it: evidence of what was done there, and few beside the
+// attacks where a connection is a new one of the target's own.
+const (
+	mostConnections = 8
+	mostFollowing   = 10
+)
+
+// connection is the first one of a target that was attacked to another.
+type connection struct {
+	Edge uint64
+	At   int64
+}
+
+// follows reports whether a request goes the way of a first connection in an incident, within the pivot window of that.
+func (c *Correlator) follows(v *view, a *active) bool {
+	return v.Attack == nil && !v.denied() && !v.missed() && a.Following < mostFollowing && slices.ContainsFunc(a.Connections, func(n connection) bool {
+		return n.Edge == v.edge && v.now-n.At <= c.pivotWindow()
+	})
+}
+
+// goAlong adds a first connection, or what follows one, to the incident. It keeps it open no longer.
+func (c *Correlator) goAlong(v *view, a *active) {
+	v.joins(a)
+	a.Last, a.Changed = max(a.Last, v.now), true
+	count(&a.Incident.Sources, clip(v.Source), mostSources)
+	count(&a.Incident.Targets, clip(v.Target), mostTargets)
+	mark(&a.Targets, v.targetKey)
+	count(&a.Routes, cut(c.path.String(), longestText), mostRoutes)
 }
 
 // isCrowded reports whether an incident is of a source behind which many are, such as a proxy: it never ends, and has everything in it.

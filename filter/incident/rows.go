@@ -88,6 +88,7 @@ func (s *source) fresh(h uint64) bool {
 type pair struct {
 	Key, Route            uint64
 	Internal              bool
+	Since, Last           uint32 // seconds of the first request without a pause before it, and of the last
 	Short, Slow           window
 	Hour                  uint32 // second at which the hour began
 	Bytes                 float32
@@ -102,9 +103,19 @@ type pair struct {
 	Fails, SlowFails bucket
 	Unknown          bucket
 	SinceOk          uint16 // failures since the last success
-	Tried            [exact]uint32
 	TriedCount       uint16
+	Tried            [exact]uint32
 	Ref              ref
+}
+
+// begins notes a request, and reports whether it is the first one after a pause, in seconds.
+func (p *pair) begins(now, pause uint32) bool {
+	first := p.Last == 0 || passed(now, p.Last) >= pause
+	if first {
+		p.Since = now
+	}
+	p.Last = max(now, 1)
+	return first
 }
 
 // bulk is what an actor has done in bulk on a route, after its pair has made room for others.

@@ -28,7 +28,7 @@ func categoryName(c string) string {
 
 // sentence says in plain English who does what to whom.
 func (i *Incident) sentence() string {
-	if i.Has(Background) && len(i.Kinds) == 1 {
+	if i.isOnly(Background) {
 		return fmt.Sprintf("%s on the internet looked for well-known weaknesses and found none (%s in %s).",
 			plural(i.SourceSeen, "source"), plural(i.Records, "request"), span(i.Last-i.First))
 	}
@@ -63,6 +63,13 @@ func (i *Incident) deeds() (all []string) {
 	}
 	if i.Has(Pivot) {
 		all = append(all, "moved along "+chain(i.Hops))
+		if beside, n := i.besideChain(); n > 0 && !i.Has(Campaign) && !i.Has(Spread) {
+			others := "about " + plural(n, "other target") // that have no names
+			if len(beside) > 0 {
+				others = named(beside, n, "target")
+			}
+			all = append(all, "also reached "+others)
+		}
 	}
 	if i.Has(Campaign) || i.Has(Spread) {
 		all = append(all, fmt.Sprintf("attacked %s with %s (%s)", whom, i.means(), plural(i.Attacks, "request")))
@@ -72,8 +79,11 @@ func (i *Incident) deeds() (all []string) {
 	}
 	if i.Has(BruteForce) {
 		deed := fmt.Sprintf("tried credentials on %s (%s refused)", cmp.Or(i.routeOf(BruteForce), whom), plural(i.Denied, "request"))
-		if i.findingAt(BruteForce) == Critical {
+		switch i.findingAt(BruteForce) {
+		case Critical:
 			deed += " and got in"
+		case High:
+			deed += " and likely got in"
 		}
 		all = append(all, deed)
 	}
@@ -84,6 +94,17 @@ func (i *Incident) deeds() (all []string) {
 		all = append(all, fmt.Sprintf("received an unusual amount of data from %s: %s", whom, amount(i.Bytes, i.Items)))
 	}
 	return all
+}
+
+// besideChain returns the targets that are not on the path of an attacker, those that have names and how many they are: of its branches, and
+// behind the last hop that it has room for.
+func (i *Incident) besideChain() (beside []Count, n int) {
+	var path []string
+	for _, h := range i.Hops {
+		note(&path, h.To, len(i.Hops))
+	}
+	beside = slices.DeleteFunc(slices.Clone(i.Targets), func(c Count) bool { return slices.Contains(path, c.Name) })
+	return beside, max(len(beside), i.TargetSeen-len(path))
 }
 
 // succeededOn returns the first target on the path of an attacker whose response shows success, "" when none does.
