@@ -37,6 +37,9 @@ func ever(file, condition string) edit {
 	return edit{prefilterDir + file, condition, "true || (" + condition + ")"}
 }
 
+// noUnions has no test belong to a union.
+var noUnions = never("union.go", "t.rx != nil && !t.multi")
+
 var features = []feature{
 	{name: "nothing", settings: setting.Map{}},
 	{name: "verdict cache", settings: setting.Map{"cache_size": "0"}},
@@ -63,7 +66,8 @@ var features = []feature{
 	{name: "prose, forms", edits: []edit{never("ask.go", "!d.prose && traits.IsProse()")}},
 	{name: "matchers behind transformations", edits: []edit{never("buffer.go", "m != nil && m.size < all.size")}},
 
-	{name: "lazy DFA", edits: []edit{never("evaluate.go", "t.rx != nil")}},
+	{name: "lazy DFA", edits: []edit{never("evaluate.go", "t.rx != nil"), noUnions}},
+	{name: "unions of expressions", edits: []edit{noUnions}},
 	{name: "phrase matcher", edits: []edit{never("evaluate.go", "t.phrases != nil")}},
 	{name: "words of SQL", edits: []edit{{prefilterDir + "injection.go", "canBeSQLi(value) && o", "o"}}},
 	{name: "literals of XSS", edits: []edit{{prefilterDir + "compile.go", "t.literals = xssLiterals", "t.literals = nil"}}},

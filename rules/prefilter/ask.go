@@ -375,7 +375,7 @@ func (s *scratch) fire(number uint32, in *model.Transaction) {
 const maxCached = 512
 
 // findCandidates finds the tests of an inspection buffer that can match the value that is being scanned: those of which a literal is in what
-// their pipelines make of it. Tests that need more digits than it has are removed again.
+// their pipelines make of it. Tests that need more digits than it has are removed again, and those of unions that do not match.
 func (s *scratch) findCandidates(at *buffer) {
 	s.candidates.Copy(&at.each)
 	s.findIn(at, at.stages, 0)
@@ -384,6 +384,7 @@ func (s *scratch) findCandidates(at *buffer) {
 			s.candidates.Remove(&d.tests)
 		}
 	}
+	s.ruleOut(at)
 }
 
 // findIn finds the tests that look at the text of a stage or of those below it. depth counts the texts from which this one was made.

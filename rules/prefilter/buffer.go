@@ -19,6 +19,8 @@ type buffer struct {
 	set      literalset.Bitset // numbers of the tests
 	each     literalset.Bitset // of those that every value is a candidate for
 	digits   []digits          // that some need
+	unions   []*union          // of which it has several tests
+	united   literalset.Bitset // all tests of unions
 	stages   *stage            // the value as it came, and what tests make of it
 	matchers *matchers         // literals of the tests, and maybe of others
 }

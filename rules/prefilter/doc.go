@@ -84,6 +84,7 @@
 //   - prose: a text of ASCII letters, digits, whitespace, dots, commas and hyphens; any other byte is a sign. Tests that match nothing
 //     without a sign are not tried on prose, and steps that make prose of prose are not taken for them (compile.go, buffer.go).
 //   - lazy DFA: an automaton for regular expressions whose states are made when they are reached (package regex).
+//   - union: tests that look at the same text, ruled out together by one lazy DFA of all their expressions (union.go).
 //   - candidate rule: a rule that can match the transaction as far as the prefilter knows. A candidate is a transaction that has one.
 //   - unsupported construct: what the prefilter does not understand; a test with one is unknown, and taken to match.
 //   - TX data flow: which rules write and read which TX variables (dataflow.go). A producer is a chain whose writes another chain reads.

@@ -116,6 +116,7 @@ func New(r Rules) (*Prefilter, error) {
 	g.reported, g.derived = p.findReported(r.Scores)
 	g.canSkipRules = f.idleRulesStayIdle() && !slices.ContainsFunc(g.effects, func(c *chain) bool { return !f.readsInvariant(c.links) })
 	g.buffers = newBuffers(g.fastPatterns, g.steps)
+	g.buffers.addUnions(r.Expressions, len(g.fastPatterns))
 	err := g.passesBaseline(&r.Baseline, r.Place)
 	g.findReads(f, err == nil)
 	for _, rule := range g.report {

@@ -51,6 +51,19 @@ func (b *Bitset) AddCommon(x, y *Bitset) {
 	}
 }
 
+// HasSeveral reports whether more than one number of the set is in another, which has room for as many.
+func (b *Bitset) HasSeveral(other *Bitset) bool {
+	one := false
+	for i, w := range b.Words {
+		common := w & other.Words[i]
+		if common&(common-1) != 0 || one && common != 0 {
+			return true
+		}
+		one = one || common != 0
+	}
+	return false
+}
+
 // All yields the numbers of the set, ascending.
 func (b *Bitset) All(yield func(uint32) bool) {
 	for i, w := range b.Words {

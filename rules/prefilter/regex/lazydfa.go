@@ -15,17 +15,18 @@ import (
 // automaton over Go's own program of the expression, whose states are made when a value first leads to them, and dropped all together
 // when they take too much memory. A value that leads to too many states is decided by package regexp.
 type LazyDFA struct {
-	pattern string
-	Regexp  func() *regexp.Regexp // compiled when it is first needed
-	once    sync.Once             // makes what follows, which most expressions never need
+	patterns []string              // alternatives; more than one in a union
+	Regexp   func() *regexp.Regexp // compiled when it is first needed
+	once     sync.Once             // makes what follows, which most expressions never need
 
 	*program
 	current  atomic.Pointer[table]
 	idle     []state // in which no match has begun, and which the beginning of a value equals; the first states of each table
 	lastIdle uint32  // row
 
-	mu     sync.Mutex // held while states are made
-	size   int        // bytes of the current table
+	mu     sync.Mutex   // held while states are made
+	size   int          // bytes of the current table
+	filled atomic.Int64 // how often the states took too much memory
 	budget *Budget
 }
 
@@ -52,7 +53,7 @@ func (b *Budget) LazyDFA(pattern string) *LazyDFA {
 	a := b.known[pattern]
 	if a == nil {
 		a = &LazyDFA{
-			pattern: pattern, budget: b,
+			patterns: []string{pattern}, budget: b,
 			Regexp: sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) }),
 		}
 		b.known[pattern] = a
@@ -116,7 +117,7 @@ const (
 func (a *LazyDFA) prepare() {
 	begin := time.Now()
 	defer func() { a.budget.making.Add(int64(time.Since(begin))) }()
-	a.program = newProgram(a.pattern)
+	a.program = newProgram(a.patterns...)
 	a.idle = a.idleStates()
 	a.lastIdle = uint32(len(a.idle) * a.stride())
 	a.clear()
@@ -239,6 +240,7 @@ func (a *LazyDFA) add(s state) (t *table, row uint32, dropped bool) {
 	a.size += size
 	all := a.budget.states.Add(int64(size))
 	if dropped = a.size > maxStateBytes || all > stateBudget && a.size > fairBytes; dropped {
+		a.filled.Add(1)
 		a.clear()
 		t = a.current.Load()
 	}

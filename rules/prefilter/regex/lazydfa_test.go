@@ -15,7 +15,7 @@ func newDFA(pattern string) *LazyDFA { return NewBudget(new(atomic.Int64)).LazyD
 func TestAutomatonStaysBoundedAndRightWhenAValueLeadsToManyStates(t *testing.T) {
 	a := newDFA(`(?:a|b)*a(?:a|b){14}c`)
 	random := rand.New(rand.NewPCG(3, 4))
-	slow := regexp.MustCompile(a.pattern)
+	slow := regexp.MustCompile(a.patterns[0])
 	for range 20 {
 		value := make([]byte, 3000)
 		for i := range value {
@@ -48,40 +48,47 @@ func TestAutomatonDecidesAsPackageRegexp(t *testing.T) {
 	}
 }
 
+func randomPattern(random *rand.Rand) string {
+	return []string{"(?sm)", "", "(?m)"}[random.IntN(3)] + randomExpression(random, 2)
+}
+
+func randomExpression(random *rand.Rand, depth int) string {
+	of := func(list ...string) string { return list[random.IntN(len(list))] }
+	var b strings.Builder
+	for range 1 + random.IntN(3) {
+		suffix := of("", "", "", "?", "*", "+", "*?", "+?", "{2}")
+		switch {
+		case depth > 0 && random.IntN(2) == 0:
+			b.WriteString(of("(", "(?:", "(?i:") + randomExpression(random, depth-1) + ")" + suffix)
+		default:
+			b.WriteString("(?:" + of("a", "b", "[ab]", ".", "é", `\w`, `\s`, `\n`, "", "^", "$", `\b`, `\B`, `\A`, `\z`, "[^b]") + ")" + suffix)
+		}
+		if random.IntN(4) == 0 {
+			b.WriteByte('|')
+		}
+	}
+	return b.String()
+}
+
+func randomValue(random *rand.Rand) (value string) {
+	pieces := []string{"a", "b", "A", " ", "\n", "é", "-", "\xff", "ab", "_"}
+	for range random.IntN(12) {
+		value += pieces[random.IntN(len(pieces))]
+	}
+	return value
+}
+
 // Where the automaton says that a match can begin, the rest of the value has the match of the whole value, with the same groups.
 func TestAMatchIsLocatedAsPackageRegexpFindsIt(t *testing.T) {
 	random := rand.New(rand.NewPCG(5, 6))
-	atoms := []string{"a", "b", "[ab]", ".", "é", `\w`, `\s`, `\n`, "", "^", "$", `\b`, `\B`, `\A`, `\z`, "[^b]"}
-	suffixes := []string{"", "", "", "?", "*", "+", "*?", "+?", "{2}"}
-	var expression func(depth int) string
-	expression = func(depth int) string {
-		var b strings.Builder
-		for range 1 + random.IntN(3) {
-			suffix := suffixes[random.IntN(len(suffixes))]
-			switch {
-			case depth > 0 && random.IntN(2) == 0:
-				b.WriteString([]string{"(", "(?:", "(?i:"}[random.IntN(3)] + expression(depth-1) + ")" + suffix)
-			default:
-				b.WriteString("(?:" + atoms[random.IntN(len(atoms))] + ")" + suffix)
-			}
-			if random.IntN(4) == 0 {
-				b.WriteByte('|')
-			}
-		}
-		return b.String()
-	}
-	pieces := []string{"a", "b", "A", " ", "\n", "é", "-", "\xff", "ab", "_"}
 	skipped := 0
 	for range 1500 {
-		pattern := []string{"(?sm)", "", "(?m)"}[random.IntN(3)] + expression(2)
+		pattern := randomPattern(random)
 		slow, err := regexp.Compile(pattern)
 		require.NoError(t, err)
 		a := newDFA(pattern)
 		for range 40 {
-			value := ""
-			for range random.IntN(12) {
-				value += pieces[random.IntN(len(pieces))]
-			}
+			value := randomValue(random)
 			from, can := a.Locate(value)
 			want := slow.FindStringSubmatchIndex(value)
 			require.Equal(t, want != nil, can, "%s on %q", pattern, value)

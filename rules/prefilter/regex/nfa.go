@@ -28,14 +28,10 @@ type instruction struct {
 	out, arg uint32
 }
 
-// newProgram compiles an expression that package syntax can parse. Package regexp compiles the same way, so it cannot fail for an
-// expression that Coraza takes.
-func newProgram(pattern string) *program {
-	re, err := syntax.Parse(pattern, syntax.Perl)
-	if err != nil {
-		panic(err)
-	}
-	prog, err := syntax.Compile(re.Simplify())
+// newProgram compiles the alternation of expressions that package syntax can parse. Package regexp compiles each the same way, so it cannot
+// fail for expressions that Coraza takes.
+func newProgram(patterns ...string) *program {
+	prog, err := syntax.Compile(alternation(patterns).Simplify())
 	if err != nil {
 		panic(err)
 	}
@@ -62,6 +58,19 @@ func newProgram(pattern string) *program {
 		}
 	}
 	return p
+}
+
+// alternation parses each expression by itself, so that flags, quotes and groups end with it.
+func alternation(patterns []string) *syntax.Regexp {
+	all := &syntax.Regexp{Op: syntax.OpAlternate}
+	for _, pattern := range patterns {
+		re, err := syntax.Parse(pattern, syntax.Perl)
+		if err != nil {
+			panic(err)
+		}
+		all.Sub = append(all.Sub, re)
+	}
+	return all
 }
 
 func takesRunes(op syntax.InstOp) bool {
