@@ -16,7 +16,7 @@ const module = "github.com/fluent-bit-waf/fluent-bit-waf/"
 // layers are the packages below rules/ with those of the project that they may import.
 var layers = map[string][]string{
 	"rules":          {"rules/cache", "rules/coverage", "rules/engine", "rules/prefilter", "rules/load", "rules/model", "rules/seclang", "internal/setting"},
-	"rules/engine":   {"internal/corazalink", "internal/recovery", "rules/backtrack", "rules/prefilter", "rules/prefilter/ascii", "rules/prefilter/regex", "rules/load", "rules/model", "rules/seclang", "rules/sensitive", "internal/setting"},
+	"rules/engine":   {"internal/corazalink", "internal/recovery", "rules/backtrack", "rules/prefilter", "rules/prefilter/regex", "rules/load", "rules/model", "rules/seclang", "rules/sensitive", "internal/setting"},
 	"rules/coverage": {"rules/model", "rules/seclang"},
 	"rules/prefilter": {"internal/corazalink", "rules/model", "rules/prefilter/ascii", "rules/prefilter/literalset", "rules/prefilter/regex",
 		"rules/prefilter/transform", "rules/prefilter/variables"},

@@ -7,7 +7,6 @@ import (
 	"path"
 	"regexp/syntax"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,7 +18,6 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/corazalink"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter"
-	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/regex"
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/seclang"
 )
@@ -60,7 +58,6 @@ type lazyOperator struct {
 	options plugintypes.OperatorOptions
 	maker   *Operators
 	made    atomic.Pointer[madeOperator]
-	asked   atomic.Int32   // values, while a word list had not been made
 	dfa     *regex.LazyDFA // of an expression: it knows in one pass that a value has no match, and where the value's first match is near; or nil
 }
 
@@ -101,30 +98,27 @@ func (l *lazyOperator) Evaluate(tx plugintypes.TransactionState, value string) b
 	}
 	m := l.made.Load()
 	if m == nil {
-		if l.name != "rx" && len(value) <= shortValue && l.asked.Add(1) <= fewValues && !l.hasWord(value) {
-			return false
-		}
 		m = l.maker.make(l)
 	}
 	return m.Evaluate(tx, value)
 }
 
-// A word list is read word by word for so few values of at most so many bytes, which takes a fraction of the time that making it takes: most
-// lists see no more than the plain transactions of a prefilter. The time grows with words and bytes alike, so that a large value would take
-// many times as long as making the list.
-const (
-	fewValues  = 16
-	shortValue = 256
-)
+// words is an @pmFromFile. A list of words finds out whether a value has one. Coraza's automaton, which takes ten times as long to make
+// and to run, is only needed for the words that a rule captures.
+type words struct {
+	list      *prefilter.WordList
+	automaton func() plugintypes.Operator
+}
 
-// hasWord reports whether a value may have a word of a list; false is certain.
-func (l *lazyOperator) hasWord(value string) bool {
-	text, found := wordList(l.options)
-	if !found {
+// Evaluate implements plugintypes.Operator.
+func (w *words) Evaluate(tx plugintypes.TransactionState, value string) bool {
+	switch {
+	case !w.list.Contains(value):
+		return false
+	case !tx.Capturing():
 		return true
 	}
-	words, lower := prefilter.FileWords(text), ascii.Lower(value)
-	return words == nil || slices.ContainsFunc(words, func(word string) bool { return strings.Contains(lower, word) })
+	return w.automaton().Evaluate(tx, value)
 }
 
 // make makes the operator, or shares one. It panics when that cannot be done, which is looked for when rules are loaded: the
@@ -135,17 +129,7 @@ func (ops *Operators) make(l *lazyOperator) *madeOperator {
 	key := l.key()
 	m := ops.shared[key].Value()
 	if m == nil {
-		begin := time.Now()
-		ops.since.Store(begin.UnixNano())
-		defer func() {
-			ops.took.Add(int64(time.Since(begin)))
-			ops.since.Store(0)
-		}()
-		o, err := corazalink.GetOperator(l.name, l.options)
-		if err != nil {
-			panic(fmt.Errorf("operator @%s %s: %w", l.name, l.options.Arguments, err))
-		}
-		m = &madeOperator{o}
+		m = &madeOperator{ops.made(l)}
 		if ops.shared == nil {
 			ops.shared = map[string]weak.Pointer[madeOperator]{}
 		}
@@ -155,6 +139,45 @@ func (ops *Operators) make(l *lazyOperator) *madeOperator {
 	l.made.Store(m)
 	ops.users = append(ops.users, l)
 	return m
+}
+
+// made makes the operator.
+func (ops *Operators) made(l *lazyOperator) plugintypes.Operator {
+	defer ops.measure()()
+	if l.name == "rx" {
+		return original(l.name, l.options)
+	}
+	text, _ := wordList(l.options)
+	list := prefilter.NewWordList(text)
+	if list == nil {
+		return original(l.name, l.options)
+	}
+	alone := programFiles{data: map[string][]byte{"words": text}} // the others of the program are not kept
+	return &words{list, sync.OnceValue(func() plugintypes.Operator {
+		ops.mu.Lock()
+		defer ops.mu.Unlock()
+		defer ops.measure()()
+		return original("pmFromFile", plugintypes.OperatorOptions{Arguments: "words", Path: []string{"."}, Root: alone})
+	})}
+}
+
+// original makes an operator of Coraza.
+func original(name string, options plugintypes.OperatorOptions) plugintypes.Operator {
+	o, err := corazalink.GetOperator(name, options)
+	if err != nil {
+		panic(fmt.Errorf("operator @%s %s: %w", name, options.Arguments, err))
+	}
+	return o
+}
+
+// measure begins to measure the time that making an operator takes. What it returns ends that. The lock is held.
+func (ops *Operators) measure() (end func()) {
+	begin := time.Now()
+	ops.since.Store(begin.UnixNano())
+	return func() {
+		ops.took.Add(int64(time.Since(begin)))
+		ops.since.Store(0)
+	}
 }
 
 // key identifies an operator by all that it is made from: for a word list its text, since the file may change.

@@ -1,8 +1,6 @@
 package prefilter
 
 import (
-	"bufio"
-	"bytes"
 	"io/fs"
 	"path"
 	"reflect"
@@ -326,7 +324,7 @@ func (p *compiler) operator(t *test, c *chain, o *corazalink.Operator) (why stri
 			name = path.Join(path.Dir(c.file), name)
 		}
 		if content, err := p.data.ReadFile(name); err == nil {
-			t.literals = FileWords(content)
+			t.literals = fileWords(content)
 		}
 	case "contains", "streq", "beginswith", "endswith":
 		if !strings.Contains(t.argument, "%{") {
@@ -392,21 +390,6 @@ func phrases(list []string) literalset.Set {
 			return nil
 		}
 		set = append(set, phrase)
-	}
-	return set
-}
-
-// FileWords reads the words of a data file as @pmFromFile does, in lower case. It is nil where Coraza stops reading in the middle.
-func FileWords(content []byte) literalset.Set {
-	set := literalset.Set{}
-	for line := range bytes.Lines(content) {
-		if len(line) >= bufio.MaxScanTokenSize {
-			return nil // Coraza stops reading there
-		}
-		text := strings.ToLower(string(bytes.TrimSpace(line)))
-		if text != "" && text[0] != '#' {
-			set = append(set, text)
-		}
 	}
 	return set
 }
