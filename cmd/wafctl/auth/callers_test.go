@@ -56,6 +56,7 @@ func ingressOf(t *testing.T, program string, files []string, args func(g *ingres
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(change.Replace(string(text))), 0o600))
 	}
 	cmd := exec.Command(path, args(g, dir)...)
+	cmd.Dir = dir
 	var log syncbuffer.Buffer
 	cmd.Stdout, cmd.Stderr, cmd.Env = &log, &log, append(os.Environ(), "HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_CONFIG_HOME="+dir)
 	cmd.WaitDelay = 10 * time.Second
@@ -127,7 +128,7 @@ func (g *ingress) blocks(caller string, withBodies bool) {
 		"dots":              {"GET", "/a/b/.%2e/.%2e/etc/passwd", ""},
 	} {
 		status, text = g.ask(c[0], c[1], c[2], c[3:]...)
-		if caller == "traefik" && name == "dots" { // it resolves them first, for the endpoint as well
+		if name == "dots" && (caller == "traefik" || caller == "crowdsec") { // Traefik resolves them first, for the endpoint as well
 			require.Equal(t, "GET /etc/passwd shop.example ", text)
 			arrived++
 			continue
@@ -199,9 +200,32 @@ func TestHAProxyAsks(t *testing.T) {
 }
 
 func TestTraefikAsks(t *testing.T) {
-	g := ingressOf(t, "traefik", []string{"traefik-dynamic.yaml"}, func(g *ingress, dir string) []string {
-		return []string{"--providers.file.filename=" + filepath.Join(dir, "traefik-dynamic.yaml"), "--entrypoints.web.address=" + g.address}
+	g := ingressOf(t, "traefik", []string{"traefik-dynamic.yaml"}, func(g *ingress, _ string) []string {
+		return []string{"--providers.file.filename=traefik-dynamic.yaml", "--entrypoints.web.address=" + g.address}
 	})
-	require.Eventually(t, func() bool { status, _ := g.ask("GET", clean, ""); return status != 404 }, 30*time.Second, 20*time.Millisecond, "it listens before it has routes")
+	g.waitForRoutes()
 	g.blocks("traefik", true)
+}
+
+// CROWDSEC_BOUNCER is a directory with the source of Traefik's plugin.
+func TestTheBouncerOfCrowdSecAsks(t *testing.T) {
+	source := os.Getenv("CROWDSEC_BOUNCER")
+	if source == "" {
+		t.Skip("CROWDSEC_BOUNCER is not set")
+	}
+	const module = "github.com/maxlerebourg/crowdsec-bouncer-traefik-plugin"
+	g := ingressOf(t, "traefik", []string{"traefik-crowdsec.yaml"}, func(g *ingress, dir string) []string {
+		at := filepath.Join(dir, "plugins-local/src", module)
+		require.NoError(t, os.MkdirAll(filepath.Dir(at), 0o700))
+		require.NoError(t, os.CopyFS(at, os.DirFS(source)))
+		return []string{"--providers.file.filename=traefik-crowdsec.yaml", "--entrypoints.web.address=" + g.address, "--experimental.localPlugins.bouncer.modulename=" + module}
+	})
+	g.waitForRoutes()
+	g.blocks("crowdsec", true)
+}
+
+// waitForRoutes waits for Traefik, which listens before it has any.
+func (g *ingress) waitForRoutes() {
+	g.t.Helper()
+	require.Eventually(g.t, func() bool { status, _ := g.ask("GET", clean, ""); return status != 404 }, 30*time.Second, 20*time.Millisecond)
 }
