@@ -31,11 +31,12 @@ func (c *contextFields) read(body []byte) {
 	pairs, _ := record.ReadMap(body)
 	for pairs.Next() {
 		switch pairs.Key {
-		case "remote_user", "user", "username", "user_name", "userid", "cs-username":
+		case "remote_user", "user", "username", "user_name", "userid", "user_id", "cs-username", "ClientUsername":
 			if text, isText := record.Text(pairs.Value); isText && text != "-" && text != "" {
 				c.user = text
 			}
-		case "body_bytes_sent", "bytes_sent", "bytes", "size", "sc-bytes", "response_size", "resp_bytes", "bytes_out":
+		case "body_bytes_sent", "bytes_sent", "bytes", "size", "sc-bytes", "response_size", "resp_bytes", "bytes_out",
+			"DownstreamContentSize", "sent_bytes", "bytes_read", "EdgeResponseBytes", "responseBytes", "sentBytes", "response_body_len":
 			if n := number(pairs.Value); n > 0 {
 				c.bytes = n
 			}
