@@ -3,6 +3,7 @@ package literalset
 import (
 	"encoding/binary"
 	"maps"
+	"math"
 	"slices"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/rules/prefilter/ascii"
@@ -153,7 +154,7 @@ func NewMatcher(sets map[uint32]Set) *Matcher {
 			shared[string(key)] = &tests
 		}
 		size := min(len(text), 4)
-		offset := rarestGram(text, size)
+		offset := rarestGram(text, size, byGram[size])
 		gram := packGram(text[offset : offset+size])
 		byGram[size][gram] = append(byGram[size][gram], newLocated(text, offset, size, shared[string(key)]))
 	}
@@ -216,12 +217,18 @@ func packGram(s string) (gram uint32) {
 	return gram
 }
 
-// rarestGram returns where the part of a text begins that is the least likely in ordinary text.
-func rarestGram(text string, size int) (offset int) {
-	best := 2.0
+// crowd is how many texts share a gram while they have others: a value that repeats the gram is compared with each of them there.
+const crowd = 8
+
+// rarestGram returns where the part of a text begins that is the least likely in ordinary text, unless a crowd has it already. If crowds have
+// all parts, it is that of the smallest one.
+func rarestGram(text string, size int, taken map[uint32][]located) (offset int) {
+	fewest, least := math.MaxInt, 2.0
 	for at := 0; at+size <= len(text); at++ {
-		if p := (Set{text[at : at+size]}).Likelihood(); p < best {
-			best, offset = p, at
+		gram := text[at : at+size]
+		others, likely := max(0, len(taken[packGram(gram)])-crowd+1), (Set{gram}).Likelihood()
+		if others < fewest || others == fewest && likely < least {
+			fewest, least, offset = others, likely, at
 		}
 	}
 	return offset

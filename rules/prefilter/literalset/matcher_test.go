@@ -98,3 +98,26 @@ func asciiLower(s string) string {
 	}
 	return string(b)
 }
+
+// A value that repeats what many words have in common must not be compared with all of them at each place.
+func TestWordsThatBeginAlikeAreFoundByOtherParts(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, prefix := range []string{"http://", "/wp-content/plugins/", "bin/"} {
+		var words Set
+		for range 5000 {
+			word := []byte(prefix)
+			for range 10 {
+				word = append(word, byte('a'+random.IntN(26)))
+			}
+			words = append(words, string(word)+".com/")
+		}
+		m := NewMatcher(map[uint32]Set{0: words})
+		for at := 0; at+4 <= len(prefix); at++ {
+			from, to := m.grams[4].find(packGram(prefix[at : at+4]))
+			require.LessOrEqual(t, to-from, uint32(crowd), prefix[at:at+4])
+		}
+		var hits Bitset
+		require.True(t, m.Contains("see "+words[4711], &hits))
+		require.False(t, m.Contains(strings.Repeat(prefix, 100), &hits))
+	}
+}
