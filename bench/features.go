@@ -88,7 +88,7 @@ var features = []feature{
 
 	{name: "matcher: byte beside the gram", edits: []edit{{matcherFile, "uint(beside) >= uint(len(value)) ||", "false && uint(beside) >= uint(len(value)) ||"},
 		{matcherFile, "|| ascii.Fold[value[beside]] != t.beside", "|| false && ascii.Fold[value[beside]] != t.beside"}}},
-	{name: "matcher: rarest gram", edits: []edit{{matcherFile, "p < best {", "p < best && at == 0 {"}}},
+	{name: "matcher: rarest gram", edits: []edit{{matcherFile, "if others < fewest ||", "if at == 0 && others < fewest || false &&"}}},
 	{name: "matcher: ends of short grams", edits: []edit{{matcherFile, "if short[uint16(last)/64]&(1<<(last%64)) != 0", "if true || short[uint16(last)/64]&(1<<(last%64)) != 0"}}},
 	{name: "matcher: loop for long grams", edits: []edit{{matcherFile, "if s.short == &noPairs {\n\t\t\ti, last", "if false {\n\t\t\ti, last"}}},
 	{name: "matcher: second hash", edits: []edit{{matcherFile, "&& x.has(hashAgain(gram))", "&& (true || x.has(hashAgain(gram)))"}}},
