@@ -123,6 +123,6 @@ func TestThePrefilterIsNeverWrongAboutProse(t *testing.T) {
 		require.NoError(t, e.Close())
 	}
 	t.Logf("%d clean, %d alerting", clean, alerting)
-	require.Greater(t, clean, 500)
-	require.Greater(t, alerting, 500)
+	require.Greater(t, 5*clean, alerting)
+	require.Greater(t, 5*alerting, clean)
 }
