@@ -82,10 +82,8 @@ func (c *Correlator) goOn(v *view, a *active) {
 	if v.hit != nil {
 		return
 	}
-	v.hit = a
-	a.Records++
-	count(&a.Incident.Sources, clip(v.Source), mostSources)
-	mark(&a.Sources, v.sourceKey)
+	v.joins(a)
+	a.countSource(clip(v.Source), v.sourceKey)
 }
 
 func (c *Correlator) endShort(p *pair, r *routeRow, now uint32) {

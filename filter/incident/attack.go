@@ -33,8 +33,7 @@ func (c *Correlator) attack(v *view) {
 	if by := c.rewordedFrom(v); by != nil {
 		if a := c.book.at(by.Ref); a != nil {
 			v.joins(a)
-			mention(&a.Incident.Targets, clip(v.Target), mostTargets)
-			mark(&a.Targets, v.targetKey)
+			a.mentionTarget(clip(v.Target), v.targetKey)
 		}
 		c.passOn(v)
 		return
@@ -362,8 +361,7 @@ func (c *Correlator) spread(v *view) {
 	}
 	c.takeEarlier(a, s.Ref, v.Source, v.now)
 	c.echoes.attacked(v.sourceKey, v.now-t.Window.Milliseconds(), func(target string, at int64) {
-		mention(&a.Incident.Targets, target, mostTargets)
-		mark(&a.Targets, hash(target))
+		a.mentionTarget(target, hash(target))
 		a.First = min(a.First, at)
 	})
 }

@@ -145,6 +145,24 @@ func (b *book) sweep(now, gap, every int64) {
 	}
 }
 
+// countSource counts a record of a source.
+func (a *active) countSource(name string, key uint64) {
+	count(&a.Incident.Sources, name, mostSources)
+	mark(&a.Sources, key)
+}
+
+// countTarget counts a record of a target.
+func (a *active) countTarget(name string, key uint64) {
+	count(&a.Incident.Targets, name, mostTargets)
+	mark(&a.Targets, key)
+}
+
+// mentionTarget lists a target without a record of its own.
+func (a *active) mentionTarget(name string, key uint64) {
+	mention(&a.Incident.Targets, name, mostTargets)
+	mark(&a.Targets, key)
+}
+
 // mark adds a hash to a sketch.
 func mark(all *[registers]uint8, h uint64) {
 	s := sketch{Registers: *all}

@@ -328,7 +328,7 @@ func TestANewConnectionOfWhatWasAttackedIsAPivot(t *testing.T) {
 	}
 }
 
-// Of several first connections all are told, and what is refused, as every day, is none.
+// All first connections are reported; what is refused, as every day, is none.
 func TestFirstConnectionsOfATargetAreRecords(t *testing.T) {
 	s := newScene(t)
 	s.learn()

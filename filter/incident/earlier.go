@@ -96,10 +96,8 @@ func (c *Correlator) takeOne(a *active, at ref, from string, x *echo) {
 	a.Records++
 	a.First, a.Changed = min(a.First, x.At), true
 	a.takeOutcome(x.Outcome, clip(from), x.Name.String())
-	count(&a.Incident.Sources, clip(from), mostSources)
-	count(&a.Incident.Targets, x.Name.String(), mostTargets)
-	mark(&a.Sources, x.Source)
-	mark(&a.Targets, x.Target)
+	a.countSource(clip(from), x.Source)
+	a.countTarget(x.Name.String(), x.Target)
 	for _, id := range x.Rules {
 		if id != 0 {
 			count(&a.Rules, strconv.Itoa(int(id)), mostRules)

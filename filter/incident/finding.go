@@ -137,11 +137,9 @@ func (c *Correlator) attach(v *view, a *active) {
 	if v.Attack != nil && v.Attack.Likely && len(a.Incident.Sources) == mostSources && !isNamed(a.Incident.Sources, clip(v.Source)) {
 		a.Incident.Sources = a.Incident.Sources[:mostSources-1] // who succeeded is in the list
 	}
-	count(&a.Incident.Sources, clip(v.Source), mostSources)
-	mark(&a.Sources, v.sourceKey)
+	a.countSource(clip(v.Source), v.sourceKey)
 	if v.Attack != nil || !a.isOnly(Pivot) { // what a service asks for otherwise is not where the attacker went
-		count(&a.Incident.Targets, clip(v.Target), mostTargets)
-		mark(&a.Targets, v.targetKey)
+		a.countTarget(clip(v.Target), v.targetKey)
 	}
 	if len(a.Routes) < mostRoutes || c.path.isIn(a.Routes) {
 		count(&a.Routes, cut(c.path.String(), longestText), mostRoutes)

@@ -371,8 +371,7 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 	}
 	for _, h := range hops {
 		mention(&a.Incident.Sources, h.From, mostSources)
-		mention(&a.Incident.Targets, h.To, mostTargets)
-		mark(&a.Targets, hash(h.To))
+		a.mentionTarget(h.To, hash(h.To))
 		a.First = min(a.First, h.Time)
 	}
 	list := a.Incident.Sources
@@ -408,8 +407,7 @@ func (c *Correlator) goAlong(v *view, a *active) {
 	v.joins(a)
 	a.Last, a.Changed = max(a.Last, v.now), true
 	count(&a.Incident.Sources, clip(v.Source), mostSources)
-	count(&a.Incident.Targets, clip(v.Target), mostTargets)
-	mark(&a.Targets, v.targetKey)
+	a.countTarget(clip(v.Target), v.targetKey)
 	count(&a.Routes, cut(c.path.String(), longestText), mostRoutes)
 }
 
