@@ -178,14 +178,7 @@ func TestAllInstancesAreOnOnePage(t *testing.T) {
 		require.NoError(t, err)
 		return f
 	}
-	page := func() string {
-		answer, err := http.Get("http://" + address + "/metrics")
-		require.NoError(t, err)
-		defer answer.Body.Close()
-		text, err := io.ReadAll(answer.Body)
-		require.NoError(t, err)
-		return string(text)
-	}
+	page := func() string { return loopback.Get(t, "http://"+address+"/metrics") }
 	goroutines := runtime.NumGoroutine()
 	first, second, third := open("filter waf.0"), open("filter waf.1"), open("filter waf.1")
 	process(second, clean("/attack"), "nano")

@@ -8,7 +8,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"net"
-	"net/http"
 	"net/url"
 	"os"
 	"strings"
@@ -196,13 +195,9 @@ func TestNoSecretLeavesInAnyFormat(t *testing.T) {
 // metricsPage returns the page of metrics as Prometheus gets it.
 func metricsPage(t *testing.T, f *Filter) []byte {
 	t.Helper()
-	answer, err := http.Get("http://" + f.meter.Address() + "/metrics")
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	page, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	require.Contains(t, string(page), "waf_alerts_total")
-	return page
+	page := loopback.Get(t, "http://"+f.meter.Address()+"/metrics")
+	require.Contains(t, page, "waf_alerts_total")
+	return []byte(page)
 }
 
 // requireEnriched checks that records are as they came but for the map of their alert, and that there is no secret in that.

@@ -2,9 +2,7 @@ package metrics
 
 import (
 	"bytes"
-	"io"
 	"net"
-	"net/http"
 	"strings"
 	"testing"
 
@@ -23,12 +21,7 @@ func quiet(t *testing.T) func(any, []byte) {
 // fetch returns what an address serves.
 func fetch(t *testing.T, address string) string {
 	t.Helper()
-	answer, err := http.Get("http://" + address + "/metrics")
-	require.NoError(t, err)
-	defer answer.Body.Close()
-	text, err := io.ReadAll(answer.Body)
-	require.NoError(t, err)
-	return string(text)
+	return loopback.Get(t, "http://"+address+"/metrics")
 }
 
 // records adds a count of clean records to an instance.

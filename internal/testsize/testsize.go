@@ -21,7 +21,7 @@ func Of(few, all int) int {
 	return few
 }
 
-// Random returns how many random cases a test takes: few, or one for so many mutations of EQUALITY.
+// Random returns how many random cases a test takes: few, or more of them, one for so many mutations of EQUALITY.
 func Random(t testing.TB, few, mutations int) int {
 	t.Helper()
 	if !Full() {
@@ -29,5 +29,5 @@ func Random(t testing.TB, few, mutations int) int {
 	}
 	n, err := strconv.Atoi(os.Getenv("EQUALITY"))
 	require.NoError(t, err, "EQUALITY (want a number of mutations)")
-	return n / mutations
+	return max(few, n/mutations)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -68,12 +67,8 @@ func TestPlayground(t *testing.T) {
 			outcome, _ := at(alert, "event", "outcome").(string)
 			assert.Equal(t, strings.HasPrefix(target, "/."), outcome == "failure", "a refused attack")
 		}
-		answer, err := http.Get("http://" + metrics + "/metrics")
-		require.NoError(t, err)
-		defer answer.Body.Close()
-		body, err := io.ReadAll(answer.Body)
-		require.NoError(t, err)
-		assert.Regexp(t, fmt.Sprintf(`waf_records_total\{[^}]*result="clean"[^}]*\} %d\n`, len(ordinary)), string(body))
+		body := loopback.Get(t, "http://"+metrics+"/metrics")
+		assert.Regexp(t, fmt.Sprintf(`waf_records_total\{[^}]*result="clean"[^}]*\} %d\n`, len(ordinary)), body)
 		p.stop()
 		assert.Empty(t, loki.alerts, "ordinary requests")
 	})
