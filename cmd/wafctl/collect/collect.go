@@ -217,6 +217,9 @@ func (r *collector) Run(ctx context.Context) error {
 		o.Last()
 	}
 	processing.Wait()
+	for _, topic := range r.intakes.topics {
+		topic.EndHandovers()
+	}
 	r.endSections()
 	close(ending)
 	summarizing.Wait()

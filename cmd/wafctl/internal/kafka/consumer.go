@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -70,8 +69,9 @@ type Consumer struct {
 	helper  sync.WaitGroup
 	digests *progress // nil unless its records are digested
 
-	closing    atomic.Bool
-	unanswered int // looks at the lag, for the goroutine that does
+	handing    sync.Mutex // held while partitions are handed over
+	keeps      bool       // partitions until Close; under handing
+	unanswered int        // looks at the lag, for the goroutine that does
 
 	mu      sync.Mutex
 	polls   uint64
@@ -210,20 +210,38 @@ func (c *Consumer) isPending(partitions []int32) bool {
 
 // handOver finishes what was polled of partitions before others get them.
 func (c *Consumer) handOver(ctx context.Context, client *kgo.Client, partitions []int32) {
+	c.finish(ctx, partitions)
+	client.CommitMarkedOffsets(ctx) //nolint:errcheck // others evaluate again what is not committed
+}
+
+// finish waits for the alerts of what was polled of partitions, and has their sections sealed and delivered.
+func (c *Consumer) finish(ctx context.Context, partitions []int32) {
+	c.handing.Lock()
+	defer c.handing.Unlock()
+	if c.keeps {
+		return
+	}
 	end := time.Now().Add(handoverTime)
 	wait := func(until func([]int32) bool) bool {
-		for !until(partitions) && time.Now().Before(end) && ctx.Err() == nil && !c.closing.Load() {
+		for !until(partitions) && time.Now().Before(end) && ctx.Err() == nil {
 			time.Sleep(settleInterval / 10)
 			c.settle()
 		}
 		return until(partitions)
 	}
-	if wait(func(all []int32) bool { return !c.isPending(all) }) && c.digests != nil && !c.closing.Load() {
+	if wait(func(all []int32) bool { return !c.isPending(all) }) && c.digests != nil {
 		c.digests.hooks.Seal(partitions)
 		wait(c.digests.isFinished)
 		c.settle()
 	}
-	client.CommitMarkedOffsets(ctx) //nolint:errcheck // others evaluate again what is not committed
+}
+
+// EndHandovers has sections sealed no more when partitions move, and waits for those that are being sealed: their digests would come when
+// nobody delivers them any more. It is called when nothing is evaluated any more.
+func (c *Consumer) EndHandovers() {
+	c.handing.Lock()
+	defer c.handing.Unlock()
+	c.keeps = true
 }
 
 // watch settles and looks at the lag until the end.
@@ -323,7 +341,7 @@ func (c *Consumer) Close() {
 	if c.client == nil {
 		return
 	}
-	c.closing.Store(true)
+	c.EndHandovers()
 	close(c.end)
 	c.helper.Wait()
 	c.settle()
