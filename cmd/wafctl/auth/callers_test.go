@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
@@ -155,6 +156,21 @@ func (g *ingress) blocks(caller string, withBodies bool) {
 	require.NotRegexp(t, `"id":920\d+`, alerts, "no rule is about how the caller describes requests")
 }
 
+// statusFor returns how an attack is answered whose host no client library sends.
+func (g *ingress) statusFor(host string) int {
+	g.t.Helper()
+	conn, err := net.Dial("tcp", g.address)
+	require.NoError(g.t, err)
+	defer conn.Close()
+	_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: x\r\n\r\n", attack, host)
+	require.NoError(g.t, err)
+	require.NoError(g.t, conn.SetReadDeadline(time.Now().Add(20*time.Second)))
+	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	require.NoError(g.t, err)
+	require.NoError(g.t, answer.Body.Close())
+	return answer.StatusCode
+}
+
 func TestNginxAsks(t *testing.T) {
 	g := ingressOf(t, "nginx", []string{"nginx.conf"}, func(_ *ingress, dir string) []string {
 		return []string{"-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr", "-g", fmt.Sprintf("daemon off; pid %s/pid; error_log stderr;", dir)}
@@ -162,16 +178,9 @@ func TestNginxAsks(t *testing.T) {
 	status, text := g.ask("GET", attack, "")
 	require.Equal(t, 403, status)
 	require.Regexp(t, `give this ID: [0-9a-f]{32}`, text)
-	conn, err := net.Dial("tcp", g.address)
-	require.NoError(t, err)
-	defer conn.Close()
 	for _, host := range []string{"shop.example#", "shop.example?a=", "x@shop.example"} {
-		_, err = fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: x\r\n\r\n", attack, host)
-		require.NoError(t, err)
+		require.NotEqual(t, 200, g.statusFor(host), "a host that hides the target")
 	}
-	require.NoError(t, conn.SetReadDeadline(time.Now().Add(time.Second)))
-	answers, _ := io.ReadAll(conn) // ends with the deadline
-	require.NotContains(t, string(answers), "HTTP/1.1 200", "a host that hides the target")
 	g.blocks("nginx", false)
 }
 

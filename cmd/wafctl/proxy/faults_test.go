@@ -62,7 +62,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		<-dripping
 	}
 	require.Zero(t, b.count())
-	require.Zero(t, p.Bodies.Used.Load())
+	require.Eventually(t, func() bool { return p.Bodies.Used.Load() == 0 }, 10*time.Second, time.Millisecond)
 }
 
 // dialHTTP2 opens a connection of HTTP/2, on which nothing is read by itself.
@@ -317,7 +317,7 @@ func TestEndlessBodiesEnd(t *testing.T) {
 	require.Zero(t, b.count())
 	require.EqualValues(t, 16, p.Rejected(server.BodyTooLong))
 	t.Logf("16 endless bodies end after %d MB that clients have written, %d of them kept in files of 1 MB", sent.Load()>>20, p.Bodies.Spooled.Load())
-	require.Zero(t, p.Bodies.Used.Load())
+	require.Eventually(t, func() bool { return p.Bodies.Used.Load() == 0 }, 10*time.Second, time.Millisecond)
 	left, err := filepath.Glob(filepath.Join(p.Bodies.Dir, "wafctl-body-*"))
 	require.NoError(t, err)
 	require.Empty(t, left)
