@@ -83,7 +83,7 @@ func (c *Correlator) goOn(v *view, a *active) {
 		return
 	}
 	v.joins(a)
-	a.countSource(clip(v.Source), v.sourceKey)
+	a.countSource(v.Source, v.sourceKey)
 }
 
 func (c *Correlator) endShort(p *pair, r *routeRow, now uint32) {

@@ -33,7 +33,7 @@ func (c *Correlator) attack(v *view) {
 	if by := c.rewordedFrom(v); by != nil {
 		if a := c.book.at(by.Ref); a != nil {
 			v.joins(a)
-			a.mentionTarget(clip(v.Target), v.targetKey)
+			a.mentionTarget(v.Target, v.targetKey)
 		}
 		c.passOn(v)
 		return

@@ -208,7 +208,7 @@ func (c *Correlator) breakIn(v *view, failures int) {
 		return
 	}
 	c.goOn(v, a)
-	a.add(c.finding(v, BruteForce, Critical, fmt.Sprintf("%s, one of many sources, succeeded with status %d after its credentials were refused", clip(v.Source), v.Status)))
+	a.add(c.finding(v, BruteForce, Critical, fmt.Sprintf("%s, one of many sources, succeeded with status %d after its credentials were refused", v.Source, v.Status)))
 }
 
 // From how many successes of strangers on, and up to which share of the refused requests, they belong to those that try credentials.

@@ -40,6 +40,7 @@ type Correlator struct {
 	noiseRef  ref
 	path      Route
 	current   view
+	shortened Observation // what Observe was given, with shorter names
 	observed  uint64
 	excluded  uint64
 	echoed    uint64
@@ -112,6 +113,7 @@ func (c *Correlator) Observe(o *Observation) Result {
 	c.observed++
 	c.book.events, c.decided = c.book.events[:0], c.decided[:0]
 	v := &c.current
+	o = c.bounded(o)
 	*v = view{Observation: o, number: c.observed, now: c.clock.at(o.Time, o.Target)}
 	v.sec = uint32(max(1, v.now/1000))
 	if c.clock.Now >= c.next {
@@ -134,6 +136,18 @@ func (c *Correlator) Observe(o *Observation) Result {
 	}
 	c.book.settle(v.hit, v.now, c.rules.Update.Milliseconds())
 	return Result{Number: v.number, Incident: v.hit.ID, Events: c.book.events}
+}
+
+// bounded returns an observation whose names are no longer than incidents keep them, so that they are the same wherever they are compared.
+func (c *Correlator) bounded(o *Observation) *Observation {
+	if max(len(o.Source), len(o.Target), len(o.TargetHost)) <= longestName {
+		return o
+	}
+	c.shortened = *o
+	for _, name := range []*string{&c.shortened.Source, &c.shortened.Target, &c.shortened.TargetHost} {
+		*name = clip(*name)
+	}
+	return &c.shortened
 }
 
 // Flush decides what waits for later records, and closes everything that is open: no more observations will come.

@@ -95,8 +95,8 @@ func (c *Correlator) takeOne(a *active, at ref, from string, x *echo) {
 	c.decided = append(c.decided, Decided{x.Number, a.ID})
 	a.Records++
 	a.First, a.Changed = min(a.First, x.At), true
-	a.takeOutcome(x.Outcome, clip(from), x.Name.String())
-	a.countSource(clip(from), x.Source)
+	a.takeOutcome(x.Outcome, from, x.Name.String())
+	a.countSource(from, x.Source)
 	a.countTarget(x.Name.String(), x.Target)
 	for _, id := range x.Rules {
 		if id != 0 {

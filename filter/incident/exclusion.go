@@ -51,6 +51,9 @@ func parseExclusion(text string) (e Exclusion, err error) {
 		default:
 			return e, fmt.Errorf("exclusion %q: unknown condition %q (expected source=, target=, route= or kind=)", text, word)
 		}
+		if last == &e.Source || last == &e.Target {
+			value = clip(value)
+		}
 		if *last = value; value == "" {
 			return e, fmt.Errorf("exclusion %q: %s has no value", text, key)
 		}

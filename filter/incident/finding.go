@@ -134,12 +134,12 @@ func (c *Correlator) attach(v *view, a *active) {
 	v.joins(a)
 	a.First = min(a.First, v.now)
 	c.extend(v, a)
-	if v.Attack != nil && v.Attack.Likely && len(a.Incident.Sources) == mostSources && !isNamed(a.Incident.Sources, clip(v.Source)) {
+	if v.Attack != nil && v.Attack.Likely && len(a.Incident.Sources) == mostSources && !isNamed(a.Incident.Sources, v.Source) {
 		a.Incident.Sources = a.Incident.Sources[:mostSources-1] // who succeeded is in the list
 	}
-	a.countSource(clip(v.Source), v.sourceKey)
+	a.countSource(v.Source, v.sourceKey)
 	if v.Attack != nil || !a.isOnly(Pivot) { // what a service asks for otherwise is not where the attacker went
-		a.countTarget(clip(v.Target), v.targetKey)
+		a.countTarget(v.Target, v.targetKey)
 	}
 	if len(a.Routes) < mostRoutes || c.path.isIn(a.Routes) {
 		count(&a.Routes, cut(c.path.String(), longestText), mostRoutes)
@@ -176,11 +176,11 @@ func (r *Route) isIn(list []Count) bool {
 }
 
 func (a *active) takeAttack(v *view) {
-	a.takeOutcome(v.Attack.outcome(), clip(v.Source), clip(v.Target))
+	a.takeOutcome(v.Attack.outcome(), v.Source, v.Target)
 	for n, r := range v.Attack.Rules {
 		count(&a.Rules, strconv.Itoa(r.ID), mostRules)
 		if r.Category != "" && !hasCategory(v.Attack.Rules[:n], r.Category) {
-			count(&a.Categories, clip(r.Category), mostCategories)
+			count(&a.Categories, cut(r.Category, longestWord), mostCategories)
 		}
 		for _, id := range r.Techniques {
 			note(&a.Techniques, strings.Clone(cut(id, 16)), mostTechniques)
@@ -221,8 +221,11 @@ func (v *view) sample() (s Sample) {
 		s = v.Attack.Show()
 	}
 	s.Time, s.Source, s.Target, s.Status, s.Rule = v.now, v.Source, v.Target, v.Status, v.Attack.rule()
-	for _, text := range []*string{&s.Alert, &s.Source, &s.Target, &s.Method, &s.Outcome} {
-		*text = strings.Clone(clip(*text))
+	for _, name := range []*string{&s.Source, &s.Target} {
+		*name = strings.Clone(*name)
+	}
+	for _, word := range []*string{&s.Alert, &s.Method, &s.Outcome} {
+		*word = strings.Clone(cut(*word, longestWord))
 	}
 	for _, text := range []*string{&s.URI, &s.Message} {
 		*text = strings.Clone(cut(*text, longestText))

@@ -31,7 +31,7 @@ func nonzero(h uint64) uint64 {
 // name is a text of bounded length inside a row, so that rows need no memory of their own.
 type name struct {
 	Size uint8
-	Text [47]byte
+	Text [longestName]byte
 }
 
 func (n *name) set(text string) { n.Size = uint8(copy(n.Text[:], text)) }

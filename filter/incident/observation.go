@@ -58,10 +58,11 @@ type Sample struct {
 	Outcome string `json:"outcome,omitempty"`
 }
 
-// How many bytes an incident keeps of a text: of one that a sample quotes, and of a name.
+// How many bytes an incident keeps of a text: of one that a sample quotes, of a name, and of a word, such as a category or the id of an alert.
 const (
 	longestText = 128
-	longestName = 64
+	longestName = 96 // TestNamesMayBeLong; those of load balancers in clouds have up to 90
+	longestWord = 48
 )
 
 // answered reports whether the application has done what was asked.

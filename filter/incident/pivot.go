@@ -99,7 +99,7 @@ func (c *Correlator) infect(v *view) {
 	if len(n.Hops) < c.rules.Pivot.Hops {
 		n.Hops = append(slices.Clone(n.Hops), c.hop(v))
 	}
-	n.Name = strings.Clone(clip(v.Target))
+	n.Name = strings.Clone(v.Target)
 	c.putAll(n, v.clientKeys())
 }
 
@@ -158,7 +158,7 @@ func (c *Correlator) rewordedFrom(v *view) *infection {
 		return nil
 	}
 	by, limit := c.infected.of(v.sourceKey, v.now, c.pivotWindow()), c.rules.Pivot.Echo.Milliseconds()
-	if by == nil || by.Name == clip(v.Target) || v.now-by.At > limit || by.At-v.now > limit || v.Attack.kinds()&^by.Kinds != 0 {
+	if by == nil || by.Name == v.Target || v.now-by.At > limit || by.At-v.now > limit || v.Attack.kinds()&^by.Kinds != 0 {
 		return nil
 	}
 	return by
@@ -203,11 +203,11 @@ func (c *Correlator) pivotWindow() int64 { return c.rules.Pivot.Window.Milliseco
 const firstConnection = "first connection"
 
 func (c *Correlator) hop(v *view) Hop {
-	h := Hop{From: strings.Clone(clip(v.Source)), To: strings.Clone(clip(v.Target)), Time: v.now, What: firstConnection}
+	h := Hop{From: strings.Clone(v.Source), To: strings.Clone(v.Target), Time: v.now, What: firstConnection}
 	if v.Attack != nil && len(v.Attack.Rules) > 0 {
 		h.Succeeded = v.Attack.Likely
 		r := v.Attack.Rules[len(v.Attack.Rules)-1]
-		h.What = fmt.Sprintf("%s (rule %d)", clip(categoryName(r.Category)), r.ID)
+		h.What = fmt.Sprintf("%s (rule %d)", cut(categoryName(r.Category), longestWord), r.ID)
 	}
 	return h
 }
@@ -248,7 +248,7 @@ func (o *Observation) failed() bool { return o.Status == 500 || o.Status == 502 
 // pivotByAttack finds an attack by what was attacked itself.
 func (c *Correlator) pivotByAttack(v *view) {
 	by := c.infected.of(v.sourceKey, v.now, c.pivotWindow())
-	if by != nil && v.weight >= 1 && v.Target != "" && v.Target != v.Source && by.Name != clip(v.Target) {
+	if by != nil && v.weight >= 1 && v.Target != "" && v.Target != v.Source && by.Name != v.Target {
 		if c.edges.known(v.edge) && c.echoes.late(c, v) {
 			c.forwards.note(v.edge) // reported now; from now on this is how long requests take here
 		}
@@ -346,7 +346,7 @@ func (c *Correlator) pivot(v *view, by *infection, severity Severity) {
 	if v.Attack == nil {
 		what = "connects for the first time to"
 	}
-	why := fmt.Sprintf("%s was attacked by %s, and %s %s %s later", by.Name, first.From, what, clip(v.Target), span(v.now-first.Time))
+	why := fmt.Sprintf("%s was attacked by %s, and %s %s %s later", by.Name, first.From, what, v.Target, span(v.now-first.Time))
 	before := c.book.at(by.Ref)
 	if before != nil && before.isCrowded() {
 		by.Ref = v.source.Ref
@@ -406,8 +406,8 @@ func (c *Correlator) follows(v *view, a *active) bool {
 func (c *Correlator) goAlong(v *view, a *active) {
 	v.joins(a)
 	a.Last, a.Changed = max(a.Last, v.now), true
-	count(&a.Incident.Sources, clip(v.Source), mostSources)
-	a.countTarget(clip(v.Target), v.targetKey)
+	count(&a.Incident.Sources, v.Source, mostSources)
+	a.countTarget(v.Target, v.targetKey)
 	count(&a.Routes, cut(c.path.String(), longestText), mostRoutes)
 }
 
@@ -422,7 +422,7 @@ func (c *Correlator) connect(v *view) {
 		return
 	}
 	c.settleOn(v)
-	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil && by.Strong && !c.Learns() && v.Target != "" && by.Name != clip(v.Target) && v.Target != v.Source {
+	if by := c.infected.of(v.sourceKey, v.now, c.pivotWindow()); by != nil && by.Strong && !c.Learns() && v.Target != "" && by.Name != v.Target && v.Target != v.Source {
 		if by.Edges++; by.Edges <= 3 {
 			c.pivot(v, by, High)
 		}

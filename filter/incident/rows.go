@@ -6,7 +6,7 @@ import "math/bits"
 const (
 	knownRows    = 12288
 	newRows      = 4096
-	pairRows     = 12288
+	pairRows     = 10240
 	routeRows    = 3072
 	targetRows   = 1024
 	bulkRows     = 2048

@@ -18,7 +18,7 @@ import (
 // whoever changes these raises stateVersion. A file of another version is set aside like a broken one, and detection learns anew.
 const (
 	stateMagic   = "WAFINC\r\n"
-	stateVersion = 2
+	stateVersion = 3
 	stateHead    = len(stateMagic) + 4 + 8 + 4
 	mostState    = 64 << 20 // bytes of a state that is unpacked
 )
