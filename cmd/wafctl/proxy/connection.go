@@ -19,7 +19,7 @@ const (
 )
 
 // transport returns what requests go to the backend with.
-func (s *settings) transport() *http.Transport {
+func (s *settings) transport() http.RoundTripper {
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: 30 * time.Second}
 	t := &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -27,7 +27,7 @@ func (s *settings) transport() *http.Transport {
 			if err != nil {
 				return nil, err
 			}
-			return &server.TimedConn{Conn: conn, ReadTime: s.backendTimeout, WriteTime: s.backendTimeout}, nil
+			return &server.TimedConn{Conn: watch(conn), ReadTime: s.backendTimeout, WriteTime: s.backendTimeout}, nil
 		},
 		TLSHandshakeTimeout: handshakeTimeout, ResponseHeaderTimeout: s.backendTimeout,
 		MaxIdleConns: idleConnections, MaxIdleConnsPerHost: idleConnections, IdleConnTimeout: idleBackend,
@@ -43,5 +43,8 @@ func (s *settings) transport() *http.Transport {
 	if s.backendPair != nil {
 		t.TLSClientConfig.GetClientCertificate = s.backendPair.Client
 	}
-	return t
+	if s.backend.Scheme == "h2c" {
+		return t // HTTP/2 says which request a response is for
+	}
+	return backendTransport{t}
 }

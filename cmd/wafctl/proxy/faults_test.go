@@ -263,20 +263,6 @@ func TestFaultsOfTheBackend(t *testing.T) {
 }
 
 // What a backend sends unasked, between two responses, reaches neither a client nor the log.
-func TestBytesBetweenResponsesReachNobody(t *testing.T) {
-	p := run(t, rawBackend(t, afterRequest(func(conn net.Conn) {
-		send(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret")
-		time.Sleep(300 * time.Millisecond)
-	})), nil)
-	for range 3 {
-		status, body := p.get("/")
-		require.Equal(t, 200, status)
-		require.Equal(t, "ok", body)
-	}
-	require.Eventually(t, func() bool { return strings.Contains(p.log.String(), "Unsolicited response") }, 10*time.Second, time.Millisecond)
-	require.NotContains(t, p.log.String(), "200 OK")
-}
-
 func TestABackendThatIsDownIsABadGateway(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
