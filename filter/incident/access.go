@@ -182,20 +182,20 @@ func (c *Correlator) refsOf(v *view, p *pair) []*ref {
 }
 
 // own notes who asks for an id, and learns whether the ids of a route are everyone's. It is called for the first few of each principal: one
-// that asks for many, as an attacker does, would show a private route as one where nobody has ids of their own.
+// that asks for many, as an attacker does, would show a private route as one where nobody has ids of their own. A client that comes back in
+// another session is the same one.
 func (c *Correlator) own(v *view) {
 	id := with(v.routeKey, c.path.ids)
-	o, tag, who := &c.owners[id%uint64(len(c.owners))], uint32(id>>32)|1, uint32(v.actor>>32)|1
+	o, now := &c.owners[id%uint64(len(c.owners))], owner{uint32(id>>32) | 1, uint16(v.actor >> 48), uint16(v.sourceKey >> 48)}
 	switch {
-	case o.Tag != tag:
-		*o = owner{tag, who}
+	case o.Tag != now.Tag:
 		v.route.Fresh++
-	case o.Principal == who:
+	case o.Principal == now.Principal || o.Source == now.Source && v.source.isOneClient():
 		v.route.Own++
 	default:
 		v.route.Shared++
-		o.Principal = who
 	}
+	*o = now
 	if v.route.Own+v.route.Shared+v.route.Fresh > 4000 {
 		v.route.Own, v.route.Shared, v.route.Fresh = v.route.Own/2, v.route.Shared/2, v.route.Fresh/2
 	}

@@ -183,7 +183,7 @@ func (c *Correlator) look(v *view) {
 	if v.Principal != 0 && c.door.seen(with(v.Principal, 1)) {
 		v.actor, v.principal = with(v.Principal, 2), true
 		if v.source != nil {
-			joins(v.source.Principals[:], &v.source.PrincipalCount, v.Principal)
+			v.source.speaks(v.Principal)
 		}
 	}
 	v.route = c.routes.get(v.routeKey, v.sec)

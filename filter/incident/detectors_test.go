@@ -454,6 +454,37 @@ func TestManyIDsForOnePrincipalAreEnumeration(t *testing.T) {
 	}
 }
 
+// Clients read what is theirs, in another session each time. Nobody else does, until one reads all.
+func TestSessionsThatChangeDoNotMakeIDsPublic(t *testing.T) {
+	for name, shared := range map[string]bool{"of one client each": false, "of many clients on an address": true} {
+		t.Run(name, func(t *testing.T) {
+			s := newScene(t)
+			for visit := range 8 {
+				for n := range 240 {
+					client, id := n/4%30, 1000+n%120
+					if shared { // who takes turns, with ids that are everyone's
+						client, id = n%30, 1000+(n*7+visit)%120
+					}
+					o := Observation{Source: fmt.Sprintf("198.51.100.%d", client), Principal: uint64(client*100+visit) + 1, Path: fmt.Sprintf("/api/invoices/%d", id)}
+					if shared {
+						o.Source = fmt.Sprintf("198.51.100.%d", client/10)
+					}
+					s.ask(4*second, o)
+				}
+				s.at += 180 * minute
+			}
+			for n := range 110 {
+				s.ask(7*second, Observation{Source: "203.0.113.40", Principal: 99_999, Path: fmt.Sprintf("/api/invoices/%d", 1000+n)})
+			}
+			if shared {
+				require.Empty(t, s.end())
+				return
+			}
+			require.GreaterOrEqual(t, s.only(Enumeration).Severity, Medium)
+		})
+	}
+}
+
 func TestASlowEnumerationBeginsAfterThePauseBeforeIt(t *testing.T) {
 	s := newScene(t)
 	s.learn()

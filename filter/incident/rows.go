@@ -1,6 +1,9 @@
 package incident
 
-import "math/bits"
+import (
+	"math/bits"
+	"slices"
+)
 
 // How many rows of each kind there are. TestMemory adds them up.
 const (
@@ -59,9 +62,34 @@ type source struct {
 
 	Attacked [4]struct{ Target, At uint32 }
 
-	Principals     [4]uint32
+	Principals     [4]uint32 // the latest first
 	PrincipalCount uint8
+	Returns        uint8 // of a principal after another one, up to manyReturns
 }
+
+// manyReturns is how often principals take turns on an address of several clients. A client whose session changes does not go back to an older
+// one.
+const manyReturns = 3
+
+// speaks notes a request of a principal.
+func (s *source) speaks(principal uint64) {
+	short := uint32(principal>>16) | 1
+	at := slices.Index(s.Principals[:s.PrincipalCount], short)
+	switch {
+	case at == 0:
+		return
+	case at > 0:
+		s.Returns = min(s.Returns+1, manyReturns)
+	default:
+		s.PrincipalCount = min(s.PrincipalCount+1, uint8(len(s.Principals)))
+		at = int(s.PrincipalCount) - 1
+	}
+	copy(s.Principals[1:at+1], s.Principals[:at])
+	s.Principals[0] = short
+}
+
+// isOneClient reports whether no two clients are known to share the address.
+func (s *source) isOneClient() bool { return s == nil || s.Returns < manyReturns }
 
 // fresh adds a hash to what was missed, and reports whether it was not there. A filter that is almost half full starts anew.
 func (s *source) fresh(h uint64) bool {
@@ -190,7 +218,10 @@ type tool struct {
 }
 
 // owner is who asked for an id last.
-type owner struct{ Tag, Principal uint32 }
+type owner struct {
+	Tag               uint32
+	Principal, Source uint16
+}
 
 // joins adds a hash to a few, and returns how many there are, up to their number.
 func joins(few []uint32, n *uint8, h uint64) (count int, added bool) {
