@@ -43,6 +43,7 @@ func AppendIncident(dst []byte, i *incident.Incident, f Format) []byte {
 func flatIncident(dst []byte, i *incident.Incident) []byte {
 	d := newDocument(dst)
 	d.always("alert_engine", msaEngine)
+	d.always("event_id", i.EventID())
 	d.always("incident_id", i.ID)
 	d.always("incident_status", string(i.Status))
 	d.always("incident_kinds", strings.Join(i.KindNames(), ","))
@@ -175,7 +176,7 @@ func ecsIncident(dst []byte, i *incident.Incident) []byte {
 		d.always("action", state[0])
 		d.always("outcome", ecsIncidentOutcome(i))
 		d.always("reason", i.Reason)
-		d.always("id", i.ID)
+		d.always("id", i.EventID())
 		d.always("module", "waf")
 		d.always("dataset", "waf.incident")
 		d.always("provider", Engine)
@@ -184,7 +185,7 @@ func ecsIncident(dst []byte, i *incident.Incident) []byte {
 		d.always("end", timestamp(time.UnixMilli(i.Last)))
 	})
 	d.object("rule", func() {
-		d.always("name", string(i.Kinds[0]))
+		d.always("name", string(i.Gravest()))
 		d.always("ruleset", "incidents")
 	})
 	d.object("related", func() {
@@ -271,7 +272,7 @@ func ocsfIncident(dst []byte, i *incident.Incident) []byte {
 	d.flag("is_suspected_breach", i.Succeeded > 0 || i.Has(incident.Pivot))
 	d.object("metadata", func() {
 		d.always("version", ocsfVersion)
-		d.always("uid", i.ID)
+		d.always("uid", i.EventID())
 		d.object("product", func() {
 			d.always("name", product)
 			d.always("vendor_name", vendor)
@@ -305,6 +306,7 @@ func gelfIncident(dst []byte, i *incident.Incident) []byte {
 	d.key("timestamp")
 	d.float(float64(i.Last) / 1000)
 	d.number("level", int64(IncidentSeverity(i)))
+	d.always("_event_id", i.EventID())
 	d.always("_incident_id", i.ID)
 	d.always("_incident_status", string(i.Status))
 	d.always("_incident_kinds", strings.Join(i.KindNames(), ","))
@@ -323,12 +325,12 @@ func gelfIncident(dst []byte, i *incident.Incident) []byte {
 
 // IncidentLine returns an event about an incident as one line of the Common Event Format.
 func IncidentLine(i *incident.Incident) string {
-	line := newCEFLine("incidents", "incident-"+string(i.Kinds[0]), i.Summary, IncidentSeverity(i))
+	line := newCEFLine("incidents", "incident-"+string(i.Gravest()), i.Summary, IncidentSeverity(i))
 	line.add("rt", strconv.FormatInt(i.Last, 10), 0)
 	if len(i.Sources) > 0 {
 		line.address(i.Sources[0].Name, "src", "c6a2", "Source IPv6 Address")
 	}
-	line.add("externalId", i.ID, 40)
+	line.add("externalId", i.EventID(), 40)
 	line.add(cefIncident, i.ID, 40)
 	line.add("act", string(i.Status), 63)
 	line.add("cat", strings.Join(i.KindNames(), ","), 1023)

@@ -112,6 +112,8 @@ func (b *book) tell(a *active) {
 	if len(a.Incident.Targets) < mostTargets {
 		a.TargetSeen = len(a.Incident.Targets)
 	}
+	a.IDs = min(a.IDs, a.Records) // an estimate
+	a.Events++
 	a.Summary = a.sentence()
 	b.events = append(b.events, a.copied())
 }

@@ -93,7 +93,7 @@ func TestASourceThatTriggersSeveralRulesIsACampaign(t *testing.T) {
 	}
 	i := s.only(Campaign)
 	require.Equal(t, Medium, i.Severity)
-	require.Equal(t, "203.0.113.9 attacked shop/cart with cross-site scripting and SQL injection (12 requests) over 55 seconds; no response shows that it succeeded.", i.Summary)
+	require.Equal(t, "203.0.113.9 attacked shop/cart with cross-site scripting and SQL injection (12 requests) within 55 seconds; no response shows that it succeeded.", i.Summary)
 }
 
 func TestAnAttackThatLikelySucceededIsCritical(t *testing.T) {
@@ -278,7 +278,7 @@ func TestChainsEndAfterEightHops(t *testing.T) {
 	}
 	i := s.only(Pivot)
 	require.Len(t, i.Hops, 8)
-	require.Regexp(t, "→ shop/s7 and also reached about [345] other targets over", i.Summary)
+	require.Regexp(t, `→ shop/s7 with command injection \(12 requests\) and also reached about [345] other targets within`, i.Summary)
 }
 
 func TestBranchesOfAChainAreTold(t *testing.T) {
@@ -288,7 +288,7 @@ func TestBranchesOfAChainAreTold(t *testing.T) {
 	s.ask(minute, Observation{Source: "10.1.0.1", Target: "shop/a", TargetHost: "10.1.0.21", Path: "/x", Attack: hostile(932160, 2)})
 	s.ask(minute, Observation{Source: "10.1.0.1", Target: "shop/b", TargetHost: "10.1.0.22", Path: "/x", Attack: hostile(932160, 3)})
 	s.ask(minute, Observation{Source: "10.1.0.22", Target: "shop/c", TargetHost: "10.1.0.23", Path: "/x", Attack: hostile(932160, 4)})
-	require.Contains(t, s.only(Pivot).Summary, "moved along 203.0.113.9 → shop/cart → shop/b → shop/c and also reached shop/a over 3 minutes")
+	require.Contains(t, s.only(Pivot).Summary, "moved along 203.0.113.9 → shop/cart → shop/b → shop/c with command injection (4 requests) and also reached shop/a within 3 minutes")
 }
 
 func TestANewConnectionOfWhatWasAttackedIsAPivot(t *testing.T) {
@@ -341,7 +341,7 @@ func TestFirstConnectionsOfATargetAreRecords(t *testing.T) {
 	i := s.only(Pivot)
 	require.Equal(t, []string{i.ID, i.ID, i.ID, i.ID, i.ID}, append(ids, expired))
 	require.Equal(t, 6, i.Records)
-	require.Contains(t, i.Summary, "→ shop/vault and also reached shop/db over")
+	require.Contains(t, i.Summary, "→ shop/vault with command injection (1 request) and also reached shop/db within")
 }
 
 func TestARefusedAttackAndOneLongAgoAreNoPivot(t *testing.T) {

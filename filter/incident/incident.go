@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -79,6 +80,7 @@ const (
 // targets are named, routes without ids, and samples without secrets.
 type Incident struct {
 	ID       string   `json:"id"`
+	Events   int      `json:"events"` // about it until now, this one included
 	Status   Status   `json:"status"`
 	Kinds    []Kind   `json:"kinds"` // the first is the one that opened it
 	Severity Severity `json:"severity"`
@@ -112,6 +114,22 @@ type Incident struct {
 	Related    []string  `json:"related,omitempty"`
 	Findings   []Finding `json:"findings"`
 	Samples    []Sample  `json:"samples,omitempty"`
+}
+
+// EventID returns the id of this event about the incident, the same for the same records.
+func (i *Incident) EventID() string { return fmt.Sprintf("%s-%d", i.ID, i.Events) }
+
+// byGravity are the kinds in the order in which one of them names an incident whose findings are of the same severity.
+var byGravity = []Kind{Pivot, Disclosure, BruteForce, Spread, Enumeration, Campaign, Probing, Background}
+
+// Gravest returns the kind of the most severe finding.
+func (i *Incident) Gravest() (gravest Kind) {
+	for _, k := range byGravity {
+		if i.Has(k) && (gravest == "" || i.findingAt(k) > i.findingAt(gravest)) {
+			gravest = k
+		}
+	}
+	return gravest
 }
 
 // KindNames returns the kinds as texts.

@@ -77,7 +77,7 @@ func TestASentenceNamesTheRouteOfTheCredentialsAndTheAttackerOnce(t *testing.T) 
 	}
 	i := s.only(Campaign, BruteForce)
 	require.Equal(t, "203.0.113.9 attacked shop/cart with SQL injection, path traversal and scanners (24 requests) and tried credentials on POST /login "+
-		"(11 requests refused) over 23 seconds; no response shows that it succeeded.", i.Summary)
+		"(11 requests refused) within 23 seconds; no response shows that it succeeded.", i.Summary)
 }
 
 func TestPagesThatLackAPictureAreNoBackground(t *testing.T) {

@@ -36,14 +36,14 @@ func (i *Incident) sentence() string {
 	if i.Has(Pivot) {
 		who = "the attacker"
 	}
-	text := who + " " + listed(i.deeds()) + " over " + span(i.Last-i.First)
+	text := who + " " + listed(i.deeds()) + within(i.Last-i.First)
 	switch on := i.succeededOn(); {
 	case i.Succeeded <= 1 && on != "":
 		text += "; an attack on " + on + " likely succeeded"
 	case i.Succeeded > 0:
 		text += "; " + plural(i.Succeeded, "attack") + " likely succeeded"
 	case i.Has(Pivot):
-		text += "; no response on the way shows that an attack succeeded"
+		text += "; no response shows which attack succeeded"
 	case i.Attacks > 0 && i.Blocked == i.Attacks:
 		text += "; everything was blocked"
 	case i.Attacks > 0:
@@ -61,21 +61,22 @@ func (i *Incident) deeds() (all []string) {
 	if len(i.Targets) > 0 {
 		whom = named(i.Targets, i.TargetSeen, "target")
 	}
-	if i.Has(Pivot) {
-		all = append(all, "moved along "+chain(i.Hops))
-		if beside, n := i.besideChain(); n > 0 && !i.Has(Campaign) && !i.Has(Spread) {
+	means := fmt.Sprintf("with %s (%s)", i.means(), plural(i.Attacks, "request"))
+	switch {
+	case i.Has(Pivot):
+		all = append(all, fmt.Sprintf("moved along %s %s", chain(i.Hops), means))
+		if beside, n := i.besideChain(); n > 0 {
 			others := "about " + plural(n, "other target") // that have no names
 			if len(beside) > 0 {
 				others = named(beside, n, "target")
 			}
 			all = append(all, "also reached "+others)
 		}
-	}
-	if i.Has(Campaign) || i.Has(Spread) {
-		all = append(all, fmt.Sprintf("attacked %s with %s (%s)", whom, i.means(), plural(i.Attacks, "request")))
+	case i.Has(Campaign) || i.Has(Spread):
+		all = append(all, fmt.Sprintf("attacked %s %s", whom, means))
 	}
 	if i.Has(Probing) {
-		all = append(all, fmt.Sprintf("searched %s for hidden paths (%s that missed)", whom, plural(i.Missed, "request")))
+		all = append(all, fmt.Sprintf("searched %s for hidden paths (%s found nothing)", whom, plural(i.Missed, "request")))
 	}
 	if i.Has(BruteForce) {
 		deed := fmt.Sprintf("tried credentials on %s (%s refused)", cmp.Or(i.routeOf(BruteForce), whom), plural(i.Denied, "request"))
@@ -197,6 +198,13 @@ func amount(bytes, items int) string {
 		return plural(items, "sensitive item")
 	}
 	return fmt.Sprintf("%d MB", bytes/1e6)
+}
+
+func within(milliseconds int64) string {
+	if milliseconds < 1000 {
+		return " within a second"
+	}
+	return " within " + span(milliseconds)
 }
 
 // span writes a time in the unit that fits.

@@ -234,7 +234,7 @@ func (w *alertWriter) summary(r flood.Repeat) *Emit {
 func (w *alertWriter) emitIncident(i *incident.Incident, tag string) Emit {
 	at := alert.IncidentTime(i)
 	event := record.AppendHead(nil, at)
-	e := Emit{Tag: tag, Time: at, Severity: alert.IncidentSeverity(i), head: len(event), Incident: true, id: i.ID}
+	e := Emit{Tag: tag, Time: at, Severity: alert.IncidentSeverity(i), head: len(event), Incident: true, id: i.EventID()}
 	e.source, e.target = nameOfFirst(i.Sources), nameOfFirst(i.Targets)
 	e.Event = alert.AppendIncident(event, i, w.format)
 	if w.format == alert.CEF {
