@@ -19,6 +19,11 @@ import (
 
 // attackers are chunks of a log in which one source attacks, among clean requests of others, with the times of events.
 func attackers(t testing.TB, chunks int) (all [][]byte) {
+	return attackersRead(t, chunks, func(at time.Time) time.Time { return at }, "")
+}
+
+// attackersRead are attackers with events of the time at which each record was read, and records that name their time in a layout.
+func attackersRead(t testing.TB, chunks int, read func(time.Time) time.Time, layout string) (all [][]byte) {
 	at := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
 	payloads := []string{"1'%20OR%20'1'='1", "<script>alert(1)</script>", "../../etc/passwd", ";cat%20/etc/passwd", "1%20UNION%20SELECT%20a%20FROM%20b"}
 	for c := range chunks {
@@ -29,9 +34,9 @@ func attackers(t testing.TB, chunks int) (all [][]byte) {
 			if n%10 == 7 {
 				source, uri = "203.0.113.9", fmt.Sprintf("/items/%d?q=%s&token=s3cr3t-value", n, payloads[(c+n)%len(payloads)])
 			}
-			chunk = record.AppendHead(chunk, at)
-			body := msgp.AppendMapHeader(nil, 8)
-			for _, p := range [][2]string{{"L7_PROTOCOL", "http"}, {"SRC_IP", source}, {"DST_IP", "10.2.0.7"}, {"DST_PORT", "80"}, {"METHOD", "GET"}, {"URL", uri},
+			chunk = record.AppendHead(chunk, read(at))
+			body := msgp.AppendMapHeader(nil, 9)
+			for _, p := range [][2]string{{"BEGIN_TIME", at.Format(layout)}, {"L7_PROTOCOL", "http"}, {"SRC_IP", source}, {"DST_IP", "10.2.0.7"}, {"DST_PORT", "80"}, {"METHOD", "GET"}, {"URL", uri},
 				{"RETCODE", "200"}, {"REQ_HEADER", "GET " + uri + " HTTP/1.1\r\nHost: shop.example\r\nUser-Agent: agent\r\nAccept: */*\r\n\r\n"}} {
 				body = msgp.AppendString(msgp.AppendString(body, p[0]), p[1])
 			}
@@ -122,6 +127,31 @@ func TestIncidentsDoNotDependOnHowRecordsCome(t *testing.T) {
 	more, _ := correlatedIn(t, second, chunks[3:])
 	require.NoError(t, second.Close())
 	require.Equal(t, once, append(parts, more...))
+}
+
+// A log that is read from its beginning is read within seconds. Times that name no zone could be of any hour.
+func TestRecordsThatAreReadLateCountWhenTheyWereWritten(t *testing.T) {
+	once, _ := correlatedIn(t, newFilter(t, withIncidents), attackers(t, 8))
+	now := time.Date(2026, 3, 3, 9, 0, 0, 0, time.UTC)
+	for layout, late := range map[string]time.Time{time.RFC3339: now, time.RFC1123Z: now.Add(time.Hour), time.DateTime: now} {
+		got, _ := correlatedIn(t, newFilter(t, withIncidents), attackersRead(t, 8, func(time.Time) time.Time { return late }, layout))
+		if layout == time.DateTime {
+			require.NotEqual(t, seenIn(t, once), seenIn(t, got))
+		} else {
+			require.Equal(t, seenIn(t, once), seenIn(t, got), layout)
+		}
+	}
+}
+
+// seenIn returns when incidents began and ended, and what they are about. Their samples name alerts, whose ids depend on the record.
+func seenIn(t *testing.T, events []string) (all [][4]string) {
+	t.Helper()
+	for _, text := range events {
+		var e map[string]string
+		require.NoError(t, json.Unmarshal([]byte(text), &e))
+		all = append(all, [4]string{e["incident_id"], e["first_seen"], e["last_seen"], e["msg"]})
+	}
+	return all
 }
 
 func quiet(Level, string) {}

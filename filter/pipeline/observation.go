@@ -69,14 +69,21 @@ func (s *scratch) readRequest(whole bool) bool {
 	return s.transaction.Unknown&rules.PartRequest == 0
 }
 
-// timeOf returns when a transaction took place, in milliseconds: the time of the event, or where records come from files, the time that
-// they name.
+// readLate is from how many milliseconds after its transaction on a record was read late, such as those of a file that is read from its
+// beginning.
+const readLate = 10_000
+
+// timeOf returns when a transaction took place, in milliseconds: the time of the event, which has more digits than most logs write, or the time
+// that the record names where it was read late. Where records come from files, it is the time that they name.
 func (b *observer) timeOf(it *item, s *scratch) int64 {
-	at := it.event.Time.Seconds*1000 + it.event.Time.Nanoseconds/1e6
-	if !b.timesInRecords {
+	at, text := it.event.Time.Seconds*1000+it.event.Time.Nanoseconds/1e6, s.values.Get(fieldmap.Time)
+	if b.timesInRecords {
+		if named, ok := logtime.Parse(text, nil); ok {
+			return named.UnixMilli()
+		}
 		return at
 	}
-	if named, ok := logtime.Parse(s.values.Get(fieldmap.Time), nil); ok {
+	if named, ok := logtime.ParseExact(text); ok && at-named.UnixMilli() > readLate {
 		return named.UnixMilli()
 	}
 	return at

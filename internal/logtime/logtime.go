@@ -9,20 +9,41 @@ import (
 	"time"
 )
 
-// layouts are those of the logs that field maps know. Fractions of seconds, behind a point or a comma, are read with each of them.
-var layouts = []string{
-	time.DateTime,                // Nano, HAProxy's %t in JSON, Python
-	time.RFC3339,                 // nginx, Envoy, Traefik, cloud load balancers
-	"2006-01-02T15:04:05Z0700",   // Suricata, Java
-	"2006-01-02T15:04:05",        //
-	"02/Jan/2006:15:04:05 -0700", // the common log format
-	"02/Jan/2006:15:04:05",       // HAProxy
-	"2006-01-02 15:04:05Z07:00",  //
-	"2006-01-02 15:04:05 -0700",  //
-	"2006/01/02 15:04:05",        //
-	time.RFC1123,                 //
-	time.RFC1123Z,                //
+// layouts are those of the logs that field maps know, by where a text has its first mark and what that is. Fractions of seconds, behind a point
+// or a comma, are read with each of them.
+func layouts(text string) []string {
+	mark := strings.IndexAny(text, "-/, ")
+	switch {
+	case mark == 4 && text[mark] == '-' && len(text) > 10 && text[10] == 'T':
+		return layoutsWithT
+	case mark == 4 && text[mark] == '-':
+		return layoutsWithSpace
+	case mark == 2 && text[mark] == '/':
+		return layoutsOfCommonLog
+	case mark == 4 && text[mark] == '/':
+		return layoutsWithSlashes
+	}
+	return layoutsOfMail
 }
+
+var (
+	layoutsWithT = []string{
+		time.RFC3339,               // nginx, Envoy, Traefik, cloud load balancers
+		"2006-01-02T15:04:05Z0700", // Suricata, Java
+		"2006-01-02T15:04:05",
+	}
+	layoutsWithSpace = []string{
+		time.DateTime, // Nano, HAProxy's %t in JSON, Python
+		"2006-01-02 15:04:05Z07:00",
+		"2006-01-02 15:04:05 -0700",
+	}
+	layoutsOfCommonLog = []string{
+		"02/Jan/2006:15:04:05 -0700",
+		"02/Jan/2006:15:04:05", // HAProxy
+	}
+	layoutsWithSlashes = []string{"2006/01/02 15:04:05"}
+	layoutsOfMail      = []string{time.RFC1123, time.RFC1123Z}
+)
 
 // Parse reads a time as a log writes it: a date in one of the usual forms, or seconds, milliseconds, microseconds or nanoseconds
 // since 1970. A time that names no zone is one of the zone given; nil is UTC.
@@ -36,12 +57,21 @@ func Parse(text string, zone *time.Location) (time.Time, bool) {
 	if !strings.ContainsAny(text, ":-/") {
 		return parseNumber(text)
 	}
-	for _, layout := range layouts {
+	for _, layout := range layouts(text) {
 		if t, err := time.ParseInLocation(layout, text, zone); err == nil {
 			return t, true
 		}
 	}
 	return time.Time{}, false
+}
+
+// noZone is one that no text names.
+var noZone = time.FixedZone("", 12_345)
+
+// ParseExact is Parse for a time that names its zone, or is a number since 1970.
+func ParseExact(text string) (time.Time, bool) {
+	t, ok := Parse(text, noZone)
+	return t, ok && t.Location() != noZone
 }
 
 // parseNumber reads digits, with a fraction where they are seconds.

@@ -12,7 +12,8 @@ func TestTimesOfLogsAreRead(t *testing.T) {
 	for _, text := range []string{
 		"2024-05-30 12:00:01", "2024-05-30 12:00:01.000", "2024-05-30 12:00:01,000", "2024-05-30T12:00:01Z", "2024-05-30T14:00:01.000+02:00",
 		"2024-05-30T12:00:01.000000+0000", "2024-05-30T12:00:01", "30/May/2024:14:00:01 +0200", "[30/May/2024:12:00:01 +0000]",
-		"30/May/2024:12:00:01.000", "2024/05/30 12:00:01", "2024-05-30 14:00:01 +0200", "Thu, 30 May 2024 12:00:01 GMT", "1717070401",
+		"30/May/2024:12:00:01.000", "2024/05/30 12:00:01", "2024-05-30 14:00:01 +0200", "Thu, 30 May 2024 12:00:01 GMT", "Thu, 30 May 2024 14:00:01 +0200",
+		"2024-05-30 14:00:01+02:00", "2024-05-30 12:00:01Z", "1717070401",
 		"1717070401.000", "1717070401000", "1717070401000000", "1717070401000000000", "1.717070401e9",
 	} {
 		got, ok := Parse(text, nil)
@@ -47,6 +48,19 @@ func TestATimeWithoutAZoneIsOfTheZoneGiven(t *testing.T) {
 		got, ok := Parse(text, zone)
 		require.True(t, ok, text)
 		require.Equal(t, want, got.UTC().Format(time.RFC3339))
+	}
+}
+
+func TestExactTimesNameTheirZone(t *testing.T) {
+	want := time.Date(2024, 5, 30, 12, 0, 1, 0, time.UTC)
+	for _, text := range []string{"2024-05-30T12:00:01Z", "2024-05-30T14:00:01+02:00", "30/May/2024:14:00:01 +0200", "Thu, 30 May 2024 12:00:01 GMT", "1717070401"} {
+		got, ok := ParseExact(text)
+		require.True(t, ok, text)
+		require.True(t, want.Equal(got), "%s: %s", text, got)
+	}
+	for _, text := range []string{"2024-05-30 12:00:01", "2024-05-30T12:00:01", "30/May/2024:12:00:01.000", "2024/05/30 12:00:01", "yesterday"} {
+		_, ok := ParseExact(text)
+		require.False(t, ok, text)
 	}
 }
 
