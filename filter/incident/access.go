@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"math"
 	"time"
 )
 
@@ -227,6 +228,7 @@ func (c *Correlator) disclose(v *view, p *pair) {
 	if passed(v.sec, p.Hour) >= seconds(t.Window) {
 		c.endHour(p, v.route, v.sec)
 	}
+	p.Answers = min(p.Answers+1, math.MaxUint16-1)
 	p.Bytes += float32(max(0, v.Bytes))
 	p.Items += uint32(max(0, min(v.Items, 1<<20)))
 	floor, few := float64(t.Megabytes)*1e6, float64(t.Items)
@@ -266,7 +268,7 @@ func (c *Correlator) endHour(p *pair, r *routeRow, now uint32) {
 			r.Items.add(items)
 		}
 	}
-	p.Hour, p.Bytes, p.Items = now, 0, 0
+	p.Hour, p.Answers, p.Bytes, p.Items = now, 0, 0, 0
 	p.Told &^= toldBytes | toldItems
 }
 
@@ -285,5 +287,6 @@ func (c *Correlator) disclosure(v *view, p *pair, told uint8, why string) {
 	if a := c.found(v, Disclosure, severity, why, c.refsOf(v, p)...); a != nil {
 		a.Bytes, a.Items = int(p.Bytes), int(p.Items)
 		c.extend(v, a)
+		a.opensAfter(int(p.Answers), p.Hour, !v.principal)
 	}
 }

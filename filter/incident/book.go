@@ -26,6 +26,7 @@ type active struct {
 	Targets    [registers]uint8
 	Hostile    int64 // time of the last record that keeps it open
 	Entered    int   // successes of strangers while credentials are refused
+	Unlisted   int   // how many sources it had before their names were listed
 
 	Connections []connection // first ones of targets that were attacked
 	Following   int          // requests over these, later
@@ -107,7 +108,7 @@ func (b *book) tell(a *active) {
 	a.SourceSeen = max(len(a.Incident.Sources), int(estimate(&a.Sources)+0.5))
 	a.TargetSeen = max(len(a.Incident.Targets), int(estimate(&a.Targets)+0.5))
 	if len(a.Incident.Sources) < mostSources { // then they are all
-		a.SourceSeen = len(a.Incident.Sources)
+		a.SourceSeen = max(len(a.Incident.Sources), a.Unlisted)
 	}
 	if len(a.Incident.Targets) < mostTargets {
 		a.TargetSeen = len(a.Incident.Targets)

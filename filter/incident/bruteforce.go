@@ -3,6 +3,7 @@ package incident
 import (
 	"bytes"
 	"fmt"
+	"math"
 )
 
 // deny takes a request whose credentials were not accepted.
@@ -125,10 +126,17 @@ func (c *Correlator) stuff(v *view) {
 	if level <= 1 {
 		r.StufferCount = 0
 	}
+	if level <= 1 || passed(v.sec, r.StuffedSince) > seconds(c.rules.Gap) { // a few mistype their passwords at any time
+		r.Stuffed, r.StuffedSince = 0, v.sec
+	}
+	r.Stuffed = min(r.Stuffed+1, math.MaxUint16-1)
 	n, _ := joins(r.Stuffers[:], &r.StufferCount, v.sourceKey)
 	if level > float32(t.StuffingBucket) && n >= min(t.StuffingSources, exact) {
-		c.found(v, BruteForce, Medium, fmt.Sprintf("credentials are rejected on one route for %s not seen before", atLeast(n, exact, "source")),
+		a := c.found(v, BruteForce, Medium, fmt.Sprintf("credentials are rejected on one route for %s not seen before", atLeast(n, exact, "source")),
 			v.refs(&r.Ref)...)
+		if a != nil && a.opensAfter(int(r.Stuffed), r.StuffedSince, false) {
+			a.Denied, a.Unlisted = a.Records, n
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -117,4 +118,19 @@ func TestManyCredentialsAreBruteForceWhateverTheRouteIsNamed(t *testing.T) {
 		s.ask(5*second, Observation{Source: "203.0.113.9", Method: "POST", Path: "/api/enter", Principal: uint64(100 + n), Status: 401})
 	}
 	require.Equal(t, Medium, s.only(BruteForce).Severity)
+}
+
+// Its first event tells of all attempts that it was opened for, not of the last one alone.
+func TestGuessingFromManyAddressesOpensWithAllOfThem(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	began := s.at + second
+	for n := range 40 {
+		s.ask(second, Observation{Source: fmt.Sprintf("203.0.113.%d", n), Method: "POST", Path: "/login", Status: 401, User: uint64(n + 1)})
+	}
+	i := s.only(BruteForce)
+	require.InDelta(t, began, i.First, float64(second))
+	require.Equal(t, []int{40, 40}, []int{i.Records, i.Denied})
+	require.GreaterOrEqual(t, i.SourceSeen, 16, "those before it was opened are not counted")
+	require.Regexp(t, `^203\.0\.113\.\d+ and \d+ other sources tried credentials on POST /login \(40 requests refused\)`, i.Summary)
 }

@@ -52,17 +52,22 @@ func (a *active) opensAfter(records int, since uint32, oneSource bool) bool {
 	if a.Records != 1 {
 		return false
 	}
-	a.Records, a.First = records, min(a.First, int64(since)*1000)
 	lists := [][]Count{a.Incident.Targets, a.Routes}
 	if oneSource {
 		lists = append(lists, a.Incident.Sources)
 	}
+	a.opensWith(records, since, lists...)
+	return true
+}
+
+// opensWith has an incident begin with records since a second, all of which are of what lists have.
+func (a *active) opensWith(records int, since uint32, lists ...[]Count) {
+	a.Records, a.First = records, min(a.First, int64(since)*1000)
 	for _, list := range lists {
 		for i := range list {
 			list[i].Count = records
 		}
 	}
-	return true
 }
 
 // expire closes the incident that a ref names when it has been quiet for the gap. The clock may not have followed a record that far yet.

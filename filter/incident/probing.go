@@ -2,6 +2,7 @@ package incident
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -20,7 +21,9 @@ func (c *Correlator) miss(v *view) {
 	}
 	s, t := v.source, &c.rules.Probing
 	if passed(v.sec, s.LastMiss) > seconds(c.rules.Gap) {
-		s.Asked, s.Missed, s.Distinct, s.Seen = 1, 0, 0, [8]uint64{}
+		s.Asked, s.Missed, s.Distinct, s.Missing, s.Seen = 1, 0, 0, 0, [8]uint64{}
+	} else {
+		s.Missing = uint16(min(uint32(s.Missing)+passed(v.sec, s.LastMiss), math.MaxUint16))
 	}
 	s.LastMiss = v.sec
 	s.Missed++
@@ -53,7 +56,10 @@ func (c *Correlator) miss(v *view) {
 		if row := c.toolOf(v); row != nil && v.showsTool() {
 			refs = append(refs, &row.Ref)
 		}
-		c.found(v, Probing, severity, why, refs...)
+		if a := c.found(v, Probing, severity, why, refs...); a != nil && a.Records == 1 {
+			a.opensWith(int(s.Missed), v.sec-uint32(s.Missing), a.Incident.Sources)
+			a.Missed = a.Records
+		}
 	case v.hit != nil || c.book.at(s.Ref) != nil || v.Attack != nil && v.weight >= 1:
 	case !noise:
 		c.probingByTool(v)

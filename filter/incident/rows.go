@@ -55,6 +55,7 @@ type source struct {
 	Fast, Slow    bucket
 	Asked, Missed uint32 // since the last gap
 	Distinct      uint16
+	Missing       uint16 // seconds from the first to the last one
 	LastMiss      uint32
 	Seen          [8]uint64 // Bloom filter of what was missed
 
@@ -123,8 +124,9 @@ type pair struct {
 	Items                 uint32
 	UsualShort, UsualSlow uint8 // most in a window so far, as steps
 	UsualBytes, UsualItem uint8
-	Told                  uint8 // bits of what was reported in this window, and of what its requests show
-	Tainted               bool  // the actor has attacked: nothing is learned from it
+	Told                  uint8  // bits of what was reported in this window, and of what its requests show
+	Tainted               bool   // the actor has attacked: nothing is learned from it
+	Answers               uint16 // within the hour
 
 	Ok               uint32 // successes
 	FirstOk          uint32
@@ -166,6 +168,8 @@ type routeRow struct {
 	Shared, Own, Fresh uint16
 
 	Stuffing      bucket
+	Stuffed       uint16 // refused requests since the bucket was empty
+	StuffedSince  uint32
 	Stuffers      [exact]uint32
 	StufferCount  uint8
 	StrangerOk    tally

@@ -179,15 +179,16 @@ func chain(hops []Hop) string {
 }
 
 func named(list []Count, total int, one string) string {
+	total = max(total, len(list))
 	switch {
 	case len(list) == 0:
 		return "an unknown " + one
-	case len(list) == 1:
+	case total == 1:
 		return list[0].Name
-	case len(list) == 2:
+	case total == 2 && len(list) == 2:
 		return list[0].Name + " and " + list[1].Name
 	}
-	return fmt.Sprintf("%s and %s", list[0].Name, plural(max(total, len(list))-1, "other "+one))
+	return fmt.Sprintf("%s and %s", list[0].Name, plural(total-1, "other "+one))
 }
 
 func amount(bytes, items int) string {
