@@ -1,9 +1,11 @@
+// Package incidents is the command "wafctl incidents": it evaluates the records of files in the order of time and
+// shows who attacks whom across them. Package correlation finds the incidents. This package reads the flags, and writes
+// tables, JSON and explanations.
 package incidents
 
 import (
 	"bufio"
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/correlation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
@@ -59,8 +62,10 @@ The exit code is 0 if there is no incident, or only background noise, 1 if there
 			if err := f.Usage(cmd, args, settings.Err(), err, filesErr); err != nil {
 				return err
 			}
-			r := incidentReport{console: c, to: cli.LineWriter(c), collection: newCollection(merger), names: names, window: window}
-			if err := r.read(cmd.Context(), w); err != nil {
+			r := incidentReport{console: c, to: cli.LineWriter(c), collection: correlation.New(merger)}
+			in := evaluation.Inputs{Console: c, Names: names}
+			err = in.EachByTime(cmd.Context(), &evaluation.Evaluation{Filter: w, Window: window}, r.collection.Add)
+			if err := errors.Join(err, in.Inspected()); err != nil {
 				return err
 			}
 			found := r.collection.End()
@@ -101,50 +106,8 @@ const indent = "    "
 type incidentReport struct {
 	console    *cli.Console
 	to         *bufio.Writer
-	collection *Collection
-	names      []string
-	window     evaluation.Window
+	collection *correlation.Collection
 }
-
-// read evaluates all records of the files, and adds what they contribute in the order of time.
-func (r *incidentReport) read(ctx context.Context, w *filter.Filter) error {
-	all := evaluation.Inputs{Console: r.console, Names: r.names}
-	if len(r.names) == 1 {
-		err := all.Each(ctx, &evaluation.Evaluation{Filter: w, Window: r.window}, func(file string, found *evaluation.Checked) error {
-			return r.collection.take(file, finding(found))
-		})
-		return errors.Join(err, all.Inspected())
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	each := make([]evaluation.Inputs, len(r.names)) // those whose records overlap in time are read at the same time
-	sources := make([]source, len(r.names))
-	for i, name := range r.names {
-		each[i].Console = r.console
-		sources[i] = source{name: name, begin: unknownBegin, read: func(ctx context.Context, add func(observed) error) error {
-			return each[i].One(ctx, &evaluation.Evaluation{Filter: w, Calm: true, Window: r.window}, name, func(_ string, found *evaluation.Checked) error {
-				if found.Observation == nil && found.Digest == nil {
-					return nil
-				}
-				return add(finding(found))
-			})
-		}}
-		if begin, known := evaluation.Begin(w, name); known {
-			sources[i].begin = begin.UnixMilli()
-		}
-	}
-	problems := merge(ctx, sources, r.collection.take)
-	for i := range each {
-		all.Include(&each[i])
-	}
-	if all.Broken > 0 {
-		problems = append(problems, fmt.Errorf("%s could not be read", cli.Count(all.Broken, "line")))
-	}
-	return errors.Join(append(problems, all.Inspected())...)
-}
-
-// finding returns what a record contributes.
-func finding(r *evaluation.Checked) observed { return observed{r.Line, r.Digest, r.Observation} }
 
 // incidentSeverities are the names under which severities have their colors.
 var incidentSeverities = map[incident.Severity]string{
@@ -157,7 +120,7 @@ func incidentSeverity(s incident.Severity) cli.Cell {
 	return shown
 }
 
-func (r *incidentReport) table(found []*Found) error {
+func (r *incidentReport) table(found []*correlation.Found) error {
 	below := r.console.Width > 0 && r.console.Width < cli.WideTable // the summary stands below its line
 	columns := []cli.Column{
 		{Title: "INCIDENT", Width: 16}, {Title: "SEVERITY", Width: cli.SeverityWidth}, {Title: "KINDS", Width: 24, Least: 11},
@@ -173,8 +136,8 @@ func (r *incidentReport) table(found []*Found) error {
 	}
 	for _, i := range found {
 		row := []cli.Cell{
-			{Text: i.ID}, incidentSeverity(i.Severity), {Text: strings.Join(i.KindNames(), ", ")}, {Text: Stamp(i.First)},
-			{Text: Lasted(i.Last - i.First)}, {Text: cli.Grouped(i.Incident.Records)}, {Text: i.Summary},
+			{Text: i.ID}, incidentSeverity(i.Severity), {Text: strings.Join(i.KindNames(), ", ")}, {Text: stamp(i.First)},
+			{Text: lasted(i.Last - i.First)}, {Text: cli.Grouped(i.Incident.Records)}, {Text: i.Summary},
 		}
 		g.Row(row[:len(columns)]...)
 		if below {
@@ -246,7 +209,7 @@ func iso(milliseconds int64) string {
 	return time.UnixMilli(milliseconds).UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-func (r *incidentReport) json(found []*Found) error {
+func (r *incidentReport) json(found []*correlation.Found) error {
 	encoder := json.NewEncoder(r.to)
 	for _, i := range found {
 		line := incidentLine{Incident: i.Incident, First: iso(i.First), Last: iso(i.Last), Opened: iso(i.Opened)}
@@ -269,7 +232,7 @@ func (r *incidentReport) json(found []*Found) error {
 	return r.to.Flush()
 }
 
-func (r *incidentReport) explain(found []*Found, id string, asJSON bool) error {
+func (r *incidentReport) explain(found []*correlation.Found, id string, asJSON bool) error {
 	for n, i := range found {
 		switch {
 		case i.ID != id:
@@ -283,7 +246,7 @@ func (r *incidentReport) explain(found []*Found, id string, asJSON bool) error {
 	return fmt.Errorf("no incident %q in these files (expected one that wafctl incidents lists)", id)
 }
 
-func (r *incidentReport) explainOne(i *Found) {
+func (r *incidentReport) explainOne(i *correlation.Found) {
 	line := func(name, text string) {
 		if text != "" {
 			fmt.Fprintf(r.to, "%-11s %s\n", name, cli.Printable(text))
@@ -293,7 +256,7 @@ func (r *incidentReport) explainOne(i *Found) {
 	severity := incidentSeverity(i.Severity)
 	line("incident", i.ID)
 	fmt.Fprintf(r.to, "%-11s %s: %s\n", "severity", r.console.Paint(severity.Color, i.Severity.String()), cli.Printable(i.Reason))
-	line("time", Stamp(i.First)+" to "+Stamp(i.Last)+" UTC")
+	line("time", stamp(i.First)+" to "+stamp(i.Last)+" UTC")
 	line("sources", countsText(i.Sources, i.SourceSeen))
 	line("targets", countsText(i.Targets, i.TargetSeen))
 	line("routes", countsText(i.Routes, 0))
@@ -305,13 +268,13 @@ func (r *incidentReport) explainOne(i *Found) {
 	}
 	fmt.Fprintln(r.to, "\nWhy:")
 	for _, f := range i.Findings {
-		fmt.Fprintf(r.to, "  %s  %-11s %-8s %s\n", Stamp(f.Time), f.Kind, f.Severity, cli.Printable(f.Why))
+		fmt.Fprintf(r.to, "  %s  %-11s %-8s %s\n", stamp(f.Time), f.Kind, f.Severity, cli.Printable(f.Why))
 	}
 	if len(i.Hops) > 0 {
 		fmt.Fprintln(r.to, "\nPath:")
 	}
 	for _, h := range i.Hops {
-		fmt.Fprintf(r.to, "  %s  %s → %s  %s\n", Stamp(h.Time), cli.Printable(h.From), cli.Printable(h.To), cli.Printable(h.What))
+		fmt.Fprintf(r.to, "  %s  %s → %s  %s\n", stamp(h.Time), cli.Printable(h.From), cli.Printable(h.To), cli.Printable(h.What))
 	}
 	heading := "Records"
 	if len(i.Records) < i.Incident.Records {
@@ -323,7 +286,7 @@ func (r *incidentReport) explainOne(i *Found) {
 		if len(at.Rules) > 0 {
 			rules = fmt.Sprintf("  rules %v", at.Rules)
 		}
-		fmt.Fprintf(r.to, "  %s:%d  %s  %s → %s  %s %s  %s%s\n", cli.Printable(at.File), at.Line, Stamp(at.Time), cli.Printable(at.Source),
+		fmt.Fprintf(r.to, "  %s:%d  %s  %s → %s  %s %s  %s%s\n", cli.Printable(at.File), at.Line, stamp(at.Time), cli.Printable(at.Source),
 			cli.Printable(cmp.Or(at.Target, "?")), cli.Printable(at.Method), cli.Printable(at.Path), statusText(at.Status), rules)
 	}
 }
@@ -345,4 +308,23 @@ func countsText(list []incident.Count, seen int) string {
 		all = append(all, "about "+cli.Grouped(more)+" more")
 	}
 	return strings.Join(all, ", ")
+}
+
+// stamp writes a time of an incident.
+func stamp(milliseconds int64) string {
+	return time.UnixMilli(milliseconds).UTC().Format("2006-01-02 15:04:05")
+}
+
+// lasted writes how long something took, in the largest unit of which it has two.
+func lasted(milliseconds int64) string {
+	seconds := milliseconds / 1000
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{24 * 3600, "d"}, {3600, "h"}, {60, "m"}} {
+		if seconds >= 2*unit.size {
+			return strconv.FormatInt(seconds/unit.size, 10) + unit.name
+		}
+	}
+	return strconv.FormatInt(seconds, 10) + "s"
 }

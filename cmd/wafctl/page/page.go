@@ -17,6 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/correlation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/alert"
@@ -31,19 +32,21 @@ func New(c *cli.Console, args []string) *cobra.Command {
 		output string
 	)
 	cmd := &cobra.Command{
-		Use:   "report [flags] FILE…|-",
+		Use:   "report [flags] FILE|DIR…|-",
 		Short: "Write an HTML report about alerts",
 		Long: `Evaluate records as check does, and write an HTML report: alerts over time, incidents with a graph of who attacked whom, each
 attacker with its requests and how far it got, outcomes, severities, matched rules, and sample alerts. The page is one file
 without scripts: it needs no network and can be mailed or archived. Credentials, cookies, tokens and other secrets are
-redacted unless --redact is off. Files may be compressed with gzip or zstd; - is standard input. The page does not grow
-with the size of files, and for a single file neither does memory.
+redacted unless --redact is off. Several files or directories, such as the logs of several services, are merged by time. The
+incidents are the same as in wafctl incidents. Files may be compressed with gzip or zstd; - is standard input. Neither the
+page nor memory grows with the size of files.
 
 The exit code is 0 if the page is written, and 2 on errors: if a line of a JSON file is not JSON, or if there are records
 but none is an HTTP transaction. If a file cannot be read, no page is written and an existing one is kept.`,
 		Example: `  wafctl report -o report.html /var/log/nginx/access.log
   wafctl report -o report.html records.ndjson
   wafctl report -o monday.html --exclude-rules 920350 nano-*.ndjson.gz
+  wafctl report -o may.html /srv/archive/shop /srv/archive/billing
   zcat nano.ndjson.gz | wafctl report -o - - > report.html`,
 		RunE: func(cmd *cobra.Command, arguments []string) error {
 			names, filesErr := evaluation.Files(arguments)
@@ -54,16 +57,13 @@ but none is an HTTP transaction. If a file cannot be read, no page is written an
 			if err := f.Usage(cmd, args, err, filesErr); err != nil {
 				return err
 			}
-			r := reporting{console: c, filter: w, digest: report.NewDigest(), incidents: newIncidents(merger, len(names) > 1)}
+			r := reporting{console: c, filter: w, digest: report.NewDigest(), incidents: correlation.New(merger)}
 			in := evaluation.Inputs{Console: c, Names: names}
-			err = in.Each(cmd.Context(), &evaluation.Evaluation{Filter: w}, r.Add)
+			err = in.EachByTime(cmd.Context(), &evaluation.Evaluation{Filter: w}, r.Add)
 			if in.Unread > 0 {
 				return err // a page of the rest would take the place of a whole one
 			}
-			head := r.head(&in, &f)
-			var problem error
-			head.Incidents, problem = r.incidents.end()
-			return errors.Join(r.Write(output, head), err, problem, in.Inspected())
+			return errors.Join(r.Write(output, r.head(&in, &f)), err, in.Inspected())
 		},
 	}
 	cli.Strict(cmd)
@@ -86,12 +86,12 @@ type reporting struct {
 	filter  *filter.Filter
 	digest  *report.Digest
 
-	incidents *incidents
+	incidents *correlation.Collection
 	succeeded int // alerts whose attack likely succeeded
 }
 
 func (r *reporting) Add(file string, found *evaluation.Checked) error {
-	if err := r.incidents.add(&found.Finding); err != nil {
+	if err := r.incidents.Add(file, found); err != nil {
 		return err
 	}
 	if found.Err != nil || found.Kind != filter.Alert {
@@ -136,6 +136,9 @@ func (r *reporting) head(in *evaluation.Inputs, f *cli.Flags) report.Head {
 	head := report.Head{
 		Records: counts.Records + unreadable, NotHTTP: counts.NotHTTP, Broken: counts.Broken + counts.Skipped + unreadable,
 		RuleSet: r.filter.RuleSet(), Made: time.Now(), MadeBy: "wafctl " + filter.Version,
+	}
+	for _, found := range r.incidents.End() {
+		head.Incidents = append(head.Incidents, found.Incident)
 	}
 	for _, b := range in.Blind {
 		head.Blind = append(head.Blind, report.Blind{File: b.Name, Records: b.Records, Looks: b.Looks})

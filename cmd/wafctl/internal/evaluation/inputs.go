@@ -38,10 +38,15 @@ func (in *Inputs) Each(ctx context.Context, e *Evaluation, do func(file string, 
 	in.progress = cli.NewProgress(in.Console, in.Names, e.Filter.Counts)
 	defer in.progress.End()
 	problems := in.readAhead(ctx, e, do)
-	if in.Broken > 0 {
-		problems = append(problems, fmt.Errorf("%s could not be read", cli.Count(in.Broken, "line")))
+	return errors.Join(append(problems, in.broken())...)
+}
+
+// broken returns an error when there are lines that are no records.
+func (in *Inputs) broken() error {
+	if in.Broken == 0 {
+		return nil
 	}
-	return errors.Join(problems...)
+	return fmt.Errorf("%s could not be read", cli.Count(in.Broken, "line"))
 }
 
 // mostOpen is how many files are read at a time, where there are so many cores: a core reads and unpacks about as much as two check.
@@ -84,21 +89,6 @@ func (in *Inputs) open(ctx context.Context, e *Evaluation, name string, work cha
 
 // maxToldLines bounds how many unreadable lines of an input are reported one by one.
 const maxToldLines = 10
-
-// Include adds the counts of other inputs, which were read beside these.
-func (in *Inputs) Include(other *Inputs) {
-	in.http += other.http
-	in.strange += other.strange
-	in.Outside += other.Outside
-	in.Broken += other.Broken
-}
-
-// One evaluates all records of one file.
-func (in *Inputs) One(ctx context.Context, e *Evaluation, name string, do func(file string, r *Checked) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	return in.take(in.open(ctx, e, name, e.start(ctx)), do)
-}
 
 // take hands over what was found in a file.
 func (in *Inputs) take(o *opened, do func(file string, r *Checked) error) error {

@@ -89,9 +89,9 @@ func (b *block) cut(e *Evaluation, chunk []byte) []byte {
 	return kept
 }
 
-// Begin returns the earliest time that a record at the start of a file names. It is not known of a file that names none there, that
+// beginOf returns the earliest time that a record at the start of a file names. It is not known of a file that names none there, that
 // cannot be read, or that can be read only once.
-func Begin(f *filter.Filter, name string) (begin time.Time, known bool) {
+func beginOf(f *filter.Filter, name string) (begin time.Time, known bool) {
 	if info, err := os.Stat(name); err != nil || !info.Mode().IsRegular() {
 		return begin, false
 	}

@@ -1,15 +1,15 @@
-// Package incidents is the command "wafctl incidents": it evaluates the records of files in the order of time and
-// shows who attacks whom across them. The correlator is the one of the filter. This package collects what it finds,
-// with the records.
-package incidents
+// Package correlation collects the incidents of records in files, with the first records of each. The correlator is the one of the
+// filter. Commands that read the same files through this package find the same incidents, with the same ids. What they show of them is up
+// to the commands.
+package correlation
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/evaluation"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
 )
@@ -49,27 +49,27 @@ type Collection struct {
 // mostWaiting is how many attacks wait to be taken into an incident. The correlator remembers fewer.
 const mostWaiting = 1024
 
-// newCollection returns a collection of what the merger and its correlator find.
-func newCollection(m *digest.Merger) *Collection {
+// New returns a collection of what the merger and its correlator find.
+func New(m *digest.Merger) *Collection {
 	return &Collection{correlator: m.Correlator(), merger: m, all: map[string]*Found{}, records: map[string][]Record{}, waiting: map[uint64]Record{}}
 }
 
-// take takes what a record contributes.
-func (c *Collection) take(file string, o observed) error {
-	if o.digest != nil {
-		events, err := c.merger.Merge(o.digest, time.Now())
+// Add takes what a record contributes. Records are to be added in the order of time, as EachByTime hands them over.
+func (c *Collection) Add(file string, r *evaluation.Checked) error {
+	if r.Digest != nil {
+		events, err := c.merger.Merge(r.Digest, time.Now())
 		if err != nil {
-			return fmt.Errorf("%s:%d: %w", file, o.line, err)
+			return fmt.Errorf("%s:%d: %w", file, r.Line, err)
 		}
 		c.note(events)
 	}
-	if o.Observation != nil {
-		c.add(file, o.line, o.Observation)
+	if r.Observation != nil {
+		c.observe(file, r.Line, r.Observation)
 	}
 	return nil
 }
 
-func (c *Collection) add(file string, line int, o *incident.Observation) {
+func (c *Collection) observe(file string, line int, o *incident.Observation) {
 	result := c.correlator.Observe(o)
 	c.note(result.Events)
 	c.takeDecided()
@@ -146,22 +146,3 @@ func (c *Collection) Learns() bool { return c.correlator.Learns() }
 
 // Counts returns the correlator's counters.
 func (c *Collection) Counts() incident.Counts { return c.correlator.Counts() }
-
-// Stamp writes a time of an incident.
-func Stamp(milliseconds int64) string {
-	return time.UnixMilli(milliseconds).UTC().Format("2006-01-02 15:04:05")
-}
-
-// Lasted writes how long something took, in the largest unit of which it has two.
-func Lasted(milliseconds int64) string {
-	seconds := milliseconds / 1000
-	for _, unit := range []struct {
-		size int64
-		name string
-	}{{24 * 3600, "d"}, {3600, "h"}, {60, "m"}} {
-		if seconds >= 2*unit.size {
-			return strconv.FormatInt(seconds/unit.size, 10) + unit.name
-		}
-	}
-	return strconv.FormatInt(seconds, 10) + "s"
-}
