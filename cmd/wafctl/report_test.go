@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,4 +89,23 @@ func TestReportIsKeptWhenItsInputCannotBeRead(t *testing.T) {
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
 	require.Equal(t, "of yesterday", string(text))
+}
+
+func TestReportNamesTheClientBehindATrustedProxy(t *testing.T) {
+	const line = `{"time_iso8601":"2026-03-02T08:00:00+00:00","remote_addr":"10.20.0.10","server_addr":"10.2.0.7","server_port":"80","request_method":"GET",` +
+		`"request_uri":"/?q=../../etc/passwd","status":"200","http_host":"shop.example","server_protocol":"HTTP/1.1","http_x_forwarded_for":"203.0.113.9"}`
+	const attacker = `<summary><span class="row"><b><span class="address">%s</span>`
+	for name, c := range map[string]struct {
+		flags      []string
+		want, list string
+	}{
+		"trusted":    {nil, "203.0.113.9", "Connections from"},
+		"distrusted": {[]string{"--trusted-proxies", "none"}, "10.20.0.10", "Forwarded for"},
+	} {
+		got := wafctl(strings.NewReader(line), nil, append([]string{"report", "-o", "-", "-"}, c.flags...)...)
+		require.Equal(t, cli.ExitClean, got.code, got.err)
+		require.Contains(t, got.out, fmt.Sprintf(attacker, c.want), name)
+		require.Contains(t, got.out, "<dt>"+c.list+"</dt>", name)
+		require.Equal(t, 1, strings.Count(got.out, "<dt>Connections from</dt>")+strings.Count(got.out, "<dt>Forwarded for</dt>"), name)
+	}
 }

@@ -16,6 +16,7 @@ import (
 type Alert struct {
 	Time        time.Time // of the transaction, zero when it is not known
 	Source      string    // who asked
+	Peer        string    // where the connection came from: the address of the source, or of a proxy
 	Forwarded   string    // for whom a proxy asked, as the request says it
 	Destination string    // who was asked
 	Method      string

@@ -26,7 +26,7 @@ type attacker struct {
 	score                             int       // the highest
 	outcomes                          map[alert.Outcome]int
 	categories, targets, hosts, paths ranking
-	agents, forwarded, rules          ranking
+	agents, peers, forwarded, rules   ranking
 }
 
 // Bounds of what is kept of attackers: some 20 kB of each at most.
@@ -42,7 +42,7 @@ func newAttacker(source string) *attacker {
 	few := func() ranking { return newRanking(maxOfAttacker) }
 	return &attacker{
 		source: source, severity: len(Severities) - 1, outcomes: map[alert.Outcome]int{},
-		categories: few(), targets: few(), hosts: few(), paths: newRanking(maxPaths), agents: few(), forwarded: few(), rules: few(),
+		categories: few(), targets: few(), hosts: few(), paths: newRanking(maxPaths), agents: few(), peers: few(), forwarded: few(), rules: few(),
 	}
 }
 
@@ -131,7 +131,7 @@ func (who *attacker) add(a *Alert) {
 		text string
 	}{
 		{&who.targets, a.Destination}, {&who.hosts, a.Host}, {&who.paths, a.path()}, {&who.agents, a.UserAgent},
-		{&who.forwarded, a.Forwarded}, {&who.rules, a.Rule.Message},
+		{&who.peers, a.Peer}, {&who.forwarded, a.Forwarded}, {&who.rules, a.Rule.Message},
 	} {
 		if x.text != "" {
 			x.to.add(shown(x.text, maxName))

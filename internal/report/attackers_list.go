@@ -108,11 +108,17 @@ func (who *attacker) card() attackerCard {
 	}
 	c.addList("Paths", &who.paths, true)
 	c.addList("User agents", &who.agents, true)
-	if len(who.forwarded.counts) > 1 || who.forwarded.counts[who.source] == 0 {
+	if who.hasOther(&who.peers) {
+		c.addList("Connections from", &who.peers, false)
+	}
+	if who.hasOther(&who.forwarded) {
 		c.addList("Forwarded for", &who.forwarded, false)
 	}
 	return c
 }
+
+// hasOther reports whether addresses are not just the one of the source.
+func (who *attacker) hasOther(r *ranking) bool { return len(r.counts) > 1 || r.counts[who.source] == 0 }
 
 func (c *attackerCard) addList(title string, r *ranking, isCode bool) {
 	if len(r.counts) == 0 {

@@ -70,12 +70,12 @@ func TestAnAttackersNamesAreBounded(t *testing.T) {
 	d := NewDigest()
 	for i := range 10 * maxPaths {
 		a := of("scanner", alert.Attempted, i)
-		a.URI, a.UserAgent, a.Host, a.Destination, a.Forwarded = fmt.Sprintf("/%d?q=%d", i%200, i), fmt.Sprint(i), fmt.Sprint(i), fmt.Sprint("d", i), fmt.Sprint(i)
+		a.URI, a.UserAgent, a.Host, a.Destination, a.Forwarded, a.Peer = fmt.Sprintf("/%d?q=%d", i%200, i), fmt.Sprint(i), fmt.Sprint(i), fmt.Sprint("d", i), fmt.Sprint(i), fmt.Sprint(i)
 		d.Add(a)
 	}
 	who := d.attackers.bySource["scanner"]
 	require.Len(t, who.paths.counts, maxPaths)
-	for _, r := range []*ranking{&who.targets, &who.hosts, &who.agents, &who.forwarded} {
+	for _, r := range []*ranking{&who.targets, &who.hosts, &who.agents, &who.peers, &who.forwarded} {
 		require.Len(t, r.counts, maxOfAttacker)
 	}
 	text := textOf(t, written(t, d, Head{Records: 500}))

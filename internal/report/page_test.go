@@ -90,7 +90,7 @@ func TestPageShowsHostileTextsAsTexts(t *testing.T) {
 	for i, x := range hostile {
 		rule := Rule{i, 2, x, x}
 		d.Add(&Alert{
-			Time: noon, Source: x, Destination: x, Method: x, Host: x + x, URI: x, Outcome: alert.Outcome(x), UserAgent: x, Forwarded: x, Matched: x, Place: x, Rule: rule, Rules: []Rule{rule},
+			Time: noon, Source: x, Destination: x, Method: x, Host: x + x, URI: x, Outcome: alert.Outcome(x), UserAgent: x, Peer: x, Forwarded: x, Matched: x, Place: x, Rule: rule, Rules: []Rule{rule},
 		})
 	}
 	page := written(t, d, Head{Records: 99, Files: hostile, RuleSet: hostile[1], Settings: hostile, MadeBy: hostile[2]})

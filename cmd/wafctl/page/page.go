@@ -100,9 +100,12 @@ func (r *reporting) Add(file string, found *evaluation.Checked) error {
 	details := found.Alert.Details
 	named := details.Rule()
 	a := report.Alert{
-		Source: details.ClientIP, Destination: cmp.Or(details.ServerIP, details.ServerName), Method: details.Method, Host: details.ServerName, URI: details.URI,
+		Source: details.ClientIP, Peer: details.ClientIP, Destination: cmp.Or(details.ServerIP, details.ServerName), Method: details.Method, Host: details.ServerName, URI: details.URI,
 		UserAgent: details.UserAgent, Outcome: details.Outcome, Reason: details.Reason, Severity: details.Severity, Score: details.Score,
 		Matched: matched(named), Place: fmt.Sprintf("%s:%d", file, found.Line), Rule: reportRule(named),
+	}
+	if found.Observation != nil {
+		a.Source = found.Observation.Source // the client behind trusted proxies, or the name of a service, as incidents have it
 	}
 	if len(details.Forwarded) > 0 {
 		a.Forwarded = details.Forward
