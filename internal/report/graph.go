@@ -15,13 +15,14 @@ type graph struct {
 	Width, Height int
 	Nodes         []graphNode
 	Edges         []graphEdge
-	Hidden        int // nodes that have no room
+	Hidden        int // sources and targets that it does not have
 }
 
 type graphNode struct {
 	Name, Label string
 	X, Y        int
 	Attacked    bool // by another node
+	Rest        bool // it stands for several sources or targets
 	layer       int
 }
 
@@ -75,46 +76,115 @@ const (
 	manyEach    = 6  // sources and targets of an incident that are drawn
 )
 
-// graphOf lays out the graph of incidents, the worst first. Background is about nobody.
-func graphOf(all []*incident.Incident) graph {
-	g := &graph{}
-	numbers := map[string]int{}
-	hidden := map[string]bool{}
-	services := servicesOf(all)
-	node := func(text string) int {
-		text = cmp.Or(services[text], text)
-		if n, known := numbers[text]; known {
-			return n
-		}
-		if len(g.Nodes) >= mostNodes {
-			hidden[text] = true
-			return -1
-		}
-		numbers[text] = len(g.Nodes)
-		g.Nodes = append(g.Nodes, graphNode{Name: shown(text, maxText), Label: shortened(shown(text, maxText))})
-		return numbers[text]
-	}
-	for _, i := range all {
-		if i.Has(incident.Background) && len(i.Kinds) == 1 {
-			continue
-		}
-		for _, h := range i.Hops {
-			g.connect(node(h.From), node(h.To), i.Severity, true, h.Succeeded, h.What)
-		}
-		if len(i.Hops) > 0 {
-			continue // its sources and targets are those of the path
-		}
-		for _, from := range i.Sources[:min(len(i.Sources), manyEach)] {
-			for _, to := range i.Targets[:min(len(i.Targets), manyEach)] {
-				g.connect(node(from.Name), node(to.Name), i.Severity, false, false, strings.Join(i.KindNames(), ", "))
-			}
-		}
-	}
-	g.Hidden = len(hidden)
-	g.place()
-	g.draw()
-	return *g
+// drawing is a graph that is made.
+type drawing struct {
+	graph
+	numbers  map[string]int // of nodes by their names
+	services map[string]string
+	left     map[string]bool // names that had no room
+	nameless int             // sources and targets that are only counted
 }
+
+// graphOf lays out the graph of incidents, the worst first.
+func graphOf(all []*incident.Incident) graph {
+	d := &drawing{numbers: map[string]int{}, services: servicesOf(all), left: map[string]bool{}}
+	for _, i := range all {
+		d.add(i)
+	}
+	for _, i := range all { // names come before numbers where room is scarce
+		d.addRest(i)
+	}
+	d.Hidden = d.nameless
+	for name := range d.left {
+		if _, drawn := d.numbers[name]; !drawn {
+			d.Hidden++
+		}
+	}
+	d.place()
+	d.draw()
+	return d.graph
+}
+
+// node returns the number of the node with a name, -1 when there is no room.
+func (d *drawing) node(name string) int {
+	name = cmp.Or(d.services[name], name)
+	if n, known := d.numbers[name]; known {
+		return n
+	}
+	if len(d.Nodes) >= mostNodes {
+		d.left[name] = true
+		return -1
+	}
+	d.numbers[name] = len(d.Nodes)
+	d.Nodes = append(d.Nodes, graphNode{Name: shown(name, maxText), Label: shortened(shown(name, maxText))})
+	return d.numbers[name]
+}
+
+// add adds the path of an incident, or else its first sources and targets.
+func (d *drawing) add(i *incident.Incident) {
+	for _, h := range i.Hops {
+		d.connect(d.node(h.From), d.node(h.To), i.Severity, true, h.Succeeded, h.What)
+	}
+	if len(i.Hops) > 0 {
+		return
+	}
+	for _, from := range firstOf(i.Sources) {
+		for _, to := range firstOf(i.Targets) {
+			d.attack(i, d.node(from.Name), d.node(to.Name))
+		}
+	}
+}
+
+// attack adds the edge of an incident that has no path.
+func (d *drawing) attack(i *incident.Incident, from, to int) {
+	d.connect(from, to, i.Severity, false, false, strings.Join(i.KindNames(), ", "))
+}
+
+// addRest adds one node for the other sources of an incident, and one for its other targets.
+func (d *drawing) addRest(i *incident.Incident) {
+	sources, targets := firstOf(i.Sources), firstOf(i.Targets)
+	if len(i.Hops) > 0 || len(sources) == 0 || len(targets) == 0 {
+		d.leave(i.Sources, i.SourceSeen)
+		d.leave(i.Targets, i.TargetSeen)
+		return
+	}
+	if more := d.rest("source", i.Sources[len(sources):], i.SourceSeen-len(sources)); more >= 0 {
+		for _, to := range targets {
+			d.attack(i, more, d.node(to.Name))
+		}
+	}
+	if more := d.rest("target", i.Targets[len(targets):], i.TargetSeen-len(targets)); more >= 0 {
+		for _, from := range sources {
+			d.attack(i, d.node(from.Name), more)
+		}
+	}
+}
+
+// rest returns the number of a node for so many sources or targets, of which some have names; -1 when there are none, or no room.
+func (d *drawing) rest(noun string, named []incident.Count, n int) int {
+	n = max(n, len(named))
+	switch {
+	case n == 0:
+		return -1
+	case len(d.Nodes) >= mostNodes:
+		d.leave(named, n)
+		return -1
+	}
+	d.Nodes = append(d.Nodes, graphNode{Name: plural(n, "more "+noun), Label: andMore(n), Rest: true})
+	return len(d.Nodes) - 1
+}
+
+// leave notes sources or targets that the graph may not have.
+func (d *drawing) leave(named []incident.Count, seen int) {
+	for _, one := range named {
+		d.left[cmp.Or(d.services[one.Name], one.Name)] = true
+	}
+	d.nameless += max(0, seen-len(named))
+}
+
+func firstOf(list []incident.Count) []incident.Count { return list[:min(len(list), manyEach)] }
+
+func andMore(n int) string { return "and " + Number(n) + " more" }
 
 // servicesOf returns targets by the addresses from which they act as clients themselves: an address is a target without its port.
 func servicesOf(all []*incident.Incident) map[string]string {

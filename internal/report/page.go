@@ -153,6 +153,7 @@ func (d *Digest) tiles(p *page) []tile {
 	return []tile{
 		{Label: "Alerts", Value: Number(p.Alerts), Note: share(p.Alerts, http) + " of the HTTP records"},
 		succeeded,
+		p.Chains.tile(),
 		{Label: "Worst severity", Value: worst, Note: "in " + plural(times, "alert")},
 		{Label: "HTTP records", Value: Number(http), Note: others},
 		{Label: "Sources", Value: atLeast(&d.sources), Note: "named in alerts"},
