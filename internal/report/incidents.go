@@ -17,7 +17,7 @@ type incidentChart struct {
 	Ticks []string
 	Graph graph
 
-	loud, others, background int // incidents of severity high or critical, milder ones, and background noise
+	loud, others, background int // incidents of severity high or critical, lower ones, and background noise
 }
 
 // incidentRow is one incident: a bar from its first record to its last, and what is known of it. The row of background noise may have

@@ -140,7 +140,7 @@ func TestATileCountsIncidents(t *testing.T) {
 	for want, all := range map[tile][]*incident.Incident{
 		{Label: "Incidents", Value: "0", Note: "across all records"}: nil,
 		{Label: "Incidents", Value: "0", Note: "1 background"}:       {background(0)},
-		{Label: "Incidents", Value: "3", Note: "2 high or critical, 1 milder, 1 background"}: {
+		{Label: "Incidents", Value: "3", Note: "2 high or critical, 1 lower, 1 background"}: {
 			chain("a", "b", "c"), campaign(incident.High, 0, 1, 1), campaign(incident.Medium, 0, 1, 1), background(0),
 		},
 	} {
@@ -159,7 +159,7 @@ func TestThePageSaysWhatItLeavesOut(t *testing.T) {
 		all = append(all, i)
 	}
 	text := textOf(t, written(t, d, Head{Records: 1, Incidents: all}))
-	for _, want := range []string{"22 incidents and background noise", "22 milder, 2 background", "and 2 more, which are at most as severe", "and 294 more", "and 295 more", "2 incidents of background noise."} {
+	for _, want := range []string{"22 incidents and background noise", "22 lower, 2 background", "and 2 more, which are at most as severe", "and 294 more", "and 295 more", "2 incidents of background noise."} {
 		require.Contains(t, text, want)
 	}
 }
