@@ -108,7 +108,7 @@ func (c *incidentChart) tile() tile {
 	for _, part := range []struct {
 		n    int
 		text string
-	}{{c.loud, "high or critical"}, {c.others, "milder"}, {c.background, "background"}} {
+	}{{c.loud, "high or critical"}, {c.others, "lower"}, {c.background, "background"}} {
 		if part.n > 0 {
 			parts = append(parts, Number(part.n)+" "+part.text)
 		}
