@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -191,6 +193,47 @@ func TestAnOutputThatTriesAgainCountsRecordsOnce(t *testing.T) {
 	}
 	require.NoError(t, o.Close())
 	require.Equal(t, 1, strings.Count(out.String(), `"incident_status":"open"`))
+}
+
+func TestFilesThatCannotKeepAStatePreventStartup(t *testing.T) {
+	dir := t.TempDir()
+	database := filepath.Join(dir, "tail.db")
+	require.NoError(t, os.WriteFile(database, []byte("SQLite format 3\x00"), 0o600))
+	socket := filepath.Join(dir, "socket")
+	listener, err := net.Listen("unix", socket)
+	require.NoError(t, err)
+	defer listener.Close()
+	for path, want := range map[string]string{
+		dir:                               dir + ": is a directory (want a file)",
+		database:                          database + ": is not a state file (want a state file, or a name that no file has)",
+		filepath.Join(dir, "none", "new"): "no file can be created in " + dir + "/none: no such file or directory",
+		socket:                            socket + ": is not a regular file (want a file)",
+	} {
+		for _, more := range []string{"incident_tag", "incident_digest_tag"} {
+			_, err := NewNamed("", testHost, setting.Map{"incidents": "on", more: "i", "incident_state": path}, quiet)
+			require.ErrorContains(t, err, "property incident_state: "+path)
+			require.ErrorContains(t, err, want)
+		}
+	}
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 2, "nothing is renamed or created")
+}
+
+// A file that a filter of the other kind has written is set aside, whichever it is.
+func TestAStateOfTheOtherKindIsSetAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state")
+	for _, tag := range []string{"incident_tag", "incident_digest_tag", "incident_tag"} {
+		var log journal
+		f, err := NewNamed("", testHost, setting.Map{"incidents": "on", tag: "i", "incident_state": path}, log.log)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		if before, err := os.ReadFile(path + ".bad"); err == nil {
+			require.Contains(t, log.String(), "renamed to "+path+".bad")
+			require.Equal(t, tag == "incident_digest_tag", strings.HasPrefix(string(before), "WAFINC"))
+		}
+	}
+	require.FileExists(t, path+".bad")
 }
 
 func TestIncidentPropertiesThatMeanNothingPreventStartup(t *testing.T) {

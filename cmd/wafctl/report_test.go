@@ -37,6 +37,17 @@ func TestReportIsAPageAboutTheAlerts(t *testing.T) {
 	}
 }
 
+func TestAReportThatCannotBeWrittenIsAnErrorBeforeTheWork(t *testing.T) {
+	dir := t.TempDir()
+	for _, arguments := range [][]string{{"report", "-o", dir, "no.log"}, {"test", byRules, "--junit", dir, "testdata/ftw"}} {
+		got := wafctl(nil, nil, arguments...)
+		require.Equal(t, cli.ExitError, got.code)
+		require.Contains(t, got.err, dir+": is a directory (want a file)")
+		require.NotContains(t, got.err+got.out, "no.log", "nothing is read")
+		require.NotContains(t, got.out, "passed")
+	}
+}
+
 func TestReportGoesToTheStandardOutput(t *testing.T) {
 	got := wafctl(strings.NewReader(clean+"\n{\n"), nil, "report", "-o", "-", "-")
 	require.Equal(t, cli.ExitError, got.code, "a line is no record")
@@ -72,12 +83,6 @@ func TestReportHasNoSecrets(t *testing.T) {
 		require.Contains(t, got.out, "etc/passwd")
 		require.Equal(t, want, strings.Contains(got.out, "hunter2"))
 	}
-}
-
-func TestReportThatCannotBeWrittenIsAnError(t *testing.T) {
-	got := wafctl(strings.NewReader(clean), nil, "report", "-o", t.TempDir(), "-")
-	require.Equal(t, cli.ExitError, got.code)
-	require.Contains(t, got.err, "write report: ")
 }
 
 func TestReportIsKeptWhenItsInputCannotBeRead(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -109,6 +110,9 @@ func (a *address) locateFile(u *url.URL) error {
 	}
 	if !isClean([]byte(a.path)) {
 		return errors.New("malformed: control characters in the path")
+	}
+	if info, err := os.Stat(a.path); err == nil && info.IsDir() {
+		return fmt.Errorf("malformed: %s is a directory", a.path)
 	}
 	return nil
 }

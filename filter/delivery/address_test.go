@@ -59,6 +59,8 @@ func TestWrongDestinationsAreRefusedWithWhatIsAllowed(t *testing.T) {
 		"forward+unix://a/b?tag=t":            `destination "forward+unix://a/b": malformed: the path must start with a third slash, unlike "a" (want forward+unix:///PATH)`,
 		"file:///":                            `destination "file:///": malformed: the path is missing (want file:///PATH)`,
 		"file://":                             `destination "file://": malformed: the path is missing (want file:///PATH)`,
+		"file:///tmp":                         `destination "file:///tmp": malformed: /tmp is a directory (want file:///PATH)`,
+		"forward+unix:///tmp?tag=t":           `destination "forward+unix:///tmp": malformed: /tmp is a directory (want forward+unix:///PATH)`,
 		"file:///a/%0a":                       `destination "file:///a/%0a": malformed: control characters in the path (want file:///PATH)`,
 		"file:///a?mode=999":                  `destination "file:///a": option mode: malformed permissions "999" (want 0000 to 0777)`,
 		"stdout://":                           `destination "stdout://": malformed: only options may follow the name (want stdout)`,

@@ -141,6 +141,38 @@ func TestInventedSourcesEvictNoRealOne(t *testing.T) {
 	require.NotZero(t, c.Counts().EvictedSources)
 }
 
+func TestOnlyFilesAreSetAside(t *testing.T) {
+	dir := t.TempDir()
+	for _, path := range []string{filepath.Join(dir, "directory"), filepath.Join(dir, "link")} {
+		if filepath.Base(path) == "link" {
+			require.NoError(t, os.Symlink(os.DevNull, path))
+		} else {
+			require.NoError(t, os.Mkdir(path, 0o700))
+		}
+		_, problem := Load(path, Options{})
+		require.ErrorContains(t, problem, path)
+		require.NotContains(t, problem.Error(), "renamed")
+	}
+	left, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Len(t, left, 2)
+	require.NoFileExists(t, os.DevNull+".bad")
+}
+
+func TestALinkToAStateStays(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "state"), filepath.Join(dir, "link")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	require.NoError(t, os.Symlink(path, link))
+	require.NoError(t, Save(link, []byte("new")))
+	got, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "new", string(got))
+	info, err := os.Lstat(link)
+	require.NoError(t, err)
+	require.NotZero(t, info.Mode()&os.ModeSymlink)
+}
+
 func TestAStateFileIsWholeOrSetAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")
 	c, problem := Load(path, Options{})

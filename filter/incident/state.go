@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
-	"os"
-	"path/filepath"
 )
 
 // A state file is the word stateMagic, the version of its layout, the length and the CRC-32C of what follows, and that compressed with
@@ -234,45 +232,3 @@ func (c *Correlator) repair() {
 func bound(n *uint8, most int) { *n = min(*n, uint8(most)) }
 
 func (n *name) repair() { bound(&n.Size, len(n.Text)) }
-
-// Save writes a state to a file, which is whole at any time: the one of before, or the new one.
-func Save(path string, state []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return fmt.Errorf("incident state: %w", err)
-	}
-	defer os.Remove(file.Name()) //nolint:errcheck // it is gone when everything went well
-	_, err = file.Write(state)
-	if err == nil {
-		err = file.Sync()
-	}
-	if err = errors.Join(err, file.Close()); err != nil {
-		return fmt.Errorf("incident state: %w", err)
-	}
-	if err := os.Rename(file.Name(), path); err != nil {
-		return fmt.Errorf("incident state: %w", err)
-	}
-	return nil
-}
-
-// Load returns a correlator that goes on where the state in a file stops. Without the file it has seen nothing. A file that cannot be used
-// is set aside with the ending .bad, and the problem says so; the correlator has seen nothing then, too.
-func Load(path string, options Options) (c *Correlator, problem error) {
-	c = New(options)
-	state, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return c, nil
-	}
-	if err == nil {
-		if err = c.UnmarshalBinary(state); err == nil {
-			return c, nil
-		}
-	}
-	problem = fmt.Errorf("%s: %w", path, err)
-	if err := os.Rename(path, path+".bad"); err != nil {
-		problem = errors.Join(problem, err)
-	} else {
-		problem = fmt.Errorf("%w; renamed to %s.bad, and detection starts over", problem, path)
-	}
-	return New(options), problem
-}

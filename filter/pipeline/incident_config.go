@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
@@ -79,6 +80,11 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 	c.options = incident.Options{Thresholds: thresholds, Exclusions: exclusions}
 	c.salt = thresholds.Salt
 	c.correlates, c.state = r.Bool("incidents"), r.Text("incident_state")
+	if c.state != "" {
+		if err := digest.CheckFile(c.state); err != nil {
+			r.Problem("incident_state", err)
+		}
+	}
 	c.only = r.Word("alert_detail") == "incidents"
 	if c.tag = r.Text("incident_tag"); strings.ContainsAny(c.tag, "$ *") {
 		r.Problem("incident_tag", fmt.Errorf("malformed tag %q (want one without $, * and spaces)", c.tag))

@@ -5,6 +5,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/sample"
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter"
+	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
@@ -125,9 +127,9 @@ func (d *Doctor) properties() {
 	for s := range d.Config.All() {
 		switch {
 		case s.Name() == "waf" && s.Kind == fluentbit.Output:
-			d.problems(s, d.openOutput(s))
+			d.problems(s, errors.Join(d.openOutput(s), state(s)))
 		case s.Name() == "waf" && s.Kind != fluentbit.Input:
-			d.problems(s, d.openFilter(s))
+			d.problems(s, errors.Join(d.openFilter(s), state(s)))
 		case s.Name() == "nano" && s.Kind == fluentbit.Input:
 			d.problems(s, readInput(s))
 		default:
@@ -168,8 +170,8 @@ func (d *Doctor) problems(s *fluentbit.Section, err error) {
 	}
 }
 
-// quiet is the configuration of a section without what would take a port that the running pipeline has, and without what belongs to
-// the other kind of plugin, which Misuses reports.
+// quiet is the configuration of a section without what would take a port or write a file that the running pipeline has, and without what
+// belongs to the other kind of plugin, which Misuses reports.
 func quiet(s *fluentbit.Section, table []setting.Property) setting.Map {
 	m := setting.Map{}
 	for _, p := range table {
@@ -180,7 +182,22 @@ func quiet(s *fluentbit.Section, table []setting.Property) setting.Map {
 	if address := m["metrics_listen"]; strings.Contains(address, ":") {
 		delete(m, "metrics_listen")
 	}
+	if setting.NewReader(m, table).Bool("incidents") {
+		delete(m, "incident_state") // state checks it
+	}
 	return m
+}
+
+// state checks the file that keeps the state of incident detection.
+func state(s *fluentbit.Section) error {
+	file := s.Get("incident_state")
+	if file == "" {
+		return nil
+	}
+	if err := digest.CheckFile(file); err != nil {
+		return fmt.Errorf("property incident_state: %w", err)
+	}
+	return nil
 }
 
 func (d *Doctor) warnings(s *fluentbit.Section) filter.Logger {

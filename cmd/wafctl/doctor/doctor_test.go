@@ -87,6 +87,15 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
+func TestTheStateOfARunningPipelineStaysAsItIs(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "state")
+	pipeline := tail + "  filters:\n    - name: waf\n      match: access\n      emit_tag: alert\n      incidents: on\n      incident_tag: alert\n      incident_state: "
+	require.Contains(t, examine(t, pipeline+file+"\n"+alertFile, nil), "ok properties: all properties of one section are valid")
+	require.NoFileExists(t, file)
+	require.Contains(t, examine(t, pipeline+"DIR\n"+alertFile, nil),
+		"fail properties: DIR/waf.yaml:15: filter waf: property incident_state: DIR: is a directory (want a file)")
+}
+
 func TestFindings(t *testing.T) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -54,7 +54,7 @@ but none is an HTTP transaction. If a file cannot be read, no page is written an
 			if w != nil {
 				defer w.Close()
 			}
-			if err := f.Usage(cmd, args, err, filesErr); err != nil {
+			if err := f.Usage(cmd, args, err, filesErr, cli.Writable("--output", output)); err != nil {
 				return err
 			}
 			r := reporting{console: c, filter: w, digest: report.NewDigest(), incidents: correlation.New(merger)}

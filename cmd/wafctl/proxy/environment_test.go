@@ -58,6 +58,12 @@ func read(t *testing.T, environment map[string]string, values setting.Map) (note
 	return notes, r.Err()
 }
 
+func TestADirectoryThatTakesNoBodiesPreventsStartup(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	_, err := read(t, map[string]string{"MODSEC_TMP_DIR": missing}, setting.Map{"backend": "http://shop"})
+	require.ErrorContains(t, err, "temp_dir: no file can be created in "+missing+": no such file or directory")
+}
+
 func TestTheEnvironmentOfTheImageIsRead(t *testing.T) {
 	certificate, key := writeCertificate(t, t.TempDir(), 1)
 	values := setting.Map{"anomaly_inbound": "7"}

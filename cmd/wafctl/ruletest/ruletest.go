@@ -53,7 +53,7 @@ The exit code is 0 if all tests pass, 1 if one fails, and 2 on errors.`,
 			if len(names) == 0 {
 				missing = errors.New("no tests (want directories or files)")
 			}
-			if err := f.Usage(cmd, args, err, missing); err != nil {
+			if err := f.Usage(cmd, args, err, missing, cli.Writable("--junit", junit)); err != nil {
 				return err
 			}
 			files, err := testFiles(names)

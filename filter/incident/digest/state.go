@@ -64,6 +64,12 @@ func (m *Merger) restore(state []byte) {
 	}
 }
 
+// unsentHead is how a file of digests starts that were not sent.
+const unsentHead = `{"` + Key + `":`
+
+// CheckFile returns why a file can keep neither the state of incidents nor digests that were not sent, nil when it can.
+func CheckFile(path string) error { return incident.CheckFile(path, unsentHead) }
+
 // SaveUnsent writes digests to a file, for a node that ends before it could send them.
 func SaveUnsent(path string, digests [][]byte) error {
 	text, err := json.Marshal(map[string][][]byte{Key: digests})
@@ -73,7 +79,8 @@ func SaveUnsent(path string, digests [][]byte) error {
 	return incident.Save(path, text)
 }
 
-// LoadUnsent returns the digests in a file, none when it is not there. They may have been sent: who gets them again can tell.
+// LoadUnsent returns the digests in a file, none when it is not there. They may have been sent: who gets them again can tell. A file that
+// cannot be used is set aside, as by incident.Load.
 func LoadUnsent(path string) ([][]byte, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -84,7 +91,7 @@ func LoadUnsent(path string) ([][]byte, error) {
 		err = json.Unmarshal(text, &kept)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: digests that were not sent: %w", path, err)
+		return nil, incident.SetAside(path, fmt.Errorf("digests that were not sent: %w", err))
 	}
 	return kept[Key], nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/writable"
 )
 
 // Places are the settings of where a server listens.
@@ -95,6 +96,8 @@ func ReadSettings(r *setting.Reader) Settings {
 	}
 	if s.tempDir == "" {
 		s.tempDir = os.TempDir()
+	} else if err := writable.Directory(s.tempDir); err != nil {
+		r.Problem("temp_dir", err)
 	}
 	return s
 }
