@@ -3,6 +3,7 @@ package filter
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -203,6 +204,31 @@ func TestAnOutputDeliversDigestsAndMergesThem(t *testing.T) {
 	require.NoError(t, o.Flush(context.Background(), pairs("waf_digest", record["waf_digest"]), "digest"))
 	require.NoError(t, o.Close())
 	require.Equal(t, 1, strings.Count(found.String(), `"incident_status":"open"`))
+}
+
+func TestDigestsHaveADestination(t *testing.T) {
+	for to, sends := range map[string]map[bool]string{
+		"forward://host?tag=t&only=digests":                   {false: `property alert_to: destination "forward://host": nothing sends digests for only=digests (want incident_digest_tag)`},
+		"stdout, forward://host?tag=t&only=digests":           {false: "nothing sends digests"},
+		"syslog+udp://host,gelf+tcp://host":                   {true: "property alert_to: no destination takes the digests of incident_digest_tag: syslog and GELF"},
+		"SYSLOG+udp://host":                                   {true: "no destination takes"},
+		"syslog+udp://host, stdout":                           {},
+		"syslog+udp://host,forward://host?tag=t&only=digests": {false: "nothing sends digests"},
+	} {
+		for _, sent := range []bool{false, true} {
+			settings := setting.Map{"incidents": "on", "alert_to": to}
+			if sent {
+				settings["incident_digest_tag"] = "digest"
+			}
+			o, err := NewOutput("", testHost, settings, quiet, io.Discard)
+			if want := sends[sent]; want != "" {
+				require.ErrorContains(t, err, want, to)
+				continue
+			}
+			require.NoError(t, err, to)
+			require.NoError(t, o.Close())
+		}
+	}
 }
 
 func TestDigestsTakeThePlaceOfIncidents(t *testing.T) {

@@ -89,6 +89,8 @@ func NewOutput(name string, host *Host, get setting.Getter, log Logger, stdout i
 		o.filter.Caught("delivery")(cause, stack)
 	}}); err != nil {
 		reader.Problem("alert_to", err)
+	} else if err := delivery.CheckDigests(strings.Split(reader.Text("alert_to"), ","), c.pipeline.SendsDigests()); err != nil {
+		reader.Problem("alert_to", err)
 	}
 	if o.filter, err = open(name, host, reader, c, log); err != nil {
 		if o.delivery != nil {

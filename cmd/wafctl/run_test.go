@@ -315,6 +315,18 @@ func TestFaultsOfARunAreTold(t *testing.T) {
 	require.Contains(t, got.err, "--output: alerts also go to stdout (want a file, or another --alert-to)")
 }
 
+func TestDigestsThatGoNowherePreventARun(t *testing.T) {
+	for want, arguments := range map[string][]string{
+		`--alert-to: destination "kafka://host/digests": nothing sends digests`: {"run", "--alert-to", "stdout,kafka://host/digests?only=digests"},
+		"--alert-to: no destination takes the digests":                          {"run", "--alert-to", "syslog+udp://host", "--incidents", "on", "--incident-digest-tag", "d"},
+		"--alert-to: no destination takes":                                      {"auth", "--alert-to", "off", "--incidents", "on", "--incident-digest-tag", "d"},
+	} {
+		got := wafctl(nil, nil, arguments...)
+		require.Equal(t, cli.ExitError, got.code)
+		require.Contains(t, got.err, want)
+	}
+}
+
 // brokenPipe is an output that takes so many bytes and then fails.
 type brokenPipe struct{ left int }
 

@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"runtime/debug"
@@ -87,10 +88,28 @@ func takesOf(text string, noDigests bool) takes {
 	switch {
 	case OnlyDigests(text):
 		return takesDigests
-	case noDigests, strings.HasPrefix(text, "syslog"), strings.HasPrefix(text, "gelf"):
+	case noDigests, strings.HasPrefix(strings.ToLower(text), "syslog"), strings.HasPrefix(strings.ToLower(text), "gelf"):
 		return takesAlerts
 	}
 	return takesAll
+}
+
+// CheckDigests returns an error when digests and destinations do not fit: one is for digests alone, and none are sent, or digests are sent, and
+// none takes them.
+func CheckDigests(destinations []string, sent bool) error {
+	takers := false
+	for _, text := range destinations {
+		text = strings.TrimSpace(text)
+		if !sent && OnlyDigests(text) {
+			return fmt.Errorf("destination %q: nothing sends digests for only=digests (want incident_digest_tag)", nameOf(text))
+		}
+		takers = takers || takesOf(text, false) != takesAlerts
+	}
+	if sent && !takers {
+		return errors.New("no destination takes the digests of incident_digest_tag: syslog and GELF get alerts only " +
+			"(want another, such as forward://AGGREGATOR?tag=digest&only=digests)")
+	}
+	return nil
 }
 
 // OnlyDigests reports whether a destination gets digests, and nothing else.

@@ -43,7 +43,7 @@ func checkHead(path string, heads []string) error {
 	if err != nil {
 		return err
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	most := 0
 	for _, head := range heads {
 		most = max(most, len(head))

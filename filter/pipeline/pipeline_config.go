@@ -156,6 +156,9 @@ func (c *Config) ForOutput(believes bool) {
 	}
 }
 
+// SendsDigests reports whether digests are sent instead of incidents.
+func (c *Config) SendsDigests() bool { return c.incidents.digestTag != "" }
+
 // ForFiles makes the configuration one for records from files: Check makes observations of them, at the times that they name. It returns
 // the options of what makes incidents of these.
 func (c *Config) ForFiles() incident.Options {

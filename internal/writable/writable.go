@@ -1,4 +1,5 @@
-// Package writable finds out at startup whether files can be written later, when an error would lose what is to be written.
+// Package writable finds out at startup whether files can be written later. At shutdown, or after hours of work, an error would lose what is to
+// be written. The files themselves are neither created nor changed.
 package writable
 
 import (
@@ -9,7 +10,7 @@ import (
 	"path/filepath"
 )
 
-// File returns why a path cannot be written as a file, nil when it can. The file itself stays as it is, and is not created.
+// File returns why a path cannot be written as a file, nil when it can.
 func File(path string) error {
 	info, err := os.Stat(path)
 	switch {

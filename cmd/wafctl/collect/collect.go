@@ -144,6 +144,8 @@ func (r *collector) openOutputs(f *cli.Flags, settings *setting.Reader) (err err
 	limit := setting.NewReader(f, filter.Properties()).Size("emit_limit") // filter.New tells what is wrong with it
 	if r.outboxes, err = outbox.Open(destinations, r.console, limit, r.caughtIn("delivery")); err != nil {
 		settings.Problem("alert_to", err)
+	} else if err := delivery.CheckDigests(destinations, f.Values["incident_digest_tag"] != ""); err != nil {
+		settings.Problem("alert_to", err)
 	}
 	if output == "-" {
 		output = "stdout"

@@ -53,6 +53,8 @@ func Open(s Settings, get setting.Getter, r *setting.Reader, c *cli.Console) (*E
 	var err error
 	if e.outboxes, err = outbox.Open(s.Destinations, c, limit, e.caught); err != nil {
 		r.Problem("alert_to", err)
+	} else if err := delivery.CheckDigests(s.Destinations, from.Get("incident_digest_tag") != ""); err != nil {
+		r.Problem("alert_to", err)
 	}
 	if err := errors.Join(problems, r.Err()); err != nil {
 		e.Discard()
