@@ -236,6 +236,34 @@ func TestAStateOfTheOtherKindIsSetAside(t *testing.T) {
 	require.FileExists(t, path+".bad")
 }
 
+func TestEachMistakenThresholdIsOneProblem(t *testing.T) {
+	rules := file(t, "campaign:\n  windw: 60s\n  records: 0\n")
+	_, err := NewNamed("", testHost, setting.Map{"incidents": "on", "incident_tag": "i", "incident_rules": rules}, quiet)
+	require.EqualError(t, err, "property incident_rules: "+rules+":2: unknown threshold campaign.windw (did you mean window?)\n"+
+		"property incident_rules: "+rules+":3: campaign.records: 0 is out of range (expected more than 0)")
+}
+
+// Nodes may have another digest_every than an aggregator knows of.
+func TestAnAggregatorThatMayNotWaitLongEnoughIsWarnedOf(t *testing.T) {
+	for text, want := range map[string]string{
+		"digest_wait: 20s":                   "digest_wait 20s is too short for digest_every 30s (want 42s or more)",
+		"digest_every: 60s":                  "digest_wait 45s is too short for digest_every 1m",
+		"digest_wait: 20s\ndigest_every: 3s": "",
+	} {
+		for _, tag := range []string{"incident_tag", "incident_digest_tag"} {
+			var log journal
+			f, err := NewNamed("", testHost, setting.Map{"incidents": "on", tag: "i", "incident_rules": file(t, text)}, log.log)
+			require.NoError(t, err)
+			require.NoError(t, f.Close())
+			if want == "" || tag == "incident_digest_tag" {
+				require.NotContains(t, log.String(), "digest_wait")
+				continue
+			}
+			require.Contains(t, log.String(), want)
+		}
+	}
+}
+
 func TestIncidentPropertiesThatMeanNothingPreventStartup(t *testing.T) {
 	for want, settings := range map[string]setting.Map{
 		"property incidents: on requires incident_tag":   {"incidents": "on"},

@@ -3,6 +3,7 @@ package incident
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -569,17 +570,62 @@ func TestExclusionsApplyToWhatAllTheirConditionsName(t *testing.T) {
 }
 
 func TestThresholdsOfUsersReplaceTheirOwnOnly(t *testing.T) {
-	got, err := ReadThresholds([]byte("probing: {bucket: 99}\npivot: {window: 2h}\n"))
-	require.NoError(t, err)
+	got, problems := ReadThresholds("r.yaml", []byte("probing: {bucket: 99}\npivot: {window: 2h}\nspread:\nsalt: 17\nbackground: {paths: [/a]}\n"))
+	require.Empty(t, problems)
 	want := DefaultThresholds()
-	want.Probing.Bucket, want.Pivot.Window = 99, 2*60*60*1e9
+	want.Probing.Bucket, want.Pivot.Window, want.Salt, want.Background.Paths = 99, 2*60*60*1e9, "17", []string{"/a"}
 	require.Equal(t, want, got)
-	for text, problem := range map[string]string{
-		"probing: {buckets: 9}": "buckets", "probing: {bucket: 0}": "probing.bucket: 0 is out of range", "gap: 1ms": "gap: 1ms is out of range",
-		"gap: soon": "soon", "campaign: {protocol_weight: -1}": "campaign.protocol_weight: -1 is out of range",
+	for _, empty := range []string{"", "# nothing\n", "---\n"} {
+		got, problems = ReadThresholds("r.yaml", []byte(empty))
+		require.Empty(t, problems)
+		require.Equal(t, DefaultThresholds(), got)
+	}
+}
+
+func TestDefaultThresholdsAreComplete(t *testing.T) {
+	var check func(v reflect.Value, path string)
+	check = func(v reflect.Value, path string) {
+		fields, _ := fieldsOf(v)
+		for name, field := range fields {
+			if field.Kind() == reflect.Struct {
+				check(field, name+".")
+				continue
+			}
+			require.Equal(t, name == "salt", field.IsZero(), path+name)
+		}
+	}
+	check(reflect.ValueOf(DefaultThresholds()).Elem(), "")
+}
+
+func TestEachProblemOfThresholdsIsReportedOnceWithItsLine(t *testing.T) {
+	for text, want := range map[string][]string{
+		"campaign:\n  windw: 60s\n":                  {"r.yaml:2: unknown threshold campaign.windw (did you mean window?)"},
+		"campagn: {window: 60s}\n":                   {"r.yaml:1: unknown threshold campagn (did you mean campaign?)"},
+		"campaign: {xyzzy_and_more: 1}":              {"r.yaml:1: unknown threshold campaign.xyzzy_and_more"},
+		"campaign:\n  window: 60\n  records: many\n": {"r.yaml:2: campaign.window: malformed time \"60\" (want one with a unit, such as 60s, 10m or 24h)", "r.yaml:3: campaign.records: malformed number \"many\" (want a whole number)"},
+		"probing: {bucket: 0}":                       {"r.yaml:1: probing.bucket: 0 is out of range (expected more than 0)"},
+		"probing: {bucket: 1.5}":                     {"r.yaml:1: probing.bucket: malformed number \"1.5\" (want a whole number)"},
+		"gap: 1ms":                                   {"r.yaml:1: gap: 1ms is out of range (1s to 720h)"},
+		"gap: soon":                                  {"r.yaml:1: gap: malformed time \"soon\" (want one with a unit, such as 60s, 10m or 24h)"},
+		"gap:\nupdate: 2m":                           {"r.yaml:1: gap: has no value"},
+		"gap: 2h\ngap: 3h":                           {"r.yaml:2: gap: set twice, also in line 1"},
+		"campaign: {protocol_weight: -1}":            {"r.yaml:1: campaign.protocol_weight: -1 is out of range (expected more than 0)"},
+		"campaign: {protocol_weight: .nan}":          {"r.yaml:1: campaign.protocol_weight: malformed number \".nan\" (want one such as 0.5)"},
+		"campaign: 60s":                              {"r.yaml:1: campaign: want names of thresholds with values, such as window: 60s"},
+		"- gap":                                      {"r.yaml:1: incident rules: want names of thresholds with values, such as window: 60s"},
+		"background: {paths: {a: b}}":                {"r.yaml:1: background.paths: malformed (want a list of texts, such as [/a, /b])"},
+		"salt: [a]":                                  {"r.yaml:1: salt: malformed (want a text)"},
+		"digest_every: 30s\ndigest_wait: 20s":        {"r.yaml:2: digest_wait 20s is too short for digest_every 30s (want 42s or more)"},
+		"digest_wait: 1m\n\ndigest_every: 1m":        {"r.yaml:3: digest_wait 1m is too short for digest_every 1m (want 1m12s or more)"},
+		"digest_wait: 20s":                           nil, "digest_every: 3m": nil, // others may have what is missing
+		"{": {"r.yaml: yaml: line 1: did not find expected node content"},
 	} {
-		_, err := ReadThresholds([]byte(text))
-		require.ErrorContains(t, err, problem)
+		_, problems := ReadThresholds("r.yaml", []byte(text))
+		var got []string
+		for _, problem := range problems {
+			got = append(got, problem.Error())
+		}
+		require.Equal(t, want, got, text)
 	}
 }
 

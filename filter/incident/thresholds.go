@@ -1,20 +1,6 @@
 package incident
 
-import (
-	"bytes"
-	_ "embed"
-	"errors"
-	"fmt"
-	"io"
-	"reflect"
-	"strings"
-	"time"
-
-	"go.yaml.in/yaml/v3"
-)
-
-//go:embed rules.yaml
-var defaultRules []byte
+import "time"
 
 // Thresholds are the numbers of the detectors; rules.yaml explains each.
 type Thresholds struct {
@@ -96,61 +82,4 @@ type Thresholds struct {
 	Background struct {
 		Paths []string
 	}
-}
-
-// DefaultThresholds returns the thresholds that are built in.
-func DefaultThresholds() *Thresholds {
-	t := &Thresholds{}
-	if err := t.read(defaultRules); err != nil {
-		panic(err) // a test reads them
-	}
-	return t
-}
-
-// ReadThresholds returns the default thresholds with those replaced that a YAML text sets.
-func ReadThresholds(text []byte) (*Thresholds, error) {
-	t := DefaultThresholds()
-	if err := t.read(text); err != nil {
-		return nil, fmt.Errorf("incident rules: %w", err)
-	}
-	return t, nil
-}
-
-func (t *Thresholds) read(text []byte) error {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(t); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	return t.check()
-}
-
-// check demands that every number is positive: zero would open an incident with every record, or never.
-func (t *Thresholds) check() error { return positive(reflect.ValueOf(t).Elem(), "") }
-
-func positive(v reflect.Value, path string) error {
-	for i := range v.NumField() {
-		field, place := v.Field(i), path+strings.ToLower(v.Type().Field(i).Name)
-		if tag, has := v.Type().Field(i).Tag.Lookup("yaml"); has {
-			place = path + tag
-		}
-		switch field.Kind() {
-		case reflect.Struct:
-			if err := positive(field, place+"."); err != nil {
-				return err
-			}
-		case reflect.Int, reflect.Int64:
-			if field.Int() <= 0 {
-				return fmt.Errorf("%s: %v is out of range (expected more than 0)", place, field.Interface())
-			}
-			if d, isTime := field.Interface().(time.Duration); isTime && (d < time.Second || d > 30*24*time.Hour) {
-				return fmt.Errorf("%s: %v is out of range (1s to 720h)", place, d)
-			}
-		case reflect.Float64:
-			if field.Float() <= 0 {
-				return fmt.Errorf("%s: %v is out of range (expected more than 0)", place, field.Float())
-			}
-		}
-	}
-	return nil
 }

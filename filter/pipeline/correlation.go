@@ -62,6 +62,9 @@ func startCorrelation(config *incidentConfig, o *observer, log telemetry.Logger,
 	c := &correlation{observer: o, state: config.state, salt: config.salt, log: log, panics: caught, chunks: map[string]*correlated{}, stop: make(chan struct{})}
 	c.every = config.options.Thresholds.DigestEvery
 	wait := config.options.Thresholds.DigestWait
+	if config.warning != "" {
+		log(telemetry.LevelWarn, config.warning)
+	}
 	if config.digestTag != "" {
 		c.digests = startDigests(digest.NewWriter(c.salt, c.every), c.state, log)
 		return c

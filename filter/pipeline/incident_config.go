@@ -37,6 +37,7 @@ type incidentConfig struct {
 	digestTag  string // of digests, "" where incidents are found here
 	state      string // file, "" for none
 	only       bool   // alerts do not go out by themselves
+	warning    string // of thresholds that do not fit, as far as is known here
 }
 
 // correlating are the settings of incidents for records that come live.
@@ -54,17 +55,7 @@ func correlating() []setting.Property {
 const longestLearning = 31 * 24 * time.Hour
 
 func readIncidents(r *setting.Reader) (c incidentConfig) {
-	thresholds := incident.DefaultThresholds()
-	if file := r.Text("incident_rules"); file != "" {
-		text, err := os.ReadFile(file)
-		if err == nil {
-			thresholds, err = incident.ReadThresholds(text)
-		}
-		if err != nil {
-			r.Problem("incident_rules", fmt.Errorf("%s: %w", file, err))
-			thresholds = incident.DefaultThresholds()
-		}
-	}
+	thresholds := readThresholds(r)
 	if r.Given("incident_learning") {
 		thresholds.Learning = r.Duration("incident_learning", time.Minute, longestLearning)
 	}
@@ -95,6 +86,9 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 	if c.digestTag != "" && c.tag != "" {
 		r.Problem("incident_digest_tag", errors.New("digests take the place of incidents, which an aggregator emits (want no incident_tag)"))
 	}
+	if err := thresholds.CheckWait(); err != nil && c.digestTag == "" {
+		c.warning = fmt.Sprintf("incident_rules: %v: digests of such nodes count late; set digest_every here, too, if it is less on the nodes", err)
+	}
 	for name, given := range map[string]bool{
 		"incident_state": c.state != "", "alert_detail": c.only, "incident_tag": c.tag != "", "incident_digest_tag": c.digestTag != "",
 	} {
@@ -103,4 +97,21 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 		}
 	}
 	return c
+}
+
+// readThresholds returns the thresholds of the property incident_rules. Where it has problems, they are not to be used.
+func readThresholds(r *setting.Reader) *incident.Thresholds {
+	file := r.Text("incident_rules")
+	if file == "" {
+		return incident.DefaultThresholds()
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		r.Problem("incident_rules", err)
+	}
+	thresholds, problems := incident.ReadThresholds(file, text)
+	for _, problem := range problems {
+		r.Problem("incident_rules", problem)
+	}
+	return thresholds
 }
