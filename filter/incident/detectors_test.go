@@ -563,6 +563,33 @@ func TestExclusionsApplyToWhatAllTheirConditionsName(t *testing.T) {
 		}
 		require.Equal(t, c.want, got, n)
 	}
+	written, err := ParseExclusions("source=2001:DB8::7")
+	require.NoError(t, err)
+	require.True(t, written[0].applies(Campaign, "2001:db8::7", "", ""), "however an address is written")
+	bracketed, err := ParseExclusions("target=[2001:db8::7]:80")
+	require.NoError(t, err)
+	require.True(t, bracketed[0].applies(Campaign, "", "[2001:db8::7]:80", ""))
+	for _, good := range []string{
+		"source=ops/job", "source=10.2.0.7", "source=2001:db8::/32", "target=10.2.0.7:80", "target=[2001:db8::7]:80", "target=10.2.0.*", "target=ops/10",
+		"route=* /login", "route=*/login", "route=POST /*", "route=[GP]* /a b", "route=*",
+	} {
+		_, err := ParseExclusions(good)
+		require.NoError(t, err, good)
+	}
+	const neither = " is neither an address nor a network (want one such as"
+	for text, want := range map[string]string{
+		"source=192.0.2.300":              `source: "192.0.2.300"` + neither,
+		"source=192.0.2.0/33":             `source: "192.0.2.0/33"` + neither,
+		"source=192.0.2.*":                `source: "192.0.2.*" matches nothing`,
+		"kind=probing target=10.2.0.0/24": `exclusion "kind=probing target=10.2.0.0/24": target: "10.2.0.0/24" matches nothing, networks work for source only`,
+		"target=10.2.0.300:80":            `target: "10.2.0.300"` + neither,
+		"route=/login":                    `route: "/login" matches nothing, a route is a method and a path (want one such as "POST /login")`,
+		"route=POST":                      `route: "POST" matches nothing, a route is a method and a path (want one such as "POST /login")`,
+		"route=POST/login":                `(want one such as "POST /login")`,
+	} {
+		_, err := ParseExclusions(text)
+		require.ErrorContains(t, err, want)
+	}
 	for _, bad := range []string{"from=x", "kind=odd", "source=", "target=[", "word"} {
 		_, err := ParseExclusions(bad)
 		require.Error(t, err, bad)

@@ -2,10 +2,13 @@ package incident
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // Exclusion names findings that open no incident: those to which all of its conditions apply.
@@ -61,6 +64,7 @@ func parseExclusion(text string) (e Exclusion, err error) {
 	return e, e.check(text)
 }
 
+// check refuses conditions that nothing can meet: an exclusion without effect shows only when the incident comes again.
 func (e *Exclusion) check(text string) error {
 	if e.Kind != "" && !slices.Contains(Kinds(), e.Kind) {
 		return fmt.Errorf("exclusion %q: unknown kind %q (expected %s)", text, e.Kind, kindNames())
@@ -70,13 +74,49 @@ func (e *Exclusion) check(text string) error {
 			return fmt.Errorf("exclusion %q: malformed pattern %q: %w", text, pattern, err)
 		}
 	}
-	if strings.Contains(e.Source, "/") {
-		network, err := netip.ParsePrefix(e.Source)
-		if err == nil {
-			e.network = network.Masked()
+	for _, check := range []func() error{e.checkSource, e.checkTarget, e.checkRoute} {
+		if err := check(); err != nil {
+			return fmt.Errorf("exclusion %q: %w", text, err)
 		}
 	}
 	return nil
+}
+
+func (e *Exclusion) checkSource() (err error) {
+	if e.network, err = setting.ParseNetwork(e.Source); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	if strings.Contains(e.Source, "*") {
+		return fmt.Errorf("source: %q matches nothing, * stands for any characters in target and route only (want a name, an address or a network)", e.Source)
+	}
+	return nil
+}
+
+func (e *Exclusion) checkTarget() error {
+	host := e.Target
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	network, err := setting.ParseNetwork(host)
+	if err != nil {
+		return fmt.Errorf("target: %w", err)
+	}
+	if network.IsValid() && strings.Contains(host, "/") {
+		return fmt.Errorf("target: %q matches nothing, networks work for source only (want a name or an address, with * for any characters, such as 10.2.0.*)", e.Target)
+	}
+	return nil
+}
+
+// checkRoute demands that a route can begin with a method and a path behind a space.
+func (e *Exclusion) checkRoute() error {
+	method, rest, hasPath := strings.Cut(e.Route, "/")
+	if e.Route == "" || strings.ContainsAny(method, `*?[\`) || hasPath && strings.TrimRight(method, " ") != "" && strings.HasSuffix(method, " ") {
+		return nil
+	}
+	if !hasPath {
+		rest = "login"
+	}
+	return fmt.Errorf("route: %q matches nothing, a route is a method and a path (want one such as %q)", e.Route, "POST /"+rest)
 }
 
 func (e *Exclusion) applies(k Kind, source, target, route string) bool {
@@ -94,5 +134,5 @@ func (e *Exclusion) isSource(source string) bool {
 
 func matches(pattern, text string) bool {
 	matched, _ := path.Match(pattern, text)
-	return matched
+	return matched || pattern == text // brackets also enclose an address
 }
