@@ -64,8 +64,10 @@ func readIncidents(r *setting.Reader) (c incidentConfig) {
 		r.Problem("incident_exclude", err)
 	}
 	if file := r.Text("identities"); file != "" {
-		if c.identities, err = readIdentities(file); err != nil {
-			r.Problem("identities", err)
+		var problems []error
+		c.identities, problems = readIdentities(file)
+		for _, problem := range problems {
+			r.Problem("identities", problem)
 		}
 	}
 	c.options = incident.Options{Thresholds: thresholds, Exclusions: exclusions}
