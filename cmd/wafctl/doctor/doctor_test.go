@@ -136,6 +136,22 @@ func TestFindings(t *testing.T) {
 			[]string{"fail routing: DIR/waf.yaml:14: output waf evaluates the alerts of filter waf (tag alert) again | narrow its match to exclude alert"}, nil},
 		{"an emit tag that is the tag of records", tail + waf("      match: access\n      emit_tag: access\n") + strings.Replace(alertFile, "match: alert", "match: access", 1),
 			[]string{"fail routing: DIR/waf.yaml:12: emit_tag access is also a tag of records, which are then mistaken for alerts and not evaluated"}, nil},
+		{"tags of incidents that no output receives", tail + waf("      match: access\n      incidents: on\n      incident_tag: found\n      metrics_tag: numbers\n      metrics_interval: 60s\n") + alertFile, []string{
+			"fail routing: DIR/waf.yaml:13: no output receives incident events (tag found) | add an output with match: found",
+			"fail routing: DIR/waf.yaml:14: no output receives metrics (tag numbers) | add an output with match: numbers",
+		}, []string{"ok routing"}},
+		{"digests that nobody receives", tail + waf("      match: access\n      incidents: on\n      incident_digest_tag: digest\n    - name: waf\n      match: digests\n      incidents: on\n      incident_tag: alert\n") +
+			alertFile + "    - name: \"null\"\n      match: digest*\n", []string{
+			"fail routing: DIR/waf.yaml:13: no output receives digests (tag digest)", "fail routing: DIR/waf.yaml:14: filter waf: match digests gets no records",
+		}, []string{"ok routing"}},
+		{"digests that an aggregator of the same pipeline receives", tail + waf("      match: access\n      incidents: on\n      incident_digest_tag: digest\n    - name: waf\n      match: digest\n      incidents: on\n      incident_tag: alert\n") +
+			alertFile + "    - name: \"null\"\n      match: digest\n", []string{"ok routing"}, []string{"fail routing"}},
+		{"digests that another machine receives", tail + waf("      match: access\n      alert_key: off\n      incidents: on\n      incident_digest_tag: digest\n") +
+			"  outputs:\n    - name: forward\n      match: digest\n", []string{"ok routing"}, []string{"fail routing"}},
+		{"an aggregator whose input sets another tag", "pipeline:\n  inputs:\n    - name: forward\n      tag: nodes\n" + waf("      match: digest\n      incidents: on\n      incident_tag: alert\n") + alertFile,
+			[]string{"fail routing: DIR/waf.yaml:6: filter waf: match digest gets no records: the tags of the inputs are nodes"}, nil},
+		{"incident events under a tag of records", tail + waf("      match: access\n      incidents: on\n      incident_tag: access\n") + alertFile,
+			[]string{"fail routing: DIR/waf.yaml:13: incident_tag access is also a tag of records, which are then mistaken for incident events and not evaluated"}, nil},
 		{"workers", tail + out("      match: access\n      alert_to: stdout\n      workers: 2\n"), []string{"fail routing: DIR/waf.yaml:13: workers is set"}, nil},
 		{"nothing shows what was found", tail + waf("      match: access\n      alert_key: off\n"), []string{"fail routing: DIR/waf.yaml:10: filter waf: neither emit_tag nor alert_key is set"}, nil},
 		{"a log that is not there", strings.Replace(tail, "access.log", "other.log", 1) + out("      match: access\n      alert_to: stdout\n"),
