@@ -94,6 +94,19 @@ func TestIdentitiesNameServicesOnBothSides(t *testing.T) {
 	require.Contains(t, got.out, `{"from":"web/shop","to":"web/rest"`)
 }
 
+func TestAStateHasNoEffectOnRecordsInFiles(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state")
+	for _, command := range []string{"incidents", "check"} {
+		for _, more := range [][]string{nil, {"--incidents", "on"}} {
+			got := wafctl(nil, nil, append(append([]string{command, "--incident-state", state}, more...), intrusion(t)...)...)
+			require.Equal(t, cli.ExitError, got.code)
+			require.Contains(t, got.err, "--incident-state: has no effect here")
+			require.NotContains(t, got.err, "requires")
+		}
+	}
+	require.NoFileExists(t, state)
+}
+
 func TestIncidentsRefuseWhatTheyCannotRead(t *testing.T) {
 	for problem, args := range map[string][]string{
 		`no incident "nothing" in these files`: {"--explain", "nothing"},

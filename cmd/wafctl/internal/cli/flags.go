@@ -18,6 +18,8 @@ import (
 type Flags struct {
 	Values setting.Map
 	twice  []string // settings that were given again and take one value only
+
+	evaluating bool // of a command that reads files
 }
 
 // joiners are the settings that may be given several times, and what joins the values.
@@ -46,6 +48,7 @@ var Writing = []string{
 // AddEvaluating makes flags of the filter's properties for a command that writes no records. A property whose name the command
 // uses for a flag of its own is omitted.
 func (f *Flags) AddEvaluating(to *pflag.FlagSet) {
+	f.evaluating = true
 	f.Add(to, slices.DeleteFunc(filter.Properties(), func(p setting.Property) bool { return to.Lookup(FlagName(p.Name)[2:]) != nil }))
 	for _, name := range Writing {
 		to.Lookup(FlagName(name)[2:]).Hidden = true
@@ -53,7 +56,15 @@ func (f *Flags) AddEvaluating(to *pflag.FlagSet) {
 }
 
 // Get implements setting.Getter.
-func (f *Flags) Get(name string) string { return f.Values[name] }
+func (f *Flags) Get(name string) string {
+	if f.evaluating && slices.Contains(live, name) {
+		return ""
+	}
+	return f.Values[name]
+}
+
+// live are properties of incidents in records that come live. A state must not be changed by a command that reads files.
+var live = []string{"incident_tag", "incident_digest_tag", "incident_state", "alert_detail"}
 
 // FlagValue is the pflag.Value of one setting.
 type FlagValue struct {
@@ -101,6 +112,10 @@ func (f *Flags) Usage(cmd *cobra.Command, args []string, found ...error) error {
 	}
 	for _, name := range f.twice {
 		found = append(found, &setting.Problem{Noun: "flag", Name: name, Err: errors.New("given more than once (want one value)")})
+	}
+	if f.evaluating && f.Values["incident_state"] != "" {
+		err := errors.New("has no effect here (wafctl run, proxy and auth, and pipelines keep a state)")
+		found = append(found, &setting.Problem{Noun: "flag", Name: "incident_state", Err: err})
 	}
 	if err := errors.Join(found...); err != nil {
 		return NewUsageError(cmd, err)
