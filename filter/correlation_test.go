@@ -264,6 +264,37 @@ func TestAnAggregatorThatMayNotWaitLongEnoughIsWarnedOf(t *testing.T) {
 	}
 }
 
+func TestTwoFiltersDoNotShareAState(t *testing.T) {
+	dir := t.TempDir()
+	file, link := filepath.Join(dir, "state"), filepath.Join(dir, "link")
+	require.NoError(t, os.Symlink(dir, link))
+	host := newHost(t)
+	start := func(name, state string) (*Filter, error) {
+		return NewNamed(name, host, setting.Map{"incidents": "on", "incident_tag": "i", "incident_state": state}, quiet)
+	}
+	first, err := start("filter waf.0", file)
+	require.NoError(t, err)
+	for _, same := range []string{file, filepath.Join(dir, ".", "state"), filepath.Join(link, "state")} {
+		_, err = start("filter waf.1", same)
+		require.EqualError(t, err, "property incident_state: "+file+": filter waf.0 keeps its state there (want a file of its own)")
+		_, err = NewOutput("output waf.0", host, setting.Map{"incidents": "on", "alert_to": "stdout", "incident_state": same}, quiet, &strings.Builder{})
+		require.ErrorContains(t, err, "filter waf.0 keeps its state there")
+	}
+	other, err := start("filter waf.1", filepath.Join(dir, "other"))
+	require.NoError(t, err)
+	again, err := start("filter waf.0", file)
+	require.NoError(t, err, "a host that starts a filter again has not ended it yet")
+	require.NoError(t, first.Close())
+	_, err = start("filter waf.1", file)
+	require.ErrorContains(t, err, "keeps its state there", "it is that of the filter that was started again")
+	require.NoError(t, again.Close())
+	last, err := start("filter waf.1", file)
+	require.NoError(t, err)
+	for _, f := range []*Filter{other, last} {
+		require.NoError(t, f.Close())
+	}
+}
+
 func TestIncidentPropertiesThatMeanNothingPreventStartup(t *testing.T) {
 	for want, settings := range map[string]setting.Map{
 		"property incidents: on requires incident_tag":   {"incidents": "on"},

@@ -135,7 +135,9 @@ func TestDigestsOutliveRestarts(t *testing.T) {
 	}
 	require.NoError(t, first.Close())
 	for range 2 {
-		for _, e := range newFilter(t, node).Due(nil) {
+		killed, err := New(newHost(t), node, quiet)
+		require.NoError(t, err)
+		for _, e := range killed.Due(nil) {
 			digests = append(digests, e.Event)
 		}
 	}

@@ -33,6 +33,8 @@ type Filter struct {
 	redactor *redact.Redactor
 	engine   *pipeline.EngineSlots // of the host
 	log      Logger
+
+	releaseState func() // lets other filters have the file of the state
 }
 
 // New returns a filter, or all problems of its configuration as one error. It shares rules of the same content with other filters of the host.
@@ -76,16 +78,23 @@ func open(name string, host *Host, reader *setting.Reader, c config, log Logger)
 	} else if reader.Err() != nil && opened.Err != nil {
 		reader.Problem("rules", opened.Err)
 	}
+	releaseState, err := host.states.own(c.pipeline.StateFile(), name)
+	if err != nil {
+		reader.Problem("incident_state", err)
+		releaseState = func() {}
+	}
 	if problems := reader.Err(); problems != nil {
+		releaseState()
 		if opened != nil {
 			problems = errors.Join(problems, opened.Close())
 		}
 		return nil, problems
 	}
 	counts := telemetry.NewCounters(maps.Names(), log)
-	f := &Filter{maps: maps, counts: counts, panics: telemetry.NewPanics(counts, log, c.pipeline.Redactor), redactor: c.pipeline.Redactor, engine: host.engine, log: log}
+	f := &Filter{maps: maps, counts: counts, panics: telemetry.NewPanics(counts, log, c.pipeline.Redactor), redactor: c.pipeline.Redactor, engine: host.engine, log: log, releaseState: releaseState}
 	f.rules = opened.Use(log, f.panics)
 	if f.meter, err = telemetry.Start(host.metrics, c.metrics, name, Version, counts, f.panics, log); err != nil {
+		releaseState()
 		reader.Problem("metrics_listen", err)
 		return nil, errors.Join(reader.Err(), f.meter.Close(), f.rules.Release())
 	}
@@ -102,6 +111,7 @@ func open(name string, host *Host, reader *setting.Reader, c config, log Logger)
 // Close releases the rules. The Filter must not be used after it. What flood control has not summed up by then is logged.
 func (f *Filter) Close() error {
 	f.pipeline.Close()
+	f.releaseState()
 	f.rules.Stop()
 	err := f.meter.Close()
 	if !f.engine.HasOverdueRuns() {

@@ -7,11 +7,12 @@ import (
 )
 
 // Host is what the filters and outputs of one process share, also across its reloads: the cores that the rule engine may use, the open
-// rule sets, the one that each named filter opened last, and the pages of metrics. Where a nil one is given, a filter shares nothing.
+// rule sets, the one that each named filter opened last, the files of states, and the pages of metrics. Where a nil one is given, a filter shares nothing.
 type Host struct {
 	engine   *pipeline.EngineSlots
 	lastGood *ruleset.LastGood // nil keeps nothing
 	metrics  *metrics.Process
+	states   *states
 	producer Producer
 }
 
@@ -35,7 +36,7 @@ func (h *Host) As(p Producer) *Host {
 // orUnshared returns the host, and for nil one of which nobody else knows.
 func (h *Host) orUnshared() *Host {
 	if h == nil {
-		return &Host{engine: pipeline.NewEngineSlots(), metrics: metrics.NewProcess()}
+		return &Host{engine: pipeline.NewEngineSlots(), metrics: metrics.NewProcess(), states: &states{}}
 	}
 	return h
 }

@@ -159,6 +159,14 @@ func (c *Config) ForOutput(believes bool) {
 // SendsDigests reports whether digests are sent instead of incidents.
 func (c *Config) SendsDigests() bool { return c.incidents.digestTag != "" }
 
+// StateFile returns the file that keeps incidents or digests, "" for none.
+func (c *Config) StateFile() string {
+	if !c.incidents.correlates {
+		return ""
+	}
+	return c.incidents.state
+}
+
 // ForFiles makes the configuration one for records from files: Check makes observations of them, at the times that they name. It returns
 // the options of what makes incidents of these.
 func (c *Config) ForFiles() incident.Options {

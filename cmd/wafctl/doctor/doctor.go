@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -59,7 +60,8 @@ type Doctor struct {
 	Now      func() time.Time
 
 	findings []Finding
-	broken   map[*fluentbit.Section]bool // properties that do not serve
+	broken   map[*fluentbit.Section]bool   // properties that do not serve
+	states   map[string]*fluentbit.Section // by the file that keeps them
 	tell     func(Finding)
 	filters  map[*fluentbit.Section]*filter.Filter // with well-formed properties; rules are compiled once while one has them
 }
@@ -67,6 +69,7 @@ type Doctor struct {
 // Run runs all checks, and gives each finding to tell as soon as it is there.
 func (d *Doctor) Run(ctx context.Context, tell func(Finding)) {
 	d.tell, d.filters, d.broken = tell, map[*fluentbit.Section]*filter.Filter{}, map[*fluentbit.Section]bool{}
+	d.states = map[string]*fluentbit.Section{}
 	defer func() {
 		for _, f := range d.filters {
 			f.Close()
@@ -127,9 +130,9 @@ func (d *Doctor) properties() {
 	for s := range d.Config.All() {
 		switch {
 		case s.Name() == "waf" && s.Kind == fluentbit.Output:
-			d.problems(s, errors.Join(d.openOutput(s), state(s)))
+			d.problems(s, errors.Join(d.openOutput(s), d.state(s)))
 		case s.Name() == "waf" && s.Kind != fluentbit.Input:
-			d.problems(s, errors.Join(d.openFilter(s), state(s)))
+			d.problems(s, errors.Join(d.openFilter(s), d.state(s)))
 		case s.Name() == "nano" && s.Kind == fluentbit.Input:
 			d.problems(s, readInput(s))
 		default:
@@ -189,11 +192,15 @@ func quiet(s *fluentbit.Section, table []setting.Property) setting.Map {
 }
 
 // state checks the file that keeps the state of incident detection.
-func state(s *fluentbit.Section) error {
+func (d *Doctor) state(s *fluentbit.Section) error {
 	file := s.Get("incident_state")
 	if file == "" {
 		return nil
 	}
+	if other := d.states[filepath.Clean(file)]; other != nil {
+		return fmt.Errorf("property incident_state: %s: %s keeps its state there (want a file of its own)", file, other.Place)
+	}
+	d.states[filepath.Clean(file)] = s
 	if err := digest.CheckFile(file); err != nil {
 		return fmt.Errorf("property incident_state: %w", err)
 	}
