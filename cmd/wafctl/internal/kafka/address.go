@@ -84,20 +84,30 @@ type address struct {
 	*setting.Reader
 	brokers []string
 	topic   string
+	faults  []error     // of what stands before the options
 	tls     *tls.Config // nil for plain TCP
 }
 
 // topicName is what Kafka allows.
 var topicName = regexp.MustCompile(`^[A-Za-z0-9._-]{1,249}$`)
 
-// parse reads a topic with options of a table. What is wrong is returned by Err of the Reader.
+// err returns what is wrong with the address and with its options, each problem with what the address is called.
+func (a *address) err(name string) error {
+	var problems []error
+	for _, problem := range slices.Concat(a.faults, a.Problems()) {
+		problems = append(problems, fmt.Errorf("%s: %w", name, problem))
+	}
+	return errors.Join(problems...)
+}
+
+// parse reads a topic with options of a table. What is wrong is returned by err.
 func parse(text string, table []setting.Property) *address {
 	place, query, _ := strings.Cut(text, "?")
 	a := &address{Reader: delivery.ReadOptions(query, table)}
 	brokers, topic, _ := strings.Cut(rest(place), "/")
 	a.topic = topic
 	if !topicName.MatchString(topic) {
-		a.Problem("topic", fmt.Errorf("malformed %q (want %s)", topic, Form))
+		a.faults = append(a.faults, fmt.Errorf("malformed topic %q (want %s)", topic, Form))
 	}
 	for broker := range strings.SplitSeq(brokers, ",") {
 		a.addBroker(strings.TrimSpace(broker))
@@ -117,7 +127,7 @@ func parse(text string, table []setting.Property) *address {
 
 func (a *address) addBroker(broker string) {
 	if strings.ContainsAny(broker, "@/# ") || broker == "" {
-		a.Problem("broker", fmt.Errorf("malformed %q (want %s)", broker, Form))
+		a.faults = append(a.faults, fmt.Errorf("malformed broker %q (want %s)", broker, Form))
 		return
 	}
 	if _, _, err := net.SplitHostPort(broker); err != nil {

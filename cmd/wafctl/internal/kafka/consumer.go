@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -126,11 +127,11 @@ func NewConsumer(text string, memory int64, warn func(line string), caught recov
 	if instance := a.Text("instance"); instance != "" {
 		c.options = append(c.options, kgo.InstanceID(instance))
 	}
-	if err := a.Err(); err != nil {
-		return nil, fmt.Errorf("malformed address %q: %w", c.name, err)
+	if err := a.err(strconv.Quote(c.name)); err != nil {
+		return nil, err
 	}
 	if err := kgo.ValidateOpts(c.options...); err != nil {
-		return nil, fmt.Errorf("malformed address %q: %w", c.name, err)
+		return nil, fmt.Errorf("%q: %w", c.name, err)
 	}
 	return c, nil
 }

@@ -67,8 +67,8 @@ func OpenProducer(text string, warn func(line string)) (*Producer, error) {
 	p.timeout = a.Duration("timeout", shortestTimeout, longestTimeout)
 	options := append(a.options(warn), kgo.DefaultProduceTopic(a.topic),
 		kgo.AllowIdempotentProduceCancellation(), kgo.ProducerBatchMaxBytes(int32(max(p.limit+batchRoom, leastBatch))))
-	if err := a.Err(); err != nil {
-		return nil, fmt.Errorf("destination %q: %w", p.name, err)
+	if err := a.err(fmt.Sprintf("destination %q", p.name)); err != nil {
+		return nil, err
 	}
 	client, err := kgo.NewClient(options...)
 	if err != nil {
