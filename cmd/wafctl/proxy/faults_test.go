@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -22,11 +23,13 @@ import (
 	"golang.org/x/net/http2/hpack"
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
 
 // A client that sends its head or its body drop by drop is answered, or cut off, in time.
 func TestSlowClientsAreCutOff(t *testing.T) {
+	t.Parallel()
 	b := record(t)
 	p := run(t, b.URL, setting.Map{"header_timeout": "300ms", "body_timeout": "300ms"})
 	for name, c := range map[string]struct {
@@ -42,7 +45,7 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		dripping := make(chan struct{})
 		go func() {
 			defer close(dripping)
-			for range 100 {
+			for range 1000 { // 20 seconds
 				if _, err := conn.Write([]byte("x")); err != nil {
 					return
 				}
@@ -50,10 +53,10 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 			}
 		}()
 		begin := time.Now()
-		require.NoError(t, conn.SetReadDeadline(begin.Add(10*time.Second)))
+		require.NoError(t, conn.SetReadDeadline(begin.Add(30*time.Second)))
 		answer, _ := io.ReadAll(conn)
 		took := time.Since(begin)
-		require.Less(t, took, 1900*time.Millisecond, name)
+		require.Less(t, took, 10*time.Second, name)
 		t.Logf("%s that comes byte by byte ends after %v, with a time limit of 300ms", name, took.Round(time.Millisecond))
 		if c.status != 0 {
 			require.Contains(t, string(answer), fmt.Sprint(c.status), name)
@@ -92,12 +95,15 @@ func ask(t testing.TB, framer *http2.Framer, stream uint32, method string, whole
 
 // The same over HTTP/2: a body that does not come, and a response for which the client opens no window.
 func TestSlowClientsOfHTTP2AreCutOff(t *testing.T) {
+	t.Parallel()
+	var served atomic.Int64
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		served.Add(1)
 		w.Header().Set("Content-Type", "application/octet-stream")
 		_, _ = w.Write(make([]byte, 1<<20))
 	}))
 	defer b.Close()
-	p := run(t, b.URL, setting.Map{"body_timeout": "300ms", "send_timeout": "500ms", "backend_timeout": "1s"})
+	p := run(t, b.URL, setting.Map{"body_timeout": "300ms", "send_timeout": "3s"})
 	_, framer := p.dialHTTP2()
 	ask(t, framer, 1, "POST", false)
 	framer.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
@@ -118,23 +124,23 @@ func TestSlowClientsOfHTTP2AreCutOff(t *testing.T) {
 	for stream := range uint32(20) {
 		ask(t, framer, 2*stream+1, "GET", true)
 	}
-	require.Eventually(t, func() bool { return p.InFlight() > 0 }, 10*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return served.Load() == 20 }, 25*time.Second, time.Millisecond)
 	require.Eventually(t, func() bool { return p.InFlight() == 0 }, 25*time.Second, 10*time.Millisecond, "a client that takes nothing holds no request")
-	t.Logf("20 responses without a window, in HTTP/2, end after %v, with a send_timeout of 500ms", time.Since(begin).Round(time.Millisecond))
+	t.Logf("20 responses without a window, in HTTP/2, end after %v, with a send_timeout of 3s", time.Since(begin).Round(time.Millisecond))
 }
 
 // The time for a client to take a response does not run while the backend has nothing to say.
 func TestStreamsOfHTTP2MayPause(t *testing.T) {
+	t.Parallel()
 	b := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/event-stream")
-		for range 2 {
-			send(w, "data: 1\n\n")
-			w.(http.Flusher).Flush()
-			time.Sleep(700 * time.Millisecond)
-		}
+		send(w, "data: 1\n\n")
+		w.(http.Flusher).Flush()
+		time.Sleep(3 * time.Second)
+		send(w, "data: 1\n\n")
 	}))
 	defer b.Close()
-	p := run(t, b.URL, setting.Map{"send_timeout": "200ms"})
+	p := run(t, b.URL, setting.Map{"send_timeout": "2s"})
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
 	defer transport.CloseIdleConnections()
@@ -208,6 +214,11 @@ func TestClientsThatTakeNothingAreCutOff(t *testing.T) {
 }
 
 func TestFaultsOfTheBackend(t *testing.T) {
+	hangs := func(c net.Conn) { // until the proxy gives up
+		_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		_, _ = io.Copy(io.Discard, c)
+	}
+	timeouts := map[string]string{"answers nothing": "1s", "a body that stops to go on": "3s"} // the latter's head must be in time
 	for name, c := range map[string]struct {
 		serve  func(net.Conn)
 		status int // 0 where the response is cut short
@@ -215,7 +226,7 @@ func TestFaultsOfTheBackend(t *testing.T) {
 		"closes at once":       {func(net.Conn) {}, 502},
 		"answers with rubbish": {func(c net.Conn) { send(c, "rubbish\r\n\r\n") }, 502},
 		"closes in the head":   {func(c net.Conn) { send(c, "HTTP/1.1 200 OK\r\nContent-") }, 502},
-		"answers nothing":      {func(net.Conn) { time.Sleep(3 * time.Second) }, 504},
+		"answers nothing":      {hangs, 504},
 		"closes in an inspected body": {func(c net.Conn) {
 			send(c, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 100\r\n\r\nhalf")
 		}, 502},
@@ -229,7 +240,7 @@ func TestFaultsOfTheBackend(t *testing.T) {
 		}, 502},
 		"a body that stops to go on": {func(c net.Conn) {
 			send(c, "HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 9\r\n\r\nhalf")
-			time.Sleep(3 * time.Second)
+			hangs(c)
 		}, 0},
 		"an upgrade that nobody wants": {func(c net.Conn) {
 			send(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
@@ -237,7 +248,8 @@ func TestFaultsOfTheBackend(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := run(t, rawBackend(t, afterRequest(c.serve)), setting.Map{"backend_timeout": "1s"})
+			timeout := cmp.Or(timeouts[name], "30s")
+			p := run(t, rawBackend(t, afterRequest(c.serve)), setting.Map{"backend_timeout": timeout})
 			begin := time.Now()
 			request, err := http.NewRequest(http.MethodGet, "http://"+p.address+"/", nil)
 			require.NoError(t, err)
@@ -256,18 +268,14 @@ func TestFaultsOfTheBackend(t *testing.T) {
 				require.Equal(t, c.status, status)
 			}
 			require.Less(t, time.Since(begin), 10*time.Second)
-			t.Logf("a backend, %s: status %d, 0 for a response that is cut short, after %v, with a backend_timeout of 1s", name, status, time.Since(begin).Round(time.Millisecond))
+			t.Logf("a backend, %s: status %d, 0 for a response that is cut short, after %v, with a backend_timeout of %s", name, status, time.Since(begin).Round(time.Millisecond), timeout)
 			require.Eventually(t, func() bool { return p.InFlight() == 0 }, 10*time.Second, time.Millisecond)
 		})
 	}
 }
 
-// What a backend sends unasked, between two responses, reaches neither a client nor the log.
 func TestABackendThatIsDownIsABadGateway(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
+	address := loopback.Address(t)
 	p := run(t, "http://"+address, nil)
 	status, body := p.get("/")
 	require.Equal(t, 502, status)
@@ -432,7 +440,7 @@ func TestRulesChangeUnderTraffic(t *testing.T) {
 // Requests that arrive while the process is about to end are answered; clients are sent away, and nothing is cut.
 func TestShutdownLosesNoRequest(t *testing.T) {
 	b := record(t)
-	p := run(t, b.URL, setting.Map{"shutdown_delay": "500ms"})
+	p := run(t, b.URL, setting.Map{"shutdown_delay": "1h"})
 	stop := make(chan struct{})
 	answered, failed := p.traffic(stop)
 	require.Eventually(t, func() bool { return answered.Load() > 50 }, 20*time.Second, time.Millisecond)
@@ -446,9 +454,19 @@ func TestShutdownLosesNoRequest(t *testing.T) {
 	time.Sleep(200 * time.Millisecond)
 	close(stop) // before the listener closes: load balancers have gone elsewhere
 	require.Empty(t, failed())
-	<-p.ended
+	p.end()
 	require.NoError(t, p.err)
 	require.EqualValues(t, answered.Load(), b.count())
 	t.Logf("%d requests around SIGTERM: all answered, and counted", answered.Load())
 	require.EqualValues(t, answered.Load(), p.engine.Filter().Counts().Clean)
+}
+
+func TestShutdownDelayEnds(t *testing.T) {
+	p := run(t, record(t).URL, setting.Map{"shutdown_delay": "100ms"})
+	begin := time.Now()
+	require.NoError(t, syscall.Kill(os.Getpid(), syscall.SIGTERM))
+	<-p.ended
+	require.NoError(t, p.err)
+	require.True(t, p.Draining())
+	require.GreaterOrEqual(t, time.Since(begin), 100*time.Millisecond)
 }

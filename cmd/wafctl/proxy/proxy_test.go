@@ -45,7 +45,7 @@ func run(t *testing.T, backend string, settings setting.Map) *running {
 
 func runFor(t testing.TB, backend string, settings setting.Map) *running {
 	t.Helper()
-	all := setting.Map{"backend": backend, "listen": "127.0.0.1:0"}
+	all := setting.Map{"backend": backend, "listen": "127.0.0.1:0", "inspect_timeout": "1m"}
 	for name, value := range settings {
 		all[name] = value
 	}

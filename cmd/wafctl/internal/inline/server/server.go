@@ -178,6 +178,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	if s.healthListen == "" && s.serveHealth(w, r) {
 		return
 	}
+	s.counts.inFlight.Add(1)
+	defer s.counts.inFlight.Add(-1) // after the entry's end: a request whose line is not written is not answered yet
 	if s.Requests != nil {
 		entry := s.Requests.Start(w, r)
 		defer entry.End()
@@ -187,8 +189,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		s.Reject(w, r, http.StatusRequestHeaderFieldsTooLarge, TooManyHeaders)
 		return
 	}
-	s.counts.inFlight.Add(1)
-	defer s.counts.inFlight.Add(-1)
 	s.handler.ServeHTTP(w, r)
 }
 
