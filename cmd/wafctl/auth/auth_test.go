@@ -199,8 +199,7 @@ func (a *running) raw(text string) answered {
 	require.NoError(a.t, err)
 	defer conn.Close()
 	require.NoError(a.t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-	_, err = io.WriteString(conn, text)
-	require.NoError(a.t, err)
+	_, _ = io.WriteString(conn, text) // the answer may come, and the end with it, before all is written
 	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	require.NoError(a.t, err)
 	defer response.Body.Close()

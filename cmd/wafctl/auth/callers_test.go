@@ -50,7 +50,10 @@ func ingressOf(t *testing.T, program string, files []string, args func(g *ingres
 	dir := t.TempDir()
 	change := strings.NewReplacer("127.0.0.1:9000", g.endpoint.address, "127.0.0.1:3000", strings.TrimPrefix(backend.URL, "http://"),
 		"listen 8080", "listen "+g.address, "bind :8080", "bind "+g.address, ":8080 {", "http://:"+port+" {\n\tbind 127.0.0.1",
-		"lua-load ", "lua-load "+dir+"/")
+		"lua-load ", "lua-load "+dir+"/",
+		// Programs that give up the endpoint of a busy machine answer something else.
+		"timeout: 2s", "timeout: 1m", "timeout connect 2s", "timeout connect 1m", "timeout = 2000", "timeout = 60000",
+		"proxy_connect_timeout 1s", "proxy_connect_timeout 1m", "proxy_read_timeout 2s", "proxy_read_timeout 1m")
 	for _, name := range files {
 		text, err := os.ReadFile(filepath.Join("../../../conf/auth", name))
 		require.NoError(t, err)
