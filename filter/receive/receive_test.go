@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -261,12 +262,17 @@ func TestRateOfOneSenderIsBounded(t *testing.T) {
 
 	in := open(t, setting.Map{"source_rate": "3"}, "udp://127.0.0.1:0")
 	conn := in.dial(0)
+	begin := time.Now()
 	for range 10 {
 		in.send(conn, `{}`)
 	}
-	in.until("all are read", func(c Counts) bool { return c.Datagrams == 10 })
-	require.EqualValues(t, 10, in.Counts().Limited+uint64(len(in.wait(int(in.Queue.Waiting())))))
-	require.GreaterOrEqual(t, in.Counts().Limited, uint64(6))
+	in.until("all are limited or in the queue", func(c Counts) bool {
+		return c.Datagrams == 10 && c.Limited+uint64(in.Queue.Waiting()) == 10
+	})
+	may := 3 + 3*time.Since(begin).Seconds() // a second's worth at once, and what the time brings
+	passed := len(in.bodies())
+	require.GreaterOrEqual(t, passed, 3)
+	require.LessOrEqual(t, float64(passed), may)
 }
 
 // numbered sends datagrams {"n":0}, {"n":1} … of a size.
@@ -307,7 +313,13 @@ func TestWhatTheKernelDropsIsCountedExactly(t *testing.T) {
 	require.NotEmpty(t, all)
 	require.EqualValues(t, sent, uint64(len(all))+c.KernelDrops)
 	require.IsIncreasing(t, all)
-	require.Contains(t, strings.Join(in.warned, "\n"), fmt.Sprintf("%d datagrams dropped by the kernel", c.KernelDrops))
+	logged := 0
+	for _, found := range regexp.MustCompile(`(\d+) datagrams dropped by the kernel`).FindAllStringSubmatch(in.log(), -1) {
+		n, err := strconv.Atoi(found[1])
+		require.NoError(t, err)
+		logged += n
+	}
+	require.EqualValues(t, c.KernelDrops, logged, "at the end, or in parts")
 }
 
 func TestWhatFindsTheQueueFullIsCountedExactly(t *testing.T) {
@@ -315,8 +327,11 @@ func TestWhatFindsTheQueueFullIsCountedExactly(t *testing.T) {
 	for _, policy := range []string{"drop_newest", "drop_oldest"} {
 		t.Run(policy, func(t *testing.T) {
 			in := open(t, setting.Map{"queue_limit": "1M", "when_full": policy, "sockets": "1"}, "udp://127.0.0.1:0")
-			numbered(t, in.dial(0), sent, 1000)
-			in.until("all are read", func(c Counts) bool { return c.Datagrams+c.KernelDrops == sent })
+			conn := in.dial(0)
+			numbered(t, conn, sent-1, 1000)
+			in.until("all are read", func(c Counts) bool { return c.Datagrams+c.KernelDrops == sent-1 })
+			in.send(conn, fmt.Sprintf(`{"n":%d,"padding":""}`, sent-1)) // the kernel has room for the last one
+			in.until("the last one is read", func(c Counts) bool { return c.Datagrams+c.KernelDrops == sent })
 			in.Close(0)
 			require.LessOrEqual(t, in.Queue.Bytes(), int64(1<<20))
 			all := numbers(t, in.bodies())
