@@ -50,7 +50,8 @@ type Options struct {
 	// Caught gets the panics that are caught, in whose place the delivery fails; may be nil.
 	Caught recovery.Caught
 
-	dialer net.Dialer
+	dialer      net.Dialer
+	verdictTime time.Duration // usualVerdictTime when 0
 }
 
 // Delivery sends messages to a fixed list of destinations. It is safe for concurrent use.

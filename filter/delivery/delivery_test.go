@@ -231,13 +231,15 @@ func TestAHangingDestinationDoesNotHoldUpTheOthers(t *testing.T) {
 	err := d.Deliver(t.Context(), "a", big)
 	require.ErrorContains(t, err, "gelf+tcp://"+hanging)
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	assert.Less(t, time.Since(start), 3*300*time.Millisecond+time.Second)
+	assert.Less(t, time.Since(start), 10*time.Second)
 	assert.Len(t, healthyBox.wait(t, 40), 40)
 
+	require.False(t, d.destinations[1].pausedUntil.IsZero())
+	d.destinations[1].pausedUntil = time.Now().Add(time.Minute) // a pause of 1.2s may be over on a busy machine
 	start = time.Now()
 	err = d.Deliver(t.Context(), "b", alerts(40, 41))
 	require.ErrorContains(t, err, "not tried for another")
-	assert.Less(t, time.Since(start), 200*time.Millisecond, "it is left alone for a while")
+	assert.Less(t, time.Since(start), 5*time.Second, "it is left alone for a while")
 	assert.Len(t, healthyBox.wait(t, 41), 41)
 }
 
@@ -259,7 +261,7 @@ func TestADestinationThatNeverAnswersIsGivenUp(t *testing.T) {
 	err := d.Deliver(t.Context(), "a", alerts(0, 1))
 	require.ErrorContains(t, err, "wait for acknowledgment")
 	require.ErrorIs(t, err, os.ErrDeadlineExceeded)
-	assert.Less(t, time.Since(start), 2*time.Second)
+	assert.Less(t, time.Since(start), 10*time.Second)
 	assert.Zero(t, d.Stats()[0].Delivered)
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -37,13 +38,13 @@ func overTLS(a *address) dialFunc {
 	if config.ServerName == "" {
 		config.ServerName, _, _ = net.SplitHostPort(a.host)
 	}
-	plain := tcp(a)
+	plain, verdictTime := tcp(a), cmp.Or(a.opt.verdictTime, usualVerdictTime)
 	return func(ctx context.Context) (net.Conn, error) {
 		conn, err := plain(ctx)
 		if err != nil {
 			return nil, err
 		}
-		secured, err := handshake(ctx, conn, config)
+		secured, err := handshake(ctx, conn, config, verdictTime)
 		if err != nil {
 			conn.Close()
 			return nil, err
@@ -94,13 +95,13 @@ func TLSConfig(a *setting.Reader, keyName string) *tls.Config {
 	return config
 }
 
-// verdictTime is how long a new connection waits for the peer's word on our certificate. A peer that accepts it sends
+// usualVerdictTime is how long a new connection waits for the peer's word on our certificate. A peer that accepts it sends
 // session tickets at once, as a rule; one that sends nothing costs this time once a connection.
-const verdictTime = 500 * time.Millisecond
+const usualVerdictTime = 500 * time.Millisecond
 
 // handshake starts TLS on conn. In TLS 1.3 a client is done before the peer has evaluated the client's certificate, and could
-// write alerts to a peer that throws them away. So when the peer has asked for a certificate, its first word is waited for.
-func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn, error) {
+// write alerts to a peer that throws them away. So when the peer has asked for a certificate, its first word is waited for, for so long.
+func handshake(ctx context.Context, conn net.Conn, config *tls.Config, verdictTime time.Duration) (net.Conn, error) {
 	asked := false
 	config = config.Clone()
 	ours := config.Certificates
@@ -119,7 +120,7 @@ func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn
 		return nil, err
 	}
 	if asked && secured.ConnectionState().Version >= tls.VersionTLS13 {
-		if err := awaitVerdict(ctx, secured); err != nil {
+		if err := awaitVerdict(ctx, secured, verdictTime); err != nil {
 			return nil, err
 		}
 	}
@@ -127,8 +128,8 @@ func handshake(ctx context.Context, conn net.Conn, config *tls.Config) (net.Conn
 }
 
 // awaitVerdict waits for the peer's first word: a session ticket, or that it does not want us.
-func awaitVerdict(ctx context.Context, conn *tls.Conn) error {
-	for end := time.Now().Add(verdictTime); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(time.Millisecond) {
+func awaitVerdict(ctx context.Context, conn *tls.Conn, limit time.Duration) error {
+	for end := time.Now().Add(limit); time.Now().Before(end) && ctx.Err() == nil; time.Sleep(time.Millisecond) {
 		spoken, err := peerData(conn)
 		if err != nil {
 			return err

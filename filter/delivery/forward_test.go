@@ -106,7 +106,7 @@ func TestAReplyThatIsNoAcknowledgmentIsRefused(t *testing.T) {
 				_, _ = conn.Write(c.reply)
 				_, _ = conn.Read(make([]byte, 1<<16))
 			})
-			d := mustOpen(t, "forward://"+s.Addr().String()+"?tag=waf&timeout=1s", Options{})
+			d := mustOpen(t, "forward://"+s.Addr().String()+"?tag=waf", Options{})
 			require.ErrorContains(t, d.Deliver(t.Context(), "a", alerts(0, 1)), c.err)
 		})
 	}
@@ -159,7 +159,7 @@ func TestAReceiverThatDoesNotAuthenticateIsNotTrusted(t *testing.T) {
 				_, _ = conn.Write(c.says)
 				_, _ = conn.Read(make([]byte, 1000))
 			})
-			d := mustOpen(t, "forward://"+s.Addr().String()+"?tag=waf&shared-key=k&timeout=1s", Options{})
+			d := mustOpen(t, "forward://"+s.Addr().String()+"?tag=waf&shared-key=k", Options{})
 			require.ErrorContains(t, d.Deliver(t.Context(), "a", alerts(0, 1)), c.err)
 		})
 	}

@@ -136,6 +136,7 @@ func TestAPipeThatNobodyReadsDoesNotHoldUpTheOthers(t *testing.T) {
 		d.destinations[0].pausedUntil = time.Time{}
 	}
 	assert.Equal(t, count(0, 3), linesOf(t, path))
+	d.destinations[0].timeout = 10 * time.Second // from here on none is given up
 	close(stdout.allowed)
 	for batch := range 3 {
 		require.NoError(t, retry(t, d, fmt.Sprint(batch), alerts(batch, batch+1)))

@@ -191,7 +191,11 @@ func TestTheReceiverCanAskForOurCertificate(t *testing.T) {
 				config.ClientAuth, config.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool()
 				config.MaxVersion = version
 				s, box := syslogTLSServer(t, config)
-				d := mustOpen(t, "syslog+tls://"+s.Addr().String()+"?ca="+ca.file+c.options, Options{})
+				var opt Options
+				if !c.accepts { // its word comes, late or not; one that accepts may say nothing
+					opt.verdictTime = 30 * time.Second
+				}
+				d := mustOpen(t, "syslog+tls://"+s.Addr().String()+"?timeout=30s&ca="+ca.file+c.options, opt)
 				err := d.Deliver(t.Context(), "a", alerts(0, 1))
 				if c.accepts {
 					require.NoError(t, err)
