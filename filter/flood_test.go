@@ -115,12 +115,12 @@ func TestWhatIsInNoSummaryIsSaidAtTheEnd(t *testing.T) {
 
 func TestOutputDeliversSummariesWithoutMoreRecordsAndAtTheEnd(t *testing.T) {
 	file := t.TempDir() + "/alerts"
-	o, err := NewOutput("", testHost, setting.Map{"alert_to": "file://" + file, "flood_window": "1s", "include_payload": "off"}, discard, os.Stdout)
+	o, err := NewOutput("", testHost, setting.Map{"alert_to": "file://" + file, "flood_window": "5s", "include_payload": "off"}, discard, os.Stdout)
 	require.NoError(t, err)
 	chunk := append(append(from("192.0.2.7"), from("192.0.2.7")...), from("192.0.2.7")...)
 	require.NoError(t, o.Flush(context.Background(), chunk, "nano"))
 	require.Len(t, lines(t, file), 1)
-	require.Eventually(t, func() bool { return len(lines(t, file)) == 2 }, 10*time.Second, 20*time.Millisecond)
+	require.Eventually(t, func() bool { return len(lines(t, file)) == 2 }, 30*time.Second, 20*time.Millisecond)
 	require.Equal(t, "2", lines(t, file)[1]["count"])
 	require.NoError(t, o.Flush(context.Background(), from("192.0.2.7"), "nano"))
 	require.NoError(t, o.Close())
