@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +16,7 @@ import (
 
 	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/cli"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 )
 
 const combinedLines = `198.51.100.23 - - [29/Nov/2026:12:00:01 +0000] "GET / HTTP/1.1" 200 612 "-" "curl/8.5.0"
@@ -140,23 +143,22 @@ func TestInitTakesTheFilterWhereTheOutputCannotDeliver(t *testing.T) {
 }
 
 func TestInitListensForASample(t *testing.T) {
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	place := "udp://" + conn.LocalAddr().String()
-	conn.Close()
-	ended := make(chan struct{})
-	defer func() { <-ended }()
-	go func() {
-		defer close(ended)
-		for range 40 {
-			if to, err := net.Dial("udp", strings.TrimPrefix(place, "udp://")); err == nil {
+	address := loopback.Address(t)
+	place := "udp://" + address
+	var sending sync.WaitGroup
+	ctx, stop := context.WithCancel(t.Context())
+	defer sending.Wait()
+	defer stop()
+	sending.Go(func() {
+		for ctx.Err() == nil {
+			if to, err := net.Dial("udp", address); err == nil {
 				fmt.Fprint(to, attack) //nolint:errcheck // nobody may listen yet
 				to.Close()
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
-	}()
-	config, got := pipelineOf(t, nil, "--wait", "5s", place)
+	})
+	config, got := pipelineOf(t, nil, "--wait", "30s", place)
 	require.Equal(t, place, config.Inputs[0].Get("listen_on"))
 	require.Contains(t, got.out, "20, of which 20 HTTP")
 }

