@@ -27,6 +27,7 @@ func TestAlertsOfEveryFormatLeaveWithoutSecrets(t *testing.T) {
     - name: waf
       match: nano.*
       alert_key: off
+      inspect_budget: off
       emit_tag: alert.%s
       emit_format: %s
 `, format, format)
@@ -57,12 +58,14 @@ func TestRepeatsAreSummedUpWithoutMoreRecords(t *testing.T) {
     - name: waf
       match: nano.*
       emit_tag: alert
-      flood_window: 2s
+      inspect_budget: off
+      flood_window: 10s
       alert_limit: 100
-`, toFile("alert", "alerts")))
+`, toFile("alert", "alerts")+toFile("nano.*", "all")))
 		sendUDP(t, port, sample(t), sample(t), sample(t), sample(t), sample(t))
 		got := p.records("alerts", 2)
 		sendUDP(t, port, sample(t))
+		p.records("all", 6)
 		p.stop()
 
 		require.NotContains(t, got[0], "count")

@@ -171,8 +171,7 @@ func TestNanoLosesNothingInAHotReload(t *testing.T) {
 				numbers := sendNumbers(t, port, 2_000)
 				for reload := 2; reload <= 3; reload++ {
 					time.Sleep(1200 * time.Millisecond) // Fluent Bit refuses a reload while it believes in an earlier one
-					require.NoError(t, p.command.Process.Signal(syscall.SIGHUP))
-					p.waitReady(reload)
+					p.reload(reload)
 				}
 				time.Sleep(time.Second) // until Fluent Bit has let go of the old configuration, which the signal's dump would read
 				require.NoError(t, p.command.Process.Signal(syscall.SIGCONT))

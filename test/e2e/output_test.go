@@ -132,6 +132,7 @@ func TestFilterAndOutputInOnePipeline(t *testing.T) {
 		p := f.start(t, withUDP(port, `
     - name: waf
       match: nano.*
+      inspect_budget: off
 `, `
     - name: waf
       match: nano.*

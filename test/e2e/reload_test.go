@@ -64,16 +64,17 @@ func withURL(t *testing.T, url string) []byte {
 }
 
 func TestHotReload(t *testing.T) {
-	ways := map[string]func(t *testing.T, p *pipeline, httpPort int){
-		"by signal": func(t *testing.T, p *pipeline, _ int) {
-			require.NoError(t, p.command.Process.Signal(syscall.SIGHUP))
-		},
-		"over HTTP": func(t *testing.T, p *pipeline, httpPort int) {
+	ways := map[string]func(t *testing.T, p *pipeline, httpPort, nth int){
+		"by signal": func(_ *testing.T, p *pipeline, _, nth int) { p.reload(nth) },
+		"over HTTP": func(t *testing.T, p *pipeline, httpPort, nth int) {
 			client := http.Client{Timeout: patience}
-			answer, err := client.Post(fmt.Sprintf("http://127.0.0.1:%d/api/v2/reload", httpPort), "application/json", strings.NewReader("{}"))
-			require.NoError(t, err)
-			answer.Body.Close()
-			require.Equal(t, http.StatusOK, answer.StatusCode)
+			p.wait("a reload that is not refused", func() bool {
+				answer, err := client.Post(fmt.Sprintf("http://127.0.0.1:%d/api/v2/reload", httpPort), "application/json", strings.NewReader("{}"))
+				require.NoError(t, err)
+				answer.Body.Close()
+				return answer.StatusCode == http.StatusOK
+			})
+			p.waitReady(nth)
 		},
 	}
 	for name, reload := range ways {
@@ -91,15 +92,13 @@ func TestHotReload(t *testing.T) {
 				alerts(1, "one")
 
 				writeRules(t, p.dir, "two")
-				reload(t, p, httpPort)
-				p.waitReady(2)
+				reload(t, p, httpPort, 2)
 				both()
 				alerts(2, "two")
 
 				require.NoError(t, os.WriteFile(filepath.Join(p.dir, "own.conf"), []byte("SecRule broken"), 0o644))
 				time.Sleep(time.Second) // Fluent Bit refuses a reload while it believes in an earlier one
-				reload(t, p, httpPort)
-				p.waitReady(3)
+				reload(t, p, httpPort, 3)
 				require.Contains(t, p.log(), "STAY IN USE")
 				both()
 				alerts(3, "two")

@@ -3,7 +3,9 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -28,7 +30,7 @@ func TestTerminatedPipelineAccountsForEveryRecordThatIsPending(t *testing.T) {
 		datagrams = append(datagrams, numbered(t, n))
 	}
 	onEach(t, func(t *testing.T, f fluentBit) {
-		dir, port, down := t.TempDir(), loopback.Port(t), loopback.Port(t)
+		dir, port, down, httpPort := t.TempDir(), loopback.Port(t), loopback.Port(t), loopback.Port(t)
 		writeRules(t, dir, "?n=")
 		yaml := fromNano(nanoInput(port), fmt.Sprintf(`
     - name: waf
@@ -37,10 +39,13 @@ func TestTerminatedPipelineAccountsForEveryRecordThatIsPending(t *testing.T) {
       alert_on: match
       alert_to: json+tcp://127.0.0.1:%d, file://%s
 `, down, filepath.Join(dir, "alerts"))+toFile("nano", "all"))
-		p := f.launch(t, dir, strings.Replace(yaml, "flush: 0.2", "flush: 60", 1), "-e", plugin())
+		p := f.launch(t, dir, strings.Replace(yaml, "flush: 0.2", fmt.Sprintf(`flush: 60
+  http_server: on
+  http_listen: 127.0.0.1
+  http_port: %d`, httpPort), 1), "-e", plugin())
 		p.waitReady(1)
 		sendUDP(t, port, datagrams...)
-		time.Sleep(time.Second) // Fluent Bit 3.2 loses what it has not taken over yet from an input on a thread of its own
+		p.takenOver(httpPort, records) // Fluent Bit 3.2 loses what it has not taken over yet from an input on a thread of its own
 		require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 		require.Empty(t, p.read("all"), "all records are pending")
 		require.NoError(t, p.end())
@@ -59,4 +64,37 @@ func TestTerminatedPipelineAccountsForEveryRecordThatIsPending(t *testing.T) {
 		t.Logf("%d records sent: %d delivered, %d dropped by the kernel, %d by the queue, %d came too late; alerts %d, of which one destination lacks %s",
 			records, handedOver, kernel, queue, waiting, alertsAmong(delivered), left[1])
 	})
+}
+
+// takenOver waits until Fluent Bit has taken records over from its input, but for those that the kernel may have dropped.
+func (p *pipeline) takenOver(httpPort, records int) {
+	p.t.Helper()
+	const still = 10 * time.Second // it counts every few seconds
+	taken, since := 0, time.Now()
+	p.wait(fmt.Sprintf("%d records to be taken over", records), func() bool {
+		if now := p.inputRecords(httpPort); now != taken {
+			taken, since = now, time.Now()
+		}
+		return taken == records || taken > 0 && time.Since(since) > still
+	})
+}
+
+// inputRecords returns how many records Fluent Bit says that it has taken over from its inputs, 0 while it says nothing.
+func (p *pipeline) inputRecords(httpPort int) (n int) {
+	p.t.Helper()
+	answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/api/v1/metrics", httpPort))
+	if err != nil {
+		return 0
+	}
+	defer answer.Body.Close()
+	var metrics struct {
+		Input map[string]struct{ Records int }
+	}
+	if json.NewDecoder(answer.Body).Decode(&metrics) != nil {
+		return 0
+	}
+	for _, of := range metrics.Input {
+		n += of.Records
+	}
+	return n
 }
