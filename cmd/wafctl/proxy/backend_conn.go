@@ -24,15 +24,27 @@ import (
 // connection from the pool is used only once net/http waits for bytes on it, and none have come.
 type backendTransport struct{ *http.Transport }
 
-// RoundTrip implements http.RoundTripper.
+// RoundTrip implements http.RoundTripper. A request whose connection was closed before it was written takes another one, whatever its method:
+// net/http does that for idempotent ones only, as it does not know.
 func (b backendTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	trace := &httptrace.ClientTrace{GotConn: silentFirst} // one for each: httptrace adds the hooks of others to it
-	return b.Transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
-}
-
-func silentFirst(got httptrace.GotConnInfo) {
-	if got.Reused {
-		awaitSilence(got.Conn)
+	for {
+		gone := false
+		trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { gone = got.Reused && !awaitSilence(got.Conn) }}
+		response, err := b.Transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+		if err == nil || !gone || r.Context().Err() != nil {
+			return response, err
+		}
+		if r.Body != nil && r.Body != http.NoBody {
+			if r.GetBody == nil {
+				return nil, err
+			}
+			body, failed := r.GetBody()
+			if failed != nil {
+				return nil, err
+			}
+			r = r.WithContext(r.Context())
+			r.Body = body
+		}
 	}
 }
 
@@ -43,22 +55,22 @@ const (
 	silentPauses = 10_000 // a second
 )
 
-// awaitSilence waits until all that has come on a connection was read, and closes one on which that does not happen. Those of HTTP/2 say which
-// request a response is for.
-func awaitSilence(conn net.Conn) {
+// awaitSilence waits until all that has come on a connection was read, and closes one on which that does not happen. It reports whether the
+// connection can be used. Those of HTTP/2 can be at any time: they say which request a response is for.
+func awaitSilence(conn net.Conn) (usable bool) {
 	if secure, is := conn.(*tls.Conn); is {
 		if secure.ConnectionState().NegotiatedProtocol == "h2" {
-			return
+			return true
 		}
 		conn = secure.NetConn()
 	}
 	timed, is := conn.(*server.TimedConn)
 	if !is {
-		return
+		return true
 	}
 	c, is := timed.Conn.(*watchedConn)
 	if !is {
-		return
+		return true
 	}
 	for looks := 0; !c.isSilent(); looks++ {
 		switch {
@@ -67,10 +79,10 @@ func awaitSilence(conn net.Conn) {
 		case looks < silentYields+silentPauses:
 			time.Sleep(silentPause)
 		default:
-			c.Close() //nolint:errcheck // the request takes another one, or fails
-			return
+			c.Close() //nolint:errcheck // nobody uses it any more
 		}
 	}
+	return !c.closed.Load()
 }
 
 // watchedConn is a connection of which can be told whether someone waits for bytes on it, and none have come.

@@ -1,8 +1,13 @@
 package proxy
 
 import (
+	"bufio"
+	"context"
 	"crypto/tls"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -11,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/fluent-bit-waf/fluent-bit-waf/cmd/wafctl/internal/inline/server"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/loopback"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
 )
@@ -72,4 +78,60 @@ func TestBytesBetweenResponsesReachNobody(t *testing.T) {
 			require.NotContains(t, p.log.String(), "200 OK")
 		}
 	}
+}
+
+// A backend closes a connection, and a request takes it before net/http has seen that.
+func TestARequestTakesAnotherConnectionThanOneThatIsClosed(t *testing.T) {
+	ends, unseen := make(chan struct{}), make(chan struct{})
+	url := rawBackend(t, func(conn net.Conn) {
+		requests := bufio.NewReader(conn)
+		for {
+			r, err := http.ReadRequest(requests)
+			if err != nil {
+				return
+			}
+			body, _ := io.ReadAll(r.Body)
+			send(conn, fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(body), body))
+			if string(body) == "first" {
+				<-ends
+				return
+			}
+		}
+	})
+	var first *watchedConn
+	var holds atomic.Bool
+	transport := backendTransport{&http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		c := watch(conn).(*watchedConn)
+		if first == nil {
+			first = c
+			c.attempt = func(fd uintptr) bool {
+				if holds.Load() {
+					<-unseen
+				}
+				return c.try(fd)
+			}
+		}
+		return &server.TimedConn{Conn: c}, nil
+	}}}
+	post := func(body string) string {
+		request, err := http.NewRequest(http.MethodPost, url, strings.NewReader(body)) // with GetBody
+		require.NoError(t, err)
+		response, err := transport.RoundTrip(request)
+		require.NoError(t, err, body)
+		defer response.Body.Close()
+		text, err := io.ReadAll(response.Body)
+		require.NoError(t, err)
+		return string(text)
+	}
+	require.Equal(t, "first", post("first"))
+	require.Eventually(t, first.isSilent, 10*time.Second, time.Millisecond, "net/http waits on it")
+	holds.Store(true)
+	close(ends)
+	require.Eventually(t, func() bool { return !first.isSilent() }, 10*time.Second, time.Millisecond, "the end has come")
+	time.AfterFunc(50*time.Millisecond, func() { close(unseen) })
+	require.Equal(t, "second", post("second"))
 }
