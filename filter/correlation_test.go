@@ -220,6 +220,17 @@ func TestFilesThatCannotKeepAStatePreventStartup(t *testing.T) {
 	require.Len(t, left, 2, "nothing is renamed or created")
 }
 
+// What a power failure leaves of a state is set aside, as the page says.
+func TestADamagedStateDoesNotPreventStartup(t *testing.T) {
+	for name, text := range map[string]string{"cut": "WAFI", "empty": "", "lost": strings.Repeat("\x00", 1000)} {
+		path := filepath.Join(t.TempDir(), "state")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		f, err := NewNamed("", testHost, setting.Map{"incidents": "on", "incident_tag": "i", "incident_state": path}, quiet)
+		require.NoError(t, err, name)
+		require.NoError(t, f.Close())
+	}
+}
+
 // A file that a filter of the other kind has written is set aside, whichever it is.
 func TestAStateOfTheOtherKindIsSetAside(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "state")

@@ -113,7 +113,9 @@ func (b *book) tell(a *active) {
 	if len(a.Incident.Targets) < mostTargets {
 		a.TargetSeen = len(a.Incident.Targets)
 	}
-	a.IDs = min(a.IDs, a.Records) // an estimate
+	if a.Kinds[0] == Enumeration { // which opened it with all of its requests
+		a.IDs = min(a.IDs, a.Records) // an estimate
+	}
 	a.Events++
 	a.Summary = a.sentence()
 	b.events = append(b.events, a.copied())

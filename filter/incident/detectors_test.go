@@ -486,6 +486,46 @@ func TestSessionsThatChangeDoNotMakeIDsPublic(t *testing.T) {
 	}
 }
 
+func TestAnEnumerationAfterAnAttackCountsAllIDs(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for n := range 8 {
+		s.ask(second, Observation{Source: "203.0.113.9", Method: "POST", Path: "/login", Status: 401, User: uint64(n + 1)})
+	}
+	for n := range 63 {
+		s.ask(second, Observation{Source: "203.0.113.9", Path: fmt.Sprintf("/api/orders/%d", 5000+n)})
+	}
+	require.InDelta(t, 63, s.only(BruteForce, Enumeration).IDs, 6)
+}
+
+func TestTheEstimateOfIDsIsNoMoreThanTheRequests(t *testing.T) {
+	for _, n := range []int{40, 90, 290, 400} {
+		s := newScene(t)
+		s.learn()
+		for i := range n {
+			s.ask(second, Observation{Source: "203.0.113.9", Principal: 99, Path: fmt.Sprintf("/api/orders/%d", 5000+i)})
+		}
+		require.LessOrEqual(t, s.only(Enumeration).IDs, n)
+	}
+}
+
+// A link that has been broken for days is no part of a search for hidden paths.
+func TestProbingBeginsWithWhatItWasOpenedFor(t *testing.T) {
+	s := newScene(t)
+	s.learn()
+	for range 1200 {
+		s.ask(100*second, Observation{Source: "203.0.113.9", Path: "/gone", Status: 404})
+	}
+	began := s.at + second
+	for n := range 40 {
+		s.ask(second, Observation{Source: "203.0.113.9", Path: fmt.Sprintf("/hidden/%c%c", 'a'+n%26, 'a'+n/26), Status: 404})
+	}
+	i := s.only(Probing)
+	require.InDelta(t, began, i.First, float64(3*second))
+	require.InDelta(t, 40, i.Missed, 2)
+	require.Equal(t, i.Records, i.Missed)
+}
+
 func TestASlowEnumerationBeginsAfterThePauseBeforeIt(t *testing.T) {
 	s := newScene(t)
 	s.learn()
@@ -634,10 +674,11 @@ func TestEachProblemOfThresholdsIsReportedOnceWithItsLine(t *testing.T) {
 		"probing: {bucket: 1.5}":                     {"r.yaml:1: probing.bucket: malformed number \"1.5\" (want a whole number)"},
 		"gap: 1ms":                                   {"r.yaml:1: gap: 1ms is out of range (1s to 720h)"},
 		"gap: soon":                                  {"r.yaml:1: gap: malformed time \"soon\" (want one with a unit, such as 60s, 10m or 24h)"},
-		"gap:\nupdate: 2m":                           {"r.yaml:1: gap: has no value"},
+		"gap:\nupdate: 2m":                           nil, // as in a template
+		"campaign: {records: 1_000, tools: 0x10}":    {"r.yaml:1: unknown threshold campaign.tools"},
 		"gap: 2h\ngap: 3h":                           {"r.yaml:2: gap: set twice, also in line 1"},
 		"campaign: {protocol_weight: -1}":            {"r.yaml:1: campaign.protocol_weight: -1 is out of range (expected more than 0)"},
-		"campaign: {protocol_weight: .nan}":          {"r.yaml:1: campaign.protocol_weight: malformed number \".nan\" (want one such as 0.5)"},
+		"campaign: {protocol_weight: .nan}":          {"r.yaml:1: campaign.protocol_weight: .nan is out of range (expected more than 0)"},
 		"campaign: 60s":                              {"r.yaml:1: campaign: want names of thresholds with values, such as window: 60s"},
 		"- gap":                                      {"r.yaml:1: incident rules: want names of thresholds with values, such as window: 60s"},
 		"background: {paths: {a: b}}":                {"r.yaml:1: background.paths: malformed (want a list of texts, such as [/a, /b])"},

@@ -55,7 +55,7 @@ type source struct {
 	Fast, Slow    bucket
 	Asked, Missed uint32 // since the last gap
 	Distinct      uint16
-	Missing       uint16 // seconds from the first to the last one
+	Missing       uint16 // seconds since the slow bucket was empty
 	LastMiss      uint32
 	Seen          [8]uint64 // Bloom filter of what was missed
 
@@ -65,7 +65,8 @@ type source struct {
 
 	Principals     [4]uint32 // the latest first
 	PrincipalCount uint8
-	Returns        uint8 // of a principal after another one, up to manyReturns
+	Returns        uint8  // of a principal after another one, up to manyReturns
+	Poured         uint16 // routes that were missed since the slow bucket was empty
 }
 
 // manyReturns is how often principals take turns on an address of several clients. A client whose session changes does not go back to an older

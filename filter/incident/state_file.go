@@ -52,8 +52,11 @@ func checkHead(path string, heads []string) error {
 	if err != nil {
 		return err
 	}
-	starts := func(head string) bool { return strings.HasPrefix(string(start), head) }
-	if len(start) > 0 && !slices.ContainsFunc(heads, starts) {
+	starts := func(head string) bool {
+		return strings.HasPrefix(string(start), head) || strings.HasPrefix(head, string(start))
+	}
+	isLost := strings.Trim(string(start), "\x00") == "" // as after a power failure: it is set aside like other damaged ones
+	if !isLost && !slices.ContainsFunc(heads, starts) {
 		return errors.New("is not a state file (want a state file, or a name that no file has)")
 	}
 	return nil

@@ -4,8 +4,8 @@ import (
 	_ "embed"
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
-	"strconv"
 	"strings"
 	"time"
 
@@ -94,6 +94,10 @@ func (r *thresholdReader) section(node *yaml.Node, to reflect.Value, path string
 		}
 		field, known := fields[key.Value]
 		switch {
+		case key.Tag == "!!merge":
+			merged := &thresholdReader{file: r.file, given: map[string]int{}} // what stands beside it is no repetition
+			merged.section(value, to, path)
+			r.problems = append(r.problems, merged.problems...)
 		case !known:
 			r.unknown(key.Line, place, setting.Nearest(key.Value, names))
 		case r.given[place] > 0:
@@ -146,8 +150,8 @@ func readThreshold(node *yaml.Node, to reflect.Value) error {
 	if node.Kind == yaml.AliasNode {
 		node = node.Alias
 	}
-	if node.Tag == "!!null" {
-		return errors.New("has no value")
+	if node.Tag == "!!null" { // the default stays
+		return nil
 	}
 	switch to.Interface().(type) {
 	case time.Duration:
@@ -160,17 +164,17 @@ func readThreshold(node *yaml.Node, to reflect.Value) error {
 		}
 		to.SetInt(int64(d))
 	case int:
-		n, err := strconv.ParseInt(node.Value, 10, 32)
-		if err != nil {
+		var n float64
+		if node.Decode(&n) != nil || n != math.Trunc(n) || n > math.MaxInt32 {
 			return fmt.Errorf("malformed number %q (want a whole number)", node.Value)
 		}
 		if n <= 0 {
 			return setting.OutOfRange(node.Value, "expected more than 0")
 		}
-		to.SetInt(n)
+		to.SetInt(int64(n))
 	case float64:
-		f, err := strconv.ParseFloat(node.Value, 64)
-		if err != nil {
+		var f float64
+		if node.Decode(&f) != nil {
 			return fmt.Errorf("malformed number %q (want one such as 0.5)", node.Value)
 		}
 		if !(f > 0) { // also what is no number

@@ -41,6 +41,9 @@ func readIdentities(file string) (*identities, []error) {
 		return in, nil
 	}
 	root := document.Content[0]
+	if root.Tag == "!!null" { // comments only
+		return in, nil
+	}
 	if root.Kind != yaml.MappingNode {
 		return nil, []error{fmt.Errorf("%s:%d: malformed (%s)", file, root.Line, want)}
 	}

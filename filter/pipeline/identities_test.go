@@ -30,7 +30,7 @@ func TestIdentitiesThatMatchNothingAreProblems(t *testing.T) {
 		"# places\n10.2.0.0/33: web\nshop: s\n10.20.1.300: web\n":    {`:2: "10.2.0.0/33"` + neither, `:4: "10.20.1.300"` + neither},
 		"\"*.shop.example\": s\nshop.example/x: s\n10.2.0.7:80: s\n": {`:1: "*.shop.example" is no host (want a network, an address or the name of a host)`, `:2: "shop.example/x" is no host (want a network, an address or the name of a host)`, `:3: "10.2.0.7:80" has a port (want the host or address alone)`},
 		"10.2.0.0/16: a\n10.2.1.0/16: b\nShop: a\nshop: b\n":         {`:2: "10.2.1.0/16" has a name already, in line 1`, `:4: "shop" has a name already, in line 3`},
-		"": nil, "10.2.0.7: web\n10.2.0.7/32: host\n": nil, "shop: 17": nil,
+		"": nil, "---\n# none\n": nil, "~": nil, "10.2.0.7: web\n10.2.0.7/32: host\n": nil, "shop: 17": nil,
 	} {
 		writeFile(t, file, text)
 		_, problems := readIdentities(file)

@@ -42,7 +42,7 @@ var (
 		"02/Jan/2006:15:04:05", // HAProxy
 	}
 	layoutsWithSlashes = []string{"2006/01/02 15:04:05"}
-	layoutsOfMail      = []string{time.RFC1123, time.RFC1123Z}
+	layoutsOfMail      = []string{time.RFC1123Z, time.RFC1123} // the latter would take +0000 for the name of a zone
 )
 
 // Parse reads a time as a log writes it: a date in one of the usual forms, or seconds, milliseconds, microseconds or nanoseconds
@@ -71,7 +71,9 @@ var noZone = time.FixedZone("", 12_345)
 // ParseExact is Parse for a time that names its zone, or is a number since 1970.
 func ParseExact(text string) (time.Time, bool) {
 	t, ok := Parse(text, noZone)
-	return t, ok && t.Location() != noZone
+	name, offset := t.Zone()
+	isKnown := offset != 0 || name == "UTC" || name == "GMT" || name == "" // package time takes other abbreviations for UTC
+	return t, ok && isKnown && t.Location() != noZone
 }
 
 // parseNumber reads digits, with a fraction where they are seconds.

@@ -46,8 +46,8 @@ func TestTerminatedPipelineAccountsForEveryRecordThatIsPending(t *testing.T) {
 		p.waitReady(1)
 		sendUDP(t, port, datagrams...)
 		p.takenOver(httpPort, records) // Fluent Bit 3.2 loses what it has not taken over yet from an input on a thread of its own
-		require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 		require.Empty(t, p.read("all"), "all records are pending")
+		require.NoError(t, p.command.Process.Signal(syscall.SIGTERM))
 		require.NoError(t, p.end())
 
 		_, received, handedOver, waiting, kernel, queue := p.accounts()

@@ -50,9 +50,9 @@ func (b backendTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // How often a connection is looked at until nothing comes, which is nearly always at once: net/http has put it back a moment ago, and reads.
 const (
-	silentYields = 64
-	silentPause  = 100 * time.Microsecond
-	silentPauses = 10_000 // a second
+	silentYields   = 64
+	silentPause    = 100 * time.Microsecond
+	silentPatience = time.Second
 )
 
 // awaitSilence waits until all that has come on a connection was read, and closes one on which that does not happen. It reports whether the
@@ -72,11 +72,11 @@ func awaitSilence(conn net.Conn) (usable bool) {
 	if !is {
 		return true
 	}
-	for looks := 0; !c.isSilent(); looks++ {
+	for end, looks := time.Now().Add(silentPatience), 0; !c.isSilent(); looks++ {
 		switch {
 		case looks < silentYields:
 			runtime.Gosched()
-		case looks < silentYields+silentPauses:
+		case time.Now().Before(end):
 			time.Sleep(silentPause)
 		default:
 			c.Close() //nolint:errcheck // nobody uses it any more
