@@ -362,6 +362,15 @@ func (c *cluster) committed(group, topic string) (sum int64) {
 	return sum
 }
 
+// committedOf is committed of one partition.
+func (c *cluster) committedOf(group, topic string, partition int32) int64 {
+	c.t.Helper()
+	committed, err := c.admin.FetchOffsetsForTopics(c.t.Context(), group, topic)
+	require.NoError(c.t, err)
+	o, _ := committed.Lookup(topic, partition)
+	return max(0, o.At)
+}
+
 func TestNothingIsCommittedBeforeItsAlertsAreDelivered(t *testing.T) {
 	t.Parallel()
 	c, siem := newCluster(t, 8), newCluster(t, 8)
