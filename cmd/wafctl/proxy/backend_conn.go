@@ -20,7 +20,7 @@ import (
 )
 
 // backendTransport is the transport to the backend. What a backend sends beside its responses must reach nobody. net/http closes connections
-// on which such bytes come, but returns a connection to its pool before it looks: whoever takes it at once gets them as his response. So a
+// on which such bytes come, but returns a connection to its pool before it looks: a request that takes it at once gets them as its response. So a
 // connection from the pool is used only once net/http waits for bytes on it, and none have come.
 type backendTransport struct{ *http.Transport }
 
@@ -34,18 +34,27 @@ func (b backendTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 		if err == nil || !gone || r.Context().Err() != nil {
 			return response, err
 		}
-		if r.Body != nil && r.Body != http.NoBody {
-			if r.GetBody == nil {
-				return nil, err
-			}
-			body, failed := r.GetBody()
-			if failed != nil {
-				return nil, err
-			}
-			r = r.WithContext(r.Context())
-			r.Body = body
+		if r = again(r); r == nil {
+			return nil, err
 		}
 	}
+}
+
+// again returns a request that can be sent after one that failed, nil when its body cannot be read again.
+func again(r *http.Request) *http.Request {
+	if r.Body == nil || r.Body == http.NoBody {
+		return r
+	}
+	if r.GetBody == nil {
+		return nil
+	}
+	body, err := r.GetBody()
+	if err != nil {
+		return nil
+	}
+	r = r.WithContext(r.Context())
+	r.Body = body
+	return r
 }
 
 // How often a connection is looked at until nothing comes, which is nearly always at once: net/http has put it back a moment ago, and reads.
@@ -56,20 +65,10 @@ const (
 )
 
 // awaitSilence waits until all that has come on a connection was read, and closes one on which that does not happen. It reports whether the
-// connection can be used. Those of HTTP/2 can be at any time: they say which request a response is for.
+// connection can be used.
 func awaitSilence(conn net.Conn) (usable bool) {
-	if secure, is := conn.(*tls.Conn); is {
-		if secure.ConnectionState().NegotiatedProtocol == "h2" {
-			return true
-		}
-		conn = secure.NetConn()
-	}
-	timed, is := conn.(*server.TimedConn)
-	if !is {
-		return true
-	}
-	c, is := timed.Conn.(*watchedConn)
-	if !is {
+	c := watchedIn(conn)
+	if c == nil {
 		return true
 	}
 	for end, looks := time.Now().Add(silentPatience), 0; !c.isSilent(); looks++ {
@@ -83,6 +82,21 @@ func awaitSilence(conn net.Conn) (usable bool) {
 		}
 	}
 	return !c.closed.Load()
+}
+
+// watchedIn returns the watched connection below one of net/http, nil for HTTP/2, whose streams say which request a response is for.
+func watchedIn(conn net.Conn) *watchedConn {
+	if secure, is := conn.(*tls.Conn); is {
+		if secure.ConnectionState().NegotiatedProtocol == "h2" {
+			return nil
+		}
+		conn = secure.NetConn()
+	}
+	if timed, is := conn.(*server.TimedConn); is {
+		conn = timed.Conn
+	}
+	c, _ := conn.(*watchedConn)
+	return c
 }
 
 // watchedConn is a connection of which can be told whether someone waits for bytes on it, and none have come.
@@ -170,8 +184,8 @@ func (c *watchedConn) isSilent() bool {
 	has := false
 	err := c.raw.Control(func(fd uintptr) {
 		var one [1]byte
-		n, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
-		has = n > 0 || err == nil // none and no error is the end
+		_, _, err := unix.Recvfrom(int(fd), one[:], unix.MSG_PEEK|unix.MSG_DONTWAIT)
+		has = err == nil // a byte, or the end
 	})
 	return err != nil || !has && c.waiting.Load()
 }
