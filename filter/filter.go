@@ -81,7 +81,6 @@ func open(name string, host *Host, reader *setting.Reader, c config, log Logger)
 	releaseState, err := host.states.own(c.pipeline.StateFile(), name)
 	if err != nil {
 		reader.Problem("incident_state", err)
-		releaseState = func() {}
 	}
 	if problems := reader.Err(); problems != nil {
 		releaseState()

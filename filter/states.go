@@ -1,9 +1,11 @@
 package filter
 
 import (
+	"cmp"
 	"fmt"
-	"path/filepath"
 	"sync"
+
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/writable"
 )
 
 // states are the files that filters of a process keep their incidents in. Two filters with the same one would overwrite each other's.
@@ -20,14 +22,11 @@ func (s *states) own(path, name string) (release func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
-	path = actual(path)
+	path = writable.Real(path)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if has := s.owners[path]; has != nil && (has.name == "" || has.name != name) {
-		if has.name == "" {
-			return nil, fmt.Errorf("%s: another filter keeps its state there (want a file of its own)", path)
-		}
-		return nil, fmt.Errorf("%s: %s keeps its state there (want a file of its own)", path, has.name)
+		return func() {}, fmt.Errorf("%s: %s keeps its state there (want a file of its own)", path, cmp.Or(has.name, "another filter"))
 	}
 	if s.owners == nil {
 		s.owners = map[string]*owner{}
@@ -41,18 +40,4 @@ func (s *states) own(path, name string) (release func(), err error) {
 			delete(s.owners, path)
 		}
 	}, nil
-}
-
-// actual returns a path by which a file is known, whatever its directories are called.
-func actual(path string) string {
-	if absolute, err := filepath.Abs(path); err == nil {
-		path = absolute
-	}
-	if file, err := filepath.EvalSymlinks(path); err == nil {
-		return file
-	}
-	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil { // there is no file yet
-		return filepath.Join(dir, filepath.Base(path))
-	}
-	return path
 }

@@ -49,25 +49,25 @@ func (c *Correlator) finding(v *view, kind Kind, severity Severity, why string) 
 // opensAfter has an incident that a record opens begin with the records of its actor on the same route, which were counted since a second: all
 // from one source, or not. It reports false for an incident that was open.
 func (a *active) opensAfter(records int, since uint32, oneSource bool) bool {
-	if a.Records != 1 {
-		return false
-	}
 	lists := [][]Count{a.Incident.Targets, a.Routes}
 	if oneSource {
 		lists = append(lists, a.Incident.Sources)
 	}
-	a.opensWith(records, since, lists...)
-	return true
+	return a.opensWith(records, since, lists...)
 }
 
-// opensWith has an incident begin with records since a second, all of which are of what lists have.
-func (a *active) opensWith(records int, since uint32, lists ...[]Count) {
+// opensWith is opensAfter for records that have in common what lists name.
+func (a *active) opensWith(records int, since uint32, lists ...[]Count) bool {
+	if a.Records != 1 {
+		return false
+	}
 	a.Records, a.First = records, min(a.First, int64(since)*1000)
 	for _, list := range lists {
 		for i := range list {
 			list[i].Count = records
 		}
 	}
+	return true
 }
 
 // expire closes the incident that a ref names when it has been quiet for the gap. The clock may not have followed a record that far yet.
@@ -143,7 +143,7 @@ func (c *Correlator) attach(v *view, a *active) {
 		a.Incident.Sources = a.Incident.Sources[:mostSources-1] // who succeeded is in the list
 	}
 	a.countSource(v.Source, v.sourceKey)
-	if v.Attack != nil || !a.isOnly(Pivot) { // what a service asks for otherwise is not where the attacker went
+	if v.Attack != nil || !a.IsOnly(Pivot) { // what a service asks for otherwise is not where the attacker went
 		a.countTarget(v.Target, v.targetKey)
 	}
 	if len(a.Routes) < mostRoutes || c.path.isIn(a.Routes) {

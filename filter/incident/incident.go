@@ -1,6 +1,7 @@
 package incident
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -222,8 +223,13 @@ func cut(text string, most int) string {
 	return text
 }
 
-// isOnly reports whether an incident is of one kind.
-func (i *Incident) isOnly(k Kind) bool { return len(i.Kinds) == 1 && i.Kinds[0] == k }
+// WorstFirst compares incidents: the most severe comes first, and of these the one that began first.
+func WorstFirst(a, b *Incident) int {
+	return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.First, b.First), cmp.Compare(a.ID, b.ID))
+}
+
+// IsOnly reports whether an incident is of one kind.
+func (i *Incident) IsOnly(k Kind) bool { return len(i.Kinds) == 1 && i.Kinds[0] == k }
 
 // Has reports whether an incident is of a kind.
 func (i *Incident) Has(k Kind) bool { return slices.Contains(i.Kinds, k) }

@@ -21,9 +21,9 @@ func (c *Correlator) miss(v *view) {
 	}
 	s, t := v.source, &c.rules.Probing
 	if passed(v.sec, s.LastMiss) > seconds(c.rules.Gap) {
-		s.Asked, s.Missed, s.Distinct, s.Poured, s.Missing, s.Seen = 1, 0, 0, 0, 0, [8]uint64{}
+		s.Asked, s.Missed, s.Distinct, s.Poured, s.PouredFor, s.Seen = 1, 0, 0, 0, 0, [8]uint64{}
 	} else {
-		s.Missing = uint16(min(uint32(s.Missing)+passed(v.sec, s.LastMiss), math.MaxUint16))
+		s.PouredFor = uint16(min(uint32(s.PouredFor)+passed(v.sec, s.LastMiss), math.MaxUint16))
 	}
 	s.LastMiss = v.sec
 	s.Missed++
@@ -41,7 +41,7 @@ func (c *Correlator) miss(v *view) {
 		amount := counts * c.oddity(v)
 		fast, slow = s.Fast.pour(amount, v.sec, t.Leak), s.Slow.pour(amount, v.sec, t.SlowLeak)
 		if slow <= float32(amount) { // what came before has nothing to do with this
-			s.Poured, s.Missing = 0, 0
+			s.Poured, s.PouredFor = 0, 0
 		}
 		s.Poured = min(s.Poured+1, math.MaxUint16-1)
 	}
@@ -60,8 +60,8 @@ func (c *Correlator) miss(v *view) {
 		if row := c.toolOf(v); row != nil && v.showsTool() {
 			refs = append(refs, &row.Ref)
 		}
-		if a := c.found(v, Probing, severity, why, refs...); a != nil && a.Records == 1 {
-			a.opensWith(int(s.Poured), v.sec-uint32(s.Missing), a.Incident.Sources)
+		a := c.found(v, Probing, severity, why, refs...)
+		if a != nil && a.opensWith(int(s.Poured), v.sec-uint32(s.PouredFor), a.Incident.Sources) {
 			a.Missed = a.Records
 		}
 	case v.hit != nil || c.book.at(s.Ref) != nil || v.Attack != nil && v.weight >= 1:

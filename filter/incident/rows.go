@@ -55,7 +55,7 @@ type source struct {
 	Fast, Slow    bucket
 	Asked, Missed uint32 // since the last gap
 	Distinct      uint16
-	Missing       uint16 // seconds since the slow bucket was empty
+	PouredFor     uint16 // seconds for which the slow bucket has not been empty
 	LastMiss      uint32
 	Seen          [8]uint64 // Bloom filter of what was missed
 

@@ -28,7 +28,7 @@ func categoryName(c string) string {
 
 // sentence says in plain English who does what to whom.
 func (i *Incident) sentence() string {
-	if i.isOnly(Background) {
+	if i.IsOnly(Background) {
 		return fmt.Sprintf("%s on the internet looked for well-known weaknesses and found none (%s in %s).",
 			plural(i.SourceSeen, "source"), plural(i.Records, "request"), span(i.Last-i.First))
 	}

@@ -53,14 +53,12 @@ const (
 // newIncidentChart draws incidents, the worst first.
 func newIncidentChart(all []*incident.Incident) (c incidentChart) {
 	all = slices.Clone(all)
-	slices.SortStableFunc(all, func(a, b *incident.Incident) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.First, b.First), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortStableFunc(all, incident.WorstFirst)
 	var background []*incident.Incident
 	drawn := all[:0]
 	for _, i := range all {
 		switch {
-		case isBackground(i):
+		case i.IsOnly(incident.Background):
 			background = append(background, i)
 			continue
 		case i.Severity >= incident.High:
@@ -88,8 +86,6 @@ func newIncidentChart(all []*incident.Incident) (c incidentChart) {
 	c.Graph = graphOf(drawn)
 	return c
 }
-
-func isBackground(i *incident.Incident) bool { return i.Has(incident.Background) && len(i.Kinds) == 1 }
 
 func (c *incidentChart) title() string {
 	switch n := c.loud + c.others; {

@@ -1,5 +1,5 @@
-// Package writable finds out at startup whether files can be written later. At shutdown, or after hours of work, an error would lose what is to
-// be written. The files themselves are neither created nor changed.
+// Package writable finds out at startup whether files can be written later, and whether two paths lead to the same file. At shutdown, or after
+// hours of work, an error would lose what is to be written. The files themselves are neither created nor changed.
 package writable
 
 import (
@@ -37,6 +37,20 @@ func Directory(path string) error {
 		return fmt.Errorf("no file can be created in %s: %w", path, reason(err))
 	}
 	return errors.Join(file.Close(), os.Remove(file.Name()))
+}
+
+// Real returns a path by which a file is known, whatever its directories are called. The file need not be there.
+func Real(path string) string {
+	if absolute, err := filepath.Abs(path); err == nil {
+		path = absolute
+	}
+	if file, err := filepath.EvalSymlinks(path); err == nil {
+		return file
+	}
+	if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil {
+		return filepath.Join(dir, filepath.Base(path))
+	}
+	return path
 }
 
 // reason is an error without the operation and the path.

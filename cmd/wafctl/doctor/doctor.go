@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/fluent-bit-waf/fluent-bit-waf/filter/incident/digest"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/fluentbit"
 	"github.com/fluent-bit-waf/fluent-bit-waf/internal/setting"
+	"github.com/fluent-bit-waf/fluent-bit-waf/internal/writable"
 )
 
 // Level says how bad a finding is.
@@ -197,10 +197,11 @@ func (d *Doctor) state(s *fluentbit.Section) error {
 	if file == "" {
 		return nil
 	}
-	if other := d.states[filepath.Clean(file)]; other != nil {
+	same := writable.Real(file)
+	if other := d.states[same]; other != nil {
 		return fmt.Errorf("property incident_state: %s: %s keeps its state there (want a file of its own)", file, other.Place)
 	}
-	d.states[filepath.Clean(file)] = s
+	d.states[same] = s
 	if err := digest.CheckFile(file); err != nil {
 		return fmt.Errorf("property incident_state: %w", err)
 	}

@@ -92,8 +92,12 @@ func TestTheStateOfARunningPipelineStaysAsItIs(t *testing.T) {
 	pipeline := tail + "  filters:\n    - name: waf\n      match: access\n      emit_tag: alert\n      incidents: on\n      incident_tag: alert\n      incident_state: "
 	require.Contains(t, examine(t, pipeline+file+"\n"+alertFile, nil), "ok properties: all properties of one section are valid")
 	require.NoFileExists(t, file)
-	twice := pipeline + file + "\n    - name: waf\n      match: other\n      incidents: on\n      incident_tag: alert\n      incident_state: " + file + "\n"
-	require.Contains(t, strings.Join(examine(t, twice+alertFile, nil), "\n"), "DIR/waf.yaml:20: filter waf: property incident_state: "+file+": DIR/waf.yaml:10 keeps its state there")
+	link := filepath.Join(t.TempDir(), "link")
+	require.NoError(t, os.Symlink(filepath.Dir(file), link))
+	for _, same := range []string{file, filepath.Join(link, "state")} {
+		twice := pipeline + file + "\n    - name: waf\n      match: other\n      incidents: on\n      incident_tag: alert\n      incident_state: " + same + "\n"
+		require.Contains(t, strings.Join(examine(t, twice+alertFile, nil), "\n"), "DIR/waf.yaml:20: filter waf: property incident_state: "+same+": DIR/waf.yaml:10 keeps its state there")
+	}
 	require.Contains(t, examine(t, pipeline+"DIR\n"+alertFile, nil),
 		"fail properties: DIR/waf.yaml:15: filter waf: property incident_state: DIR: is a directory (want a file)")
 }

@@ -135,9 +135,7 @@ func (c *Collection) End() []*Found {
 		slices.SortStableFunc(f.Records, func(a, b Record) int { return cmp.Compare(a.Time, b.Time) })
 		all = append(all, f)
 	}
-	slices.SortFunc(all, func(a, b *Found) int {
-		return cmp.Or(cmp.Compare(b.Severity, a.Severity), cmp.Compare(a.First, b.First), cmp.Compare(a.ID, b.ID))
-	})
+	slices.SortFunc(all, func(a, b *Found) int { return incident.WorstFirst(a.Incident, b.Incident) })
 	return all
 }
 
